@@ -1,0 +1,41 @@
+"""What the tests share: one thread, fixed seeds, small made-up things. No camera, GPU, network or screen is needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+mpl.use("Agg")
+torch.set_num_threads(1)  # tests are small: threads would cost more than they bring
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"  # data of the founders and of CI; users do not have it
+PUBLIC_WEIGHTS = SHARED / "reference" / "retinaface_mobilenet0.25.pth"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def public_weights() -> Path:
+    """The public RetinaFace weights; the test is skipped where they are not at hand."""
+    if not PUBLIC_WEIGHTS.exists():
+        pytest.skip(f"the public weights are not at {PUBLIC_WEIGHTS}")
+    return PUBLIC_WEIGHTS
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """(512, 512, 3) uint8 RGB: NASA's portrait of Eileen Collins, public domain, from scikit-image's wheel."""
+    from skimage import data
+
+    return data.astronaut()
