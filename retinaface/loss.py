@@ -1,0 +1,94 @@
+"""The multi-task loss of RetinaFace: is it a face, where is its box, where are its landmarks.
+
+In:  the network's three outputs; targets for every anchor, made by `match`.
+Out: three scalars, to be weighted and summed (Deng et al. 2020, eq. 1, without the dense regression term).
+
+Most anchors look at the ground. Of those only the ones with the highest loss count, `GROUND_PER_FACE` for each anchor
+on a face (hard-negative mining, Liu et al. 2016, SSD, section 2.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from retinaface.anchors import encode_boxes, encode_landmarks, iou
+
+FACE, GROUND, NEITHER = 1, 0, -1
+FACE_IOU = 0.35  # an anchor that overlaps a face by more must find it; faces are small, so 0.5 would leave many out
+IGNORE_SHARE = 0.4  # an anchor that lies with more of itself in an ignored region is neither face nor ground
+GROUND_PER_FACE = 7
+GROUND_OF_EMPTY = 40  # hardest ground anchors of a scene that shows no face
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What every anchor should say: kind (A,) int64, boxes (A, 4), landmarks (A, 10) float32, NaN where unknown."""
+
+    kind: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+
+
+def match(anchors: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, ignore: np.ndarray) -> Targets:
+    """Targets of anchors (A, 4) cxcywh for faces: boxes (M, 4) xyxy, landmarks (M, 5, 2), ignored regions (K, 4).
+
+    An anchor goes to the face it overlaps most, if by more than `FACE_IOU`; every face gets at least its best anchor.
+    """
+    kind = np.zeros(len(anchors), np.int64)
+    box_offsets = np.zeros((len(anchors), 4), np.float32)
+    landmark_offsets = np.full((len(anchors), 10), np.nan, np.float32)
+    anchors_xyxy = np.concatenate([anchors[:, :2] - anchors[:, 2:] / 2, anchors[:, :2] + anchors[:, 2:] / 2], axis=1)
+    if len(ignore):
+        kind[share_inside(anchors_xyxy, ignore).max(axis=1) > IGNORE_SHARE] = NEITHER
+    if len(boxes):
+        overlap = iou(anchors_xyxy, boxes)  # (A, M)
+        best_anchor = overlap.argmax(axis=0)
+        overlap[best_anchor, np.arange(len(boxes))] = 2  # more than any overlap: this anchor is that face's
+        face = overlap.argmax(axis=1)
+        on_face = np.flatnonzero(overlap.max(axis=1) > FACE_IOU)
+        kind[on_face] = FACE
+        box_offsets[on_face] = encode_boxes(boxes[face[on_face]], anchors[on_face])
+        landmark_offsets[on_face] = encode_landmarks(landmarks[face[on_face]], anchors[on_face])
+    return Targets(kind, box_offsets, landmark_offsets)
+
+
+def share_inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """(A, K): how much of each box (A, 4) lies in each region (K, 4), 0 to 1."""
+    top_left = np.maximum(boxes[:, None, :2], regions[None, :, :2])
+    bottom_right = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return np.clip(bottom_right - top_left, 0, None).prod(axis=2) / area[:, None]
+
+
+def multi_task_loss(
+    outputs: tuple[Tensor, Tensor, Tensor], kind: Tensor, boxes: Tensor, landmarks: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Class, box and landmark loss of a batch.
+
+    outputs: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10).
+    kind (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32: stacked `Targets`.
+    Each is a mean over the anchors on faces that it concerns; smooth L1 for offsets, as in the paper.
+    """
+    logits, box_offsets, landmark_offsets = outputs
+    face = kind == FACE  # (N, A)
+    cross_entropy = F.cross_entropy(logits.transpose(1, 2), kind.clamp(min=0), reduction="none")  # (N, A)
+    counted = face | hard_ground(cross_entropy.detach(), kind)
+    faces = face.sum().clamp(min=1)
+    class_loss = cross_entropy[counted].sum() / faces
+    box_loss = F.smooth_l1_loss(box_offsets[face], boxes[face], reduction="sum") / faces
+    known = landmarks[face].isfinite().all(dim=1)
+    difference = F.smooth_l1_loss(landmark_offsets[face][known], landmarks[face][known], reduction="sum")
+    return class_loss, box_loss, difference / known.sum().clamp(min=1)
+
+
+def hard_ground(loss: Tensor, kind: Tensor) -> Tensor:
+    """(N, A) bool: in each scene the ground anchors with the highest loss, a set number for each anchor on a face."""
+    ground = torch.where(kind == GROUND, loss, -1.0)
+    wanted = (GROUND_PER_FACE * (kind == FACE).sum(dim=1)).clamp(min=GROUND_OF_EMPTY)  # (N,)
+    rank = ground.argsort(dim=1, descending=True).argsort(dim=1)
+    return (rank < wanted[:, None]) & (kind == GROUND)

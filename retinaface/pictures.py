@@ -1,0 +1,132 @@
+"""Annotated pictures for training and scoring a detector.
+
+In:  `annotations.jsonl`, one JSON object a line with `image`, `boxes` [[x1, y1, x2, y2]], `landmarks` (per box five
+     [x, y] or null), and where known `split`, `complete` and `valid`; a folder of pictures.
+Out: `Picture` objects, decoded.
+
+A face that nobody boxed teaches a detector not to see it. Where a picture is not `complete`, a teacher (any detector
+weights) finds such faces: sure ones join the boxes, doubtful ones become regions that neither help nor hurt.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from retinaface.anchors import iou
+from support import UserError
+
+HELD_OUT_PERCENT = 12  # of the pictures whose source names no validation split
+SURE, DOUBTFUL = 0.6, 0.08  # teacher's scores
+SAME_FACE = 0.3  # IoU
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture and its faces.
+
+    image: (H, W, 3) uint8 RGB.
+    boxes: (M, 4) float32 xyxy; landmarks: (M, 5, 2) float32, NaN where unknown; both in pixels.
+    ignore: (K, 4) float32, regions that may or may not hold a face.
+    valid: (4,) float32 xyxy, the part of the picture that is a photograph.
+    complete: every face is boxed.
+    """
+
+    name: str
+    image: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+    ignore: np.ndarray
+    valid: np.ndarray
+    complete: bool
+
+
+def read_annotations(path: str | Path) -> list[dict]:
+    """The lines of `path`; `UserError` with the line's number where one is not an annotation."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read the annotations {path}: {error.strerror}; name a .jsonl file.") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            row["image"], row["boxes"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}, line {number}: wanted a JSON object with image and boxes, got {line[:60]!r}."
+            ) from error
+        rows.append(row)
+    return rows
+
+
+def split_of(row: dict) -> str:
+    """ "train" or "val": as the row says, or for sources without a validation part by a hash of the name."""
+    if row.get("split") == "val":
+        return "val"
+    source = row["image"].split("/")[0]
+    if source in ("lfw", "mtfl80"):  # their validation part is split by identity, and marked
+        return "train"
+    return "val" if zlib.crc32(row["image"].encode()) % 100 < HELD_OUT_PERCENT else "train"
+
+
+def read_pictures(rows: list[dict], images: str | Path) -> Iterator[Picture]:
+    """Decode the pictures of `rows` below the folder `images`, one after the other."""
+    for row in rows:
+        path = Path(images) / row["image"]
+        try:
+            bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+        except OSError as error:
+            raise UserError(f"{path} is annotated but cannot be read: {error.strerror}.") from error
+        if bgr is None:
+            raise UserError(f"{path} is annotated but is not a picture that can be decoded.")
+        height, width = bgr.shape[:2]
+        points = [p or [[np.nan, np.nan]] * 5 for p in row.get("landmarks") or [None] * len(row["boxes"])]
+        yield Picture(
+            name=row["image"],
+            image=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
+            boxes=np.array(row["boxes"], np.float32).reshape(-1, 4),
+            landmarks=np.array(points, np.float32).reshape(-1, 5, 2),
+            ignore=np.empty((0, 4), np.float32),
+            valid=np.array(row.get("valid") or [0, 0, width, height], np.float32),
+            complete=bool(row.get("complete", True)),
+        )
+
+
+def taught(picture: Picture, teacher) -> Picture:
+    """`picture` with what `teacher` (a `RetinaFace` at a threshold of `DOUBTFUL`) adds.
+
+    Faces without landmarks take those of the teacher's face in the same place. In a picture that is not complete,
+    faces nobody boxed join the boxes, or the regions to ignore where the teacher is in doubt.
+    """
+    longest = max(picture.image.shape[:2])
+    zoom = min(4.0, max(1.0, 320 / longest))  # small crops are enlarged: the teacher needs 16 pixels to see a face
+    enlarged = cv2.resize(picture.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    faces = teacher([enlarged])[0]
+    boxes, landmarks, ignore = list(picture.boxes), picture.landmarks.copy(), list(picture.ignore)
+    extra = []
+    for face in faces:
+        box, points = face.box_xyxy / zoom, face.landmarks_xy / zoom
+        overlap = iou(box[None], picture.boxes)[0] if len(picture.boxes) else np.zeros(1)
+        if overlap.max() > SAME_FACE:
+            row = overlap.argmax()
+            if np.isnan(landmarks[row]).any() and face.score > DOUBTFUL:
+                landmarks[row] = points
+        elif not picture.complete and face.score >= SURE:
+            boxes.append(box)
+            extra.append(points)
+        elif not picture.complete:
+            ignore.append(box)
+    return dataclasses.replace(
+        picture,
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        landmarks=np.concatenate([landmarks, np.array(extra, np.float32).reshape(-1, 5, 2)]),
+        ignore=np.array(ignore, np.float32).reshape(-1, 4),
+    )

@@ -1,0 +1,223 @@
+"""Train the detector from scratch: python -m retinaface.train --annotations A.jsonl --images DIR --out runs/detector
+
+In:  annotated pictures (see retinaface/pictures.py), optionally teacher weights that complete the annotations.
+Out: weights.safetensors (what live.py takes as --detector-weights), last.pt (to resume), metrics.csv, settings.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from retinaface.anchors import anchors_for
+from retinaface.detector import FORMAT, RetinaFace, read_weights
+from retinaface.evaluate import LOWEST_SCORE, match_pictures, scores_of
+from retinaface.loss import match, multi_task_loss
+from retinaface.network import RetinaFaceNetwork, to_input
+from retinaface.pictures import DOUBTFUL, Picture, read_annotations, read_pictures, split_of, taught
+from retinaface.scenes import SceneMaker
+from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
+from support.weights import load_strictly, save_tensors
+
+BOX_WEIGHT, LANDMARK_WEIGHT = 2.0, 1.0  # of the loss, beside 1 for the class
+
+
+@dataclasses.dataclass
+class Settings:
+    """All that decides a run."""
+
+    annotations: str = setting("", "annotations, one JSON object a line", metavar="FILE.jsonl")
+    images: str = setting("", "the folder that their picture names start from", metavar="DIR")
+    teacher: str = setting("", "detector weights that mark faces nobody boxed, and missing landmarks", metavar="FILE")
+    init: str = setting("", "detector weights to start from", metavar="FILE")
+    out: str = setting("runs/detector", "folder of this run", metavar="DIR")
+    steps: int = setting(10000, "steps of the optimiser")
+    pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
+    sizes: list[int] = setting([256, 320, 320, 448], "sides of the scenes, one drawn a step")
+    lr: float = setting(3e-3, "highest learning rate of AdamW")
+    warmup: int = setting(300, "steps in which the learning rate rises from 0")
+    weight_decay: float = setting(0.02, "decay of weights; norms and biases have none")
+    ema: float = setting(0.999, "decay of the running mean of the weights, which is what is kept")
+    save_every: int = setting(500, "steps between validations, each of which saves everything")
+    seed: int = setting(0, "seed of weights and scenes")
+    workers: int = setting(1, "processes that make scenes")
+    threads: int = setting(0, "CPU threads of torch; 0: as many as torch likes")
+    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+    resume: bool = setting(False, "carry on with the run in --out")
+
+
+class SceneBatches(Dataset):
+    """Item `step` is that step's batch, always the same for a seed: (images uint8, kind, boxes, landmarks)."""
+
+    def __init__(self, maker: SceneMaker, settings: Settings, *, first: int) -> None:
+        self.maker, self.settings, self.first = maker, settings, first
+
+    def __len__(self) -> int:
+        return self.settings.steps - self.first
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, ...]:
+        step = self.first + item
+        size = int(np.random.default_rng((self.settings.seed, step)).choice(self.settings.sizes))
+        count = max(1, round(self.settings.pixels / size**2))
+        scenes = [self.maker(np.random.default_rng((self.settings.seed, step, i)), size) for i in range(count)]
+        anchors = anchors_for((size, size))
+        targets = [match(anchors, scene.boxes, scene.landmarks, scene.ignore) for scene in scenes]
+        columns = [[s.image for s in scenes]] + [
+            [getattr(t, n) for t in targets] for n in ("kind", "boxes", "landmarks")
+        ]
+        return tuple(torch.from_numpy(np.stack(column)) for column in columns)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse flags, read pictures, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
+    parser = argparse.ArgumentParser(prog="python -m retinaface.train", description=__doc__.split("\n")[0])
+    add_flags(parser, Settings)
+    settings = Settings(**vars(parser.parse_args(argv)))
+    if not settings.annotations or not settings.images:
+        raise UserError(
+            "--annotations FILE.jsonl and --images DIR are both needed; see retinaface/pictures.py for the format."
+        )
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    device = pick_device(settings.device)
+    train, val = load_pictures(settings, device)
+    note(f"training on {device}: {len(train)} pictures, validating on {len(val)}")
+    return Trainer(settings, train, val, device).run()
+
+
+def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Picture], list[Picture]]:
+    """The training pictures, completed by the teacher where one is given, and the validation pictures as they are."""
+    rows = read_annotations(settings.annotations)
+    parts = {split: [row for row in rows if split_of(row) == split] for split in ("train", "val")}
+    train, val = (list(read_pictures(parts[split], settings.images)) for split in ("train", "val"))
+    if settings.teacher:
+        teacher = RetinaFace.from_file(settings.teacher, device=device, score_threshold=DOUBTFUL, longest_side=None)
+        train = [taught(p, teacher) if len(p.boxes) else p for p in train]
+    maker = SceneMaker(train)
+    if not maker.grounds or not maker.portraits:
+        raise UserError(
+            f"{settings.annotations} needs pictures without a face and portraits with landmarks; it lacks one."
+        )
+    return train, val
+
+
+class Trainer:
+    """One run: the network, its running mean, the optimiser, and how far it has come."""
+
+    def __init__(self, settings: Settings, train: list[Picture], val: list[Picture], device: torch.device) -> None:
+        self.settings, self.val, self.device, self.out = settings, val, device, Path(settings.out)
+        self.maker = SceneMaker(train)
+        network = RetinaFaceNetwork()
+        if settings.init:
+            load_strictly(network, read_weights(settings.init), what=settings.init)
+        self.network = network.to(device, memory_format=torch.channels_last)
+        self.ema = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+        matrices, vectors = ([p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
+        self.optimiser = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        )
+        self.step, self.history = 0, []
+
+    def run(self) -> int:
+        """Train to the end; Ctrl-C saves and returns 130."""
+        self._resume_or_start()
+        data = SceneBatches(self.maker, self.settings, first=self.step)
+        loader = DataLoader(data, batch_size=None, num_workers=self.settings.workers)
+        since, started = [], time.perf_counter()
+        try:
+            for batch in loader:
+                since.append(self.train_step(*(part.to(self.device, non_blocking=True) for part in batch)))
+                self.step += 1
+                if self.step % self.settings.save_every == 0 or self.step == self.settings.steps:
+                    self._report(np.mean(since, axis=0), (time.perf_counter() - started) / len(since))
+                    since, started = [], time.perf_counter()
+        except KeyboardInterrupt:
+            self.save()
+            note(f"stopped after step {self.step}; everything is saved, --resume carries on")
+            return 130
+        return 0
+
+    def train_step(self, images, kind, boxes, landmarks) -> tuple[float, float, float]:
+        """One step of the optimiser; the class, box and landmark loss before it."""
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.lr * self._lr_share()
+        outputs = self.network(to_input(images))
+        losses = multi_task_loss(outputs, kind, boxes, landmarks)
+        loss = losses[0] + BOX_WEIGHT * losses[1] + LANDMARK_WEIGHT * losses[2]
+        if not torch.isfinite(loss):
+            raise UserError(f"the loss is {loss.item()} at step {self.step}; lower --lr and --resume.", exit_code=1)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimiser.step()
+        self.ema.update_parameters(self.network)
+        return tuple(part.item() for part in losses)
+
+    def _lr_share(self) -> float:
+        """Linear warm-up, then half a cosine down to 0."""
+        if self.step < self.settings.warmup:
+            return (self.step + 1) / self.settings.warmup
+        done = (self.step - self.settings.warmup) / max(1, self.settings.steps - self.settings.warmup)
+        return 0.5 + 0.5 * math.cos(math.pi * done)
+
+    def validate(self) -> dict[str, float | None]:
+        """AP and landmark error by source of the validation pictures, and false faces on pictures without one."""
+        detector = RetinaFace(self.ema.module, score_threshold=LOWEST_SCORE, longest_side=None)
+        row: dict[str, float | None] = {}
+        for source in sorted({picture.name.split("/")[0] for picture in self.val}):
+            scores = scores_of(match_pictures([p for p in self.val if p.name.startswith(source + "/")], detector))
+            row |= {f"{source}_ap": scores.ap, f"{source}_landmark_error": scores.landmark_error,
+                    f"{source}_false": scores.false_positives, f"{source}_images": scores.images}  # fmt: skip
+        return {name: value for name, value in row.items() if value is not None}
+
+    def _report(self, losses: np.ndarray, step_s: float) -> None:
+        row = {"step": self.step, "class": losses[0], "box": losses[1], "landmark": losses[2], "step_s": step_s}
+        self.history.append({name: round(float(value), 4) for name, value in (row | self.validate()).items()})
+        note("  ".join(f"{name} {value:g}" for name, value in self.history[-1].items()))
+        self.save()
+
+    def save(self) -> None:
+        """The weights to use, the state to resume, the history; each whole or not at all."""
+        import pandas as pd
+
+        header = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "scores": self.history[-1:]}
+        save_tensors(self.out / "weights.safetensors", self.ema.module.state_dict(), header=header)
+        with written_whole(self.out / "metrics.csv") as temporary:
+            pd.DataFrame(self.history).to_csv(temporary, index=False)
+        state = {name: getattr(self, name).state_dict() for name in ("network", "ema", "optimiser")}
+        with written_whole(self.out / "last.pt") as temporary:
+            torch.save(state | {"step": self.step, "history": self.history}, temporary)
+
+    def _resume_or_start(self) -> None:
+        last = self.out / "last.pt"
+        if self.settings.resume:
+            if not last.exists():
+                raise UserError(f"--resume found no {last}; start the run without it.")
+            state = torch.load(last, weights_only=True)
+            for name in ("network", "ema", "optimiser"):
+                getattr(self, name).load_state_dict(state[name])
+            self.step, self.history = state["step"], state["history"]
+        elif last.exists():
+            raise UserError(f"{self.out} holds a run already; add --resume to carry on, or name another --out.")
+        else:
+            with written_whole(self.out / "settings.json") as temporary:
+                temporary.write_text(json.dumps(dataclasses.asdict(self.settings), indent=1))
+
+
+if __name__ == "__main__":
+    run_door(main)

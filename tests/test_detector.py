@@ -1,0 +1,99 @@
+"""RetinaFace on real pictures: against batch-face with the same weights, and by itself with the shipped ones."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from retinaface.anchors import iou
+from retinaface.detector import SHIPPED, RetinaFace, read_weights
+from support import UserError
+
+EYES_XY = np.array([[198.0, 117.0], [246.0, 117.0]])  # of the portrait, read off by eye
+
+
+@pytest.fixture(scope="module")
+def detector() -> RetinaFace:
+    return RetinaFace.from_file()
+
+
+def moved(portrait: np.ndarray, scale: float, turn_deg: float) -> np.ndarray:
+    matrix = cv2.getRotationMatrix2D((223, 130), turn_deg, scale)
+    return cv2.warpAffine(portrait, matrix, (480, 360), borderValue=(90, 120, 150))
+
+
+def test_the_shipped_weights_find_the_one_face(detector, portrait):
+    (faces,) = detector([portrait])
+    assert len(faces) == 1
+    assert faces[0].score > 0.8
+    np.testing.assert_allclose(faces[0].landmarks_xy[:2], EYES_XY, atol=8)
+    assert iou(faces[0].box_xyxy[None], np.array([[173, 60, 273, 195]]))[0, 0] > 0.6
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.6, 1.0, 2.0])
+@pytest.mark.parametrize("turn_deg", [-25, 0, 25])
+def test_the_face_is_found_small_large_and_turned(detector, portrait, scale, turn_deg):
+    (faces,) = detector([moved(portrait, scale, turn_deg)])
+    assert faces, "no face"
+    matrix = cv2.getRotationMatrix2D((223, 130), turn_deg, scale)
+    eyes = EYES_XY @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(faces[0].landmarks_xy[:2], eyes, atol=0.2 * 48 * scale + 2)
+
+
+def test_frames_of_several_sizes_keep_their_order(detector, portrait):
+    small, blank = moved(portrait, 0.5, 0), np.full((100, 120, 3), 128, np.uint8)
+    together = detector([portrait, blank, small, portrait])
+    alone = [detector([frame])[0] for frame in (portrait, blank, small, portrait)]
+    assert [len(faces) for faces in together] == [len(faces) for faces in alone] == [1, 0, 1, 1]
+    for a, b in zip(together, alone, strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x.box_xyxy, y.box_xyxy, atol=1e-2)
+    assert detector([]) == []
+
+
+def test_the_search_on_a_reduced_frame_answers_in_pixels_of_the_frame(portrait):
+    large = cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    (face,) = RetinaFace.from_file(longest_side=512)([large])[0]
+    np.testing.assert_allclose(face.landmarks_xy[:2], 3 * EYES_XY, atol=24)
+
+
+def test_threshold_and_number_of_faces_are_kept(portrait):
+    grid = np.tile(cv2.resize(portrait[:256, 96:352], (160, 160)), (2, 3, 1))
+    detector = RetinaFace.from_file()
+    (faces,) = detector([grid])
+    assert len(faces) == 6
+    assert [f.score for f in faces] == sorted((f.score for f in faces), reverse=True)
+    detector.max_faces = 2
+    assert len(detector([grid])[0]) == 2
+    detector.score_threshold = 1.1
+    assert detector([grid]) == [[]]
+
+
+def test_same_weights_same_faces_as_batch_face(portrait, public_weights):
+    pytest.importorskip("batch_face")
+    from retinaface.batch_face import BatchFaceDetector
+
+    options = {"score_threshold": 0.3, "longest_side": None}
+    ours, theirs = (D.from_file(public_weights, **options) for D in (RetinaFace, BatchFaceDetector))
+    frames = [portrait, moved(portrait, 0.4, 20), np.tile(moved(portrait, 0.5, 0)[:200, :320], (2, 2, 1))]
+    for a, b in zip(ours(frames), theirs(frames), strict=True):
+        assert len(a) == len(b) > 0
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x.box_xyxy, y.box_xyxy, atol=1)
+            np.testing.assert_allclose(x.landmarks_xy, y.landmarks_xy, atol=1)
+            assert x.score == pytest.approx(y.score, abs=1e-3)
+
+
+def test_weights_that_cannot_be_used_are_named(tmp_path):
+    with pytest.raises(UserError, match="no file"):
+        RetinaFace.from_file(tmp_path / "none.pth")
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(UserError, match="plain weights"):
+        RetinaFace.from_file(tmp_path / "text.pth")
+    weights = read_weights(SHIPPED)
+    weights.pop("body.stage1.0.0.weight")
+    torch.save(weights, tmp_path / "half.pth")
+    with pytest.raises(UserError, match=r"1 missing \(body\.stage1\.0\.0\.weight\)"):
+        RetinaFace.from_file(tmp_path / "half.pth")

@@ -1,0 +1,92 @@
+"""Annotations, their split, and what a teacher adds."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from retinaface.face import Face
+from retinaface.pictures import read_annotations, read_pictures, split_of, taught
+from support import UserError
+
+POINTS = [[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[..., 2] = 250  # red, in OpenCV's order
+    (tmp_path / "a").mkdir()
+    for name in ("a/one.png", "a/two.png"):
+        (tmp_path / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    rows = [
+        {"image": "a/one.png", "boxes": [[10, 10, 50, 50], [55, 5, 70, 20]], "landmarks": [POINTS, None]},
+        {"image": "a/two.png", "boxes": [], "complete": False, "valid": [5, 0, 80, 60]},
+    ]
+    (tmp_path / "annotations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_pictures_are_rgb_with_boxes_and_landmarks(folder):
+    one, two = read_pictures(read_annotations(folder / "annotations.jsonl"), folder)
+    assert one.image[0, 0].tolist() == [250, 0, 0]
+    assert one.boxes.tolist() == [[10, 10, 50, 50], [55, 5, 70, 20]]
+    assert one.landmarks[0].tolist() == POINTS
+    assert np.isnan(one.landmarks[1]).all()
+    assert one.complete
+    assert two.boxes.shape == (0, 4)
+    assert two.landmarks.shape == (0, 5, 2)
+    assert not two.complete
+    assert one.valid.tolist() == [0, 0, 80, 60]
+    assert two.valid.tolist() == [5, 0, 80, 60]
+
+
+def test_faults_are_sentences_with_the_line(folder):
+    with pytest.raises(UserError, match="cannot read the annotations"):
+        read_annotations(folder / "none.jsonl")
+    with open(folder / "annotations.jsonl", "a") as file:
+        file.write('{"image": "x.png"}\n')
+    with pytest.raises(UserError, match="line 3: wanted a JSON object with image and boxes"):
+        read_annotations(folder / "annotations.jsonl")
+    with pytest.raises(UserError, match=r"missing\.png is annotated but cannot be read"):
+        list(read_pictures([{"image": "missing.png", "boxes": []}], folder))
+    (folder / "text.png").write_text("no picture")
+    with pytest.raises(UserError, match="not a picture"):
+        list(read_pictures([{"image": "text.png", "boxes": []}], folder))
+
+
+def test_the_split_is_the_rows_own_or_a_steady_eighth():
+    assert split_of({"image": "lfw/a.jpg", "split": "val"}) == "val"
+    assert split_of({"image": "lfw/a.jpg", "split": "train"}) == "train"
+    names = [f"street/{number}.jpg" for number in range(2000)]
+    held = [name for name in names if split_of({"image": name, "split": "train"}) == "val"]
+    assert 0.09 < len(held) / len(names) < 0.15
+    assert held == [name for name in names if split_of({"image": name}) == "val"]
+
+
+def teacher_of(*faces: tuple[list[float], float]):
+    """A teacher that sees these boxes (in the picture's pixels) whatever it is shown."""
+
+    def teacher(frames):
+        zoom = frames[0].shape[1] / 80
+        points = np.array(POINTS, np.float32)
+        return [[Face(np.float32(box) * zoom, (points + box[0]) * zoom, score) for box, score in faces]]
+
+    return teacher
+
+
+def test_a_teacher_adds_landmarks_faces_and_doubts(folder):
+    one, two = read_pictures(read_annotations(folder / "annotations.jsonl"), folder)
+    teacher = teacher_of(([55, 5, 70, 20], 0.9), ([0, 40, 15, 58], 0.9), ([60, 40, 75, 55], 0.2))
+    complete = taught(one, teacher)
+    assert complete.boxes.tolist() == one.boxes.tolist()  # all its faces are boxed: no more come
+    np.testing.assert_allclose(complete.landmarks[1], np.array(POINTS) + 55, rtol=1e-5)
+    np.testing.assert_allclose(complete.landmarks[0], POINTS)  # hand-made ones stay
+    assert len(complete.ignore) == 0
+    partial = taught(two, teacher)
+    np.testing.assert_allclose(partial.boxes, [[55, 5, 70, 20], [0, 40, 15, 58]], rtol=1e-5)
+    np.testing.assert_allclose(partial.ignore, [[60, 40, 75, 55]], rtol=1e-5)
+    assert partial.landmarks.shape == (2, 5, 2)

@@ -1,0 +1,83 @@
+"""The detector's trainer: it learns, resumes to the bit, and refuses in sentences."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from retinaface import train
+from retinaface.detector import RetinaFace, read_weights
+from support import UserError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, portrait):
+    """Portraits of one face and pictures without one, annotated."""
+    folder = tmp_path_factory.mktemp("faces")
+    rows, rng = [], np.random.default_rng(0)
+    landmarks = [[198, 117], [246, 117], [222, 140], [204, 163], [244, 163]]
+    for number in range(6):
+        split = "val" if number == 5 else "train"
+        rows.append(
+            {"image": f"lfw/{number}.jpg", "boxes": [[173, 60, 273, 195]], "landmarks": [landmarks], "complete": False,
+             "split": split}  # fmt: skip
+        )
+        rows.append({"image": f"none/{number}.jpg", "boxes": [], "complete": True, "split": split})
+        ground = cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (200, 200))
+        for row, image in zip(rows[-2:], (portrait, ground), strict=True):
+            path = folder / row["image"]
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(cv2.imencode(".jpg", image[..., ::-1])[1].tobytes())
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def run(folder, out, *extra: str) -> int:
+    return train.main(
+        ["--annotations", str(folder / "a.jsonl"), "--images", str(folder), "--out", str(out), "--device", "cpu",
+         "--pixels", str(2 * 128 * 128), "--sizes", "96", "128", "--workers", "0", "--warmup", "2", *extra]  # fmt: skip
+    )
+
+
+def test_a_run_leaves_weights_that_load_and_losses_that_fall(folder, tmp_path):
+    assert run(folder, tmp_path / "run", "--steps", "30", "--save-every", "10", "--ema", "0.9") == 0
+    history = np.genfromtxt(tmp_path / "run" / "metrics.csv", delimiter=",", names=True)
+    assert history["step"].tolist() == [10, 20, 30]
+    assert history["class"][2] < history["class"][0]
+    RetinaFace.from_file(tmp_path / "run" / "weights.safetensors")([np.zeros((64, 64, 3), np.uint8)])
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["steps"] == 30
+    with pytest.raises(UserError, match="holds a run already"):
+        run(folder, tmp_path / "run", "--steps", "30")
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, monkeypatch):
+    assert run(folder, tmp_path / "whole", "--steps", "6", "--save-every", "3") == 0
+
+    learn, calls = train.Trainer.train_step, []
+
+    def interrupted(self, *batch):
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        calls.append(self.step)
+        return learn(self, *batch)
+
+    monkeypatch.setattr(train.Trainer, "train_step", interrupted)
+    assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3") == 130
+    monkeypatch.setattr(train.Trainer, "train_step", learn)
+    assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3", "--resume") == 0
+    whole, parts = (read_weights(tmp_path / name / "weights.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_what_is_missing_is_said(folder, tmp_path):
+    with pytest.raises(UserError, match="both needed"):
+        train.main([])
+    with pytest.raises(UserError, match="--resume found no"):
+        run(folder, tmp_path / "new", "--resume")
+    (tmp_path / "a.jsonl").write_text((folder / "a.jsonl").read_text().splitlines()[0] + "\n")
+    with pytest.raises(UserError, match="needs pictures without a face"):
+        train.main(["--annotations", str(tmp_path / "a.jsonl"), "--images", str(folder), "--device", "cpu"])

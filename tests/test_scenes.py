@@ -1,0 +1,126 @@
+"""Training scenes: what is painted is what is noted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retinaface import scenes
+from retinaface.pictures import Picture
+from retinaface.scenes import Canvas, SceneMaker, edge_mask, relight, transform_box, transform_points, turn_about_centre
+
+BOX = np.array([[70, 50, 130, 130]], np.float32)
+LANDMARKS = np.array([[[85, 75], [115, 75], [100, 95], [88, 112], [112, 112]]], np.float32)
+COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255]])  # one a landmark
+
+
+def picture(name: str, *, faces: bool, complete: bool, shade: int = 60, ignore=()) -> Picture:
+    """200 x 200 grey; a face is a light box with a coloured square on each landmark."""
+    image = np.full((200, 200, 3), shade, np.uint8)
+    if faces:
+        image[50:130, 70:130] = 200
+        for (x, y), colour in zip(LANDMARKS[0].astype(int), COLOURS, strict=True):
+            image[y - 4 : y + 5, x - 4 : x + 5] = colour
+    return Picture(
+        name=name,
+        image=image,
+        boxes=BOX if faces else np.empty((0, 4), np.float32),
+        landmarks=LANDMARKS if faces else np.empty((0, 5, 2), np.float32),
+        ignore=np.array(ignore, np.float32).reshape(-1, 4),
+        valid=np.array([0, 0, 200, 200], np.float32),
+        complete=complete,
+    )
+
+
+@pytest.fixture
+def maker() -> SceneMaker:
+    return SceneMaker(
+        [
+            picture("ground", faces=False, complete=True),
+            picture("portrait", faces=True, complete=False),
+            picture("group", faces=True, complete=True),
+        ]
+    )
+
+
+def test_a_seed_gives_one_scene(maker):
+    first, second, other = (maker(np.random.default_rng(seed), 160) for seed in (5, 5, 6))
+    assert np.array_equal(first.image, second.image)
+    assert np.array_equal(first.boxes, second.boxes)
+    assert not np.array_equal(first.image, other.image)
+
+
+def test_scenes_are_well_formed_and_varied(maker):
+    made = [maker(np.random.default_rng(seed), 192) for seed in range(60)]
+    for scene in made:
+        assert scene.image.shape == (192, 192, 3)
+        assert scene.image.dtype == np.uint8
+        assert len(scene.boxes) == len(scene.landmarks)
+        assert (scene.boxes >= 0).all()
+        assert (scene.boxes <= 192).all()
+        assert (scene.boxes[:, 2:] > scene.boxes[:, :2]).all()
+    sides = np.concatenate([np.sqrt((s.boxes[:, 2:] - s.boxes[:, :2]).prod(axis=1)) for s in made])
+    assert np.percentile(sides, 95) / np.percentile(sides, 5) > 5  # faces of every size
+    assert {0, 1} <= {len(s.boxes) for s in made}
+
+
+def test_landmarks_lie_on_the_colours_they_were_painted_with(maker, monkeypatch):
+    monkeypatch.setattr(scenes, "relight", lambda image, rng, noise=True: image)  # colours stay what they are
+    checked = 0
+    for seed in range(80):
+        scene = maker(np.random.default_rng(seed), 256)
+        for box, points in zip(scene.boxes, scene.landmarks, strict=True):
+            if np.sqrt((box[2:] - box[:2]).prod()) < 60 or len(scene.boxes) > 2:
+                continue
+            inside = ((points > 2) & (points < 253)).all(axis=1)
+            x, y = points[inside].round().astype(int).T
+            distance = np.abs(scene.image[y, x].astype(int)[:, None] - COLOURS).sum(axis=2)
+            # a mirrored face's image-left eye is the other eye's colour: left and right swap together
+            right_way, mirrored = np.arange(5)[inside], np.array([1, 0, 2, 4, 3])[inside]
+            nearest = distance.argmin(axis=1)
+            assert np.array_equal(nearest, right_way) or np.array_equal(nearest, mirrored)
+            checked += 1
+    assert checked > 10
+
+
+def test_a_face_cut_by_the_edge_is_clipped_and_a_sliver_is_ignored():
+    canvas = Canvas(np.zeros((100, 100, 3), np.uint8))
+    face = picture("p", faces=True, complete=False)
+    canvas.add(face, np.array([[1.0, 0, -95], [0, 1, -50]]), mirror=False)  # box at -25..35: seven twelfths seen
+    canvas.add(face, np.array([[1.0, 0, -120], [0, 1, -50]]), mirror=False)  # box at -50..10: one sixth seen
+    boxes, landmarks, ignore = canvas.targets()
+    np.testing.assert_allclose(boxes, [[0, 0, 35, 80]])
+    np.testing.assert_allclose(landmarks[0], LANDMARKS[0] - [95, 50])
+    np.testing.assert_allclose(ignore, [[0, 0, 10, 80]])
+
+
+def test_covers_a_face_sees_what_a_patch_would_hide():
+    canvas = Canvas(np.zeros((100, 100, 3), np.uint8))
+    canvas.boxes.append(np.array([20, 20, 60, 60], np.float32))
+    here = np.array([[1.0, 0, 20], [0, 1, 20]])
+    assert canvas.covers_a_face(here, (30, 30))
+    assert not canvas.covers_a_face(here + np.array([[0, 0, 45], [0, 0, 0]]), (30, 30))
+
+
+def test_geometry_by_hand():
+    matrix = turn_about_centre((11, 21), 90, np.array([50.0, 50.0]), mirror=False)
+    np.testing.assert_allclose(transform_points(np.array([[10.0, 5.0], [20.0, 5.0]]), matrix), [[50, 50], [50, 60]])
+    mirrored = turn_about_centre((11, 21), 0, np.array([50.0, 50.0]), mirror=True)
+    np.testing.assert_allclose(transform_points(np.array([20.0, 5.0]), mirrored), [40, 50])
+    quarter = np.array([[0.0, -1, 100], [1, 0, 0]])
+    np.testing.assert_allclose(transform_box(np.array([10, 20, 30, 60.0]), quarter), [40, 10, 80, 30])
+    turned = transform_box(np.array([-20.0, -20, 20, 20]), turn_about_centre((1, 1), 45, np.zeros(2), mirror=False))
+    np.testing.assert_allclose(turned, [-20, -20, 20, 20])  # a circle turned is a circle
+
+
+def test_edges_and_light(rng):
+    assert (edge_mask((20, 30), rng, soft=False) == 1).all()
+    soft = edge_mask((21, 31), rng, soft=True)
+    assert soft[10, 15] == 1
+    assert soft[0, 0] == soft[-1, -1] == 0
+    image = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    before = image.copy()
+    lit = relight(image, rng)
+    assert lit.shape == image.shape
+    assert lit.dtype == np.uint8
+    assert np.array_equal(image, before)
