@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 TINY = 1e-7  # as in pytorch-grad-cam, so that figures compare
+# (256, 1, 3) uint8, made once: applyColorMap would make it anew at each call
+TURBO_RGB = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[..., ::-1].copy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +148,6 @@ def blend(image_rgb: np.ndarray, heatmap: np.ndarray, *, alpha: float = 0.5) -> 
 
     Heat is painted as strongly as it is high, up to `alpha`: what the network ignored keeps its own colours.
     """
-    colour_bgr = cv2.applyColorMap((heatmap * 255).round().astype(np.uint8), cv2.COLORMAP_TURBO)
-    strength = (alpha * heatmap)[..., None]
-    mixed = image_rgb + strength * (colour_bgr[..., ::-1].astype(np.float32) - image_rgb)
-    return mixed.round().astype(np.uint8)
+    colour_rgb = cv2.applyColorMap(cv2.convertScaleAbs(heatmap, alpha=255), TURBO_RGB)
+    strength = np.float32(alpha) * heatmap
+    return cv2.blendLinear(image_rgb, colour_rgb, 1 - strength, strength)

@@ -22,7 +22,7 @@ FACE, GROUND, NEITHER = 1, 0, -1
 FACE_IOU = 0.35  # an anchor that overlaps a face by more must find it; faces are small, so 0.5 would leave many out
 IGNORE_SHARE = 0.4  # an anchor that lies with more of itself in an ignored region is neither face nor ground
 GROUND_PER_FACE = 7
-GROUND_OF_EMPTY = 40  # hardest ground anchors of a scene that shows no face
+GROUND_OF_EMPTY = 80  # hardest ground anchors of a scene that shows no face
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ class SceneMaker:
             canvas = self._group(rng, size)
         for _ in range(rng.poisson(0.8)):
             self._paste_distractor(canvas, rng)
-        count = int(rng.choice([0, 1, rng.integers(2, 5), rng.integers(5, 13)], p=[0.12, 0.33, 0.35, 0.2]))
+        count = int(rng.choice([0, 1, rng.integers(2, 5), rng.integers(5, 13)], p=[0.2, 0.3, 0.3, 0.2]))
         sides = np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first: a small face is not buried under a large one
             self._paste_face(canvas, rng, side)

@@ -19,7 +19,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from retinaface.anchors import anchors_for
@@ -30,6 +29,8 @@ from retinaface.network import RetinaFaceNetwork, to_input
 from retinaface.pictures import DOUBTFUL, Picture, read_annotations, read_pictures, split_of, taught
 from retinaface.scenes import SceneMaker
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
+from support.averaging import running_mean
+from support.run_state import newest_state, refuse_to_overwrite, save_state
 from support.weights import load_strictly, save_tensors
 
 BOX_WEIGHT, LANDMARK_WEIGHT = 2.0, 1.0  # of the loss, beside 1 for the class
@@ -39,8 +40,8 @@ BOX_WEIGHT, LANDMARK_WEIGHT = 2.0, 1.0  # of the loss, beside 1 for the class
 class Settings:
     """All that decides a run."""
 
-    annotations: str = setting("", "annotations, one JSON object a line", metavar="FILE.jsonl")
-    images: str = setting("", "the folder that their picture names start from", metavar="DIR")
+    annotations: list[str] = setting([], "annotations, one JSON object a line", metavar="FILE.jsonl")
+    images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
     teacher: str = setting("", "detector weights that mark faces nobody boxed, and missing landmarks", metavar="FILE")
     init: str = setting("", "detector weights to start from", metavar="FILE")
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
@@ -86,10 +87,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m retinaface.train", description=__doc__.split("\n")[0])
     add_flags(parser, Settings)
     settings = Settings(**vars(parser.parse_args(argv)))
-    if not settings.annotations or not settings.images:
-        raise UserError(
-            "--annotations FILE.jsonl and --images DIR are both needed; see retinaface/pictures.py for the format."
-        )
+    if not settings.annotations or len(settings.annotations) != len(settings.images):
+        raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -101,17 +100,18 @@ def main(argv: list[str] | None = None) -> int:
 
 def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Picture], list[Picture]]:
     """The training pictures, completed by the teacher where one is given, and the validation pictures as they are."""
-    rows = read_annotations(settings.annotations)
-    parts = {split: [row for row in rows if split_of(row) == split] for split in ("train", "val")}
-    train, val = (list(read_pictures(parts[split], settings.images)) for split in ("train", "val"))
+    train, val = [], []
+    for file, images in zip(settings.annotations, settings.images, strict=True):
+        rows = read_annotations(file)
+        train += read_pictures([row for row in rows if split_of(row) == "train"], images)
+        val += read_pictures([row for row in rows if split_of(row) == "val"], images)
     if settings.teacher:
         teacher = RetinaFace.from_file(settings.teacher, device=device, score_threshold=DOUBTFUL, longest_side=None)
         train = [taught(p, teacher) if len(p.boxes) else p for p in train]
     maker = SceneMaker(train)
     if not maker.grounds or not maker.portraits:
-        raise UserError(
-            f"{settings.annotations} needs pictures without a face and portraits with landmarks; it lacks one."
-        )
+        files = ", ".join(settings.annotations)
+        raise UserError(f"{files}: wanted pictures without a face and portraits with landmarks; one kind is missing.")
     return train, val
 
 
@@ -125,7 +125,7 @@ class Trainer:
         if settings.init:
             load_strictly(network, read_weights(settings.init), what=settings.init)
         self.network = network.to(device, memory_format=torch.channels_last)
-        self.ema = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+        self.ema = running_mean(self.network, settings.ema)
         matrices, vectors = ([p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -200,23 +200,18 @@ class Trainer:
         with written_whole(self.out / "metrics.csv") as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False)
         state = {name: getattr(self, name).state_dict() for name in ("network", "ema", "optimiser")}
-        with written_whole(self.out / "last.pt") as temporary:
-            torch.save(state | {"step": self.step, "history": self.history}, temporary)
+        save_state(self.out, state | {"step": self.step, "history": self.history})
 
     def _resume_or_start(self) -> None:
-        last = self.out / "last.pt"
         if self.settings.resume:
-            if not last.exists():
-                raise UserError(f"--resume found no {last}; start the run without it.")
-            state = torch.load(last, weights_only=True)
+            state = newest_state(self.out)
             for name in ("network", "ema", "optimiser"):
                 getattr(self, name).load_state_dict(state[name])
             self.step, self.history = state["step"], state["history"]
-        elif last.exists():
-            raise UserError(f"{self.out} holds a run already; add --resume to carry on, or name another --out.")
-        else:
-            with written_whole(self.out / "settings.json") as temporary:
-                temporary.write_text(json.dumps(dataclasses.asdict(self.settings), indent=1))
+            return
+        refuse_to_overwrite(self.out)
+        with written_whole(self.out / "settings.json") as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(self.settings), indent=1))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from retinaface.anchors import iou
 from retinaface.detector import SHIPPED, RetinaFace, read_weights
 from support import UserError
 
-EYES_XY = np.array([[198.0, 117.0], [246.0, 117.0]])  # of the portrait, read off by eye
+EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_the_shipped_weights_find_the_one_face(detector, portrait):
     assert len(faces) == 1
     assert faces[0].score > 0.8
     np.testing.assert_allclose(faces[0].landmarks_xy[:2], EYES_XY, atol=8)
-    assert iou(faces[0].box_xyxy[None], np.array([[173, 60, 273, 195]]))[0, 0] > 0.6
+    assert iou(faces[0].box_xyxy[None], np.array([[178, 57, 270, 175]]))[0, 0] > 0.6
 
 
 @pytest.mark.parametrize("scale", [0.3, 0.6, 1.0, 2.0])
@@ -39,7 +39,7 @@ def test_the_face_is_found_small_large_and_turned(detector, portrait, scale, tur
     assert faces, "no face"
     matrix = cv2.getRotationMatrix2D((223, 130), turn_deg, scale)
     eyes = EYES_XY @ matrix[:, :2].T + matrix[:, 2]
-    np.testing.assert_allclose(faces[0].landmarks_xy[:2], eyes, atol=0.2 * 48 * scale + 2)
+    np.testing.assert_allclose(faces[0].landmarks_xy[:2], eyes, atol=0.2 * 39 * scale + 2)
 
 
 def test_frames_of_several_sizes_keep_their_order(detector, portrait):

@@ -8,7 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gradcam import EXPLAINERS, attention_map, blend, enlarge, explain, grad_cam, grad_cam_plus_plus, hires_cam, to_unit_range
+from gradcam import (
+    EXPLAINERS,
+    attention_map,
+    blend,
+    enlarge,
+    explain,
+    grad_cam,
+    grad_cam_plus_plus,
+    hires_cam,
+    to_unit_range,
+)
 from models.spec import find_spec
 
 

@@ -73,7 +73,7 @@ def test_sizes_apart():
 
 def test_the_command_scores_the_shipped_weights(tmp_path, portrait, capsys):
     (tmp_path / "p.png").write_bytes(cv2.imencode(".png", portrait[..., ::-1])[1].tobytes())
-    row = {"image": "p.png", "boxes": [[173, 60, 273, 195]], "landmarks": [None]}
+    row = {"image": "p.png", "boxes": [[178, 57, 270, 175]], "landmarks": [None]}
     (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
     argv = ["--annotations", str(tmp_path / "a.jsonl"), "--images", str(tmp_path), "--out", str(tmp_path / "s.json")]
     assert main([*argv, "--device", "cpu"]) == 0

@@ -31,9 +31,9 @@ def parsed(*argv: str) -> Settings:
 
 def test_flags_carry_defaults_types_and_negation():
     assert parsed() == Settings()
-    assert parsed("--max-faces", "7", "--no-show", "--mirror", "--file", "x", "--sizes", "3", "4", "--kind", "b") == Settings(
-        max_faces=7, mirror=True, show=False, file="x", sizes=[3, 4], kind="b"
-    )
+    assert parsed(
+        "--max-faces", "7", "--no-show", "--mirror", "--file", "x", "--sizes", "3", "4", "--kind", "b"
+    ) == Settings(max_faces=7, mirror=True, show=False, file="x", sizes=[3, 4], kind="b")
 
 
 def test_a_bad_flag_is_refused_with_2():
@@ -44,7 +44,8 @@ def test_a_bad_flag_is_refused_with_2():
 
 
 @pytest.mark.parametrize(
-    ("raised", "code"), [(UserError("x"), 2), (UserError("x", exit_code=FAILED), 1), (KeyboardInterrupt(), 130), (None, 0)]
+    ("raised", "code"),
+    [(UserError("x"), 2), (UserError("x", exit_code=FAILED), 1), (KeyboardInterrupt(), 130), (None, 0)],
 )
 def test_run_door_turns_errors_into_exit_codes(raised, code, capsys):
     def main():

@@ -1,0 +1,42 @@
+"""The state of a training run on disk: the newest and the one before, so that no moment of a kill loses both.
+
+In:  a run's folder, a dict of tensors and plain values.
+Out: last.pt and previous.pt there; and the newest of the two that loads.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from support.errors import UserError
+from support.files import written_whole
+
+LAST, PREVIOUS = "last.pt", "previous.pt"
+
+
+def save_state(folder: str | Path, state: dict) -> None:
+    """Write last.pt whole; what was last.pt becomes previous.pt."""
+    folder = Path(folder)
+    with written_whole(folder / LAST) as temporary:
+        torch.save(state, temporary)
+        if (folder / LAST).exists():
+            os.replace(folder / LAST, folder / PREVIOUS)
+
+
+def newest_state(folder: str | Path) -> dict:
+    """last.pt, or previous.pt where a kill caught the moment between the two; `UserError` where neither loads."""
+    for name in (LAST, PREVIOUS):
+        try:
+            return torch.load(Path(folder) / name, weights_only=True)
+        except Exception:  # missing, cut off, or no pickle at all, which may fail in any way inside the unpickler
+            continue
+    raise UserError(f"--resume found no {LAST} or {PREVIOUS} that loads in {folder}; start the run without it.")
+
+
+def refuse_to_overwrite(folder: str | Path) -> None:
+    """`UserError` where `folder` holds a run already."""
+    if any((Path(folder) / name).exists() for name in (LAST, PREVIOUS)):
+        raise UserError(f"{folder} holds a run already; add --resume to carry on, or name another --out.")
