@@ -1,0 +1,80 @@
+"""Changes to a training face that leave its expression what it was.
+
+In:  one picture (H, W, 3) uint8 RGB and a random generator.
+Out: a square picture (size, size, 3) uint8 RGB.
+
+Mirror, small turn, scale, shift and stretch are one affine warp, so the picture is interpolated once. Light, blur and
+erasing follow. Nothing turns a face upside down, nothing changes a mouth corner's direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from support.pixels import low_resolution, tone_curve
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How strongly each change is drawn; 0 turns one off.
+
+    turn_deg: standard deviation of the in-plane rotation, degrees.
+    scale, stretch: half-width of the uniform log-scale and log-aspect.
+    shift: half-width of the uniform shift, as a share of the side.
+    gamma: half-width of the uniform log-exponent of the tone curve.
+    blur, erase: probability of a low-resolution copy, of a blanked rectangle.
+    """
+
+    mirror: bool = True
+    turn_deg: float = 8.0
+    scale: float = 0.14
+    stretch: float = 0.06
+    shift: float = 0.08
+    gamma: float = 0.4
+    blur: float = 0.15
+    erase: float = 0.5
+    erase_area: tuple[float, float] = (0.03, 0.2)
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator, *, size: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB -> (size, size, 3) uint8 RGB, a new array."""
+        image = cv2.warpAffine(
+            image,
+            self._matrix(image, rng, size),
+            (size, size),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        if self.gamma:
+            image = cv2.LUT(image, tone_curve(np.exp(rng.uniform(-self.gamma, self.gamma))))
+        if rng.random() < self.blur:
+            image = low_resolution(image, rng.uniform(0.4, 0.9))
+        if rng.random() < self.erase:
+            erase_rectangle(image, rng, area=self.erase_area)
+        return image
+
+    def _matrix(self, image: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
+        """(2, 3) float64, from the picture's pixels to the output's."""
+        height, width = image.shape[:2]
+        angle = np.deg2rad(rng.normal(0, self.turn_deg)) if self.turn_deg else 0.0
+        scale = np.exp(rng.uniform(-self.scale, self.scale))
+        stretch = np.exp(rng.uniform(-self.stretch, self.stretch))
+        mirror = -1.0 if self.mirror and rng.random() < 0.5 else 1.0
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        linear = rotation @ np.diag([mirror * scale * stretch * size / width, scale / stretch * size / height])
+        centre_in = np.array([(width - 1) / 2, (height - 1) / 2])
+        centre_out = (size - 1) / 2 + rng.uniform(-self.shift, self.shift, 2) * size
+        return np.column_stack([linear, centre_out - linear @ centre_in])
+
+
+def erase_rectangle(image: np.ndarray, rng: np.random.Generator, *, area: tuple[float, float]) -> None:
+    """Blank one rectangle of `image` in place with a flat grey or noise (Zhong et al. 2020, arXiv 1708.04896)."""
+    height, width = image.shape[:2]
+    share, aspect = rng.uniform(*area), np.exp(rng.uniform(-0.9, 0.9))
+    box_h = min(height, round(np.sqrt(share * height * width / aspect)))
+    box_w = min(width, round(np.sqrt(share * height * width * aspect)))
+    top, left = rng.integers(0, height - box_h + 1), rng.integers(0, width - box_w + 1)
+    fill = rng.integers(0, 256, (box_h, box_w, 1) if rng.random() < 0.5 else None)
+    image[top : top + box_h, left : left + box_w] = fill

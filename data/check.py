@@ -1,0 +1,84 @@
+"""Is a data set fit to train on? python -m data.check DIR [--dataset NAME]
+
+In:  a data set's folder.
+Out: on stdout what was recognised, faces a class and split, how much the crowd agrees, every fault with file and line;
+     exit code 1 where there are faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from data.datasets import all_formats, find_format
+from data.face_set import FaceSet
+from data.faults import Fault, FaultyData, counted
+from data.reading import SPLITS
+from support import FAILED, UserError, run_door
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the report; 0 where the data set has no fault, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m data.check", description=__doc__.split("\n")[0])
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the data set's folder")
+    parser.add_argument("--dataset", default="", help=f"{', '.join(all_formats())}; recognised where left out")
+    arguments = parser.parse_args(argv)
+    module = find_format(arguments.folder, name=arguments.dataset)
+    print(f"{arguments.folder} is laid out like {module.NAME}: {module.__doc__.splitlines()[0]}")
+    columns: dict[str, dict[str, str]] = {}
+    faults: dict[Fault, None] = {}
+    for split in SPLITS:
+        columns[split], found = examine(module, arguments.folder, split)
+        faults |= dict.fromkeys(found)  # a table for all splits tells each of its faults three times
+    for line in report(columns):
+        print(line)
+    for fault in faults:
+        print(fault)
+    print(counted(list(faults)) if faults else "no faults")
+    return FAILED if faults else 0
+
+
+def examine(module: ModuleType, folder: Path, split: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
+    """A column of the report from the usable faces of `split`, by row name; and the faults of the others."""
+    try:
+        return column(module.load(folder, split)), ()
+    except FaultyData as error:
+        faults = error.faults
+    try:
+        return column(module.load(folder, split, skip_bad=True)), faults
+    except UserError:  # no face is left, and the faults say why
+        return {}, faults
+
+
+def column(faces: FaceSet) -> dict[str, str]:
+    """What the report tells of one split, by row name."""
+    counts = np.bincount(faces.labels, minlength=len(faces.class_names))
+    rows = {name: str(count) for name, count in zip(faces.class_names, counts, strict=True)}
+    rows["all"] = str(len(faces))
+    if not faces.has_votes:
+        return rows | {"votes": "labels only"}
+    agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
+    return rows | {"vote entropy": f"{vote_entropy(faces.votes):.3f} nats", "label is top vote": f"{agreeing:.1%}"}
+
+
+def vote_entropy(votes: np.ndarray) -> float:
+    """Mean over the faces of -sum p log p, in nats; votes (N, K), rows sum to 1. 0 where all people agree."""
+    logs = np.log(votes, out=np.zeros_like(votes), where=votes > 0)
+    return float(-(votes * logs).sum(axis=1).mean())
+
+
+def report(columns: dict[str, dict[str, str]]) -> list[str]:
+    """The lines of a table with one column a split."""
+    names = list(dict.fromkeys(name for rows in columns.values() for name in rows))
+    width = max(map(len, names), default=0)
+    lines = [" " * width + "".join(f"{split:>14}" for split in columns)]
+    for name in names:
+        lines.append(f"{name:<{width}}" + "".join(f"{rows.get(name, '-'):>14}" for rows in columns.values()))
+    return lines
+
+
+if __name__ == "__main__":
+    run_door(main)

@@ -1,0 +1,46 @@
+"""The data sets, one format a file: each has NAME, recognise(folder) and load(folder, split, skip_bad=) -> FaceSet."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+
+from data.face_set import FaceSet
+from data.reading import SPLITS
+from support import UserError
+
+ASKED_LAST = "image_folder"  # fits almost any tree of pictures
+
+
+@functools.cache
+def all_formats() -> dict[str, ModuleType]:
+    """Every format of this folder, by its NAME, in the order in which they are asked."""
+    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    return {module.NAME: module for module in sorted(modules, key=lambda module: module.NAME == ASKED_LAST)}
+
+
+def find_format(folder: str | Path, *, name: str = "") -> ModuleType:
+    """The format of `folder`, recognised by its layout; with `name` it must be that one. Raises `UserError`."""
+    folder, formats = Path(folder), all_formats()
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; name the data set's folder with --data-path.")
+    if name and name not in formats:
+        raise UserError(f"--dataset takes {', '.join(formats)}, not {name!r}.")
+    fitting = [formats[known] for known in ([name] if name else formats) if formats[known].recognise(folder)]
+    if not fitting:
+        raise UserError(f"{folder} is not laid out like {name or ' or '.join(formats)}; see data/raw/README.md.")
+    return fitting[0]
+
+
+def load_faces(folder: str | Path, split: str, *, name: str = "", skip_bad: bool = False) -> FaceSet:
+    """The faces of `split`, one of train, validation and test, in `folder`, a data set of the format `name`.
+
+    Without `name` the format is recognised by its layout. Rows that cannot be used raise `FaultyData`; with `skip_bad`
+    they are left out with a warning.
+    """
+    if split not in SPLITS:
+        raise UserError(f"the split must be one of {', '.join(SPLITS)}, not {split!r}.")
+    return find_format(folder, name=name).load(Path(folder), split, skip_bad=skip_bad)

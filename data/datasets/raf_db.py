@@ -1,0 +1,198 @@
+"""RAF-DB (Li, Deng & Du, CVPR 2017): 12,271 + 3,068 web faces, seven expressions, read by some forty people each.
+
+In:  the official layout, or that of the reference demonstrator; data/raw/README.md draws both. The folder given may be
+     the one that holds `EmoLabel` and `Image`, or its parent. In `EmoLabel`:
+       official   list_patition_label.txt: `train_00001.jpg 5`, labels 1 to 7
+       reference  emo_label_train.csv and emo_label_test.csv: `train_00001.jpg,4`, no header, labels 0 to 6
+     Every other .csv there, and a `*distribution*.txt`, holds votes: a picture's name and seven counts or shares, in
+     RAF-DB's order or in that of a header.
+Out: a `FaceSet` of seven expressions, with attributes (gender, race, age) where `Annotation/manual` is there.
+
+Votes are joined to labels by the picture's name. RAF-DB has no validation part: a tenth of train is split off.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from data.emotions import EMOTIONS, canonical_name
+from data.face_set import FaceSet
+from data.faults import Fault, noting
+from data.reading import (
+    VALIDATION_SHARE,
+    Listed,
+    claim,
+    expect,
+    gather,
+    is_number,
+    read_rows,
+    split_off,
+    vote_counts,
+    whole_number,
+)
+from support import UserError
+
+NAME = "raf_db"
+RAF_ORDER = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+CLASS_NAMES = tuple(name for name in EMOTIONS if name in RAF_ORDER)
+OFFICIAL = "list_patition_label.txt"  # RAF-DB's own spelling
+REFERENCE = {"train": "emo_label_train.csv", "test": "emo_label_test.csv"}
+ATTRIBUTES = {  # the last three of the eight lines of *_manu_attri.txt; five landmarks come first
+    "gender": ("male", "female", "unsure"),
+    "race": ("Caucasian", "African-American", "Asian"),
+    "age": ("0-3", "4-19", "20-39", "40-69", "70+"),
+}
+LANDMARKS = 5
+
+
+def recognise(folder: Path) -> bool:
+    """True where `folder`, or a folder in it, holds RAF-DB's labels and aligned pictures."""
+    return find_root(folder) is not None
+
+
+def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
+    """The faces of `split`, 100x100 pixels as RAF-DB aligned them."""
+    root, faults = find_root(folder), []
+    listed = split_off(read_labels(root, faults), VALIDATION_SHARE, split="validation")
+    listed = [row for row in join_votes(root, listed, faults) if row.split == split]
+    listed = join_attributes(root, listed, faults)
+    return gather(listed, faults, split=split, class_names=CLASS_NAMES, skip_bad=skip_bad)
+
+
+def find_root(folder: Path) -> Path | None:
+    """`folder`, or the first folder in it, that holds `EmoLabel` with labels and `Image/aligned`."""
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    return next((path for path in (folder, *inside) if label_files(path) and (path / "Image/aligned").is_dir()), None)
+
+
+def label_files(root: Path) -> list[tuple[Path, int, str | None]]:
+    """(file, its lowest label, its split, or None where names tell the split); the official list comes first."""
+    labels = root / "EmoLabel"
+    if (labels / OFFICIAL).is_file():
+        return [(labels / OFFICIAL, 1, None)]
+    files = [(labels / name, 0, split) for split, name in REFERENCE.items()]
+    return files if all(path.is_file() for path, _, _ in files) else []
+
+
+def read_labels(root: Path, faults: list[Fault]) -> list[Listed]:
+    """Every picture that the label files name, without votes."""
+    listed, places = [], {}
+    for path, first, split in label_files(root):
+        for line, fields in read_rows(path):
+            with noting(faults, path, line):
+                expect(fields, 2, what="a picture's name and its label")
+                number = whole_number(fields[1], first + len(RAF_ORDER) - 1, first=first)
+                key, picture = key_of(fields[0]), aligned_name(fields[0])
+                row = Listed(
+                    name=picture,
+                    split=split or split_of(key),
+                    label=CLASS_NAMES.index(RAF_ORDER[number - first]),
+                    picture=root / "Image" / "aligned" / picture,
+                    file=path,
+                    line=line,
+                )
+                claim(key, places, file=path, line=line)
+                listed.append(row)
+    return listed
+
+
+def key_of(name: str) -> str:
+    """`train_00001` for train_00001.jpg as for aligned/train_00001_aligned.jpg: what tables are joined by."""
+    return PurePath(name).stem.removesuffix("_aligned")
+
+
+def aligned_name(name: str) -> str:
+    """`train_00001_aligned.jpg` for train_00001.jpg."""
+    return f"{key_of(name)}_aligned{PurePath(name).suffix}"
+
+
+def split_of(key: str) -> str:
+    """The split that the official list writes into names."""
+    for split in ("train", "test"):
+        if key.startswith(f"{split}_"):
+            return split
+    raise UserError(f"the picture's name must begin with train_ or test_, not {key!r}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Votes and attributes
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def join_votes(root: Path, listed: list[Listed], faults: list[Fault]) -> list[Listed]:
+    """`listed` with everyone's votes, by name; as it is where there is no file of votes at all."""
+    labels = root / "EmoLabel"
+    files = [path for path in sorted(labels.glob("*.csv")) if path.name not in REFERENCE.values()]
+    files += sorted(labels.glob("*distribution*.txt"))
+    if not files:
+        return listed
+    votes, joined = read_votes(files, faults), []
+    for row in listed:
+        key = key_of(row.name)
+        with noting(faults, row.file, row.line):
+            if key not in votes:
+                raise UserError(f"{key} has no votes in {', '.join(path.name for path in files)}")
+            if votes[key] is not None:
+                joined.append(dataclasses.replace(row, votes=votes[key]))
+    return joined
+
+
+def read_votes(files: list[Path], faults: list[Fault]) -> dict[str, np.ndarray | None]:
+    """(7,) float32 votes in the order of `CLASS_NAMES`, by the picture's key; None where they were a fault."""
+    votes, places = {}, {}
+    for path in files:
+        rows = list(read_rows(path))
+        order = RAF_ORDER
+        if rows and is_header(rows[0][1]):
+            order = header_order(path, rows.pop(0)[1])
+        for line, fields in rows:
+            with noting(faults, path, line):
+                expect(fields, 1 + len(RAF_ORDER), what="a picture's name and seven votes")
+                key = key_of(fields[0])
+                claim(key, places, file=path, line=line)
+                votes[key] = None
+                votes[key] = vote_counts(fields[1:])[[order.index(name) for name in CLASS_NAMES]]
+    return votes
+
+
+def is_header(fields: list[str]) -> bool:
+    """Do names stand where numbers stand in every other row?"""
+    return len(fields) > 1 and not any(is_number(text) for text in fields[1:])
+
+
+def header_order(path: Path, header: list[str]) -> tuple[str, ...]:
+    """The seven class names in the order of a header's columns, the first of which is the picture's name."""
+    order = tuple(canonical_name(word) for word in header[1:])
+    if sorted(order) != sorted(RAF_ORDER):
+        raise UserError(
+            f"the header of {path} must name the picture, then {', '.join(RAF_ORDER)} in any order, "
+            f"not {', '.join(header)}; mend it or take it away."
+        )
+    return order
+
+
+def join_attributes(root: Path, listed: list[Listed], faults: list[Fault]) -> list[Listed]:
+    """`listed` with everyone's gender, race and age; as it is where there is no `Annotation/manual`."""
+    folder = root / "Annotation" / "manual"
+    if not folder.is_dir():
+        return listed
+    joined = []
+    for row in listed:
+        path = folder / f"{key_of(row.name)}_manu_attri.txt"
+        with noting(faults, row.file, row.line):
+            joined.append(dataclasses.replace(row, attributes=read_attributes(path)))
+    return joined
+
+
+def read_attributes(path: Path) -> dict[str, str]:
+    """One face's {"gender": ..., "race": ..., "age": ...}, in RAF-DB's words."""
+    rows = list(read_rows(path))
+    if len(rows) != LANDMARKS + len(ATTRIBUTES):
+        raise UserError(f"{path} must have five landmarks, gender, race and age, a line each; it has {len(rows)} lines")
+    values = {}
+    for (line, fields), (name, words) in zip(rows[LANDMARKS:], ATTRIBUTES.items(), strict=True):
+        values[name] = words[whole_number(fields[0], len(words) - 1, what=f"{path}:{line}: {name}")]
+    return values

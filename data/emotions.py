@@ -1,0 +1,28 @@
+"""Names of expressions: the one list every data set maps its own words to, by name and never by number.
+
+In:  a word as some data set writes it ("Happy", "anger", "surprised").
+Out: the project's term for it; `EMOTIONS` is the order in which FER+ networks give their probabilities.
+"""
+
+from __future__ import annotations
+
+EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+
+# What RAF-DB, FER2013, CK+, JAFFE, FERG and AffectNet call the same eight.
+SYNONYMS = {
+    "neutral": ("neutrality", "natural", "ne"),
+    "happiness": ("happy", "joy", "smile", "ha"),
+    "surprise": ("surprised", "su"),
+    "sadness": ("sad", "sa"),
+    "anger": ("angry", "an"),
+    "disgust": ("disgusted", "di"),
+    "fear": ("fearful", "afraid", "scared", "fe"),
+    "contempt": ("contemptuous", "co"),
+}
+_CANONICAL = {word: name for name, words in SYNONYMS.items() for word in (name, *words)}
+
+
+def canonical_name(word: str) -> str:
+    """The project's term for `word`; a word it does not know stays itself, in lower case."""
+    word = word.strip().lower()
+    return _CANONICAL.get(word, word)
