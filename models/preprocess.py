@@ -1,0 +1,71 @@
+"""From crops to what a network eats: the only resize-and-normalise in the project.
+
+In:  crops (N, S, S, 3) uint8 RGB.
+Out: a tensor (N, C, h, w) float32 on the device asked for.
+
+Training, evaluation, the live loop and every export share one `Preprocess`, which travels in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LUMA_BT601 = (0.299, 0.587, 0.114)  # the weights cv2 uses for RGB to grey
+STANDARD_DEVIATION_FLOOR = 8.0  # grey levels; a flat picture must not become amplified noise
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """What a network wants to see.
+
+    size_hw: height and width in pixels.
+    channels: 3 for RGB, 1 for grey (BT.601 luma).
+    mean, std: one a channel, in [0, 1]; both None: each picture is standardised by its own mean and deviation, which
+        makes the network blind to exposure.
+    """
+
+    size_hw: tuple[int, int]
+    channels: int = 3
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def __call__(self, crops: np.ndarray, *, device: torch.device | str = "cpu") -> Tensor:
+        """(N, S, S, 3) uint8 RGB -> (N, channels, *size_hw) float32 on `device`; N may be 0."""
+        pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2).float()  # (N, 3, S, S)
+        if self.channels == 1:
+            luma = torch.tensor(LUMA_BT601, device=pixels.device).view(1, 3, 1, 1)
+            pixels = (pixels * luma).sum(dim=1, keepdim=True)  # (N, 1, S, S)
+        if not len(pixels):
+            return pixels.new_empty((0, self.channels, *self.size_hw))
+        if pixels.shape[-2:] != self.size_hw:
+            pixels = F.interpolate(pixels, self.size_hw, mode="bilinear", antialias=True, align_corners=False)
+        return self.normalise(pixels)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(N, C, h, w) float32 in [0, 255] -> the same shape, zero-centred."""
+        if self.mean is None:
+            mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+            deviation = (pixels - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+            return (pixels - mean) / deviation.clamp(min=STANDARD_DEVIATION_FLOOR)
+        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
+        return (pixels / 255 - mean) / std
+
+    def at_size(self, size: int) -> Preprocess:
+        """The same at another square size: training may grow the picture over the run."""
+        return dataclasses.replace(self, size_hw=(size, size))
+
+    def to_dict(self) -> dict:
+        """Plain JSON values; `from_dict` reads them back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Preprocess:
+        """The `Preprocess` that `to_dict` described."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

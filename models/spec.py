@@ -1,0 +1,59 @@
+"""ModelSpec: all that the rest of the project needs to know of a network, and the list of them.
+
+In:  the files of `models/networks/`, each with a table `MODELS: dict[str, ModelSpec]`.
+Out: `find_spec(name)`, `model_names()`. A new network is one new file there; nothing else changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from models import networks
+from models.preprocess import Preprocess
+from support import UserError
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One network.
+
+    build: number of classes -> an untrained module that maps (N, C, h, w) float32 to logits (N, K).
+    preprocess: what it wants to see.
+    explain_layer: the dotted name of the module whose output an explainer looks at; at least 6x6 cells.
+    pretrained: as `build`, with a backbone trained on ImageNet, which torchvision downloads when this is called; None
+        where there is none.
+    fixed_size: only pictures of `preprocess.size_hw` fit, so training cannot begin on smaller ones.
+    """
+
+    build: Callable[[int], nn.Module]
+    preprocess: Preprocess
+    explain_layer: str
+    pretrained: Callable[[int], nn.Module] | None = None
+    fixed_size: bool = False
+
+
+@functools.cache
+def all_specs() -> dict[str, ModelSpec]:
+    """Every network of `models/networks/`, by name."""
+    specs: dict[str, ModelSpec] = {}
+    for module in pkgutil.iter_modules(networks.__path__):
+        specs.update(importlib.import_module(f"{networks.__name__}.{module.name}").MODELS)
+    return specs
+
+
+def model_names() -> list[str]:
+    """The names `--model` takes."""
+    return sorted(all_specs())
+
+
+def find_spec(name: str) -> ModelSpec:
+    """The network called `name`; `UserError` with the list where there is none."""
+    if name not in all_specs():
+        raise UserError(f"there is no network called {name!r}; the networks are {', '.join(model_names())}.")
+    return all_specs()[name]

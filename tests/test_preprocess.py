@@ -1,0 +1,61 @@
+"""Preprocess: numbers against OpenCV and numpy."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from models.preprocess import STANDARD_DEVIATION_FLOOR, Preprocess
+
+
+def test_grey_is_opencvs(rng):
+    crops = rng.integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+    found = Preprocess((48, 48), channels=1, mean=(0.0,), std=(1.0,))(crops) * 255
+    expected = np.stack([cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops])
+    np.testing.assert_allclose(found[:, 0], expected, atol=0.51)  # OpenCV rounds
+
+
+def test_each_picture_is_standardised_by_itself(rng):
+    crops = rng.integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
+    crops[1] = crops[1] // 4 + 100  # less contrast, more light
+    x = Preprocess((48, 48), channels=3)(crops).numpy()
+    np.testing.assert_allclose(x.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(x.std(axis=(1, 2, 3)), 1, atol=1e-4)
+    flat = Preprocess((48, 48), channels=3)(np.full((1, 48, 48, 3), 77, np.uint8))
+    assert flat.abs().max() == 0
+    nearly = np.full((1, 48, 48, 3), 77, np.uint8)
+    nearly[:, ::2] += 1
+    assert Preprocess((48, 48))(nearly).abs().max() < 1 / STANDARD_DEVIATION_FLOOR  # noise is not blown up
+
+
+def test_mean_and_std_by_hand():
+    crop = np.array([[[[255, 0, 51]]]], np.uint8)
+    x = Preprocess((1, 1), mean=(0.5, 0.5, 0.0), std=(0.5, 0.25, 1.0))(crop)
+    np.testing.assert_allclose(x[0, :, 0, 0], [1, -2, 0.2], rtol=1e-6)
+
+
+def test_reducing_averages():
+    stripes = np.zeros((1, 96, 96, 3), np.uint8)
+    stripes[:, :, ::2] = 200
+    x = Preprocess((48, 48), mean=(0, 0, 0), std=(1, 1, 1))(stripes)
+    np.testing.assert_allclose(x[..., 4:-4] * 255, 100, atol=1)
+
+
+def test_no_crops_another_size_and_json():
+    preprocess = Preprocess((48, 48), channels=1)
+    assert preprocess(np.empty((0, 60, 60, 3), np.uint8)).shape == (0, 1, 48, 48)
+    assert preprocess.at_size(36)(np.zeros((1, 48, 48, 3), np.uint8)).shape == (1, 1, 36, 36)
+    for one in (preprocess, Preprocess((224, 224), mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0))):
+        assert Preprocess.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_it_does_not_write_into_its_input(rng):
+    crops = rng.integers(0, 256, (1, 48, 48, 3), dtype=np.uint8)
+    before = crops.copy()
+    Preprocess((48, 48), channels=1)(crops)
+    np.testing.assert_array_equal(crops, before)
+    with pytest.raises(AttributeError):
+        Preprocess((1, 1)).channels = 2
