@@ -1,0 +1,120 @@
+"""Faces in front of a camera, read and explained: python live.py
+
+In:  frames from a camera, a film, pictures, a stream or the bundled sample (--source).
+Out: the same frames with boxes, labels, bars and heatmaps in a window; on request a recording (--save) and a table of
+     every prediction (--log); one line a prediction on stdout, everything else on stderr.
+
+Nothing leaves the machine. The loop at the end of `main` is the whole program: a frame in, its faces read and
+explained, an annotated frame out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+from support import VERSION, UserError, add_flags, note, pick_device, run_door, setting
+
+
+@dataclasses.dataclass
+class Settings:
+    """Flags of live.py."""
+
+    source: str | None = setting(
+        None, "camera number, film, picture, folder, pattern, http or rtsp address, or `sample` (default: camera 0)"
+    )
+    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+    weights: str | None = setting(None, "emotion checkpoint (default: the shipped one)", metavar="FILE")
+    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
+    detector: str = setting("ours", "who finds the faces", choices=["ours", "batch-face"])
+    conf: float = setting(0.5, "faces the detector is less sure of are left out, 0 to 1")
+    max_faces: int = setting(20, "read so many faces of a frame at most, the surest first")
+    explain: str | None = setting("gradcam", "explainer of the heatmap; `none` for no heat", metavar="NAME")
+    explain_class: str | None = setting(
+        None, "class the heatmap is for (default: each face's own label)", metavar="NAME"
+    )
+    alpha: float = setting(0.55, "how strongly heat is painted, 0 to 1")
+    confidence: str = setting(
+        "crowd", "what percentages say: the share of people who would name it, or how likely the label is",
+        choices=["crowd", "label"],
+    )  # fmt: skip
+    smooth: float = setting(0.4, "seconds over which labels and boxes are smoothed; 0: not at all")
+    mirror: bool | None = setting(None, "show the picture as a mirror does (default: cameras yes, files no)")
+    width: int | None = setting(None, "width in pixels asked of the camera")
+    height: int | None = setting(None, "height in pixels asked of the camera")
+    fps: float | None = setting(None, "frames a second asked of the camera")
+    save: str | None = setting(None, "record the annotated frames", metavar="FILE.mp4|.avi|.webm")
+    log: str | None = setting(None, "write one row a face and frame", metavar="FILE.csv|.jsonl")
+    show: bool = setting(True, "open a window")
+    max_frames: int | None = setting(None, "stop after so many frames")
+    quiet: bool = setting(False, "print no predictions")
+    list_cameras: bool = setting(False, "name the cameras that answer, and leave")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse flags, build the parts, run; the exit code."""
+    parser = argparse.ArgumentParser(prog="live.py", description=__doc__.split("\n")[0])
+    parser.add_argument("--version", action="version", version=f"live.py {VERSION}")
+    add_flags(parser, Settings)
+    settings = Settings(**vars(parser.parse_args(argv)))
+    for name in ("conf", "alpha"):
+        if not 0 <= getattr(settings, name) <= 1:
+            raise UserError(f"--{name} takes a number from 0 to 1, not {getattr(settings, name)}.")
+    if settings.max_faces < 1 or settings.smooth < 0:
+        raise UserError("--max-faces takes a number above 0, --smooth a number of seconds, 0 or more.")
+
+    from data.opencv import opencv_conflict
+
+    if conflict := opencv_conflict():  # asked first: a broken cv2 may not import at all
+        note(conflict)
+
+    from data.frames import list_cameras, open_source
+    from pipeline.overlay import draw
+    from pipeline.session import Session
+
+    if settings.list_cameras:
+        cameras = list_cameras()
+        print("\n".join(f"{index}: {width} x {height}" for index, width, height in cameras) or "no camera answers")
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # finish files also when the system says stop
+    device = pick_device(settings.device)
+    read_faces = build_pipeline(settings, device)
+    source = open_source(
+        settings.source, width=settings.width, height=settings.height, fps=settings.fps, max_frames=settings.max_frames
+    )
+    with Session(settings, source, read_faces, device) as session:
+        for frame in session.frames():
+            result = read_faces([frame.image_rgb], time_s=frame.time_s)[0]
+            annotated = draw(result, show=session.show, status=session.status())
+            session.present(frame, result, annotated)
+    return 0
+
+
+def build_pipeline(settings: Settings, device):
+    """The detector, classifier and explainer that the flags name."""
+    from models.classifier import Classifier
+    from pipeline.run import EmotionPipeline
+    from retinaface.detector import RetinaFace
+
+    if settings.detector == "batch-face":
+        from retinaface.batch_face import BatchFaceDetector as Detector
+    else:
+        Detector = RetinaFace
+    detector = Detector.from_file(
+        settings.detector_weights, device=device, score_threshold=settings.conf, max_faces=settings.max_faces
+    )
+    return EmotionPipeline(
+        detector,
+        Classifier.from_file(settings.weights, device=device, calibrated=settings.confidence == "label"),
+        explainer=None if settings.explain in (None, "none") else settings.explain,
+        explain_class=settings.explain_class,
+    )
+
+
+if __name__ == "__main__":
+    run_door(main)

@@ -1,0 +1,1 @@
+"""The thread through the stages: frames -> faces -> crops -> probabilities and heatmaps -> annotated frames."""

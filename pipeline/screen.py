@@ -1,0 +1,130 @@
+"""The window on the screen and the frame-rate meter.
+
+In:  pictures (H, W, 3) uint8 RGB.
+Out: a window that gives back the keys pressed in it; frames a second.
+
+OpenCV aborts the process where no window can open, so `display_available` is asked before its first window call.
+"""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from support import FAILED, UserError
+
+LARGEST_WH = (1280, 720)  # a new window fits in this, and fills it in one direction if the picture is larger
+SMALLEST_WIDTH = 640
+KEY_NAMES = {27: "esc", 32: "space"}
+
+
+@functools.cache
+def display_available() -> bool:
+    """Can a window open here? On Linux the X server is asked as Qt will ask it, with the same cookie; takes 1 ms.
+
+    OpenCV's wheel speaks X11 only, so WAYLAND_DISPLAY alone does not do; a Wayland desktop also sets DISPLAY. The
+    connection stays open on purpose: Xvfb restarts when its last client leaves, and would miss the window's call.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return False
+    xcb.xcb_connect.argtypes, xcb.xcb_connect.restype = [ctypes.c_char_p, ctypes.c_void_p], ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)  # None: the display that DISPLAY names
+    return xcb.xcb_connection_has_error(connection) == 0
+
+
+class Window:
+    """A resizable window that keeps the picture's ratio; a context manager. `UserError` where there is no display."""
+
+    def __init__(self, title: str) -> None:
+        if not display_available():
+            raise UserError("no display can be reached, so no window opens; run with --no-show.", exit_code=FAILED)
+        if sys.platform.startswith("linux"):
+            os.environ.setdefault("QT_QPA_PLATFORM", "xcb")  # else Qt first complains that it has no Wayland plugin,
+            os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # and that the wheel holds no fonts
+        self._title = title
+        self._shown = self._closed = False
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+
+    @property
+    def closed(self) -> bool:
+        """Has the window gone, by its own button or by `close`?"""
+        return self._closed or (self._shown and not _is_open(self._title))
+
+    def show(self, image_rgb: np.ndarray) -> None:
+        """Put up a picture, (H, W, 3) uint8 RGB; it appears during the next `key`. A closed window stays closed."""
+        if self.closed:
+            return
+        if not self._shown:
+            cv2.resizeWindow(self._title, *_first_size(*image_rgb.shape[1::-1]))
+            self._shown = True
+        cv2.imshow(self._title, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+
+    def key(self, wait_ms: int = 1) -> str | None:
+        """Wait up to `wait_ms` (at least 1) for a key: its lower-case letter or sign, 'esc', 'space', or None."""
+        code = cv2.waitKey(max(1, wait_ms)) & 0xFF  # no key is -1, which becomes 255
+        if code in KEY_NAMES:
+            return KEY_NAMES[code]
+        return chr(code).lower() if 32 < code < 127 else None
+
+    def close(self) -> None:
+        """Take the window off the screen; more than once is fine."""
+        if not self.closed:
+            cv2.destroyWindow(self._title)
+            cv2.waitKey(1)  # lets the window system act on it
+        self._closed = True
+
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _is_open(title: str) -> bool:
+    try:
+        return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:  # when its last window has gone, Qt's part of OpenCV can no longer be asked
+        return False
+
+
+def _first_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) of a new window for a picture of this size: its own where that is neither tiny nor huge."""
+    scale = max(1.0, SMALLEST_WIDTH / width)
+    scale = min(scale, LARGEST_WH[0] / width, LARGEST_WH[1] / height)
+    return round(width * scale), round(height * scale)
+
+
+class RateMeter:
+    """Ticks a second over the last second; `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ticks: collections.deque[float] = collections.deque()
+
+    def tick(self) -> None:
+        """Count one frame."""
+        now = self._clock()
+        self._ticks.append(now)
+        while len(self._ticks) > 2 and now - self._ticks[0] > 1.0:
+            self._ticks.popleft()
+
+    @property
+    def per_second(self) -> float:
+        """The rate; 0.0 before two ticks. Slower than one a second, it is that of the last two."""
+        if len(self._ticks) < 2:
+            return 0.0
+        span_s = self._ticks[-1] - self._ticks[0]
+        return (len(self._ticks) - 1) / span_s if span_s > 0 else 0.0

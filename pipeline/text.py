@@ -1,0 +1,96 @@
+"""Text on pictures, in the vector font that OpenCV carries inside itself: no font file, no display needed.
+
+In:  a picture (H, W, 3) uint8 RGB to write on, in place; words; positions and sizes in pixels.
+Out: widths in pixels, words cut or wrapped to a width.
+
+Letters that the font lacks (Greek, Chinese ...) come from OpenCV's second font; what no font has becomes a "?".
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+
+import cv2
+import numpy as np
+
+WHITE, DIM = (255, 255, 255), (205, 205, 205)
+REGULAR, BOLD = 400, 600
+SMALLEST = 9  # pixels; below this the font is a blur
+CAPITAL = 0.72  # height of a capital letter, in font sizes
+
+
+def text_size(shape: tuple[int, ...]) -> int:
+    """The font size in pixels that suits a picture of `shape` (H, W, ...): 14 at 640x480, 31 at 1080p."""
+    height, width = shape[:2]
+    return max(SMALLEST, round(0.029 * min(height, 0.9 * width)))
+
+
+def printable(text: str) -> str:
+    """`text` with line breaks and other signs that have no shape as spaces; a lone surrogate would crash OpenCV."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+@functools.lru_cache(maxsize=4096)
+def text_width(text: str, size: int, weight: int = REGULAR) -> int:
+    """How far `text` reaches, in pixels."""
+    return cv2.getTextSize((0, 0), printable(text), (0, 0), _font(), size, weight)[2]
+
+
+def put_text(
+    canvas: np.ndarray,
+    text: str,
+    *,
+    xy: tuple[int, int],
+    size: int,
+    weight: int = REGULAR,
+    colour: tuple[int, int, int] = WHITE,
+) -> None:
+    """Write `text` into `canvas` (H, W, 3) uint8 RGB; its baseline starts at `xy`."""
+    cv2.putText(canvas, printable(text), xy, colour, _font(), size, weight)
+
+
+def baseline(top: int, bottom: int, *, size: int) -> int:
+    """The baseline y that centres capitals between the rows `top` and `bottom`."""
+    return round((top + bottom + CAPITAL * size) / 2)
+
+
+def cut(text: str, width: int, *, size: int, weight: int = REGULAR) -> str:
+    """`text`, or as much of its beginning as fits in `width` pixels with "…" behind it."""
+    if text_width(text, size, weight) <= width:
+        return text
+    too_long = bisect.bisect_left(
+        range(len(text)), True, key=lambda kept: text_width(text[:kept].rstrip() + "…", size, weight) > width
+    )
+    return text[: max(0, too_long - 1)].rstrip() + "…"
+
+
+@functools.lru_cache(maxsize=64)
+def wrap(text: str, width: int, *, size: int) -> tuple[str, ...]:
+    """`text` broken between words into as few lines of at most `width` pixels as it takes, of like lengths.
+
+    A word wider than a line is cut.
+    """
+    lines = _filled(text, width, size)
+    narrower = _filled(text, width - size, size)
+    while len(narrower) == len(lines) > 1 and " ".join(narrower) == " ".join(text.split()):  # until a word is cut
+        lines, width = narrower, width - size
+        narrower = _filled(text, width - size, size)
+    return lines
+
+
+def _filled(text: str, width: int, size: int) -> tuple[str, ...]:
+    """Lines as full as they get."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(cut(word, width, size=size))
+    return tuple(lines)
+
+
+@functools.cache
+def _font() -> cv2.FontFace:
+    """Rubik, variable in weight. Unpacking it takes about 50 ms, once."""
+    return cv2.FontFace("sans")

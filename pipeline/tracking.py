@@ -1,0 +1,120 @@
+"""Who is who between frames: faces keep a number, boxes do not jitter, labels do not flicker.
+
+In:  the faces of one frame, later their probabilities, and the frame's time.
+Out: the same faces, steadied, each with its track's number, and probabilities smoothed along the track.
+
+For the few faces before a camera, overlap is enough: a face goes on with the track whose last box it overlaps most
+(greedy, best pairs first; Bochinski et al. 2017, "IOU tracker"). A track that is not seen waits `MEMORY_S`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retinaface.anchors import iou
+from retinaface.face import Face
+
+SAME_FACE_IOU = 0.25
+MEMORY_S = 0.7  # a face that looks away for a moment comes back as itself
+
+
+@dataclass
+class OneEuroFilter:
+    """The 1-euro filter (Casiez et al. 2012): smooths strongly what stands still, hardly what moves.
+
+    slowest_hz: cut-off frequency at rest. speed_gain: how much faster the cut-off rises with speed, per unit a second.
+    """
+
+    slowest_hz: float = 1.0
+    speed_gain: float = 4.0
+    speed_hz: float = 1.0
+    value: np.ndarray | None = None
+    speed: np.ndarray | float = 0.0
+
+    def __call__(self, value: np.ndarray, *, passed_s: float, unit: float = 1.0) -> np.ndarray:
+        """The smoothed value, `passed_s` after the one before; `unit` is what a speed of 1 is measured in (pixels)."""
+        if self.value is None or passed_s <= 0:
+            self.value = value.astype(np.float64) if self.value is None else self.value
+            return self.value
+        raw_speed = (value - self.value) / passed_s / unit
+        self.speed = self.speed + share_of_new(self.speed_hz, passed_s) * (raw_speed - self.speed)
+        cutoff_hz = self.slowest_hz + self.speed_gain * np.abs(self.speed)
+        self.value = self.value + share_of_new(cutoff_hz, passed_s) * (value - self.value)
+        return self.value
+
+
+def share_of_new(cutoff_hz: np.ndarray | float, passed_s: float) -> np.ndarray | float:
+    """How much of a new value an exponential filter with that cut-off takes (Casiez et al. 2012, eq. 4 and 5)."""
+    turn = 2 * np.pi * cutoff_hz * passed_s
+    return turn / (turn + 1)
+
+
+@dataclass
+class Track:
+    """One person as long as they are seen: last box, filters, smoothed probabilities (K,)."""
+
+    number: int
+    box_xyxy: np.ndarray
+    seen_s: float
+    geometry: OneEuroFilter = field(default_factory=OneEuroFilter)
+    probabilities: np.ndarray | None = None
+    passed_s: float = 0.0  # between the last two sightings
+
+
+class Tracker:
+    """Numbers and smooths faces; `smooth_s` is the time constant of the probabilities, 0 for none."""
+
+    def __init__(self, *, smooth_s: float = 0.4) -> None:
+        self.smooth_s = smooth_s
+        self.tracks: list[Track] = []
+        self._next = 1
+
+    def follow(self, faces: Sequence[Face], time_s: float) -> tuple[list[Face], list[Track]]:
+        """The faces, steadied, and the track of each; faces nobody has seen start a track."""
+        self.tracks = [track for track in self.tracks if time_s - track.seen_s <= MEMORY_S]
+        tracks = self._assign(faces)
+        steadied = []
+        for face, track in zip(faces, tracks, strict=True):
+            track.passed_s, track.seen_s, track.box_xyxy = time_s - track.seen_s, time_s, face.box_xyxy
+            steadied.append(self._steady(face, track))
+        return steadied, tracks
+
+    def smooth(self, tracks: Sequence[Track], probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K) of the tracks just followed -> smoothed along each, rows still sum to 1."""
+        smoothed = np.empty_like(probabilities)
+        for row, track in enumerate(tracks):
+            before = track.probabilities if track.probabilities is not None else probabilities[row]
+            share = 1 - np.exp(-track.passed_s / self.smooth_s) if self.smooth_s > 0 else 1.0
+            track.probabilities = smoothed[row] = before + share * (probabilities[row] - before)
+        return smoothed
+
+    def _assign(self, faces: Sequence[Face]) -> list[Track]:
+        """The track of each face: pairs by falling overlap, each track and each face once; then new tracks."""
+        owner: dict[int, Track] = {}
+        if faces and self.tracks:
+            overlap = iou(np.stack([f.box_xyxy for f in faces]), np.stack([t.box_xyxy for t in self.tracks]))
+            for flat in np.argsort(-overlap, axis=None, kind="stable"):
+                row, column = np.unravel_index(flat, overlap.shape)
+                if overlap[row, column] < SAME_FACE_IOU:
+                    break
+                if row not in owner and self.tracks[column] not in owner.values():
+                    owner[int(row)] = self.tracks[column]
+        return [owner.get(row) or self._start(face) for row, face in enumerate(faces)]
+
+    def _start(self, face: Face) -> Track:
+        track = Track(self._next, face.box_xyxy, seen_s=0.0)
+        self._next += 1
+        self.tracks.append(track)
+        return track
+
+    def _steady(self, face: Face, track: Track) -> Face:
+        """Box and landmarks through the track's filter, speed measured in face sizes a second."""
+        if self.smooth_s <= 0:
+            return face
+        values = np.concatenate([face.box_xyxy, face.landmarks_xy.ravel()])
+        values = track.geometry(values, passed_s=track.passed_s, unit=max(face.size, 1.0)).astype(np.float32)
+        return dataclasses.replace(face, box_xyxy=values[:4], landmarks_xy=values[4:].reshape(5, 2))

@@ -1,0 +1,97 @@
+"""Aligned crops: the geometry by hand, the pixels by what was painted."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.crops import TEMPLATE, back_to_frame, crop_faces, crop_matrix, similarity
+from retinaface.face import Face
+
+
+def face_at(matrix: np.ndarray, size: int = 48) -> Face:
+    """A face whose landmarks lie where `matrix` (2, 3), crop to frame, puts the template."""
+    points = (TEMPLATE * size - 0.5) @ matrix[:, :2].T + matrix[:, 2]
+    return Face(np.array([0, 0, 10, 10], np.float32), points.astype(np.float32), 1.0)
+
+
+def turn(angle_deg: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
+    a = np.deg2rad(angle_deg)
+    return np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0]]) * scale + [
+        [0, 0, shift[0]],
+        [0, 0, shift[1]],
+    ]
+
+
+@pytest.mark.parametrize(("angle", "scale", "shift"), [(0, 1, (0, 0)), (30, 2.5, (100, 40)), (-75, 0.4, (-3, 9))])
+def test_similarity_finds_the_turn_scale_and_shift(rng, angle, scale, shift):
+    points = rng.uniform(0, 50, (5, 2))
+    matrix = turn(angle, scale, shift)
+    np.testing.assert_allclose(similarity(points, points @ matrix[:, :2].T + matrix[:, 2]), matrix, atol=1e-9)
+
+
+def test_similarity_is_opencvs_least_squares(rng):
+    points, target = rng.uniform(0, 50, (2, 5, 2))
+    found = similarity(points, target)
+
+    def error(m):
+        return ((points @ m[:, :2].T + m[:, 2] - target) ** 2).sum()
+
+    for _ in range(50):  # nothing near it is better
+        step = rng.normal(0, 1e-3, 4)
+        other = found + np.array([[step[0], -step[1], step[2]], [step[1], step[0], step[3]]])
+        assert error(found) <= error(other) + 1e-9
+    assert np.linalg.det(found[:, :2]) > 0
+
+
+def test_landmarks_in_one_place_make_no_noise():
+    matrix = similarity(np.ones((5, 2)), TEMPLATE)
+    assert np.isfinite(matrix).all()
+    crops, _ = crop_faces(np.zeros((20, 20, 3), np.uint8), [Face(np.zeros(4), np.ones((5, 2)), 1.0)], size=48)
+    assert crops.shape == (1, 48, 48, 3)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("angle", [0, 40])
+def test_a_picture_put_into_a_frame_comes_out_again(portrait, scale, angle):
+    """A 48-pixel picture, enlarged and turned into a frame, is cropped back to itself."""
+    original = cv2.resize(portrait[40:230, 128:318], (48, 48), interpolation=cv2.INTER_AREA)
+    smooth = cv2.GaussianBlur(original, (0, 0), 1.5)
+    matrix = turn(angle, scale, (150, 90))
+    frame = cv2.warpAffine(smooth, matrix, (400, 300), flags=cv2.INTER_CUBIC)
+    crops, matrices = crop_faces(frame, [face_at(matrix)], size=48)
+    difference = np.abs(crops[0].astype(float) - smooth)[4:-4, 4:-4]
+    assert difference.mean() < (6 if scale < 1 else 2.5)
+    np.testing.assert_allclose(matrices[0][:, :2] @ matrix[:, :2], np.eye(2), atol=1e-5)
+
+
+def test_a_large_face_is_averaged_not_picked(rng):
+    """Pixel noise in a face six times as large as the crop is nearly gone, as in a reduced photograph."""
+    noise = rng.normal(128, 40, (300, 300, 1)).clip(0, 255).astype(np.uint8).repeat(3, axis=2)
+    crops, _ = crop_faces(noise, [face_at(turn(0, 6, (3, 3)))], size=48)
+    assert crops.std() < 40 / 3
+
+
+def test_faces_at_the_edge_and_no_faces():
+    frame = np.full((60, 60, 3), 99, np.uint8)
+    crops, _ = crop_faces(frame, [face_at(turn(0, 1, (-30, -30)))], size=48)
+    assert (crops == 99).all()  # the edge's pixels go on: no black corner for the network to look at
+    crops, matrices = crop_faces(frame, [], size=48)
+    assert crops.shape == (0, 48, 48, 3)
+    assert matrices.shape == (0, 2, 3)
+
+
+def test_heat_goes_back_to_where_the_crop_came_from():
+    matrix = turn(25, 2.0, (120, 60))
+    to_crop = crop_matrix(face_at(matrix), 48)
+    heat = np.zeros((48, 48), np.float32)
+    heat[10:13, 29:32] = 1  # around crop pixel x = 30, y = 11
+    x, y = matrix @ [30, 11, 1]
+    rect = np.array([100, 50, 300, 220])
+    inside = back_to_frame(heat, to_crop, rect_xyxy=rect)
+    assert inside.shape == (170, 200)
+    row, column = np.unravel_index(inside.argmax(), inside.shape)
+    assert abs(column + 100 - x) <= 3
+    assert abs(row + 50 - y) <= 3
+    assert inside[0, 0] == 0

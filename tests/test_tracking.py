@@ -1,0 +1,111 @@
+"""Tracks: numbers that stay, boxes that rest, labels that do not flicker."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.tracking import MEMORY_S, OneEuroFilter, Tracker, share_of_new
+from retinaface.face import Face
+
+FRAME_S = 1 / 30
+
+
+def face(x: float, y: float = 100.0, side: float = 80.0) -> Face:
+    points = np.array([[x + 20, y + 30], [x + 60, y + 30], [x + 40, y + 50], [x + 25, y + 65], [x + 55, y + 65]])
+    return Face(np.array([x, y, x + side, y + side], np.float32), points.astype(np.float32), 0.9)
+
+
+def numbers(tracker: Tracker, faces: list[Face], time_s: float) -> list[int]:
+    return [track.number for track in tracker.follow(faces, time_s)[1]]
+
+
+def test_faces_keep_their_numbers_in_any_order_while_they_move():
+    tracker = Tracker()
+    assert numbers(tracker, [face(0), face(300)], 0) == [1, 2]
+    assert numbers(tracker, [face(290), face(15)], FRAME_S) == [2, 1]
+    assert numbers(tracker, [face(30), face(600), face(280)], 2 * FRAME_S) == [1, 3, 2]
+
+
+def test_the_best_overlap_wins_and_a_track_serves_one_face():
+    tracker = Tracker(smooth_s=0)
+    numbers(tracker, [face(0)], 0)
+    assert numbers(tracker, [face(35), face(5)], FRAME_S) == [2, 1]
+
+
+def test_a_face_that_is_away_briefly_comes_back_as_itself_and_later_as_another():
+    tracker = Tracker()
+    numbers(tracker, [face(0)], 0)
+    assert numbers(tracker, [], 0.3) == []
+    assert numbers(tracker, [face(0)], 0.6) == [1]
+    assert numbers(tracker, [face(0)], 0.6 + MEMORY_S + 0.1) == [2]
+    assert len(tracker.tracks) == 1  # nothing grows
+
+
+def test_a_still_face_rests_and_a_moving_one_is_not_left_behind(rng):
+    tracker, raw, shown = Tracker(), [], []
+    for frame in range(90):
+        seen = face(100 + rng.normal(0, 1.0))
+        (steady,), _ = tracker.follow([seen], frame * FRAME_S)
+        raw.append(seen.box_xyxy[0])
+        shown.append(steady.box_xyxy[0])
+    jitter = [np.abs(np.diff(values[30:])).mean() for values in (raw, shown)]
+    assert jitter[1] < 0.35 * jitter[0]
+    assert jitter[1] < 0.01 * 80  # one per cent of the face
+    lag = []
+    for frame in range(90, 150):  # 8 pixels a frame: three face widths a second
+        x = 100 + 8 * (frame - 90)
+        (steady,), _ = tracker.follow([face(x)], frame * FRAME_S)
+        lag.append((x - steady.box_xyxy[0]) / 8)
+    assert max(lag[10:]) < 2  # frames
+
+
+def test_probabilities_follow_with_the_time_constant_and_stay_probabilities():
+    tracker = Tracker(smooth_s=0.5)
+    before, after = np.array([[1.0, 0.0]], np.float32), np.array([[0.0, 1.0]], np.float32)
+    _, tracks = tracker.follow([face(0)], 0)
+    assert tracker.smooth(tracks, before).tolist() == before.tolist()  # the first is taken as it is
+    for frame in range(1, 16):
+        _, tracks = tracker.follow([face(0)], frame * FRAME_S)
+        shown = tracker.smooth(tracks, after)
+    assert shown[0, 0] == pytest.approx(np.exp(-0.5 / 0.5), rel=1e-4)  # after one time constant
+    assert shown.sum() == pytest.approx(1)
+
+
+def test_a_label_does_not_flicker_between_two_that_are_close(rng):
+    changes = {}
+    for smooth_s in (0.0, 0.4):
+        tracker, labels = Tracker(smooth_s=smooth_s), []
+        noise = np.random.default_rng(3)
+        for frame in range(120):
+            p = 0.52 + noise.normal(0, 0.1)
+            _, tracks = tracker.follow([face(0)], frame * FRAME_S)
+            labels.append(tracker.smooth(tracks, np.array([[p, 1 - p]])).argmax())
+        changes[smooth_s] = np.count_nonzero(np.diff(labels))
+    assert changes[0.0] > 30
+    assert changes[0.4] < changes[0.0] / 4
+
+
+def test_smoothing_can_be_turned_off():
+    tracker = Tracker(smooth_s=0)
+    tracker.follow([face(0)], 0)
+    moved = face(10)
+    (steady,), tracks = tracker.follow([moved], FRAME_S)
+    assert steady is moved
+    assert tracker.smooth(tracks, np.array([[0.2, 0.8]])).tolist() == [[0.2, 0.8]]
+
+
+def test_the_same_moment_again_changes_nothing():
+    tracker = Tracker()
+    tracker.follow([face(0)], 0)
+    (first,), tracks = tracker.follow([face(4)], FRAME_S)
+    p = tracker.smooth(tracks, np.array([[0.2, 0.8]]))
+    (again,), tracks = tracker.follow([face(4)], FRAME_S)
+    np.testing.assert_array_equal(first.box_xyxy, again.box_xyxy)
+    np.testing.assert_array_equal(tracker.smooth(tracks, np.array([[0.9, 0.1]])), p)
+
+
+def test_the_filters_share_by_hand():
+    assert share_of_new(1.0, 1 / (2 * np.pi)) == pytest.approx(0.5)
+    still = OneEuroFilter()
+    assert still(np.array([5.0]), passed_s=0.1) == 5
