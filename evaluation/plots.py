@@ -1,0 +1,212 @@
+"""Figures of numbers: scores, training, the people of a film; pictures are in `evaluation/sheets.py`.
+
+In:  arrays, `scores["per_class"]`, the columns of a run's metrics.csv, splits of a data set, results of a film.
+Out: matplotlib Figures that belong to no window: `figure.savefig(path)`, or the last line of a notebook's cell.
+
+Colours are those of Okabe & Ito (2008), which the colour-blind tell apart; shades run from white to one blue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from data.face_set import FaceSet
+from evaluation.metrics import calibration_bins, expected_calibration_error
+from pipeline.panel import colour_of
+from pipeline.run import FrameResult
+
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+LIGHT_BLUE, GREY, PALE, INK = "#9CC7E3", "#8C8C8C", "#DDDDDD", "#222222"
+SHADES = "Blues"
+LEGIBLE = 16  # a matrix of more classes has no room for numbers
+
+STYLE = {
+    "figure.dpi": 120,
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.edgecolor": "none",
+    "lines.linewidth": 1.6,
+}
+styled = rc_context(STYLE)  # as a decorator: what a function draws is drawn in this style
+
+
+@styled
+def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title: str = "") -> Figure:
+    """A confusion matrix (K, K) int, row = label: in each cell the share of its row in per cent, shaded by it."""
+    count = confusion.sum(axis=1)
+    shares = confusion / np.maximum(count, 1)[:, None]
+    side = 2.2 + 0.52 * len(class_names)
+    figure = Figure(figsize=(side + 0.6, side))
+    axes = figure.add_subplot(title=title)
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(range(len(class_names)), class_names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(class_names)), [f"{n}  {c:,}" for n, c in zip(class_names, count, strict=True)])
+    axes.set(xlabel="named by the network, % of the row", ylabel="label and its number of faces")
+    if len(class_names) <= LEGIBLE:
+        for row, column in np.argwhere(confusion):
+            share = shares[row, column]
+            text = f"{100 * share:.0f}" if share >= 0.005 else "<1"
+            axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.55 else INK)
+    return figure
+
+
+@styled
+def reliability_figure(labels: np.ndarray, before: np.ndarray, after: np.ndarray, *, title: str = "") -> Figure:
+    """Accuracy over confidence, and how often each confidence occurs; before and after the temperature.
+
+    labels (N,) int; before, after (N, K) float: probabilities at temperature 1 and at the fitted one. The area of a
+    dot is the number of faces in its bin.
+    """
+    figure = Figure(figsize=(4.6, 5.8))
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
+    upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (2, 2)))
+    for probabilities, colour, name in ((before, ORANGE, "temperature 1"), (after, BLUE, "fitted temperature")):
+        bins = calibration_bins(labels, probabilities)
+        used = bins["count"] > 0
+        share = bins["count"] / len(labels)
+        confidence, accuracy = bins["confidence"][used], bins["accuracy"][used]
+        error = 100 * expected_calibration_error(labels, probabilities)
+        upper.plot(
+            confidence, accuracy, color=colour, linewidth=1, marker="o", markersize=3, label=f"{name}: ECE {error:.1f}%"
+        )
+        upper.scatter(confidence, accuracy, s=300 * share[used], color=colour, linewidth=0)
+        lower.stairs(share, np.linspace(0, 1, len(share) + 1), color=colour, linewidth=1.4)
+    upper.legend(loc="lower right")
+    upper.set(title=title, ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.03))
+    lower.set(xlabel="confidence", ylabel="share of faces", ylim=(0, None))
+    _in_per_cent(upper, "xy")
+    _in_per_cent(lower, "xy")
+    return figure
+
+
+@styled
+def class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:
+    """F1 of each class that occurs as a bar, precision and recall as marks; `table` is `scores["per_class"]`."""
+    table = {name: scores for name, scores in table.items() if scores["support"]}
+    rows = np.arange(len(table))
+    columns = {name: [scores[name] for scores in table.values()] for name in ("f1", "precision", "recall")}
+    figure = Figure(figsize=(5.6, 1.5 + 0.34 * len(table)))
+    axes = figure.add_subplot(title=title)
+    axes.barh(rows, columns["f1"], height=0.62, color=LIGHT_BLUE, label="F1")
+    axes.scatter(columns["precision"], rows, marker="D", s=26, color=BLUE, label="precision", zorder=3, clip_on=False)
+    axes.scatter(columns["recall"], rows, marker="o", s=34, color=VERMILION, label="recall", zorder=3, clip_on=False)
+    axes.set_yticks(rows, [f"{name}  {scores['support']:,}" for name, scores in table.items()])
+    axes.set(xlim=(0, 1.02), ylim=(len(table) - 0.5, -0.5), ylabel="class and its number of faces")
+    axes.tick_params(axis="y", pad=8)  # room for a mark at 0
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
+    """The classes of each split, by its name, and how far the crowd agrees on the label."""
+    names = next(iter(splits.values())).class_names
+    figure = Figure(figsize=(9, 1.4 + 0.28 * len(names)))
+    left, right = figure.subplots(1, 2)
+    height = 0.8 / len(splits)
+    for place, (split, faces) in enumerate(splits.items()):
+        colour = (BLUE, ORANGE, GREEN)[place]
+        rows = np.arange(len(names)) - 0.4 + (place + 0.5) * height
+        share = np.bincount(faces.labels, minlength=len(names)) / len(faces)
+        left.barh(rows, share, height=height, color=colour, label=f"{split}  {len(faces):,}")
+        agreement = np.sort(faces.votes[np.arange(len(faces)), faces.labels])[::-1]
+        right.step([1, *agreement], np.arange(len(faces) + 1) / len(faces), color=colour, where="pre")
+    left.set_yticks(range(len(names)), names)
+    left.set(title=title, xlabel="share of the split's faces", ylim=(len(names) - 0.5, -0.5))
+    left.grid(axis="y", visible=False)
+    left.legend(loc="lower right")
+    known = any(faces.has_votes for faces in splits.values())
+    right.set(title="how far the crowd agrees" if known else "one label a face, no votes")
+    right.set(xlabel="at least this share of votes is for the label", ylabel="share of faces")
+    right.set(xlim=(0, 1.02), ylim=(0, 1.03))
+    _in_per_cent(left, "x")
+    _in_per_cent(right, "xy")
+    return figure
+
+
+@styled
+def training_curves(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
+    """Loss, validation scores and learning rate over the epochs; `history` holds the columns of a run's metrics.csv."""
+    epoch = np.asarray(history["epoch"])
+    figure = Figure(figsize=(9, 3.4))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    loss, scores, rate = figure.subplots(1, 3)
+    loss.plot(epoch, history["train_loss"], color=GREY, label="training, on changed faces")
+    loss.plot(epoch, history["kl"], color=BLUE, label="validation")
+    loss.set(title="KL to the votes, nats", ylim=(0, None))
+    for column, name, colour in (("accuracy", "accuracy", BLUE), ("macro_f1", "macro-F1", VERMILION)):
+        values = np.asarray(history[column])
+        best = int(values.argmax())
+        scores.plot(epoch, values, color=colour)
+        scores.plot(epoch[best], values[best], "o", color=colour, markersize=5)
+        text = f"{name} {values[best]:.3f} (epoch {epoch[best]})"
+        scores.annotate(text, (epoch[-1], values[best]), (4, -16), textcoords="offset points", ha="right")
+    scores.set(title="validation", ylim=(0, 1))
+    rate.plot(epoch, history["lr"], color=GREY)
+    rate.set(title="learning rate", ylim=(0, None))
+    for axes in (loss, scores, rate):
+        axes.set(xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    loss.legend(loc="upper right")
+    return figure
+
+
+@styled
+def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, title: str = "") -> Figure:
+    """The probabilities of each person over a film, a row a person, in the colours of the overlay.
+
+    results, times_s: what a pipeline with a tracker found in each frame, and the frame's time in seconds.
+    """
+    tracks = sorted({face.track for result in results for face in result.faces})
+    names = results[0].class_names
+    colours = [np.divide(colour_of(name, index), 255) for index, name in enumerate(names)]
+    figure = Figure(figsize=(8, 1.2 + 1.1 * max(len(tracks), 1)))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    rows = figure.subplots(max(len(tracks), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, track in zip(rows, tracks, strict=False):
+        seen = [
+            (time_s, face.probabilities)
+            for time_s, result in zip(times_s, results, strict=True)
+            for face in result.faces
+            if face.track == track
+        ]
+        times, probabilities = zip(*seen, strict=True)
+        areas = axes.stackplot(times, np.transpose(probabilities), colors=colours, edgecolor=GREY, linewidth=0.4)
+        axes.set(ylim=(0, 1), xlim=(times_s[0], times_s[-1]), yticks=(0, 0.5, 1), ylabel=f"person {track}")
+        axes.grid(False)
+        _in_per_cent(axes, "y")
+    if tracks:
+        figure.legend(areas, names, loc="outside right center")
+    rows[-1].set_xlabel("time, s")
+    return figure
+
+
+def _in_per_cent(axes: Axes, which: str) -> None:
+    """Write the shares along the axes named, "x", "y" or "xy", in per cent."""
+    for letter in which:
+        getattr(axes, f"{letter}axis").set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))

@@ -1,0 +1,64 @@
+"""The notebooks: stripped, without logic of their own, and running out of the box on what they make on the spot."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+
+import pytest
+from conftest import ROOT
+from matplotlib.figure import Figure
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LOGIC = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.While, ast.Try)
+SMALL = {"FRAMES": 4, "FACES": 2}  # parameters that only cost time
+
+
+def code_cells(path) -> list[dict]:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def python_of(cell) -> str:
+    """The cell's code without IPython's own commands."""
+    return "".join(line for line in cell["source"] if not line.startswith("%"))
+
+
+def run_cell(source: str, names: dict) -> object:
+    """Run the cell among `names` and return the value of its last line, as Jupyter shows it; None where it has none."""
+    body = ast.parse(source).body
+    last = body.pop() if isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+
+
+def test_there_are_four():
+    assert [path.stem for path in NOTEBOOKS] == ["01_data", "02_evaluation", "03_gradcam", "04_video"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stripped_one_parameter_cell_and_no_logic(path):
+    cells = code_cells(path)
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
+    assert [cell["metadata"].get("tags") for cell in cells] == [["parameters"]] + [None] * (len(cells) - 1)
+    assert all(isinstance(line, ast.Assign) for line in ast.parse(python_of(cells[0])).body)
+    for cell in cells:
+        found = [node for node in ast.walk(ast.parse(python_of(cell))) if isinstance(node, LOGIC)]
+        assert not found, f"{path.name} decides something itself; a function in evaluation/ should"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_out_of_the_box(path, tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    parameters, *others = code_cells(path)
+    names: dict = {}
+    run_cell(python_of(parameters), names)
+    names |= {name: value for name, value in SMALL.items() if name in names}
+    shown = [run_cell(python_of(cell), names) for cell in others]
+    figures = [value for value in shown if isinstance(value, Figure)]
+    assert len(figures) >= 2
+    for figure in figures:
+        figure.savefig(tmp_path / "figure.png", dpi=40)
