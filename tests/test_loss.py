@@ -7,7 +7,17 @@ import pytest
 import torch
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks
-from retinaface.loss import FACE, GROUND, GROUND_OF_EMPTY, NEITHER, hard_ground, match, multi_task_loss, share_inside
+from retinaface.loss import (
+    FACE,
+    GROUND,
+    GROUND_OF_EMPTY,
+    GROUND_PER_FACE,
+    NEITHER,
+    hard_ground,
+    match,
+    multi_task_loss,
+    share_inside,
+)
 
 ANCHORS = anchors_for((128, 128))
 NO_LANDMARKS = np.full((1, 5, 2), np.nan, np.float32)
@@ -70,11 +80,11 @@ def test_known_landmarks_count_linearly_when_far():
 
 def test_only_the_hardest_ground_counts():
     kind = torch.zeros(2, 100, dtype=torch.int64)
-    kind[0, :10] = FACE
+    kind[0, :12] = FACE
     loss = torch.arange(100.0).repeat(2, 1)
     counted = hard_ground(loss, kind)
-    assert counted.sum(dim=1).tolist() == [70, GROUND_OF_EMPTY]
-    assert counted[0, 30:].all()
+    assert counted.sum(dim=1).tolist() == [12 * GROUND_PER_FACE, GROUND_OF_EMPTY]
+    assert counted[0, 100 - 12 * GROUND_PER_FACE :].all()
     assert counted[1, 100 - GROUND_OF_EMPTY :].all()
 
 
