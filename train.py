@@ -140,7 +140,7 @@ class Trainer:
             x = preprocess(crops, device=self.device).contiguous(memory_format=torch.channels_last)
             target = torch.from_numpy(votes).to(self.device)
             x, target = self._mix(x, target)
-            with torch.autocast(self.device.type, torch.float16, enabled=self.device.type == "cuda"):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
                 logits = self.network(x)
             loss = kl_loss(logits.float(), target, smoothing=self.settings.label_smoothing)
             if not torch.isfinite(loss):

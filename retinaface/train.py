@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -115,6 +116,11 @@ def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Pictur
     return train, val
 
 
+def leave_ctrl_c(worker: int) -> None:
+    """A terminal sends Ctrl-C to the workers too; only the trainer shall act on it, and save."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class Trainer:
     """One run: the network, its running mean, the optimiser, and how far it has come."""
 
@@ -136,7 +142,7 @@ class Trainer:
         """Train to the end; Ctrl-C saves and returns 130."""
         self._resume_or_start()
         data = SceneBatches(self.maker, self.settings, first=self.step)
-        loader = DataLoader(data, batch_size=None, num_workers=self.settings.workers)
+        loader = DataLoader(data, batch_size=None, num_workers=self.settings.workers, worker_init_fn=leave_ctrl_c)
         since, started = [], time.perf_counter()
         try:
             for batch in loader:
