@@ -92,6 +92,22 @@ def test_nothing_covers_another_face_label_or_panel(count):
             assert not label or not any(label.rect.touches(other) for other in boxes if other is not box)
 
 
+@pytest.mark.parametrize("count", [2, 4, 6])
+def test_bars_stay_beside_their_own_face(count):
+    rng = np.random.default_rng(count)
+    for _ in range(20):
+        corners = rng.uniform(0, 520, (count, 2)) * [1, 0.75]
+        faces = [face((*corner, *(corner + [70, 90]))) for corner in corners]
+        boxes, labels, panels = placed(faces)
+        for panel in panels:
+            owner = next(i for i, one in enumerate(faces) if one.probabilities is panel.probabilities)
+            near = [rect for rect in (boxes[owner], labels[owner] and labels[owner].rect) if rect]
+            reach = Rect(
+                panel.rect.left - SIZE, panel.rect.top - SIZE, panel.rect.right + SIZE, panel.rect.bottom + SIZE
+            )
+            assert any(reach.touches(rect) for rect in near), "a panel on its own belongs to nobody"
+
+
 def test_a_crowd_gets_short_labels_and_small_faces_no_bars():
     faces = [face((60 + 200 * i, 60 + 100 * j, 90 + 200 * i, 100 + 100 * j)) for i in range(3) for j in range(3)]
     _, labels, panels = placed(faces)
