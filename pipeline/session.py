@@ -53,6 +53,7 @@ class Session:
         self.mirror = source.live if settings.mirror is None else settings.mirror
         self.rate = RateMeter()
         self.paused = self.stopped = self.repaint = False
+        self.away = False  # the camera gives no picture, and that has been said
         self.window: Window | None = None
         self.log: PredictionLog | None = None
         self.video: VideoWriter | None = None  # of --save
@@ -98,7 +99,7 @@ class Session:
             fresh = None if self.paused else self.source.read(timeout_s=POLL_S if self.window else 1.0)
             if fresh is not None:
                 self._keep_true_speed(fresh)
-                frame, self.last_frame_s = fresh, time.monotonic()
+                frame, self.last_frame_s, self.away = fresh, time.monotonic(), False
                 yield self._mirrored(frame)
                 self.paused = self.paused or (self.source.stills and self.window is not None)
             elif self.source.ended and not self.paused:
@@ -130,7 +131,8 @@ class Session:
         if self.message and now > self.message_until_s:
             self.message, self.repaint = "", True
         if self.source.live and not self.paused and now - self.last_frame_s > AWAY_S and not self.message:
-            self._say("no picture comes from the camera; waiting for it")
+            self._say("no picture comes from the camera; waiting for it", aloud=not self.away)
+            self.away = True
 
     # -----------------------------------------------------------------------------------------------------------------
     # Results out
@@ -252,8 +254,10 @@ class Session:
         except UserError as error:
             self._say(str(error))
 
-    def _say(self, sentence: str) -> None:
-        note(sentence)
+    def _say(self, sentence: str, *, aloud: bool = True) -> None:
+        """Show a sentence for a while, and unless it has been said print it too."""
+        if aloud:
+            note(sentence)
         self.message, self.message_until_s, self.repaint = sentence, time.monotonic() + MESSAGE_S, True
 
 

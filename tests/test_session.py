@@ -167,6 +167,14 @@ def test_a_camera_that_goes_away_is_waited_for_and_said_so(sit, monkeypatch, cap
     assert session.mirror  # a camera is a mirror unless told otherwise
 
 
+def test_an_absence_is_told_once_and_the_next_one_again(sit, monkeypatch, capsys):
+    monkeypatch.setattr(module, "AWAY_S", 0.0)
+    monkeypatch.setattr(module, "MESSAGE_S", 0.0)  # the message leaves the screen at once, and comes back there
+    sit(Camera("F" + "." * 12 + "F" + "." * 12 + "F"), keys=[None] * 100)
+    # with AWAY_S at 0 an absence begins after each of the three frames, however many empty looks follow
+    assert capsys.readouterr().err.count("waiting for it") == 3
+
+
 def test_log_and_lines_say_what_the_pipeline_said(sit, tmp_path, portrait, capsys, parts):
     source = Recording("one", iter([Frame(portrait, 0.0, 0, "a.png"), Frame(portrait, 0.5, 1, "b.png")]), fps=2.0)
     sit(source, log="out.csv")
