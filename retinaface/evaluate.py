@@ -22,7 +22,7 @@ from retinaface.face import Face
 from retinaface.pictures import Picture, read_annotations, read_pictures, split_of
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
-LOWEST_SCORE = 0.02  # detections below it move no curve that anyone would use
+LOWEST_SCORE = 0.002  # detections below it move no curve that anyone would use
 DECISION = 0.5
 MATCH_IOU = 0.5
 SIZE_BINS = ((0, 24), (24, 48), (48, 96), (96, 192), (192, float("inf")))  # pixels, longer side of the box
@@ -39,6 +39,7 @@ class Settings:
     )
     split: str = setting("all", "which of the pictures", choices=["all", "train", "val"])
     source: str = setting("", "only pictures whose name starts with this", metavar="PREFIX")
+    condition: str = setting("", "change the pictures: grey, dark, backlit, tilted, cut_off, near or masked")
     min_size: float = setting(0.0, "faces with a longer side of fewer pixels are left out", metavar="PX")
     out: str = setting("", "where the scores go as JSON; left out: stdout", metavar="scores.json")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
@@ -80,8 +81,11 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(
             "--annotations FILE.jsonl and --images DIR are both needed; see retinaface/pictures.py for the format."
         )
+    from retinaface.conditions import CONDITIONS, changed
     from retinaface.detector import RetinaFace
 
+    if settings.condition and settings.condition not in CONDITIONS:
+        raise UserError(f"there is no condition {settings.condition!r}; the conditions are {', '.join(CONDITIONS)}.")
     rows = [row for row in read_annotations(settings.annotations) if row["image"].startswith(settings.source)]
     rows = [row for row in rows if settings.split in ("all", split_of(row))]
     if not rows:
@@ -91,7 +95,10 @@ def main(argv: list[str] | None = None) -> int:
     detector = RetinaFace.from_file(
         settings.weights or None, device=pick_device(settings.device), score_threshold=LOWEST_SCORE, longest_side=None
     )
-    matched = match_pictures(read_pictures(rows, settings.images), detector, min_size=settings.min_size)
+    pictures = read_pictures(rows, settings.images)
+    if settings.condition:
+        pictures = (changed(picture, settings.condition) for picture in pictures)
+    matched = match_pictures(pictures, detector, min_size=settings.min_size)
     report = asdict(scores_of(matched)) | {"by_size": scores_by_size(matched)}
     text = json.dumps(report, indent=1)
     if settings.out:

@@ -125,8 +125,15 @@ class RetinaFaceNetwork(nn.Module):
         self.LandmarkHead = nn.ModuleList(Head(10, len(sizes)) for sizes in SIZES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.answers(self.context(x))
+
+    def context(self, x: Tensor) -> list[Tensor]:
+        """What the heads look at: (N, 64, h, w) at strides 8, 16 and 32."""
         pyramid = self.fpn(*self.body(x))
-        levels = [ssh(p) for ssh, p in zip((self.ssh1, self.ssh2, self.ssh3), pyramid, strict=True)]
+        return [ssh(p) for ssh, p in zip((self.ssh1, self.ssh2, self.ssh3), pyramid, strict=True)]
+
+    def answers(self, levels: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The heads' numbers for every anchor, from `context`."""
         logits, boxes, landmarks = (
             torch.cat([head(level) for head, level in zip(heads, levels, strict=True)], dim=1)
             for heads in (self.ClassHead, self.BboxHead, self.LandmarkHead)

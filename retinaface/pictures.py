@@ -25,7 +25,7 @@ from support import UserError
 
 UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: all their pictures are marked "train"
 HELD_OUT_PERCENT = 12  # of these
-SURE, DOUBTFUL = 0.6, 0.08  # teacher's scores
+SURE, DOUBTFUL = 0.85, 0.08  # teacher's scores
 SAME_FACE = 0.3  # IoU
 
 

@@ -11,17 +11,19 @@ are pasted the same way, so that the seam of a paste tells nothing.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from retinaface.appearance import covered, relight
 from retinaface.pictures import Picture
-from support.pixels import low_resolution, tone_curve
 
-SMALLEST, LARGEST = 11.0, 0.95  # side of a pasted face: pixels; share of the scene
+SMALLEST, LARGEST = 10.0, 1.1  # side of a pasted face: pixels; share of the scene
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
+COVERED = 0.3  # share of pasted portraits that wear a mask or are partly hidden
 VISIBLE = 0.4  # share of a face that must be seen for it to count
 TRIES = 8  # places tried for a paste before it is left out
 
@@ -47,11 +49,11 @@ class SceneMaker:
     def __call__(self, rng: np.random.Generator, size: int) -> Scene:
         """One scene of `size` pixels a side."""
         canvas = Canvas(self._ground(rng, size))
-        if self.groups and rng.random() < 0.3:
+        if self.groups and rng.random() < 0.4:
             canvas = self._group(rng, size)
-        for _ in range(rng.poisson(0.8)):
+        for _ in range(rng.poisson(1.2)):
             self._paste_distractor(canvas, rng)
-        count = int(rng.choice([0, 1, rng.integers(2, 5), rng.integers(5, 13)], p=[0.2, 0.3, 0.3, 0.2]))
+        count = int(rng.choice([0, 1, rng.integers(2, 5), rng.integers(5, 13)], p=[0.3, 0.25, 0.25, 0.2]))
         sides = np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first: a small face is not buried under a large one
             self._paste_face(canvas, rng, side)
@@ -65,15 +67,14 @@ class SceneMaker:
         side = int(min(image.shape[:2]) * rng.uniform(0.3, 1.0))
         top, left = rng.integers(0, image.shape[0] - side + 1), rng.integers(0, image.shape[1] - side + 1)
         part = image[top : top + side, left : left + side]
-        return np.ascontiguousarray(
-            cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA)[:, :: rng.choice([-1, 1])]
-        )
+        turned = np.rot90(part[:, :: rng.choice([-1, 1])], rng.integers(4))  # what is no face is none upside down
+        return cv2.resize(np.ascontiguousarray(turned), (size, size), interpolation=cv2.INTER_AREA)
 
     def _group(self, rng: np.random.Generator, size: int) -> Canvas:
         """A window of a real group picture around one of its faces, at a drawn scale; what sticks out is filled."""
         picture = self.groups[rng.integers(len(self.groups))]
         box = picture.boxes[rng.integers(len(picture.boxes))]
-        side = np.exp(rng.uniform(np.log(14), np.log(size * 0.7)))
+        side = np.exp(rng.uniform(np.log(12), np.log(size * 0.7)))
         zoom = np.clip(side / max(1.0, (box[2:] - box[:2]).max()), 0.15, 4.0)
         image = cv2.resize(
             picture.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
@@ -91,6 +92,8 @@ class SceneMaker:
     def _paste_face(self, canvas: Canvas, rng: np.random.Generator, side: float) -> None:
         """One portrait with its main face `side` pixels large, where it covers no earlier face."""
         picture = self.portraits[rng.integers(len(self.portraits))]
+        if rng.random() < COVERED:
+            picture = dataclasses.replace(picture, image=covered(picture.image, picture.landmarks[0], rng))
         box = picture.boxes[0]
         whole = rng.random() < 0.35
         reach = 4.0 if whole else rng.uniform(1.15, 2.2)  # of the box's sides
@@ -201,25 +204,6 @@ class Canvas:
 # ---------------------------------------------------------------------------------------------------------------------
 # Light, edges and geometry
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def relight(image: np.ndarray, rng: np.random.Generator, *, noise: bool = True) -> np.ndarray:
-    """The picture under another light, through another camera: tone, colour, grey, blur, noise, JPEG; a new array."""
-    contrast, offset = rng.uniform(0.6, 1.3), rng.uniform(-40, 40)
-    curve = (tone_curve(np.exp(rng.normal(0, 0.3))).astype(np.float32) - 128) * contrast + 128 + offset
-    colour = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
-    image = cv2.LUT(image, (curve[:, None] * colour).clip(0, 255).round().astype(np.uint8)[:, None])
-    if rng.random() < 0.12:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    if rng.random() < 0.15:
-        image = low_resolution(image, rng.uniform(0.35, 0.9))
-    if noise and rng.random() < 0.2:
-        grain = rng.integers(-40, 41, image.shape[:2], dtype=np.int16) * rng.uniform(0.1, 0.6)
-        image = (image + grain[..., None]).clip(0, 255).astype(np.uint8)
-    if noise and rng.random() < 0.2:
-        encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])[1]
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    return image
 
 
 def edge_mask(size_hw: tuple[int, int], rng: np.random.Generator, *, soft: bool) -> np.ndarray:

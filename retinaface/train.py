@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from retinaface.anchors import anchors_for
 from retinaface.detector import FORMAT, RetinaFace, read_weights
 from retinaface.evaluate import LOWEST_SCORE, match_pictures, scores_of
+from retinaface.follow import following_loss
 from retinaface.loss import match, multi_task_loss
 from retinaface.network import RetinaFaceNetwork, to_input
 from retinaface.pictures import DOUBTFUL, Picture, read_annotations, read_pictures, split_of, taught
@@ -45,6 +46,7 @@ class Settings:
     images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
     teacher: str = setting("", "detector weights that mark faces nobody boxed, and missing landmarks", metavar="FILE")
     init: str = setting("", "detector weights to start from", metavar="FILE")
+    follow: float = setting(0.0, "weight of learning what the teacher sees and says on each scene")
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
     steps: int = setting(10000, "steps of the optimiser")
     pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
@@ -90,6 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     settings = Settings(**vars(parser.parse_args(argv)))
     if not settings.annotations or len(settings.annotations) != len(settings.images):
         raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
+    if settings.follow and not settings.teacher:
+        raise UserError("--follow needs --teacher FILE: the weights to follow.")
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -116,6 +120,14 @@ def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Pictur
     return train, val
 
 
+def network_with(weights: str) -> RetinaFaceNetwork:
+    """The network with the weights in a file, or untrained where none is named."""
+    network = RetinaFaceNetwork()
+    if weights:
+        load_strictly(network, read_weights(weights), what=weights)
+    return network
+
+
 def leave_ctrl_c(worker: int) -> None:
     """A terminal sends Ctrl-C to the workers too; only the trainer shall act on it, and save."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -127,11 +139,11 @@ class Trainer:
     def __init__(self, settings: Settings, train: list[Picture], val: list[Picture], device: torch.device) -> None:
         self.settings, self.val, self.device, self.out = settings, val, device, Path(settings.out)
         self.maker = SceneMaker(train)
-        network = RetinaFaceNetwork()
-        if settings.init:
-            load_strictly(network, read_weights(settings.init), what=settings.init)
+        network = network_with(settings.init)
         self.network = network.to(device, memory_format=torch.channels_last)
         self.ema = running_mean(self.network, settings.ema)
+        if settings.follow:
+            self.teacher = network_with(settings.teacher).to(device, memory_format=torch.channels_last).eval()
         matrices, vectors = ([p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -162,9 +174,13 @@ class Trainer:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.lr * self._lr_share()
-        outputs = self.network(to_input(images))
+        x = to_input(images)
+        levels = self.network.context(x)
+        outputs = self.network.answers(levels)
         losses = multi_task_loss(outputs, kind, boxes, landmarks)
         loss = losses[0] + BOX_WEIGHT * losses[1] + LANDMARK_WEIGHT * losses[2]
+        if self.settings.follow:
+            loss = loss + self.settings.follow * following_loss(levels, outputs, *self.teacher_view(x), kind)
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()} at step {self.step}; lower --lr and --resume.", exit_code=1)
         self.optimiser.zero_grad(set_to_none=True)
@@ -173,6 +189,12 @@ class Trainer:
         self.optimiser.step()
         self.ema.update_parameters(self.network)
         return tuple(part.item() for part in losses)
+
+    @torch.no_grad()
+    def teacher_view(self, x: torch.Tensor) -> tuple[list[torch.Tensor], tuple[torch.Tensor, ...]]:
+        """What the teacher's heads look at, and what they say."""
+        levels = self.teacher.context(x)
+        return levels, self.teacher.answers(levels)
 
     def _lr_share(self) -> float:
         """Linear warm-up, then half a cosine down to 0."""

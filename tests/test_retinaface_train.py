@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from retinaface import train
-from retinaface.detector import RetinaFace, read_weights
+from retinaface.detector import SHIPPED, RetinaFace, read_weights
+from retinaface.network import to_input
 from support import UserError
 
 
@@ -96,11 +97,27 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, mon
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+def test_following_a_teacher_brings_its_features_nearer(folder, tmp_path, portrait):
+    flags = ["--steps", "12", "--save-every", "12", "--ema", "0", "--lr", "0.02", "--teacher", str(SHIPPED)]
+    x = to_input(torch.from_numpy(portrait[None, :256, 100:356].copy()))
+    distances = []
+    for name, follow in (("alone", "0"), ("follow", "50")):
+        assert run(folder, tmp_path / name, *flags, "--follow", follow) == 0
+        own, teacher = (train.network_with(str(w)) for w in (tmp_path / name / "weights.safetensors", SHIPPED))
+        teacher.eval()  # the young network's running statistics are not yet worth using
+        with torch.no_grad():
+            pairs = zip(own.context(x), teacher.context(x), strict=True)
+            distances.append(sum((a - b).square().mean() / b.square().mean() for a, b in pairs).item())
+    assert distances[1] < 0.9 * distances[0]
+
+
 def test_what_is_missing_is_said(folder, tmp_path):
     with pytest.raises(UserError, match="both needed"):
         train.main([])
     with pytest.raises(UserError, match="--resume found no"):
         run(folder, tmp_path / "new", "--resume")
+    with pytest.raises(UserError, match="--follow needs --teacher"):
+        run(folder, tmp_path / "new", "--follow", "1")
     (tmp_path / "a.jsonl").write_text((folder / "a.jsonl").read_text().splitlines()[0] + "\n")
     with pytest.raises(UserError, match="wanted pictures without a face"):
         train.main(["--annotations", str(tmp_path / "a.jsonl"), "--images", str(folder), "--device", "cpu"])
