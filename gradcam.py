@@ -3,75 +3,107 @@
 In:  a network, the dotted name of a layer, a batch (N, C, H, W) float32, a class for each row.
 Out: `Explanation`: logits (N, K) and heatmaps (N, H, W) float32 in [0, 1], 1 = most used for the class named.
 
-A forward hook lifts the layer's activation A out of the pass and puts a leaf in its place, so the gradient of the
-class score reaches A and stops there: it costs only the layers above, whether or not the weights are frozen. Rows do
-not meet in eval mode, so one gradient of the summed scores serves the whole batch.
+`explain` is for every torch network. A forward hook lifts the layer's activation A out of the pass and puts a leaf in
+its place, so the gradient of the class score reaches A and stops there: it costs only the layers above, whether or not
+the weights are frozen. Rows do not meet in eval mode, so one gradient of the summed scores serves the whole batch.
 
-A new explainer is a function (activation, gradient) -> map, and a row in `EXPLAINERS`.
+`explain_pooled` is for networks that end in a mean over the grid and one linear layer, wherever they ran: it takes
+their activation, and the gradient is known without a backward pass. Both use the same explainers.
+
+A new explainer is a function (activation, gradient) -> map, written for arrays and tensors alike, and a row in
+`EXPLAINERS`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-TINY = 1e-7  # as in pytorch-grad-cam, so that figures compare
+from support.resizing import resizing
+
+if TYPE_CHECKING:  # torch is imported where it is used
+    from torch import Tensor, nn
+
+    Array = np.ndarray | Tensor
+
+TINY = 1e-6  # under Grad-CAM++'s fraction; as large as in pytorch-grad-cam, for it shows where gradients are small
 # (256, 1, 3) uint8, made once: applyColorMap would make it anew at each call
 TURBO_RGB = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[..., ::-1].copy()
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """logits (N, K) float32; heatmaps (N, H, W) float32 in [0, 1]; class_index (N,) int64: the class explained."""
+    """What a batch of N was taken for, and why; arrays from arrays, tensors from tensors.
 
-    logits: Tensor
-    heatmaps: Tensor
-    class_index: Tensor
+    logits (N, K) float32; heatmaps (N, H, W) float32 in [0, 1]; class_index (N,) int64: the class explained.
+    windows (N, 4, 2) float32: the part of each input that a warping network saw (`Warp.window`); None for others.
+    """
+
+    logits: Array
+    heatmaps: Array
+    class_index: Array
+    windows: Array | None = None
 
 
-def grad_cam(activation: Tensor, gradient: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Warp:
+    """A network's own warp of its input, below the layer explained, whose cells thus lie over the warped picture.
+
+    module: dotted name of the module whose output tells each picture's transform: a tensor (N, ...), called theta here.
+    to_input: (heatmaps (N, h, w) over the warped picture, theta) -> (N, H, W) over the input, 0 where it was not seen.
+    window: theta -> corners (N, 4, 2) float32 of what was seen: xy in pixels of the input, whose centres are at .0,
+        clockwise from the warped picture's top left; they may lie outside the input.
+    """
+
+    module: str
+    to_input: Callable[[Tensor, Tensor], Tensor]
+    window: Callable[[Tensor], Tensor]
+
+
+def grad_cam(activation: Array, gradient: Array) -> Array:
     """Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391). activation, gradient (N, C, h, w) -> map (N, h, w).
 
     Eq. 1: alpha_k = 1/Z sum_ij dy/dA_ij^k. Eq. 2: L = ReLU(sum_k alpha_k A^k).
     """
-    weights = gradient.mean(dim=(2, 3), keepdim=True)  # (N, C, 1, 1)
-    return (weights * activation).sum(dim=1).relu()
+    weights = gradient.mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
+    return (weights * activation).sum(axis=1).clip(min=0)
 
 
-def grad_cam_plus_plus(activation: Tensor, gradient: Tensor) -> Tensor:
+def grad_cam_plus_plus(activation: Array, gradient: Array) -> Array:
     """Grad-CAM++ (Chattopadhyay et al. 2018, arXiv 1710.11063). (N, C, h, w) twice -> (N, h, w).
 
     Eq. 19 for a score behind an exponential: alpha = g^2 / (2 g^2 + sum_ab A_ab g^3); eq. 5: w_k = sum alpha ReLU(g).
+    Where g is 0, so is alpha.
     """
-    total = activation.sum(dim=(2, 3), keepdim=True)  # (N, C, 1, 1)
-    alpha = gradient**2 / (2 * gradient**2 + total * gradient**3 + TINY)
-    alpha = torch.where(gradient != 0, alpha, 0)
-    weights = (alpha * gradient.relu()).sum(dim=(2, 3), keepdim=True)
-    return (weights * activation).sum(dim=1).relu()
+    total = activation.sum(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
+    squared = gradient**2
+    alpha = squared / (2 * squared + total * squared * gradient + TINY)
+    weights = (alpha * gradient.clip(min=0)).sum(axis=(2, 3), keepdims=True)
+    return (weights * activation).sum(axis=1).clip(min=0)
 
 
-def hires_cam(activation: Tensor, gradient: Tensor) -> Tensor:
+def hires_cam(activation: Array, gradient: Array) -> Array:
     """HiRes-CAM (Draelos & Carin 2020, arXiv 2011.08891, eq. 4): ReLU(sum_k g^k A^k), cell by cell, no mean first."""
-    return (gradient * activation).sum(dim=1).relu()
+    return (gradient * activation).sum(axis=1).clip(min=0)
 
 
-def attention_map(activation: Tensor, gradient: Tensor) -> Tensor:
+def attention_map(activation: Array, gradient: Array) -> Array:
     """Activation attention (Zagoruyko & Komodakis 2017, arXiv 1612.03928, section 3.1): sum_k |A^k|^2; no class."""
-    return activation.square().sum(dim=1)
+    return (activation**2).sum(axis=1)
 
 
-EXPLAINERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+EXPLAINERS: dict[str, Callable[[Array, Array], Array]] = {
     "gradcam": grad_cam,
     "gradcam++": grad_cam_plus_plus,
     "hirescam": hires_cam,
     "attention": attention_map,
 }
+CLASS_FREE = frozenset({"attention"})  # explainers whose map is the same for every class
 
 
 def explain(
@@ -81,6 +113,8 @@ def explain(
     *,
     class_index: int | Tensor | Callable[[Tensor], Tensor] | None = None,
     method: str = "gradcam",
+    cells: tuple[float, float] | None = None,
+    warp: Warp | None = None,
 ) -> Explanation:
     """Logits and heatmaps of a batch in one pass.
 
@@ -89,12 +123,17 @@ def explain(
     class_index: the class to explain, one for all rows or (N,) int64, or a function that chooses them from the logits
         (N, K); left out: each row's highest logit.
     method: a key of `EXPLAINERS`.
+    cells: where the layer's cells look, as for `enlarge`.
+    warp: for a network that warps its input: heatmaps are brought back over the input, as high as they were, and
+        `windows` are given. A peak that looks past the input's edge is lost: such a map stays below 1.
     The network's mode, hooks and gradients are afterwards what they were. A map that is zero everywhere stays zero.
     Raises KeyError for an unknown method, AttributeError for an unknown layer, IndexError for a class out of range.
     """
+    import torch
+
     to_map = EXPLAINERS[method]
     with torch.inference_mode(False), torch.enable_grad():
-        logits, activation = _forward(network, layer, x.clone() if x.is_inference() else x)
+        logits, activation, theta = _forward(network, layer, x.clone() if x.is_inference() else x, warp)
         if class_index is None:
             class_index = logits.argmax(dim=1)
         elif callable(class_index):
@@ -102,45 +141,93 @@ def explain(
         index = torch.as_tensor(class_index, device=logits.device).expand(len(logits))
         score = logits.gather(1, _in_range(index, logits.shape[1])[:, None]).sum()  # y^c before softmax, rows summed
         (gradient,) = torch.autograd.grad(score, activation)
-    heatmaps = to_unit_range(to_map(activation.detach(), gradient))
-    return Explanation(logits.detach(), enlarge(heatmaps, x.shape[-2:]), index)
+    heatmaps = enlarge(to_unit_range(to_map(activation.detach(), gradient)), x.shape[-2:], cells)
+    if warp is None:
+        return Explanation(logits.detach(), heatmaps, index)
+    return Explanation(logits.detach(), warp.to_input(heatmaps, theta), index, warp.window(theta))
 
 
-def _forward(network: nn.Module, layer: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits, and the activation of `layer` as a leaf that the logits hang on."""
+def _forward(network: nn.Module, layer: str, x: Tensor, warp: Warp | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Logits, the activation of `layer` as a leaf that the logits hang on, and the warp's theta where there is one."""
     seen: list[Tensor] = []
+    thetas: list[Tensor] = []
 
     def lift(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
         seen.append(output.detach().requires_grad_())
         return seen[-1].clone()  # a layer above may work in place, which a leaf does not allow
 
+    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+        thetas.append(output.detach())
+
     was_training = network.training
-    handle = network.get_submodule(layer).register_forward_hook(lift)
+    handles = [network.get_submodule(layer).register_forward_hook(lift)]
     try:
+        if warp is not None:
+            handles.append(network.get_submodule(warp.module).register_forward_hook(note))
         logits = network.eval()(x)
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
         network.train(was_training)
-    return logits, seen[-1]
+    return logits, seen[-1], thetas[-1] if thetas else None
 
 
-def _in_range(index: Tensor, classes: int) -> Tensor:
+def explain_pooled(
+    logits: np.ndarray,
+    activation: np.ndarray,
+    head: np.ndarray,
+    *,
+    size_hw: tuple[int, int],
+    class_index: Callable[[np.ndarray], np.ndarray] | None = None,
+    method: str = "gradcam",
+    cells: tuple[float, float] | None = None,
+) -> Explanation:
+    """As `explain`, from what a network gave that ends in a mean over the grid and one linear layer.
+
+    There y^c = b_c + sum_k head_ck 1/Z sum_ij A_ij^k, so dy^c/dA_ij^k = head_ck / Z in each of the Z cells.
+
+    logits: (N, K) float32. activation: (N, C, h, w) float32, of the layer below the mean. head: (K, C) float32.
+    size_hw: of the heatmaps. class_index, method, cells: as for `explain`.
+    """
+    index = logits.argmax(axis=1) if class_index is None else np.asarray(class_index(logits), np.int64)
+    rows = head[_in_range(index, logits.shape[1])] / np.float32(np.prod(activation.shape[2:]))  # (N, C)
+    gradient = np.broadcast_to(rows[:, :, None, None], activation.shape)
+    heatmaps = to_unit_range(EXPLAINERS[method](activation, gradient))
+    return Explanation(logits, enlarge(heatmaps, size_hw, cells), index)
+
+
+def _in_range(index: Array, classes: int) -> Array:
     if len(index) and not 0 <= int(index.min()) <= int(index.max()) < classes:
         raise IndexError(f"class_index must lie in 0 to {classes - 1}, got {index.tolist()}")
     return index
 
 
-def to_unit_range(maps: Tensor) -> Tensor:
+def to_unit_range(maps: Array) -> Array:
     """(N, h, w) of 0 and more -> each divided by its own maximum; a map of zeros stays one."""
-    highest = maps.amax(dim=(1, 2), keepdim=True) if len(maps) else maps
-    return torch.where(highest > 0, maps / highest.clamp(min=torch.finfo(maps.dtype).tiny), 0)
+    highest = maps.max(axis=(1, 2), keepdims=True) if isinstance(maps, np.ndarray) else maps.amax((1, 2), keepdim=True)
+    return maps / (highest + (highest == 0))
 
 
-def enlarge(heatmaps: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(N, h, w) -> (N, *size_hw), bilinear: the cells of the layer laid over the input."""
-    if not len(heatmaps):
-        return heatmaps.new_empty((0, *size_hw))
-    return F.interpolate(heatmaps[:, None], size=tuple(size_hw), mode="bilinear", align_corners=False)[:, 0]
+def enlarge(heatmaps: Array, size_hw: tuple[int, int], cells: tuple[float, float] | None = None) -> Array:
+    """(N, h, w) -> (N, *size_hw), linear between the cells' middles, which are laid over the input where they look.
+
+    cells: (first, step): the middle of what the first cell sees is pixel `first` of the input, counted from 0, and
+        each next one looks `step` pixels on; past the outermost cells the map goes on level. None: the cells tile the
+        input, as those of 2x2 poolings do. Strided convolutions with padding do not: their first cell looks at
+        pixel 0, so that tiles would lie half a cell too far right and down.
+    """
+    place = resizing if cells is None else functools.partial(_placing, *cells)
+    rows, columns = (place(*sides) for sides in zip(heatmaps.shape[1:], size_hw, strict=True))
+    if not isinstance(heatmaps, np.ndarray):
+        rows, columns = heatmaps.new_tensor(rows), heatmaps.new_tensor(columns)
+    return rows @ heatmaps @ columns.T
+
+
+@functools.lru_cache(maxsize=64)
+def _placing(first: float, step: float, inputs: int, outputs: int) -> np.ndarray:
+    """(outputs, inputs) float32: how much of each cell is in each pixel; each row sums to 1."""
+    at = ((np.arange(outputs) - first) / step).clip(0, inputs - 1)  # pixels, counted in cells
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(inputs))).astype(np.float32)
 
 
 def blend(image_rgb: np.ndarray, heatmap: np.ndarray, *, alpha: float = 0.5) -> np.ndarray:

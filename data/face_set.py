@@ -56,6 +56,12 @@ class FaceSet:
         return self.votes.mean(axis=0, dtype=np.float64)
 
 
+def with_labels_for_votes(faces: FaceSet) -> FaceSet:
+    """`faces` as if only the labels were known: votes one-hot."""
+    one_hot = np.eye(len(faces.class_names), dtype=np.float32)[faces.labels]
+    return dataclasses.replace(faces, votes=one_hot, has_votes=False)
+
+
 def without_twins(faces: FaceSet, *others: FaceSet) -> FaceSet:
     """`faces` less every picture that stands, byte for byte, in one of `others` too.
 

@@ -1,7 +1,7 @@
 """From crops to what a network eats: the only resize-and-normalise in the project.
 
 In:  crops (N, S, S, 3) uint8 RGB.
-Out: a tensor (N, C, h, w) float32 on the device asked for.
+Out: a tensor (N, C, h, w) float32 on the device asked for, or an array of the same numbers, made without torch.
 
 Training, evaluation, the live loop and every export share one `Preprocess`, which travels in the checkpoint.
 """
@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+
+from support.resizing import resizing
+
+if TYPE_CHECKING:  # torch is imported where it is used
+    import torch
+    from torch import Tensor
 
 LUMA_BT601 = (0.299, 0.587, 0.114)  # the weights cv2 uses for RGB to grey
 STANDARD_DEVIATION_FLOOR = 8.0  # grey levels; a flat picture must not become amplified noise
@@ -37,6 +41,9 @@ class Preprocess:
 
     def __call__(self, crops: np.ndarray, *, device: torch.device | str = "cpu") -> Tensor:
         """(N, S, S, 3) uint8 RGB -> (N, channels, *size_hw) float32 on `device`; N may be 0."""
+        import torch
+        import torch.nn.functional as F
+
         pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2).float()  # (N, 3, S, S)
         if self.channels == 1:
             luma = torch.tensor(LUMA_BT601, device=pixels.device).view(1, 3, 1, 1)
@@ -47,14 +54,28 @@ class Preprocess:
             pixels = F.interpolate(pixels, self.size_hw, mode="bilinear", antialias=True, align_corners=False)
         return self.normalise(pixels)
 
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """(N, C, h, w) float32 in [0, 255] -> the same shape, zero-centred."""
+    def array(self, crops: np.ndarray) -> np.ndarray:
+        """As calling it, but an array. Numbers differ by rounding: 1e-6, and 1e-5 of resized and standardised crops."""
+        pixels = np.asarray(crops).transpose(0, 3, 1, 2).astype(np.float32)  # (N, 3, S, S)
+        if self.channels == 1:
+            red, green, blue = (pixels[:, i : i + 1] * np.float32(weight) for i, weight in enumerate(LUMA_BT601))
+            pixels = red + green + blue  # (N, 1, S, S)
+        if not len(pixels):
+            return np.empty((0, self.channels, *self.size_hw), np.float32)
+        if pixels.shape[2:] != self.size_hw:
+            rows, columns = (resizing(*sides) for sides in zip(pixels.shape[2:], self.size_hw, strict=True))
+            pixels = rows @ pixels @ columns.T
+        return self.normalise(pixels)
+
+    def normalise(self, pixels: Tensor | np.ndarray) -> Tensor | np.ndarray:
+        """(N, C, h, w) float32 in [0, 255] -> the same shape, zero-centred; a tensor or an array, as it came."""
         if self.mean is None:
-            mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-            deviation = (pixels - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-            return (pixels - mean) / deviation.clamp(min=STANDARD_DEVIATION_FLOOR)
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
+            pixels = pixels - pixels.mean(axis=(1, 2, 3), keepdims=True)
+            variance = (pixels**2).mean(axis=(1, 2, 3), keepdims=True)
+            return pixels / (variance**0.5).clip(min=STANDARD_DEVIATION_FLOOR)
+        mean, std = np.float32([self.mean, self.std])[:, None, :, None, None]  # (1, C, 1, 1) each
+        if not isinstance(pixels, np.ndarray):
+            mean, std = pixels.new_tensor(mean), pixels.new_tensor(std)
         return (pixels / 255 - mean) / std
 
     def at_size(self, size: int) -> Preprocess:

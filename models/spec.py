@@ -11,12 +11,16 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from models import networks
 from models.preprocess import Preprocess
 from support import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gradcam import Warp
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,11 @@ class ModelSpec:
     build: number of classes -> an untrained module that maps (N, C, h, w) float32 to logits (N, K).
     preprocess: what it wants to see.
     explain_layer: the dotted name of the module whose output an explainer looks at; at least 6x6 cells.
+    cells: (first, step), where that layer's cells look: the pixel in the middle of what the first one sees, and the
+        pixels from one to the next; None where they tile the picture.
     pretrained: as `build`, with a backbone trained on ImageNet, which torchvision downloads when this is called; None
         where there is none.
+    warp: how the network warps its input below that layer, and the way back; None where it does not.
     fixed_size: only pictures of `preprocess.size_hw` fit, so training cannot begin on smaller ones.
     """
 
@@ -36,6 +43,8 @@ class ModelSpec:
     explain_layer: str
     pretrained: Callable[[int], nn.Module] | None = None
     fixed_size: bool = False
+    cells: tuple[float, float] | None = None
+    warp: Warp | None = None
 
 
 @functools.cache

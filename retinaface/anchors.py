@@ -72,10 +72,14 @@ def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
 def non_maximum_suppression(boxes: np.ndarray, scores: np.ndarray, *, threshold: float) -> np.ndarray:
     """Indices of the boxes (N, 4) that stay, best score first: none overlaps a better one by more than `threshold`."""
     order = np.argsort(-scores, kind="stable")
-    overlap = iou(boxes[order], boxes[order])
-    alive, kept = np.ones(len(order), dtype=bool), []
-    for rank in range(len(order)):
-        if alive[rank]:
-            kept.append(order[rank])
-            alive &= overlap[rank] <= threshold
-    return np.array(kept, dtype=np.int64)
+    left, top, right, bottom = boxes[order].T
+    area = np.clip(right - left, 0, None) * np.clip(bottom - top, 0, None)
+    kept, rest = [], np.arange(len(order))
+    while len(rest):  # once for each box that stays
+        best, rest = rest[0], rest[1:]
+        kept.append(best)
+        width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
+        height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
+        shared = np.clip(width, 0, None) * np.clip(height, 0, None)
+        rest = rest[shared <= threshold * (area[rest] + area[best] - shared)]
+    return order[kept]

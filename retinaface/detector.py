@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, non_maximum_suppression
 from retinaface.face import Face
-from retinaface.network import RetinaFaceNetwork, read_public_names, to_input
+from retinaface.onnx_engine import OnnxEngine
 from support import UserError
-from support.weights import finite, load_strictly, load_tensors
+from support.graph import Graph, find_graph
+from support.onnx_runtime import takes_onnx
+from support.weights import finite, load_arrays, load_strictly
+
+if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
+    import torch
+    from torch import Tensor
+
+    from retinaface.network import RetinaFaceNetwork
 
 FORMAT = "retinaface-weights/1"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
@@ -28,6 +35,7 @@ CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 class RetinaFace:
     """A detector on one device.
 
+    network: in torch, or as an engine of ONNX Runtime.
     score_threshold: faces scored lower are not reported, 0 to 1.
     overlap: of two boxes with a higher IoU the better one stays.
     max_faces: the best so many of a frame; None: all.
@@ -37,14 +45,18 @@ class RetinaFace:
 
     def __init__(
         self,
-        network: RetinaFaceNetwork,
+        network: RetinaFaceNetwork | OnnxEngine,
         *,
         score_threshold: float = 0.5,
         overlap: float = 0.4,
         max_faces: int | None = None,
         longest_side: int | None = 640,
     ) -> None:
-        self.network = network.eval().requires_grad_(False)
+        if not isinstance(network, OnnxEngine):
+            from retinaface.torch_engine import TorchEngine
+
+            network = TorchEngine(network)
+        self.engine = network
         self.score_threshold = score_threshold
         self.overlap = overlap
         self.max_faces = max_faces
@@ -52,11 +64,29 @@ class RetinaFace:
 
     @classmethod
     def from_file(
-        cls, path: str | Path | None = None, *, device: torch.device | str = "cpu", **options: object
+        cls,
+        path: str | Path | None = None,
+        *,
+        device: torch.device | str = "cpu",
+        engine: str = "auto",
+        threads: int = 2,
+        **options: object,
     ) -> RetinaFace:
-        """The detector with the weights at `path` (ours, or the public .pth); the shipped ones without `path`."""
+        """The detector with the weights at `path` (ours, or the public .pth); the shipped ones without `path`.
+
+        engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`; "torch" runs on any device, with the threads
+            that torch has; "auto" is the first where it can be. Raises `UserError` where "onnx" is asked and cannot be.
+        """
+        path = path or SHIPPED
+        if takes_onnx(engine, device):
+            weights = read_arrays(path)
+            return cls(OnnxEngine(detector_graph(), weights, threads=threads, what=f"{path}"), **options)
+        import torch
+
+        from retinaface.network import RetinaFaceNetwork
+
         network = RetinaFaceNetwork()
-        load_strictly(network, read_weights(path or SHIPPED), what=f"{path or SHIPPED}")
+        load_strictly(network, read_weights(path), what=f"{path}")
         return cls(network.to(device, memory_format=torch.channels_last), **options)
 
     def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -65,26 +95,20 @@ class RetinaFace:
         sizes = [frame.shape[:2] for frame in frames]
         for size_hw in dict.fromkeys(sizes):
             rows = [row for row, other in enumerate(sizes) if other == size_hw]
-            for row, faces in zip(rows, self._detect(np.stack([frames[row] for row in rows])), strict=True):
+            for row, faces in zip(rows, self._detect([frames[row] for row in rows]), strict=True):
                 found[row] = faces
         return found
 
-    @torch.inference_mode()
-    def _detect(self, frames: np.ndarray) -> list[list[Face]]:
-        """(N, H, W, 3) uint8 RGB of one size."""
-        height, width = frames.shape[1:3]
+    def _detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+        """(H, W, 3) uint8 RGB each, all of one size."""
+        height, width = frames[0].shape[:2]
         shrink = min(1.0, self.longest_side / max(height, width)) if self.longest_side else 1.0
         size_hw = (max(1, round(height * shrink)), max(1, round(width * shrink)))
         if size_hw != (height, width):
-            frames = np.stack([cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA) for frame in frames])
-        device = next(self.network.parameters()).device
-        logits, boxes, landmarks = self.network(to_input(torch.from_numpy(frames).to(device)))
-        scores = logits.softmax(dim=-1)[..., 1]
+            frames = [cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA) for frame in frames]
+        batch = np.stack(frames) if len(frames) > 1 else np.ascontiguousarray(frames[0])[None]
         scale = np.array([width / size_hw[1], height / size_hw[0]], np.float32)
-        return [
-            self._faces(*(values[row].cpu().numpy() for values in (scores, boxes, landmarks)), size_hw, scale)
-            for row in range(len(frames))
-        ]
+        return [self._faces(*values, size_hw, scale) for values in zip(*self.engine(batch), strict=True)]
 
     def _faces(
         self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, size_hw: tuple[int, int], scale: np.ndarray
@@ -102,15 +126,37 @@ class RetinaFace:
         ]
 
 
+def detector_graph() -> Graph:
+    """The graph of the network as its code is now: the shipped one, where that has not fallen behind."""
+
+    def make() -> Graph:
+        from retinaface.graph import make_graph
+
+        return make_graph()
+
+    return find_graph("retinaface", shipped=SHIPPED.parent, make=make)
+
+
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Tensors by name from our .safetensors or the public .pth; `UserError` where neither can be read."""
+    import torch
+
+    return {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """As `read_weights`, but arrays; torch is imported for a .pth only."""
     path = Path(path)
     if path.suffix not in (".pth", ".pt"):
-        return load_tensors(path, wanted_format=FORMAT)[0]
+        return load_arrays(path, wanted_format=FORMAT)[0]
     if not path.is_file():
         raise UserError(f"there is no file {path}; name existing detector weights.")
+    import torch
+
+    from retinaface.network import read_public_names
+
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)  # refuses pickled code
     except Exception as error:  # what is no pickle may fail in any way inside the unpickler
         raise UserError(f"{path} does not hold plain weights that torch can read; fetch it again.") from error
-    return finite(read_public_names(weights), path)
+    return finite({name: tensor.float().numpy() for name, tensor in read_public_names(weights).items()}, path)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import logging
+import math
 import os
 import sys
 import types
@@ -44,7 +46,10 @@ def run_door(main: Callable[[], int | None]) -> typing.NoReturn:
 
 
 def setting(default: object, help: str, **argparse_options: object) -> typing.Any:
-    """A dataclass field with its help text; `argparse_options` (choices, metavar, nargs ...) go to the flag."""
+    """A dataclass field with its help text; `argparse_options` (choices, metavar, nargs ...) go to the flag.
+
+    within=(low, high): a number must lie there, both ends included.
+    """
     metadata = {"help": help, **argparse_options}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
@@ -56,29 +61,51 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
 
     `max_faces: int` becomes `--max-faces N`; a bool becomes `--mirror / --no-mirror`; `list[...]` takes many values.
     """
-    hints = typing.get_type_hints(settings_class)
+    kinds = kinds_of(settings_class)
     for field in dataclasses.fields(settings_class):
         options = dict(field.metadata)
+        within = options.pop("within", None)
         default = field.default_factory() if field.default is dataclasses.MISSING else field.default
         flag = "--" + field.name.replace("_", "-")
-        kind = _plain_type(hints[field.name])
+        kind = kinds[field.name]
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         elif typing.get_origin(kind) is list:
             options.setdefault("nargs", "*")
             options["type"] = typing.get_args(kind)[0]
         else:
-            options["type"] = kind
+            options["type"] = functools.partial(_number_within, kind, within) if within else kind
         if default not in (None, [], "") and kind is not bool:
             options["help"] += f" (default: {default})"
         parser.add_argument(flag, default=default, **options)
 
 
+def kinds_of(settings_class: type) -> dict[str, type]:
+    """The type of each setting, by name: `int` for `int | None`, any other as it is annotated."""
+    return {name: _plain_type(hint) for name, hint in typing.get_type_hints(settings_class).items()}
+
+
+def within_words(low: float, high: float) -> str:
+    """The numbers from `low` to `high`, in words."""
+    return f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+
+
 def _plain_type(hint: object) -> type:
-    """`int | None` -> `int`; anything else as it is."""
     if isinstance(hint, types.UnionType):
         return next(part for part in typing.get_args(hint) if part is not type(None))
     return hint
+
+
+def _number_within(kind: type, within: tuple[float, float], text: str) -> int | float:
+    """The number in `text`, refused as argparse wants it where it is none or lies elsewhere."""
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if not within[0] <= number <= within[1]:  # never so for nan
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"wanted {what} {within_words(*within)}, not {text!r}")
+    return number
 
 
 def pick_device(wanted: str):

@@ -20,6 +20,12 @@ SHARED = ROOT.parent / "shared"  # data of the founders and of CI; users do not 
 PUBLIC_WEIGHTS = SHARED / "reference" / "retinaface_mobilenet0.25.pth"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory) -> None:
+    """Graphs that tests make are kept for the other tests, and not in the user's cache."""
+    os.environ["LIVE_EXPRESSIONS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

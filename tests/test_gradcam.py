@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from gradcam import (
+    CLASS_FREE,
     EXPLAINERS,
     attention_map,
     blend,
     enlarge,
     explain,
+    explain_pooled,
     grad_cam,
     grad_cam_plus_plus,
     hires_cam,
@@ -137,6 +139,43 @@ def test_the_network_is_afterwards_what_it_was(method, frozen, training):
     assert not network.stages[3]._forward_hooks
     assert all(p.grad is None for p in network.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("method", EXPLAINERS)
+def test_from_arrays_without_a_backward_pass_the_same_as_by_hooks(rng, method):
+    head = rng.normal(size=(4, 6)).astype(np.float32)
+    network = Tiny()
+    network.fc.weight.data = torch.from_numpy(head)
+    activation = rng.normal(size=(5, 6, 3, 4)).astype(np.float32)
+    index = np.array([3, 0, 1, 1, 2])
+    wanted = explain(
+        network, "features", torch.from_numpy(activation), class_index=torch.from_numpy(index), method=method
+    )
+    logits = activation.mean(axis=(2, 3)) @ head.T
+    found = explain_pooled(logits, activation, head, size_hw=(3, 4), class_index=lambda _: index, method=method)
+    np.testing.assert_allclose(found.logits, wanted.logits, atol=1e-6)
+    np.testing.assert_allclose(found.heatmaps, wanted.heatmaps, atol=1e-5)
+    assert found.heatmaps.max() > 0.9
+    np.testing.assert_array_equal(found.class_index, index)
+    np.testing.assert_array_equal(
+        explain_pooled(logits, activation, head, size_hw=(3, 4)).class_index, logits.argmax(1)
+    )
+    with pytest.raises(IndexError, match="0 to 3"):
+        explain_pooled(logits, activation, head, size_hw=(3, 4), class_index=lambda _: index + 1)
+
+
+def test_explainers_without_a_class_are_known():
+    x = torch.rand(1, 2, 3, 3)
+    for method in EXPLAINERS:
+        first, second = (explain(Tiny(), "features", x, class_index=c, method=method).heatmaps for c in (0, 1))
+        assert torch.equal(first, second) == (method in CLASS_FREE)
+
+
+def test_enlarging_is_torchs_bilinear_interpolation(rng):
+    maps = rng.random((3, 6, 7), np.float32)
+    wanted = F.interpolate(torch.from_numpy(maps)[:, None], (48, 50), mode="bilinear")[:, 0]
+    np.testing.assert_allclose(enlarge(maps, (48, 50)), wanted, atol=1e-6)
+    torch.testing.assert_close(enlarge(torch.from_numpy(maps), (48, 50)), wanted)
 
 
 def test_hooks_go_also_when_the_network_fails():

@@ -44,6 +44,25 @@ def test_reducing_averages():
     np.testing.assert_allclose(x[..., 4:-4] * 255, 100, atol=1)
 
 
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        Preprocess((48, 48), channels=1),
+        Preprocess((48, 48), channels=1, mean=(0.5,), std=(0.25,)),
+        Preprocess((48, 48)),
+        Preprocess((48, 48), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    ],
+    ids=str,
+)
+def test_without_torch_the_same_numbers(rng, preprocess):
+    for side, close in ((48, 1e-6), (31, 1e-5), (60, 1e-5), (112, 1e-5)):
+        crops = rng.integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+        found = preprocess.array(crops)
+        assert (found.dtype, found.shape) == (np.float32, (3, preprocess.channels, 48, 48))
+        np.testing.assert_allclose(found, preprocess(crops).numpy(), rtol=0, atol=close)
+    assert preprocess.array(crops[:0]).shape == (0, preprocess.channels, 48, 48)
+
+
 def test_no_crops_another_size_and_json():
     preprocess = Preprocess((48, 48), channels=1)
     assert preprocess(np.empty((0, 60, 60, 3), np.uint8)).shape == (0, 1, 48, 48)

@@ -21,6 +21,7 @@ class Settings:
     file: str | None = setting(None, "where", metavar="FILE")
     sizes: list[int] = setting([1, 2], "sides")
     kind: str = setting("a", "which", choices=["a", "b"])
+    share: float = setting(0.5, "how much", within=(0, 1))
 
 
 def parsed(*argv: str) -> Settings:
@@ -41,6 +42,14 @@ def test_a_bad_flag_is_refused_with_2():
         with pytest.raises(SystemExit) as leave:
             parsed(*argv)
         assert leave.value.code == 2
+
+
+def test_a_number_may_have_limits(capsys):
+    assert [parsed("--share", text).share for text in ("0", "1", "0.25")] == [0, 1, 0.25]
+    for text in ("-0.1", "1.01", "nan", "half"):
+        with pytest.raises(SystemExit):
+            parsed(f"--share={text}")
+        assert f"--share: wanted a number from 0 to 1, not '{text}'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from support import UserError
-from support.weights import load_strictly, load_tensors, save_tensors
+from support.weights import load_arrays, load_strictly, load_tensors, save_tensors
 
 FORMAT = "test/1"
 TENSORS = {"a.weight": torch.randn(3, 4), "steps": torch.tensor(7)}
@@ -18,6 +23,37 @@ def test_what_is_saved_comes_back(tmp_path):
     tensors, header = load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
     assert header["names"] == ["x", "y"]
     assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
+
+
+def test_without_torch_the_same_numbers_as_arrays(tmp_path):
+    save_tensors(tmp_path / "w.safetensors", TENSORS, header={"format": FORMAT, "names": ["x"]}, half=True)
+    tensors, header = load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
+    arrays, same_header = load_arrays(tmp_path / "w.safetensors", wanted_format=FORMAT)
+    assert header == same_header
+    assert arrays.keys() == tensors.keys()
+    assert all(isinstance(array, np.ndarray) for array in arrays.values())
+    assert all(np.array_equal(arrays[name], tensors[name]) for name in tensors)
+    assert arrays["a.weight"].dtype == np.float32
+
+
+def test_the_hash_is_that_of_files_from_before(tmp_path):
+    """Names, torch's names of types, shapes and bytes: written out here by hand."""
+    save_tensors(tmp_path / "w.safetensors", {"b": torch.tensor([1.0, 2.0]), "a": torch.tensor(3)}, header={})
+    text = b"a torch.int64 ()" + np.int64(3).tobytes() + b"b torch.float32 (2,)" + np.float32([1, 2]).tobytes()
+    with safe_open(tmp_path / "w.safetensors", framework="np") as file:
+        assert json.loads(file.metadata()["sha256"]) == hashlib.sha256(text).hexdigest()
+
+
+def test_any_layout_and_type_is_stored(tmp_path):
+    tensors = {
+        "turned": torch.randn(3, 4).T,
+        "brain": torch.randn(5).bfloat16(),
+        "flag": torch.ones(2, dtype=torch.bool),
+    }
+    tensors["int"] = torch.arange(6).reshape(2, 3).T
+    save_tensors(tmp_path / "w.safetensors", tensors, header={"format": FORMAT})
+    loaded, _ = load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
+    assert all(torch.equal(loaded[name], tensors[name].to(loaded[name].dtype)) for name in tensors)
 
 
 def test_half_stores_float16_and_loads_float32(tmp_path):
@@ -68,3 +104,5 @@ def test_loading_is_strict_and_names_what_is_wrong():
     assert torch.equal(network.weight, before)
     load_strictly(network, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, what="it")
     assert network.weight.sum() == 6
+    load_strictly(network, {"weight": np.full((3, 2), 2, np.float32), "bias": np.zeros(3, np.float32)}, what="it")
+    assert network.weight.sum() == 12

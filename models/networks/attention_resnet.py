@@ -106,6 +106,7 @@ MODELS = {
         build=build,
         preprocess=IMAGENET,
         explain_layer="layer4",  # 7x7
+        cells=(0, 32),
         pretrained=partial(build, weights="DEFAULT"),
     )
     for build in (cbam_resnet50, bam_resnet50)

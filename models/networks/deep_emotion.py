@@ -1,7 +1,8 @@
 """Deep-Emotion (Minaee & Abdolrashidi 2019, arXiv 1902.01019): a spatial transformer before a small network.
 
 In:  (N, 1, 48, 48) float32, standardised grey; no other size fits the linear layers.
-Out: logits (N, K); and the way from the warped grid, on which the features and their heatmaps lie, to the crop's.
+Out: logits (N, K); and the way from the warped grid, on which the features and their heatmaps lie, to the crop's
+     (`ModelSpec.warp`).
 
 Layers and sizes are those of the public PyTorch version (github.com/omarsayed7/Deep-Emotion). Dropout is a module
 here, so that it rests in eval mode. The paper's L2 penalty on the linear weights is the training's weight decay.
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gradcam import Warp
 from models.preprocess import Preprocess
 from models.spec import ModelSpec
 
@@ -48,12 +50,8 @@ class SpatialTransformer(nn.Module):
         with torch.no_grad():
             last.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
 
-    def theta(self, x: Tensor) -> Tensor:
-        """(N, 1, 48, 48) -> (N, 2, 3)."""
-        return self.localisation(x).unflatten(1, (2, 3))
-
     def forward(self, x: Tensor) -> Tensor:
-        q = at_pixels(self.theta(x))  # (N, 48, 48, 2)
+        q = at_pixels(self.localisation(x).unflatten(1, (2, 3)))  # (N, 48, 48, 2)
         return F.grid_sample(x, q, align_corners=False)  # (N, 1, 48, 48); outside the crop 0, the picture's mean grey
 
 
@@ -87,24 +85,26 @@ class DeepEmotion(nn.Module):
         x = self.dropout(x).flatten(1)  # (N, 810)
         return self.fc2(self.relu(self.fc1(x)))
 
-    def theta(self, x: Tensor) -> Tensor:
-        """The transforms (N, 2, 3) that `forward` warps x (N, 1, 48, 48) with."""
-        return self.transformer.theta(x)
 
-    def attended_window(self, x: Tensor) -> Tensor:
-        """Corners (N, 4, 2) of what the features see of each crop: xy, -1 and 1 at the crop's edges, clockwise from
-        the warped picture's top left. A corner outside the crop lies outside [-1, 1]."""
-        corners = torch.tensor(CORNERS_XY1, device=x.device, dtype=x.dtype)  # (4, 3)
-        return corners @ self.theta(x).transpose(1, 2)  # (N, 4, 2): A p + t
+def attended_window(theta: Tensor) -> Tensor:
+    """Corners (N, 4, 2) of what the features see of each crop: xy in pixels, whose centres are at .0, clockwise from
+    the warped picture's top left. A corner outside the crop lies outside [-0.5, 47.5].
 
-    def to_crop_grid(self, heatmaps: Tensor, theta: Tensor) -> Tensor:
-        """Heatmaps (N, h, w) over the warped grid -> (N, 48, 48) over the crop's, 0 where the features see nothing.
+    theta: (N, 6) or (N, 2, 3), as `SpatialTransformer.localisation` gives it.
+    """
+    corners = torch.tensor(CORNERS_XY1, device=theta.device, dtype=theta.dtype)  # (4, 3)
+    q = corners @ theta.view(len(theta), 2, 3).transpose(1, 2)  # (N, 4, 2): A p + t
+    return (q + 1) * (SIZE / 2) - 0.5
 
-        h, w: any; the cells cover the warped picture. theta: (N, 2, 3), as `theta` gives it.
-        """
-        p = at_pixels(inverse_affine(theta))  # (N, 48, 48, 2)
-        heat = F.grid_sample(heatmaps[:, None], p, padding_mode="border", align_corners=False)[:, 0]  # (N, 48, 48)
-        return torch.where((p.abs() <= 1).all(dim=3), heat, 0.0)
+
+def to_crop_grid(heatmaps: Tensor, theta: Tensor) -> Tensor:
+    """Heatmaps (N, h, w) over the warped grid -> (N, 48, 48) over the crop's, 0 where the features see nothing.
+
+    h, w: any; the cells cover the warped picture. theta: (N, 6) or (N, 2, 3).
+    """
+    p = at_pixels(inverse_affine(theta.view(len(theta), 2, 3)))  # (N, 48, 48, 2)
+    heat = F.grid_sample(heatmaps[:, None], p, padding_mode="border", align_corners=False)[:, 0]  # (N, 48, 48)
+    return torch.where((p.abs() <= 1).all(dim=3), heat, 0.0)
 
 
 def at_pixels(theta: Tensor) -> Tensor:
@@ -129,6 +129,8 @@ MODELS = {
         build=DeepEmotion,
         preprocess=Preprocess(size_hw=(SIZE, SIZE), channels=1),
         explain_layer="features",  # 9x9, on the warped grid
+        cells=(7.5, 4),
+        warp=Warp("transformer.localisation", to_input=to_crop_grid, window=attended_window),
         fixed_size=True,
     )
 }

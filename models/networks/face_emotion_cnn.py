@@ -66,6 +66,7 @@ MODELS = {
         build=FaceEmotionCNN,
         preprocess=Preprocess(size_hw=(48, 48), channels=1),
         explain_layer="features.5",  # 7x7; the last block has 2x2
+        cells=(10.5, 4),
         fixed_size=True,
     )
 }

@@ -110,6 +110,7 @@ MODELS = {
         build=ResidualMaskingNetwork,
         preprocess=Preprocess(size_hw=(224, 224), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
         explain_layer="stages.3",  # 7x7
+        cells=(0, 32),
         pretrained=partial(ResidualMaskingNetwork, weights="DEFAULT"),
         fixed_size=True,  # 3/4 and 7/8 of 224 are no multiples of 32
     )

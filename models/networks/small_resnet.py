@@ -92,6 +92,7 @@ def _spec(width: int) -> ModelSpec:
         build=partial(SmallResNet, width=width),
         preprocess=Preprocess(size_hw=(48, 48), channels=1),
         explain_layer="stages.3",
+        cells=(0, 8),
     )
 
 

@@ -18,17 +18,17 @@ from models.spec import ModelSpec
 
 IMAGENET = Preprocess(size_hw=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
-# The last linear layer, and the layer to explain with its cells at 224 pixels.
+# The last linear layer, the layer to explain with its cells at 224 pixels, and where these look (`ModelSpec.cells`).
 LAYERS = {
-    "resnet18": ("fc", "layer4"),  # 7x7; He et al. 2016, arXiv 1512.03385
-    "resnet34": ("fc", "layer4"),  # 7x7
-    "resnet50": ("fc", "layer4"),  # 7x7
-    "mobilenet_v3_small": ("classifier.3", "features"),  # 7x7; Howard et al. 2019, arXiv 1905.02244
-    "mobilenet_v3_large": ("classifier.3", "features"),  # 7x7
-    "vgg19_bn": ("classifier.6", "features.51"),  # 14x14, before the last pooling; Simonyan & Zisserman 2015
-    "densenet121": ("classifier", "features"),  # 7x7; Huang et al. 2017, arXiv 1608.06993
-    "efficientnet_b2": ("classifier.1", "features"),  # 7x7; Tan & Le 2019, arXiv 1905.11946
-    "googlenet": ("fc", "inception5b"),  # 7x7; Szegedy et al. 2015, arXiv 1409.4842
+    "resnet18": ("fc", "layer4", (0, 32)),  # 7x7; He et al. 2016, arXiv 1512.03385
+    "resnet34": ("fc", "layer4", (0, 32)),  # 7x7
+    "resnet50": ("fc", "layer4", (0, 32)),  # 7x7
+    "mobilenet_v3_small": ("classifier.3", "features", (0, 32)),  # 7x7; Howard et al. 2019, arXiv 1905.02244
+    "mobilenet_v3_large": ("classifier.3", "features", (0, 32)),  # 7x7
+    "vgg19_bn": ("classifier.6", "features.51", (7.5, 16)),  # 14x14, before the last pooling; Simonyan & Zisserman 2015
+    "densenet121": ("classifier", "features", (14, 32)),  # 7x7; Huang et al. 2017, arXiv 1608.06993
+    "efficientnet_b2": ("classifier.1", "features", (0, 32)),  # 7x7; Tan & Le 2019, arXiv 1905.11946
+    "googlenet": ("fc", "inception5b", (22, 32)),  # 7x7; Szegedy et al. 2015, arXiv 1409.4842
 }
 
 # Without auxiliary heads forward gives plain logits in training too. torchvision's GoogLeNet weights want pixels in
@@ -49,7 +49,7 @@ def pretrained(num_classes: int, *, name: str) -> nn.Module:
     from torchvision.models import get_model
 
     network = get_model(name, weights="DEFAULT")
-    head, _ = LAYERS[name]
+    head, *_ = LAYERS[name]
     network.set_submodule(head, nn.Linear(network.get_submodule(head).in_features, num_classes))
     return network
 
@@ -59,7 +59,8 @@ MODELS = {
         build=partial(build, name=name),
         preprocess=IMAGENET,
         explain_layer=explain_layer,
+        cells=cells,
         pretrained=partial(pretrained, name=name),
     )
-    for name, (_, explain_layer) in LAYERS.items()
+    for name, (_, explain_layer, cells) in LAYERS.items()
 }
