@@ -4,8 +4,8 @@ In:  frames from a camera, a film, pictures, a stream or the bundled sample (--s
 Out: the same frames with boxes, labels, bars and heatmaps in a window; on request a recording (--save) and a table of
      every prediction (--log); one line a prediction on stdout, everything else on stderr.
 
-Nothing leaves the machine. The loop at the end of `main` is the whole program: a frame in, its faces read and
-explained, an annotated frame out.
+Nothing leaves the machine. The loop at the end of `main` is the whole program: a frame whose faces were found, read and
+explained comes in, an annotated frame goes out. The work before it runs in threads, in `pipeline/feed.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import argparse
 import dataclasses
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from support import VERSION, UserError, add_flags, note, pick_device, run_door, setting
+from support.accelerators import gpu_possible
+
+MOST_THREADS = 8  # in a network: these are small, and more were never measured
 
 
 @dataclasses.dataclass
@@ -29,9 +33,24 @@ class Settings:
         None, "camera number, film, picture, folder, pattern, http or rtsp address, or `sample` (default: camera 0)"
     )
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    weights: str | None = setting(None, "emotion checkpoint (default: the shipped one)", metavar="FILE")
+    weights: list[str] = setting(
+        [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
+    )
+    tta: bool = setting(False, "read every face together with its mirror image")
     detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
     detector: str = setting("ours", "who finds the faces", choices=["ours", "batch-face"])
+    engine: str = setting(
+        "auto",
+        "what runs the networks: onnx is faster on a CPU, torch runs anywhere",
+        choices=["auto", "torch", "onnx"],
+    )
+    imgsz: int = setting(
+        640, "faces are searched on the frame reduced to so many pixels on its longer side; 0: never reduced",
+        metavar="PX",
+    )  # fmt: skip
+    every: int = setting(
+        1, "search only every N-th frame for faces; between these they are taken to be where they were", metavar="N"
+    )
     conf: float = setting(0.5, "faces the detector is less sure of are left out, 0 to 1")
     max_faces: int = setting(20, "read so many faces of a frame at most, the surest first")
     explain: str | None = setting("gradcam", "explainer of the heatmap; `none` for no heat", metavar="NAME")
@@ -65,8 +84,8 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("conf", "alpha"):
         if not 0 <= getattr(settings, name) <= 1:
             raise UserError(f"--{name} takes a number from 0 to 1, not {getattr(settings, name)}.")
-    if settings.max_faces < 1 or settings.smooth < 0:
-        raise UserError("--max-faces takes a number above 0, --smooth a number of seconds, 0 or more.")
+    if min(settings.max_faces, settings.every) < 1 or min(settings.smooth, settings.imgsz) < 0:
+        raise UserError("--max-faces and --every take a number above 0, --smooth and --imgsz one of 0 or more.")
 
     from data.opencv import opencv_conflict
 
@@ -74,7 +93,6 @@ def main(argv: list[str] | None = None) -> int:
         note(conflict)
 
     from data.frames import list_cameras, open_source
-    from pipeline.overlay import draw
     from pipeline.session import Session
 
     if settings.list_cameras:
@@ -82,37 +100,54 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"{index}: {width} x {height}" for index, width, height in cameras) or "no camera answers")
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # finish files also when the system says stop
-    device = pick_device(settings.device)
-    read_faces = build_pipeline(settings, device)
-    source = open_source(
-        settings.source, width=settings.width, height=settings.height, fps=settings.fps, max_frames=settings.max_frames
-    )
-    with Session(settings, source, read_faces, device) as session:
-        for frame in session.frames():
-            result = read_faces([frame.image_rgb], time_s=frame.time_s)[0]
-            annotated = draw(result, show=session.show, status=session.status())
-            session.present(frame, result, annotated)
+    on_cpu = settings.device == "cpu" or (settings.device == "auto" and not gpu_possible())
+    device = "cpu" if on_cpu else pick_device(settings.device)  # which imports torch
+    asked = {name: getattr(settings, name) for name in ("width", "height", "fps", "max_frames")}
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        pipeline = beside.submit(
+            build_pipeline, settings, device
+        )  # while a camera opens, which macOS wants of this thread
+        with (
+            open_source(settings.source, **asked) as source,
+            Session(settings, source, pipeline.result(), device) as session,
+        ):
+            for seen in session.results():
+                session.present(seen)
     return 0
 
 
 def build_pipeline(settings: Settings, device):
     """The detector, classifier and explainer that the flags name."""
-    from models.classifier import Classifier
+    from models.ensemble import classifier_from_files
     from pipeline.run import EmotionPipeline
     from retinaface.detector import RetinaFace
 
+    threads = min(os.cpu_count() or 1, MOST_THREADS)
+    wanted = {
+        "device": device,
+        "score_threshold": settings.conf,
+        "max_faces": settings.max_faces,
+        "longest_side": settings.imgsz or None,
+    }
     if settings.detector == "batch-face":
-        from retinaface.batch_face import BatchFaceDetector as Detector
+        from retinaface.batch_face import BatchFaceDetector
+
+        detector = BatchFaceDetector.from_file(settings.detector_weights, **wanted)
     else:
-        Detector = RetinaFace
-    detector = Detector.from_file(
-        settings.detector_weights, device=device, score_threshold=settings.conf, max_faces=settings.max_faces
+        detector = RetinaFace.from_file(settings.detector_weights, engine=settings.engine, threads=threads, **wanted)
+    classifier = classifier_from_files(
+        settings.weights,
+        device=device,
+        calibrated=settings.confidence == "label",
+        engine=settings.engine,
+        threads=threads,
     )
     return EmotionPipeline(
         detector,
-        Classifier.from_file(settings.weights, device=device, calibrated=settings.confidence == "label"),
+        classifier,
         explainer=None if settings.explain in (None, "none") else settings.explain,
         explain_class=settings.explain_class,
+        tta=settings.tta,
     )
 
 

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0  # between two tries to reopen; doubles from the first to the longest
 CLOSE_WAIT_S = 1.0  # a driver can hang for longer; its thread is then left behind and dies with the process
 STREAM_TIMEOUT_MS = 10_000
+STALE = 2 / 3  # of the time between two pictures: an older one is left for the next, which is nearly there
+LONGEST_GAP_S = 0.1  # between two pictures of a camera that runs; a longer one says nothing about the next
 
 
 class Capture(Protocol):
@@ -47,6 +49,9 @@ class Capture(Protocol):
 class LiveSource(FrameSource):
     """The newest frame of `capture`, read by a thread of its own; `reopen` is tried when reads fail.
 
+    A frame that is about to be replaced is left for its successor: a reader slower than the camera loses a moment, and
+    what it gets is never older than two thirds of the time between two frames.
+
     Raises `UserError` where the first picture does not come. `advice` tells the person what to check then.
     """
 
@@ -58,6 +63,7 @@ class LiveSource(FrameSource):
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._newest: tuple[np.ndarray, float] | None = None  # image_bgr and when it came
+        self._came_s, self._gap_s = time.monotonic(), 0.0  # when the last picture came; seconds between two, on average
         if not self._take(capture):
             raise UserError(f"{description} gives no picture; {advice}.", exit_code=FAILED)
         self._start_s = self._newest[1]
@@ -71,7 +77,9 @@ class LiveSource(FrameSource):
             capture.release()
             return False
         with self._changed:
-            self._newest = (image_bgr, time.monotonic())
+            now_s = time.monotonic()
+            self._gap_s += 0.1 * (min(now_s - self._came_s, LONGEST_GAP_S) - self._gap_s)
+            self._came_s, self._newest = now_s, (image_bgr, now_s)
             self._changed.notify_all()
         return True
 
@@ -99,6 +107,9 @@ class LiveSource(FrameSource):
     def _next(self, timeout_s: float) -> Frame | None:
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or self.ended, timeout_s)
+            newest, age_s = self._newest, time.monotonic() - self._came_s
+            if newest is not None and STALE * self._gap_s < age_s < self._gap_s:
+                self._changed.wait_for(lambda: self._newest is not newest or self.ended, self._gap_s - age_s)
             newest, self._newest = self._newest, None
         if newest is None:
             return None

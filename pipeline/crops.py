@@ -60,6 +60,14 @@ def _warp(frame_rgb: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return warped if finer == 1 else cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
 
 
+def points_in_frame(points_xy: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
+    """Points (P, 2) of a crop in pixels of the frame, (P, 2) float64; None where the matrix is one of zeros."""
+    turn, shift = matrix[:, :2], matrix[:, 2]
+    if abs(np.linalg.det(turn)) < 1e-12:
+        return None
+    return (points_xy - shift) @ np.linalg.inv(turn).T
+
+
 def back_to_frame(heatmap: np.ndarray, matrix: np.ndarray, *, rect_xyxy: np.ndarray) -> np.ndarray:
     """A crop's heatmap (S, S) as it lies in the frame, cut to `rect_xyxy` (4,) int: (h, w) float32, 0 outside."""
     left, top, right, bottom = (int(v) for v in rect_xyxy)

@@ -4,11 +4,13 @@ In:  a picture (H, W, 3) uint8 RGB to paint on, in place; rectangles in whole pi
 Out: nothing; the rectangles know what they overlap.
 
 A plate keeps a quarter of the light behind it, so that white text is readable on any ground: at least 9 to 1.
+What looks the same in many frames is painted once, as a `Decal`.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -61,6 +63,12 @@ class Rect(NamedTuple):
             and self.bottom <= other.bottom
         )
 
+    def common(self, other: Rect) -> Rect:
+        """The part that both cover; without pixels where there is none."""
+        left, top = between(self.left, other.left, other.right), between(self.top, other.top, other.bottom)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Rect(left, top, max(left, right), max(top, bottom))
+
     def grown(self, pixels: int) -> Rect:
         """With a margin of so many pixels on each side; less than 0 shrinks."""
         return Rect(self.left - pixels, self.top - pixels, self.right + pixels, self.bottom + pixels)
@@ -79,6 +87,27 @@ def place(left: float, top: float, *, size_wh: tuple[int, int]) -> Rect:
 def between(value: float, low: float, high: float) -> float:
     """`value`, or the end of the range that it passes; `low` where the range is empty."""
     return max(low, min(value, high))
+
+
+class Decal(NamedTuple):
+    """What is laid on a ground: ground * keep / 255 + add; both (h, w, 3) uint8."""
+
+    keep: np.ndarray
+    add: np.ndarray
+
+    def lay(self, ground: np.ndarray) -> None:
+        """Lay it on `ground` (h, w, 3) uint8, in place."""
+        cv2.multiply(ground, self.keep, dst=ground, scale=1 / 255)
+        cv2.add(ground, self.add, dst=ground)
+
+
+def decal(size_wh: tuple[int, int], paint: Callable[[np.ndarray], None]) -> Decal:
+    """What `paint` does to a canvas of that size, whatever stands on it: it may cover, shade and blend."""
+    width, height = size_wh
+    on_black, on_white = np.zeros((height, width, 3), np.uint8), np.full((height, width, 3), 255, np.uint8)
+    paint(on_black)
+    paint(on_white)
+    return Decal(on_white - on_black, on_black)
 
 
 def paint_plate(canvas: np.ndarray, rect: Rect, *, radius: int) -> None:

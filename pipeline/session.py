@@ -1,7 +1,10 @@
 """One sitting at live.py: what is open, what is switched on, which key does what.
 
 In:  the flags, a frame source, the pipeline; keys from the window.
-Out: frames to be read, in `frames`; and what becomes of them, in `present`: window, recording, log, stdout.
+Out: frames with what was read in them, in `results`; and what becomes of them, in `present`.
+
+Frames are grabbed, searched and read in threads (`pipeline/feed.py`). This thread shows them and listens, which windows
+want of a program's main thread. A key is answered with the last result, which is at hand however slow frames are.
 """
 
 from __future__ import annotations
@@ -10,18 +13,18 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from data.frame import Frame, FrameSource
 from gradcam import EXPLAINERS
-from pipeline.overlay import Show, Status
-from pipeline.recording import PredictionLog, Row, VideoWriter, save_picture, snapshot_name
-from pipeline.run import EmotionPipeline, FrameResult
+from pipeline.feed import Feed, Seen
+from pipeline.overlay import Overlay, Show, Status
+from pipeline.records import Records
+from pipeline.run import EmotionPipeline
 from pipeline.screen import RateMeter, Window, display_available
 from pipeline.tracking import Tracker
-from support import UserError, note
+from support import note
 
 KEYS = (
     ("q / Esc", "quit"),
@@ -36,50 +39,53 @@ KEYS = (
     ("?", "this help"),
 )
 MESSAGE_S = 2.5  # how long "saved ..." stays on the screen
-KEY_WAIT_S = 0.03  # between two looks at the keyboard while no frame comes
 POLL_S = 0.02  # between two looks at the keyboard while no frame comes
 AWAY_S = 1.0  # a live source that is silent for so long is said to be away
-STILLS_PER_S = 0.5  # pictures in a recording stay two seconds each
-SNAPSHOTS, RECORDINGS = Path("snapshots"), Path("recordings")
+FILE_BATCH = {"cpu": 8, "mps": 16, "cuda": 32}  # frames of a file that go together where nobody watches
 
 
 class Session:
-    """A context manager: files are finished and the camera let go whatever happens."""
+    """A context manager: threads are ended, files finished and the camera let go whatever happens."""
 
     def __init__(self, settings, source: FrameSource, pipeline: EmotionPipeline, device) -> None:
         self.settings, self.source, self.pipeline, self.device = settings, source, pipeline, device
         pipeline.tracker = None if source.stills else Tracker(smooth_s=settings.smooth)
         self.show = Show(alpha=settings.alpha, heatmap=pipeline.explainer is not None, keys=KEYS)
-        self.mirror = source.live if settings.mirror is None else settings.mirror
-        self.rate = RateMeter()
+        self.explainer = pipeline.explainer or next(iter(EXPLAINERS))  # the one that h switches on
+        self.rate, self.overlay = RateMeter(), Overlay()
         self.paused = self.stopped = self.repaint = False
         self.away = False  # the camera gives no picture, and that has been said
         self.window: Window | None = None
-        self.log: PredictionLog | None = None
-        self.video: VideoWriter | None = None  # of --save
-        self.recording: VideoWriter | None = None  # of the key r
         self.message, self.message_until_s = "", 0.0
         self.written = 0  # frames
+        self.last: Seen | None = None  # what the screen shows
         self.annotated: np.ndarray | None = None
-        self.started_s = self.last_frame_s = time.monotonic()
+        self.started_s = time.monotonic()
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
 
     def __enter__(self) -> Session:
+        settings, source = self.settings, self.source
+        names = self.pipeline.classifier.class_names
         with contextlib.ExitStack() as opened:
-            opened.enter_context(self.source)
-            if self.settings.log:
-                self.log = opened.enter_context(PredictionLog(self.settings.log, self.pipeline.classifier.class_names))
-            if self.settings.save:
-                self.video = opened.enter_context(VideoWriter(self.settings.save, self.source.fps or 30.0))
-            opened.callback(self._stop_recording)
-            if self.settings.show and display_available():
-                self.window = opened.enter_context(Window("Facial expressions"))
-            elif self.settings.show:
+            opened.enter_context(source)
+            self.records = opened.enter_context(Records(settings, source, names, say=self._say))
+            watched = settings.show and display_available()
+            self.feed = Feed(
+                source,
+                self.pipeline,
+                mirror=source.live if settings.mirror is None else settings.mirror,
+                every=1 if source.stills else settings.every,
+                batch=1 if watched or source.live else FILE_BATCH[str(self.device).partition(":")[0]],
+            )
+            self.stages = opened.enter_context(self.feed.stages())
+            if watched:
+                self.window = opened.enter_context(Window("Facial expressions"))  # the last to open, the first to go
+            elif settings.show:
                 note("no display can be reached, so no window opens; --save and --log keep what is seen.")
             self.opened = opened.pop_all()
-        if self.source.note:
-            note(self.source.note)
-        note(f"{self.source.description}, {self.pipeline.classifier.name} on {self.device}")
+        if source.note:
+            note(source.note)
+        note(f"{source.description}, {self.pipeline.classifier.name} on {self.device}")
         self.started_s = time.monotonic()
         return self
 
@@ -89,54 +95,67 @@ class Session:
         note(f"{self.written} frames in {seconds:.1f} s, {self.written / max(seconds, 1e-9):.1f} a second")
 
     # -----------------------------------------------------------------------------------------------------------------
-    # Frames in
+    # Results in
     # -----------------------------------------------------------------------------------------------------------------
 
-    def frames(self) -> Iterator[Frame]:
-        """Frames to read and present, mirrored as they will be shown; the same one again where the view has changed."""
-        frame = None
+    def results(self) -> Iterator[Seen]:
+        """Frames with their results, each when it is time to present it; keys are answered meanwhile."""
         while not self.stopped:
-            fresh = None if self.paused else self.source.read(timeout_s=POLL_S if self.window else 1.0)
-            if fresh is not None:
-                self._keep_true_speed(fresh)
-                frame, self.last_frame_s, self.away = fresh, time.monotonic(), False
-                yield self._mirrored(frame)
+            came = None if self.paused else self.stages.get(timeout_s=POLL_S if self.window else 0.5)
+            for seen in came or ():
+                self._wait_for(seen.frame)
+                if self.stopped:
+                    return
+                self.away = False
+                yield self.feed.up_to_date(seen)
                 self.paused = self.paused or (self.source.stills and self.window is not None)
-            elif self.source.ended and not self.paused:
+            if self.stages.ended and not self.paused:
                 return
-            self._handle_key()
-            self._check_messages()
-            if self.repaint and frame is not None and not self.stopped:
-                self.repaint = False
-                yield self._mirrored(frame)
+            self._attend(POLL_S if self.paused else 0.001)
 
-    def _mirrored(self, frame: Frame) -> Frame:
-        if not self.mirror:
-            return frame
-        return dataclasses.replace(frame, image_rgb=np.ascontiguousarray(frame.image_rgb[:, ::-1]))
+    def _wait_for(self, frame: Frame) -> None:
+        """Until a pause ends. A film in a window waits for its time too, but does not race when it is late."""
+        due_s = now_s = time.monotonic()
+        if self.window and self.source.fps:
+            if self.media_start_s is None or now_s > self.media_start_s + frame.time_s:
+                self.media_start_s = now_s - frame.time_s
+            due_s = self.media_start_s + frame.time_s
+        while not self.stopped and (self.paused or now_s < due_s):
+            self._attend(POLL_S if self.paused else min(due_s - now_s, POLL_S))
+            now_s = time.monotonic()
 
-    def _keep_true_speed(self, frame: Frame) -> None:
-        """A film in a window waits for its time, and does not race to catch up when it is late."""
-        if self.window is None or not self.source.fps:
-            return
-        now = time.monotonic()
-        if self.media_start_s is None or now > self.media_start_s + frame.time_s:
-            self.media_start_s = now - frame.time_s
-        while not self.stopped and (early_s := self.media_start_s + frame.time_s - time.monotonic()) > 0:
-            self._handle_key(wait_s=min(early_s, POLL_S))
-
-    def _check_messages(self) -> None:
-        """Take an old message off the screen; say so where the camera has gone."""
-        now = time.monotonic()
-        if self.message and now > self.message_until_s:
+    def _attend(self, wait_s: float) -> None:
+        """Answer a key, take an old message off the screen, say so where the camera has gone."""
+        self._handle_key(wait_s)
+        now_s = time.monotonic()
+        if self.message and now_s > self.message_until_s:
             self.message, self.repaint = "", True
-        if self.source.live and not self.paused and now - self.last_frame_s > AWAY_S and not self.message:
+        silent_s = now_s - (self.feed.waiting_s or now_s)
+        if self.source.live and not self.paused and silent_s > AWAY_S and not self.message:
             self._say("no picture comes from the camera; waiting for it", aloud=not self.away)
             self.away = True
+        self.records.hold()
+        if self.repaint and self.window and self.last:
+            self._paint(self.feed.up_to_date(self.last))
+        self.repaint = False
 
     # -----------------------------------------------------------------------------------------------------------------
     # Results out
     # -----------------------------------------------------------------------------------------------------------------
+
+    def present(self, seen: Seen) -> None:
+        """Show, log, print and record a frame."""
+        self.written += 1
+        self.rate.tick()
+        if self.window or self.records.wants_pictures:
+            self._paint(seen)
+        self.records.add(seen.frame, seen.result, self.annotated)
+
+    def _paint(self, seen: Seen) -> None:
+        self.last = seen
+        self.annotated = self.overlay.draw(seen.result, show=self.show, status=self.status())
+        if self.window:
+            self.window.show(self.annotated)
 
     def status(self) -> Status:
         """What the status line says now."""
@@ -145,47 +164,19 @@ class Session:
             device=str(self.device),
             explainer=self.pipeline.explainer if self.show.heatmap else None,
             explain_class=self.pipeline.explain_class,
-            recording=self.recording is not None,
+            recording=self.records.recording is not None,
             paused=self.paused and not self.source.stills,
             message=self.message,
         )
-
-    def present(self, frame: Frame, result: FrameResult, annotated: np.ndarray) -> None:
-        """Show the frame; one that was not shown before is also logged, recorded and printed."""
-        self.annotated = annotated
-        if frame.index >= self.written:
-            self.written = frame.index + 1
-            self.rate.tick()
-            rows = list(rows_of(frame, result))
-            if self.log:
-                self.log.write(rows)
-            if not self.settings.quiet:
-                for row in rows:
-                    print(line_of(row, frame.name if self.source.stills else None))
-            self._record(frame, annotated)
-        if self.window:
-            self.window.show(annotated)
-
-    def _record(self, frame: Frame, annotated: np.ndarray) -> None:
-        """Into the file of --save, where a fault ends the program, and into that of the key r, where it does not."""
-        time_s = frame.index / STILLS_PER_S if self.source.stills else frame.time_s
-        if self.video:
-            self.video.write(annotated, time_s)
-        if self.recording:
-            try:
-                self.recording.write(annotated, time_s)
-            except UserError as error:
-                self._say(str(error))
-                self._stop_recording()
 
     # -----------------------------------------------------------------------------------------------------------------
     # Keys
     # -----------------------------------------------------------------------------------------------------------------
 
-    def _handle_key(self, wait_s: float = 0.001) -> None:
+    def _handle_key(self, wait_s: float) -> None:
         if self.window is None:
             return
-        key = self.window.key(round(1000 * (POLL_S if self.paused else wait_s)))
+        key = self.window.key(round(1000 * wait_s))
         if key in ("q", "esc") or self.window.closed:
             self.stopped = True
         elif key in self._actions():
@@ -201,7 +192,7 @@ class Session:
             "e": self._next_class,
             "x": self._next_explainer,
             "s": self._snapshot,
-            "r": self._toggle_recording,
+            "r": self.records.toggle_recording,
             "m": self._mirror,
         }
 
@@ -210,8 +201,7 @@ class Session:
 
     def _switch(self, name: str) -> None:
         self.show = dataclasses.replace(self.show, **{name: not getattr(self.show, name)})
-        if name == "heatmap":  # heat that nobody sees is not computed
-            self.pipeline.explainer = (self.pipeline.explainer or next(iter(EXPLAINERS))) if self.show.heatmap else None
+        self.pipeline.explainer = self.explainer if self.show.heatmap else None  # heat nobody sees is not computed
 
     def _next_class(self) -> None:
         choices = [None, *self.pipeline.classifier.class_names]
@@ -220,65 +210,19 @@ class Session:
 
     def _next_explainer(self) -> None:
         names = list(EXPLAINERS)
-        if self.pipeline.explainer in names:
-            self.pipeline.explainer = names[(names.index(self.pipeline.explainer) + 1) % len(names)]
-            self._say(f"explained by {self.pipeline.explainer}")
+        if self.show.heatmap:
+            self.explainer = self.pipeline.explainer = names[(names.index(self.explainer) + 1) % len(names)]
+            self._say(f"explained by {self.explainer}")
 
     def _mirror(self) -> None:
-        self.mirror = not self.mirror
+        self.feed.mirror = not self.feed.mirror
 
     def _snapshot(self) -> None:
         if self.annotated is not None:
-            path = snapshot_name(SNAPSHOTS, ".png")
-            self._try(lambda: save_picture(path, self.annotated), done=f"saved {path}")
-
-    def _toggle_recording(self) -> None:
-        if self.recording:
-            self._stop_recording()
-            return
-        path = snapshot_name(RECORDINGS, ".mp4")
-        self._try(
-            lambda: setattr(self, "recording", VideoWriter(path, self.source.fps or 30.0)), done=f"recording {path}"
-        )
-
-    def _stop_recording(self) -> None:
-        if self.recording:
-            recording, self.recording = self.recording, None
-            self._try(recording.close, done="the recording is complete")
-
-    def _try(self, action, *, done: str) -> None:
-        """A key that cannot do its work says why; the show goes on."""
-        try:
-            action()
-            self._say(done)
-        except UserError as error:
-            self._say(str(error))
+            self.records.snapshot(self.annotated)
 
     def _say(self, sentence: str, *, aloud: bool = True) -> None:
         """Show a sentence for a while, and unless it has been said print it too."""
         if aloud:
             note(sentence)
         self.message, self.message_until_s, self.repaint = sentence, time.monotonic() + MESSAGE_S, True
-
-
-def rows_of(frame: Frame, result: FrameResult) -> Iterator[Row]:
-    """One row of the log a face."""
-    for number, face in enumerate(result.faces):
-        yield Row(
-            frame.time_s,
-            frame.index,
-            number,
-            face.track or None,
-            *(float(v) for v in face.box_xyxy),
-            face.face.score,
-            face.label,
-            face.confidence,
-            face.probabilities,
-        )
-
-
-def line_of(row: Row, name: str | None) -> str:
-    """One prediction as a person reads it: what, how sure, where."""
-    who = f"face {row.face}" if row.track is None else f"person {row.track}"
-    box = f"[{row.x1:.0f} {row.y1:.0f} {row.x2:.0f} {row.y2:.0f}]"
-    return f"{name or f'{row.time_s:8.3f} s'}  {who}  looks like {row.label} {row.confidence:.0%}  {box}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,14 +56,21 @@ def share_of_new(cutoff_hz: np.ndarray | float, passed_s: float) -> np.ndarray |
 
 @dataclass
 class Track:
-    """One person as long as they are seen: last box, filters, smoothed probabilities (K,)."""
+    """One person as long as they are seen: last box and when it was found, filter, smoothed probabilities (K,)."""
 
     number: int
     box_xyxy: np.ndarray
-    seen_s: float
+    found_s: float
     geometry: OneEuroFilter = field(default_factory=OneEuroFilter)
     probabilities: np.ndarray | None = None
-    passed_s: float = 0.0  # between the last two sightings
+    read_s: float = 0.0  # when the probabilities were
+
+
+class Sighting(NamedTuple):
+    """A track in the frame of `time_s`: frames may wait between being followed and being read."""
+
+    track: Track
+    time_s: float
 
 
 class Tracker:
@@ -72,27 +80,30 @@ class Tracker:
         self.smooth_s = smooth_s
         self.tracks: list[Track] = []
         self._next = 1
+        self._last: list[tuple[Face, Track]] = []
 
-    def follow(self, faces: Sequence[Face], time_s: float) -> tuple[list[Face], list[Track]]:
-        """The faces, steadied, and the track of each; faces nobody has seen start a track."""
-        self.tracks = [track for track in self.tracks if time_s - track.seen_s <= MEMORY_S]
-        tracks = self._assign(faces)
-        steadied = []
-        for face, track in zip(faces, tracks, strict=True):
-            track.passed_s, track.seen_s, track.box_xyxy = time_s - track.seen_s, time_s, face.box_xyxy
-            steadied.append(self._steady(face, track))
-        return steadied, tracks
+    def follow(self, faces: Sequence[Face] | None, time_s: float) -> tuple[list[Face], list[Sighting]]:
+        """The faces, steadied, and the track of each; faces nobody has seen start a track.
 
-    def smooth(self, tracks: Sequence[Track], probabilities: np.ndarray) -> np.ndarray:
-        """Probabilities (N, K) of the tracks just followed -> smoothed along each, rows still sum to 1."""
+        None where nobody searched the frame: the faces of the frame before, where they were.
+        """
+        if faces is not None:
+            self.tracks = [track for track in self.tracks if time_s - track.found_s <= MEMORY_S]
+            pairs = zip(faces, self._assign(faces, time_s), strict=True)
+            self._last = [(self._steady(face, track, time_s), track) for face, track in pairs]
+        return [face for face, _ in self._last], [Sighting(track, time_s) for _, track in self._last]
+
+    def smooth(self, sightings: Sequence[Sighting], probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K) of what was followed -> smoothed along each track, rows still sum to 1."""
         smoothed = np.empty_like(probabilities)
-        for row, track in enumerate(tracks):
+        for row, (track, time_s) in enumerate(sightings):
             before = track.probabilities if track.probabilities is not None else probabilities[row]
-            share = 1 - np.exp(-track.passed_s / self.smooth_s) if self.smooth_s > 0 else 1.0
+            share = 1 - np.exp(-(time_s - track.read_s) / self.smooth_s) if self.smooth_s > 0 else 1.0
             track.probabilities = smoothed[row] = before + share * (probabilities[row] - before)
+            track.read_s = time_s
         return smoothed
 
-    def _assign(self, faces: Sequence[Face]) -> list[Track]:
+    def _assign(self, faces: Sequence[Face], time_s: float) -> list[Track]:
         """The track of each face: pairs by falling overlap, each track and each face once; then new tracks."""
         owner: dict[int, Track] = {}
         if faces and self.tracks:
@@ -103,18 +114,19 @@ class Tracker:
                     break
                 if row not in owner and self.tracks[column] not in owner.values():
                     owner[int(row)] = self.tracks[column]
-        return [owner.get(row) or self._start(face) for row, face in enumerate(faces)]
+        return [owner.get(row) or self._start(face, time_s) for row, face in enumerate(faces)]
 
-    def _start(self, face: Face) -> Track:
-        track = Track(self._next, face.box_xyxy, seen_s=0.0)
+    def _start(self, face: Face, time_s: float) -> Track:
+        track = Track(self._next, face.box_xyxy, found_s=time_s)
         self._next += 1
         self.tracks.append(track)
         return track
 
-    def _steady(self, face: Face, track: Track) -> Face:
+    def _steady(self, face: Face, track: Track, time_s: float) -> Face:
         """Box and landmarks through the track's filter, speed measured in face sizes a second."""
+        passed_s, track.found_s, track.box_xyxy = time_s - track.found_s, time_s, face.box_xyxy
         if self.smooth_s <= 0:
             return face
         values = np.concatenate([face.box_xyxy, face.landmarks_xy.ravel()])
-        values = track.geometry(values, passed_s=track.passed_s, unit=max(face.size, 1.0)).astype(np.float32)
+        values = track.geometry(values, passed_s=passed_s, unit=max(face.size, 1.0)).astype(np.float32)
         return dataclasses.replace(face, box_xyxy=values[:4], landmarks_xy=values[4:].reshape(5, 2))

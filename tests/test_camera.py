@@ -88,6 +88,52 @@ def test_a_fast_camera_never_lags_behind():
         assert capture.number > 25, "the camera ran on while the consumer slept"
 
 
+@pytest.mark.parametrize(
+    ("age", "next_comes", "number", "waited"),
+    [
+        (0.2, True, 1, (0.0, 0.4)),
+        (0.75, True, 2, (0.1, 0.9)),
+        (0.75, False, 1, (0.1, 0.9)),
+        (1.5, False, 1, (0.0, 0.4)),
+    ],
+    ids=["fresh", "stale", "stale and the next is late", "the camera is late anyway"],
+)
+def test_a_picture_about_to_be_replaced_is_left_for_the_next(age, next_comes, number, waited):
+    """Ages and waits are in units of the time between two of the camera's pictures."""
+    gap_s, capture = 0.2, FakeCapture(0)
+    with _live(capture) as source:
+        source.read()
+        capture.put(1)
+        assert capture.waiting.wait(5)
+        source._gap_s = gap_s
+        time.sleep(age * gap_s)
+        if next_comes:
+            threading.Timer((0.95 - age) * gap_s, capture.put, args=[2]).start()
+        started = time.monotonic()
+        assert source.read().image_rgb[0, 0, 0] == number
+        assert waited[0] * gap_s <= time.monotonic() - started < waited[1] * gap_s
+        time.sleep(gap_s)  # the timer has put its picture
+        capture.put(0)
+
+
+def test_the_pace_of_a_camera_is_learned_and_an_outage_does_not_change_it(monkeypatch):
+    class Clock:
+        now_s = 10.0
+
+    monkeypatch.setattr(camera.time, "monotonic", lambda: Clock.now_s)
+    capture = FakeCapture(*range(60))
+    with _live(capture) as source:
+        assert capture.waiting.wait(5)
+        for _ in range(60):
+            Clock.now_s += 0.04
+            source._take(FakeCapture(1))
+        assert source._gap_s == pytest.approx(0.04, rel=0.02)
+        Clock.now_s += 1000.0
+        source._take(FakeCapture(1))
+        assert source._gap_s < 0.05
+    capture.put(0)
+
+
 def test_unplugged_and_back(caplog):
     first, dead, back = FakeCapture(1), FakeCapture(UNPLUGGED), FakeCapture(2)
     with _live(first, dead, back) as source:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.crops import TEMPLATE, back_to_frame, crop_faces, crop_matrix, similarity
+from pipeline.crops import TEMPLATE, back_to_frame, crop_faces, crop_matrix, points_in_frame, similarity
 from retinaface.face import Face
 
 
@@ -43,6 +43,13 @@ def test_similarity_is_opencvs_least_squares(rng):
         other = found + np.array([[step[0], -step[1], step[2]], [step[1], step[0], step[3]]])
         assert error(found) <= error(other) + 1e-9
     assert np.linalg.det(found[:, :2]) > 0
+
+
+def test_points_of_a_crop_lie_in_the_frame_where_its_landmarks_do():
+    face = face_at(turn(30, 2.5, (100, 40)))
+    found = points_in_frame(TEMPLATE * 48 - 0.5, crop_matrix(face, 48))
+    np.testing.assert_allclose(found, face.landmarks_xy, atol=1e-4)
+    assert points_in_frame(np.zeros((4, 2)), np.zeros((2, 3))) is None
 
 
 def test_landmarks_in_one_place_make_no_noise():

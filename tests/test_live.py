@@ -16,6 +16,7 @@ import pytest
 from conftest import ROOT
 
 from data.emotions import EMOTIONS
+from models.checkpoint import SHIPPED
 from support import VERSION
 
 NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -75,6 +76,8 @@ def test_a_folder_of_pictures_with_a_fault_among_them(tmp_path, portrait):
         (["--explain-class", "joy"], 2, "its classes are neutral"),
         (["--conf", "7"], 2, "--conf takes a number from 0 to 1"),
         (["--max-faces", "0"], 2, "--max-faces"),
+        (["--every", "0"], 2, "--every"),
+        (["--imgsz", "-1"], 2, "--imgsz"),
         (["--save", "out.gif"], 2, ".mp4"),
         (["--log", "out.xls"], 2, ".csv"),
     ],
@@ -114,6 +117,35 @@ def test_ctrl_c_finishes_the_files(tmp_path, stop):
     assert frames > 0
     assert abs(frames - 1 - max(int(row["frame"]) for row in rows)) <= 1
     assert film.read()[0]
+
+
+def test_a_start_on_a_cpu_imports_no_torch(tmp_path):
+    """torch takes longer to import than all the rest together; graphs that are not at hand need it once."""
+    flags = ["--source", "sample", "--no-show", "--quiet", "--max-frames", "2", "--save", "a.avi", "--device", "cpu"]
+    code = (
+        f"import sys, live; live.main({flags}); sys.exit(bool({{'torch', 'pandas', 'skimage'}} & sys.modules.keys()))"
+    )
+    environment = {**NO_SCREEN, "PYTHONPATH": str(ROOT)}
+    codes = [
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, timeout=60, check=False).returncode
+        for _ in range(2)
+    ]
+    assert codes[1] == 0
+
+
+@pytest.mark.parametrize(("pixels", "longest_side"), [(320, 320), (0, None)])
+def test_imgsz_is_what_the_detector_sees(pixels, longest_side):
+    import live as door
+
+    assert door.build_pipeline(door.Settings(imgsz=pixels), "cpu").detector.longest_side == longest_side
+
+
+def test_several_checkpoints_and_mirror_images():
+    import live as door
+
+    pipeline = door.build_pipeline(door.Settings(weights=[str(SHIPPED)] * 2, tta=True), "cpu")
+    assert pipeline.tta
+    assert pipeline.classifier.name == "small_resnet18_w32 + small_resnet18_w32"
 
 
 def test_version_and_cameras(tmp_path):

@@ -1,10 +1,13 @@
 """The annotated picture: a new array, heat where the crop was cut and nowhere else, any frame, any number of faces."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from pipeline.crops import crop_matrix
-from pipeline.overlay import Show, Status, draw, paint_heat, paint_landmarks
+from gradcam import blend
+from pipeline.crops import back_to_frame, crop_matrix
+from pipeline.overlay import Overlay, Show, Status, draw, paint_heat, paint_landmarks, paint_window
 from pipeline.run import FaceResult, FrameResult
 from retinaface.face import Face
 
@@ -103,6 +106,32 @@ def test_no_heat_or_no_strength_leaves_every_pixel(heatmap, alpha):
     assert (canvas == frame).all()
 
 
+@pytest.mark.parametrize("alpha", [0.3, 0.55, 1.0])
+def test_heat_is_that_of_the_explainers_own_picture(alpha):
+    """The overlay paints in whole numbers what `gradcam.blend` computes in floats."""
+    heatmap = np.random.default_rng(1).random((CROP, CROP)).astype(np.float32)
+    face, ground = turned_face((150, 120), degrees=20, heatmap=heatmap), noise(240, 320)
+    canvas = ground.copy()
+    paint_heat(canvas, [face], alpha=alpha)
+    whole = back_to_frame(heatmap, face.to_crop, rect_xyxy=np.array([0, 0, 320, 240]))
+    away = np.abs(canvas.astype(int) - blend(ground, whole, alpha=alpha))
+    assert away.max() <= 8  # a step of one in 256 heights
+    assert away.mean() < 0.5
+
+
+def test_bars_do_not_jump_between_the_sides_of_a_face_that_trembles():
+    rng, ground = np.random.default_rng(0), np.full((480, 640, 3), 120, np.uint8)
+    steady, sides, sides_anew = Overlay(), [], []
+    for _ in range(30):
+        face = dataclasses.replace(turned_face((465.0, 240.0) + rng.normal(0, 1.0, 2), side=120), track=1)
+        result = FrameResult(ground, (face,), NAMES)
+        for draw_it, kept in ((steady.draw, sides), (draw, sides_anew)):
+            rows = (draw_it(result)[200:280] != ground[200:280]).any(axis=(0, 2))
+            kept.append(bool(rows[: int(face.box_xyxy[0]) - 10].any()))
+    assert np.diff(sides_anew).sum() > 5, "the case does not tremble where the room ends"
+    assert np.diff(sides).sum() <= 1
+
+
 def test_stronger_alpha_paints_more():
     frame = np.full((240, 320, 3), 90, np.uint8)
     changes = []
@@ -177,3 +206,25 @@ def test_landmarks_are_dots_at_their_points():
     for x, y in face.landmarks_xy:
         assert (canvas[round(float(y)), round(float(x))] == 255).all()
     assert (canvas != 90).any(axis=2).sum() < 5 * 10**2
+
+
+def test_the_window_that_a_network_attended_is_a_thin_line_which_goes_with_the_heat():
+    window = np.array([[40.0, 50.0], [120.0, 50.0], [120.0, 110.0], [40.0, 110.0]])
+    face = turned_face((80, 80), side=120, heatmap=np.zeros((CROP, CROP), np.float32))
+    framed = dataclasses.replace(face, window_xy=window)
+    frame = np.full((160, 200, 3), 128, np.uint8)
+    canvas = frame.copy()
+    paint_window(canvas, framed, colour=(250, 200, 0))
+    line = np.concatenate([canvas[[50, 110], 80], canvas[80, [40, 120]]])
+    assert (abs(line.astype(int) - (250, 200, 0)) < 40).all()  # smoothed, it is a little darker
+    assert (canvas[[49, 51], 80] < 128).all()  # its edge
+    y, x = np.mgrid[:160, :200]
+    off = np.maximum(abs(x - 80) - 40, abs(y - 80) - 30)  # pixels outside the window's edge
+    assert not (canvas != frame).any(axis=2)[abs(off) > 3].any()
+    with_heat, without = (
+        [draw(FrameResult(frame, (one,), NAMES), show=Show(heatmap=heat, bars=False)) for one in (face, framed)]
+        for heat in (True, False)
+    )
+    assert (with_heat[0] != with_heat[1]).any()
+    assert (without[0] == without[1]).all()
+    paint_window(canvas, dataclasses.replace(face, window_xy=1e9 * window), colour=(250, 200, 0))  # far away

@@ -8,13 +8,14 @@ from pipeline.plates import (
     RED,
     Rect,
     between,
+    decal,
     paint_heat_scale,
     paint_pause_bars,
     paint_plate,
     paint_record_dot,
     place,
 )
-from pipeline.text import DIM, WHITE
+from pipeline.text import DIM, WHITE, put_text
 
 
 def mask(rect):
@@ -44,6 +45,9 @@ def test_rectangles_agree_with_masks():
         assert one.overlap(other) == shared
         assert one.touches(other) == (shared > 0)
         assert one.inside(other) == (shared == mask(one).sum())
+        common = one.common(other)
+        assert common.width * common.height == shared
+        assert not shared or (mask(common) == mask(one) & mask(other)).all()
         assert (one.width * one.height, one.grown(-1).width) == (mask(one).sum(), one.width - 2)
 
 
@@ -70,6 +74,23 @@ def test_a_plate_darkens_its_rectangle_only_and_has_round_corners():
     assert (canvas[8, 30] == 50).all()
     rect.of(canvas)[:] = 200
     assert (canvas == 200).all()
+
+
+def test_a_decal_looks_on_any_ground_as_if_painted_there():
+    def paint(canvas):
+        paint_plate(canvas, Rect(2, 3, 58, 37), radius=6)
+        put_text(canvas, "Fear", xy=(6, 28), size=18, colour=(250, 156, 20))
+        canvas[30:34, 5:50] = (1, 128, 254)
+
+    ground = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    painted, laid = ground.copy(), ground.copy()
+    rect = Rect(10, 12, 70, 52)
+    paint(rect.of(painted))
+    decal((rect.width, rect.height), paint).lay(rect.of(laid))
+    assert np.abs(painted.astype(int) - laid).max() <= 2  # two roundings
+    assert (laid != ground).any()
+    rect.of(laid)[:] = rect.of(ground)
+    assert (laid == ground).all()
 
 
 @pytest.mark.parametrize(("rect", "end"), [(Rect(3, 4, 33, 10), (6, 32)), (Rect(3, 4, 7, 24), (4, 5))])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from pipeline.crops import crop_faces
+from models.checkpoint import SHIPPED, Checkpoint
+from models.classifier import Classifier, Reading
+from models.spec import find_spec
+from pipeline.crops import TEMPLATE, crop_faces
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
+from retinaface.detector import RetinaFace
 from retinaface.face import Face
 from support import UserError
 
@@ -51,12 +57,19 @@ def test_the_numbers_are_those_of_each_face_classified_alone(pipeline, frames):
             np.testing.assert_array_equal(matrices[0], face.to_crop)
 
 
-def test_heat_costs_no_second_pass(pipeline, frames):
-    passes = []
-    handle = pipeline.classifier.network.register_forward_hook(lambda *_: passes.append(1))
+def test_heat_costs_no_second_pass(pipeline, frames, monkeypatch):
+    passes, session = [], pipeline.classifier.engine.session
+    monkeypatch.setattr(pipeline.classifier.engine, "session", lambda x: passes.append(len(x)) or session(x))
     pipeline(frames)
-    handle.remove()
-    assert len(passes) == 1
+    assert passes == [4]
+
+
+def test_faces_are_cut_from_the_whole_frame_however_small_it_is_searched(pipeline, portrait, monkeypatch):
+    detector = RetinaFace.from_file(longest_side=160)
+    cut, logits = [], pipeline.classifier.logits
+    monkeypatch.setattr(pipeline.classifier, "logits", lambda crops: cut.append(crops) or logits(crops))
+    (face,) = EmotionPipeline(detector, pipeline.classifier, explainer=None)([portrait])[0].faces
+    np.testing.assert_array_equal(cut[0], crop_faces(portrait, [face.face], size=48)[0])
 
 
 def test_without_heat_the_same_probabilities(frames, pipeline):
@@ -88,29 +101,107 @@ class OneFace:
     """A detector whose face stays where it is, and a network's stand-in that changes its mind every frame."""
 
     class_names = ("calm", "glad")
-    explain_layer = ""
+    size_hw = (48, 48)
 
-    def __init__(self, preprocess) -> None:
-        self.preprocess, self.calls = preprocess, 0
+    def __init__(self) -> None:
+        self.calls = 0
 
     def detect(self, frames):
         points = np.array([[30, 30], [50, 30], [40, 40], [32, 50], [48, 50]], np.float32)
         return [[Face(np.array([20, 20, 60, 60], np.float32), points, 0.9)] for _ in frames]
 
-    def logits(self, crops):
+    def read(self, crops, *, tta):
         self.calls += 1
         p = 0.7 if self.calls % 3 else 0.2
-        return torch.log(torch.tensor([[p, 1 - p]])).repeat(len(crops), 1)
-
-    def to_probabilities(self, logits):
-        return logits.softmax(dim=1)
+        return Reading(np.float32([[p, 1 - p]]).repeat(len(crops), axis=0))
 
 
-def test_a_tracker_gives_numbers_and_calm_labels(pipeline):
-    stub = OneFace(pipeline.classifier.preprocess)
+def test_a_call_is_find_and_then_read(pipeline, frames):
+    found = pipeline.find(frames)
+    assert [len(faces) for faces in found] == [1, 3, 0]
+    for a, b in zip(pipeline(frames), pipeline.read(frames, found), strict=True):
+        for x, y in zip(a.faces, b.faces, strict=True):
+            np.testing.assert_array_equal(x.probabilities, y.probabilities)
+            np.testing.assert_array_equal(x.heatmap, y.heatmap)
+
+
+def test_heat_anew_leaves_what_was_read(pipeline, frames):
+    before = pipeline(frames)[1]
+    other = EmotionPipeline(pipeline.detector, pipeline.classifier, explainer="hirescam", explain_class="fear")
+    after, fresh = other.explain(before), other(frames)[1]
+    assert other.explain(after) is after
+    assert after.explainer == "hirescam"
+    for old, new, expected in zip(before.faces, after.faces, fresh.faces, strict=True):
+        assert new.explained == "fear"
+        assert (new.label, new.probabilities, new.face) == (old.label, old.probabilities, old.face)
+        np.testing.assert_allclose(new.heatmap, expected.heatmap, atol=1e-4)
+    none = EmotionPipeline(pipeline.detector, pipeline.classifier, explainer=None).explain(after)
+    assert {face.heatmap for face in none.faces} == {face.explained for face in none.faces} == {None}
+    nobody = pipeline(frames)[2]
+    assert other.explain(nobody).faces == ()
+
+
+def test_one_thread_may_read_while_another_explains_anew(pipeline, frames):
+    """As a key does while frames run. In torch both lift activations out of the same network."""
+    pipeline = EmotionPipeline(pipeline.detector, Classifier.from_file(engine="torch"))
+    three, found = frames[1], pipeline.find(frames[:1])
+    (before,) = EmotionPipeline(pipeline.detector, pipeline.classifier, explain_class="fear")([three])
+    expected = [face.heatmap for result in (pipeline.explain(before), *pipeline(frames[:1])) for face in result.faces]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(15):
+            anew, read = pool.submit(pipeline.explain, before), pool.submit(pipeline.read, frames[:1], found)
+            heat = [face.heatmap for result in (anew.result(), *read.result()) for face in result.faces]
+            np.testing.assert_allclose(heat, expected, atol=1e-4)
+
+
+def test_a_tracker_gives_numbers_and_calm_labels():
+    stub = OneFace()
     tracked = EmotionPipeline(stub.detect, stub, explainer=None, tracker=Tracker(smooth_s=0.5))
     frame = np.zeros((80, 80, 3), np.uint8)
     faces = [tracked([frame], time_s=i / 30)[0].faces[0] for i in range(30)]
     assert {face.track for face in faces} == {1}
     assert {face.label for face in faces} == {"calm"}
     assert all(face.probabilities.sum() == pytest.approx(1, abs=1e-6) for face in faces)
+    stub.calls = 0
+    fresh = EmotionPipeline(stub.detect, stub, explainer=None, tracker=Tracker(smooth_s=0.5))
+    assert {face.track for face in fresh([frame])[0].faces} == {0}  # no time, no track
+
+
+def test_several_checkpoints_with_mirror_images_read_and_explain_as_one(pipeline, frames):
+    """Two of the same are as one; the numbers are those of the classifier asked for both views."""
+    several = EmotionPipeline.from_files(weights=[SHIPPED, SHIPPED], tta=True, explain_class="anger")
+    assert len(several.classifier.members) == 2
+    index = pipeline.classifier.class_names.index("anger")
+    for frame, result in zip(frames, several(frames), strict=True):
+        for face in result.faces:
+            crops, _ = crop_faces(frame, [face.face], size=48)
+            wanted = pipeline.classifier.read(crops, method="gradcam", choose=lambda p: [index] * len(p), tta=True)
+            np.testing.assert_allclose(face.probabilities, wanted.probabilities[0], atol=1e-4)
+            np.testing.assert_allclose(face.heatmap, wanted.heatmaps[0], atol=1e-3)
+            assert face.explained == "anger"
+            assert face.window_xy is None
+    again = EmotionPipeline(several.detector, several.classifier, tta=True, explain_class="anger", explainer=None)
+    (plain,) = again(frames[:1])
+    again.explainer = "gradcam"
+    anew, fresh = again.explain(plain), several(frames[:1])[0]
+    np.testing.assert_allclose(anew.faces[0].heatmap, fresh.faces[0].heatmap, atol=1e-4)
+
+
+def test_the_window_that_a_network_attends_lies_in_the_frame():
+    """Crops of 48 pixels are cut from squares of 96 at (100, 50); the window is columns 18 to 41, rows 0 to 23."""
+    spec = find_spec("deep_emotion")
+    weights = spec.build(2).state_dict()
+    weights["transformer.localisation.9.bias"][:] = torch.tensor([0.5, 0, 0.25, 0, 0.5, -0.5])
+    classifier = Classifier(Checkpoint("deep_emotion", ("calm", "glad"), spec.preprocess, weights))
+    points = (TEMPLATE * 96 + [100, 50] - 0.5).astype(np.float32)
+    face = Face(np.array([100, 50, 196, 146], np.float32), points, 0.9)
+    attending = EmotionPipeline(lambda frames: [[face]] * len(frames), classifier)
+    frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    expected = [[135.5, 49.5], [183.5, 49.5], [183.5, 97.5], [135.5, 97.5]]
+    for result in attending([frame, frame]):
+        np.testing.assert_allclose(result.faces[0].window_xy, expected, atol=0.01)
+    attending.explainer = None
+    none = attending.explain(result)
+    assert none.faces[0].window_xy is attending([frame])[0].faces[0].window_xy is None
+    attending.explainer = "hirescam"
+    np.testing.assert_allclose(attending.explain(none).faces[0].window_xy, expected, atol=0.01)

@@ -1,12 +1,15 @@
 """The bundled sample: a smooth, calm, repeatable film."""
 
 import itertools
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
-from data.sample import FPS, PERIOD, PHOTOS, open_sample, sample_frame
+from data.sample import FPS, PERIOD, PHOTOS, open_sample, portrait, sample_frame
 
 
 def test_frame_is_a_pure_function_of_its_number():
@@ -16,6 +19,14 @@ def test_frame_is_a_pure_function_of_its_number():
     assert np.array_equal(sample_frame(7), first_copy)
     assert first.shape == (480, 640, 3)
     assert first.dtype == np.uint8
+
+
+def test_the_portrait_is_the_one_that_scikit_image_gives_without_its_import():
+    from skimage.data import astronaut
+
+    assert np.array_equal(portrait(), astronaut())
+    code = "import sys; from data.sample import portrait; portrait(); sys.exit('skimage' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_film_loops():

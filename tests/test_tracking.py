@@ -17,7 +17,7 @@ def face(x: float, y: float = 100.0, side: float = 80.0) -> Face:
 
 
 def numbers(tracker: Tracker, faces: list[Face], time_s: float) -> list[int]:
-    return [track.number for track in tracker.follow(faces, time_s)[1]]
+    return [sighting.track.number for sighting in tracker.follow(faces, time_s)[1]]
 
 
 def test_faces_keep_their_numbers_in_any_order_while_they_move():
@@ -63,11 +63,11 @@ def test_a_still_face_rests_and_a_moving_one_is_not_left_behind(rng):
 def test_probabilities_follow_with_the_time_constant_and_stay_probabilities():
     tracker = Tracker(smooth_s=0.5)
     before, after = np.array([[1.0, 0.0]], np.float32), np.array([[0.0, 1.0]], np.float32)
-    _, tracks = tracker.follow([face(0)], 0)
-    assert tracker.smooth(tracks, before).tolist() == before.tolist()  # the first is taken as it is
+    _, sightings = tracker.follow([face(0)], 0)
+    assert tracker.smooth(sightings, before).tolist() == before.tolist()  # the first is taken as it is
     for frame in range(1, 16):
-        _, tracks = tracker.follow([face(0)], frame * FRAME_S)
-        shown = tracker.smooth(tracks, after)
+        _, sightings = tracker.follow([face(0)], frame * FRAME_S)
+        shown = tracker.smooth(sightings, after)
     assert shown[0, 0] == pytest.approx(np.exp(-0.5 / 0.5), rel=1e-4)  # after one time constant
     assert shown.sum() == pytest.approx(1)
 
@@ -79,8 +79,8 @@ def test_a_label_does_not_flicker_between_two_that_are_close(rng):
         noise = np.random.default_rng(3)
         for frame in range(120):
             p = 0.52 + noise.normal(0, 0.1)
-            _, tracks = tracker.follow([face(0)], frame * FRAME_S)
-            labels.append(tracker.smooth(tracks, np.array([[p, 1 - p]])).argmax())
+            _, sightings = tracker.follow([face(0)], frame * FRAME_S)
+            labels.append(tracker.smooth(sightings, np.array([[p, 1 - p]])).argmax())
         changes[smooth_s] = np.count_nonzero(np.diff(labels))
     assert changes[0.0] > 30
     assert changes[0.4] < changes[0.0] / 4
@@ -90,19 +90,50 @@ def test_smoothing_can_be_turned_off():
     tracker = Tracker(smooth_s=0)
     tracker.follow([face(0)], 0)
     moved = face(10)
-    (steady,), tracks = tracker.follow([moved], FRAME_S)
+    (steady,), sightings = tracker.follow([moved], FRAME_S)
     assert steady is moved
-    assert tracker.smooth(tracks, np.array([[0.2, 0.8]])).tolist() == [[0.2, 0.8]]
+    assert tracker.smooth(sightings, np.array([[0.2, 0.8]])).tolist() == [[0.2, 0.8]]
 
 
 def test_the_same_moment_again_changes_nothing():
     tracker = Tracker()
     tracker.follow([face(0)], 0)
-    (first,), tracks = tracker.follow([face(4)], FRAME_S)
-    p = tracker.smooth(tracks, np.array([[0.2, 0.8]]))
-    (again,), tracks = tracker.follow([face(4)], FRAME_S)
+    (first,), sightings = tracker.follow([face(4)], FRAME_S)
+    p = tracker.smooth(sightings, np.array([[0.2, 0.8]]))
+    (again,), sightings = tracker.follow([face(4)], FRAME_S)
     np.testing.assert_array_equal(first.box_xyxy, again.box_xyxy)
-    np.testing.assert_array_equal(tracker.smooth(tracks, np.array([[0.9, 0.1]])), p)
+    np.testing.assert_array_equal(tracker.smooth(sightings, np.array([[0.9, 0.1]])), p)
+
+
+def test_frames_may_be_followed_first_and_read_later(rng):
+    """As in a batch of a film: the outcome is that of one frame after the other."""
+    read = rng.dirichlet([1, 1], 6)
+    alone, batch = Tracker(), Tracker()
+    one_by_one = [alone.smooth(alone.follow([face(i)], i * FRAME_S)[1], read[i : i + 1]) for i in range(6)]
+    together = [sighting for i in range(6) for sighting in batch.follow([face(i)], i * FRAME_S)[1]]
+    np.testing.assert_array_equal(batch.smooth(together, read), np.concatenate(one_by_one))
+
+
+def test_a_frame_nobody_searched_shows_the_faces_of_the_one_before():
+    tracker = Tracker()
+    assert tracker.follow(None, 0.0) == ([], [])
+    before, _ = tracker.follow([face(0), face(300)], FRAME_S)
+    again, sightings = tracker.follow(None, 2 * FRAME_S)
+    assert again == before
+    assert [sighting.track.number for sighting in sightings] == [1, 2]
+    assert numbers(tracker, [face(310), face(5)], 3 * FRAME_S) == [2, 1]
+
+
+def test_searching_every_third_frame_does_not_make_a_track_believe_in_haste():
+    """The filter goes by the time since the face was found, not since it was last shown."""
+    found, waited = Tracker(), Tracker()
+    for third in range(5):
+        time_s, moved = 3 * third * FRAME_S, [face(2.0 * third)]
+        (a,), _ = found.follow(moved, time_s)
+        (b,), _ = waited.follow(moved, time_s)
+        np.testing.assert_array_equal(a.box_xyxy, b.box_xyxy)
+        for skipped in (1, 2):
+            waited.follow(None, time_s + skipped * FRAME_S)
 
 
 def test_the_filters_share_by_hand():
