@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.augment import Augment, erase_rectangle
+from data.augment import Augment, erase_rectangle, growing_size
 
 OFF = Augment(mirror=False, turn_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
 
@@ -56,3 +56,7 @@ def test_erasing_keeps_to_its_share():
         erase_rectangle(image, np.random.default_rng(seed), area=(0.1, 0.2))
         share = (image != 7).any(axis=2).mean()
         assert 0.05 < share < 0.25 or (image == 7).all()  # a fill of 7 cannot be seen
+
+
+def test_pictures_grow_in_three_parts_of_a_run():
+    assert [growing_size(48, epoch / 8) for epoch in range(8)] == [36, 36, 36, 42, 42, 42, 48, 48]

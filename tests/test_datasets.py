@@ -15,7 +15,7 @@ from tiny_sets import (
     make_raf_reference,
 )
 
-from data.datasets import all_formats, find_format, load_faces
+from data.datasets import all_formats, find_format, load_faces, load_for_training
 from data.emotions import EMOTIONS
 from data.faults import FaultyData
 from support import UserError
@@ -64,6 +64,21 @@ def test_every_split_is_what_a_face_set_promises(layout):
         assert [name for name in faces.class_names if name in EMOTIONS] == [
             n for n in EMOTIONS if n in faces.class_names
         ]
+
+
+@pytest.mark.parametrize("labels_only", [False, True])
+def test_training_sees_no_picture_of_the_other_splits(tmp_path, labels_only):
+    folder = make_raf_reference(tmp_path)
+    train, validation = load_for_training(folder, labels_only=labels_only)
+    whole, others = load_faces(folder, "train"), [load_faces(folder, split) for split in ("validation", "test")]
+    assert validation.names == others[0].names
+    levels = {image[0, 0, 0] for other in others for image in other.images}
+    expected = [name for name, image in zip(whole.names, whole.images, strict=True) if image[0, 0, 0] not in levels]
+    assert list(train.names) == expected
+    assert len(expected) < len(whole)
+    assert train.has_votes != labels_only
+    assert (train.votes.max(axis=1) == 1).all() == labels_only
+    assert validation.has_votes
 
 
 def test_what_cannot_be_found_is_refused(tmp_path):

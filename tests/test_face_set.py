@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.face_set import FaceSet, without_twins
+from data.face_set import FaceSet, with_labels_for_votes, without_twins
 
 
 @pytest.fixture
@@ -51,6 +51,14 @@ def test_images_may_be_one_array(faces):
 
 def test_class_shares_are_the_mean_votes(faces):
     np.testing.assert_allclose(faces.class_shares(), [0.5, 0.5])
+
+
+def test_labels_may_stand_for_votes(faces):
+    labelled = with_labels_for_votes(faces)
+    assert labelled.votes.tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert not labelled.has_votes
+    assert faces.has_votes
+    assert labelled.votes.dtype == np.float32
 
 
 def test_twins_of_other_splits_leave(faces):

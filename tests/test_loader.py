@@ -7,7 +7,7 @@ import pytest
 
 from data.augment import Augment
 from data.face_set import FaceSet
-from data.loader import Batches
+from data.loader import Batches, drawn, occurrences
 
 
 @pytest.fixture
@@ -51,6 +51,52 @@ def test_from_the_middle_it_is_the_same_to_the_bit(faces):
     for (a, va), (b, vb) in zip(whole[2:], rest, strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(va, vb)
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_the_processes_of_a_run_share_each_batch(faces, ranks):
+    whole = list(Batches(faces, Augment(), 8, balance=0.5).epoch(1, size=12))
+    for rank in range(ranks):
+        share = Batches(faces, Augment(), 8, balance=0.5, rank=rank, ranks=ranks)
+        assert len(share) == len(whole) == 2
+        for (crops, votes), (mine, my_votes) in zip(whole, share.epoch(1, size=12), strict=True):
+            np.testing.assert_array_equal(mine, crops[rank::ranks])
+            np.testing.assert_array_equal(my_votes, votes[rank::ranks])
+
+
+LABELS = np.repeat([0, 1, 2], [70, 20, 10])
+
+
+@pytest.mark.parametrize(("balance", "expected"), [(0.0, [70, 20, 10]), (1.0, [100 / 3] * 3)])
+def test_balance_draws_the_classes_as_often_as_wanted(balance, expected):
+    rows = drawn(LABELS, np.random.default_rng(0), balance=balance)
+    assert len(rows) == 100
+    np.testing.assert_allclose(np.bincount(LABELS[rows]), expected, atol=1)
+
+
+def test_balance_in_between_is_the_power_of_the_frequency(faces):
+    rows = np.concatenate([drawn(LABELS, np.random.default_rng(seed), balance=0.5) for seed in range(30)])
+    expected = np.sqrt([70, 20, 10]) / np.sqrt([70, 20, 10]).sum()
+    np.testing.assert_allclose(np.bincount(LABELS[rows]) / len(rows), expected, atol=0.005)
+    each = np.bincount(rows, minlength=100)
+    assert each.min() > 0  # over thirty epochs everyone is seen
+    once = np.bincount(drawn(LABELS, np.random.default_rng(0), balance=0.5), minlength=100)
+    assert set(once[LABELS == 0]) == {0, 1}  # 0.75 times
+    assert set(once[LABELS == 1]) == {1, 2}  # 1.40 times
+
+
+def test_a_face_that_comes_again_is_changed_anew():
+    assert occurrences(np.array([3, 1, 3, 3, 1])) == [0, 0, 1, 2, 1]
+    image = np.tile(np.arange(12, dtype=np.uint8)[None, :, None] * 20, (12, 1, 3))
+    one_hot = np.eye(2, dtype=np.float32)[[0] * 15 + [1]]
+    faces = FaceSet([image] * 16, one_hot, one_hot.argmax(axis=1), tuple("abcdefghijklmnop"), ("common", "rare"))
+    batches = Batches(faces, Augment(), 16, balance=1.0)
+    (crops, votes), *_ = batches.epoch(0, size=12)
+    rare = crops[votes[:, 1] == 1]
+    assert len(rare) == 8
+    assert len({crop.tobytes() for crop in rare}) == 8
+    np.testing.assert_allclose(batches.class_shares(), [0.5, 0.5])
+    np.testing.assert_allclose(Batches(faces, Augment(), 16).class_shares(), [15 / 16, 1 / 16])
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread(faces):

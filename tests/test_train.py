@@ -3,120 +3,164 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
-import cv2
-import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import ROOT
+from tiny_runs import FLAGS, TINY, make_learnable, run, same_weights, state_of
 
 import train
+from data.datasets import load_faces, load_for_training
 from data.emotions import EMOTIONS
-from evaluation.metrics import kl_divergence
 from models.checkpoint import load_checkpoint
 from models.classifier import Classifier
+from models.learner import Learner
+from models.spec import find_spec
 from support import UserError
+from support.ranks import Ranks
+
+FILES = {"best.safetensors", "curves.png", "last.pt", "metrics.csv", "previous.pt", "settings.json"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A FER+ folder in small: light above for one expression, light below for another."""
-    folder = tmp_path_factory.mktemp("ferplus")
-    rng = np.random.default_rng(0)
-    for part, count in (("FER2013Train", 96), ("FER2013Valid", 24), ("FER2013Test", 8)):
-        (folder / part).mkdir()
-        lines = []
-        for number in range(count):
-            image = rng.integers(0, 90, (48, 48), dtype=np.uint8)
-            kind = number % 2
-            image[24 * kind : 24 * kind + 24] += 120
-            name = f"{part}{number}.png"
-            (folder / part / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
-            votes = [0] * 10
-            votes[3 * kind], votes[1] = 8, 2  # neutral or sadness, and a little happiness
-            lines.append(f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes))}\n')
-        (folder / part / "label.csv").write_text("".join(lines))
-    return folder
-
-
-def run(folder, out, *extra: str) -> int:
-    return train.main(
-        [
-            "--data-path",
-            str(folder),
-            "--out",
-            str(out),
-            "--device",
-            "cpu",
-            "--batch-size",
-            "16",
-            "--epochs",
-            "3",
-            "--lr",
-            "0.05",
-            "--ema",
-            "0.1",
-            *extra,
-        ]
-    )
+    return make_learnable(tmp_path_factory.mktemp("ferplus"))
 
 
 @pytest.fixture(scope="module")
 def whole(folder, tmp_path_factory):
-    """A run from beginning to end."""
+    """A run of the default network from beginning to end."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     assert run(folder, out) == 0
     return out
 
 
+@pytest.fixture(scope="module")
+def tiny(folder, tmp_path_factory):
+    """A run of a network that takes no time, from beginning to end."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    assert run(folder, out, *TINY) == 0
+    return out
+
+
 def test_it_learns_and_leaves_all_of_a_run_in_one_folder(whole):
     history = pd.read_csv(whole / "metrics.csv")
-    assert history["epoch"].tolist() == [1, 2, 3]
-    assert history["size"].tolist() == [36, 36, 42]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert history["size"].tolist() == [36, 36, 42, 48]
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     assert history["accuracy"].max() > 0.7  # guessing gives 0.5
-    checkpoint = load_checkpoint(whole / "best.safetensors")
+    checkpoint, best = load_checkpoint(whole / "best.safetensors"), history.loc[history["accuracy"].argmax()]
     assert checkpoint.class_names == EMOTIONS
-    assert checkpoint.scores["validation"]["accuracy"] == pytest.approx(history["accuracy"].max(), abs=1e-5)
-    assert json.loads((whole / "settings.json").read_text())["epochs"] == 3
+    assert len(checkpoint.class_bias) == 8
+    for column in ("accuracy", "ece_uncalibrated"):
+        assert checkpoint.scores["validation"][column] == pytest.approx(best[column], abs=1e-5)
+    assert json.loads((whole / "settings.json").read_text())["epochs"] == 4
+    assert {path.name for path in whole.iterdir()} == FILES
 
 
 def test_the_checkpoint_scores_what_the_trainer_said(whole, folder):
-    from data.datasets import load_faces
-
     faces = load_faces(folder, "validation")
     predicted = Classifier.from_file(whole / "best.safetensors").probabilities(faces.images).argmax(axis=1)
     checkpoint = load_checkpoint(whole / "best.safetensors")
     assert (predicted == faces.labels).mean() == pytest.approx(checkpoint.scores["validation"]["accuracy"])
 
 
-@pytest.mark.parametrize("stop_after", [2, 6, 9])
-def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, whole, tmp_path, monkeypatch, stop_after):
-    steps = []
-    set_lr = train.Trainer._set_lr
+@pytest.mark.parametrize("stop_after", [1, 8, 11])
+def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tiny, tmp_path, monkeypatch, stop_after):
+    steps, step = [], Learner.step
 
-    def interrupted(self):
-        steps.append(self.step)
+    def interrupted(self, *batch, **options):
+        steps.append(None)
         if len(steps) == stop_after:
-            raise KeyboardInterrupt
-        return set_lr(self)
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, *batch, **options)
 
-    monkeypatch.setattr(train.Trainer, "_set_lr", interrupted)
-    assert run(folder, tmp_path / "parts") == 130
-    monkeypatch.setattr(train.Trainer, "_set_lr", set_lr)
-    assert run(folder, tmp_path / "parts", "--resume") == 0
-    first, second = (torch.load(out / "last.pt", weights_only=True) for out in (whole, tmp_path / "parts"))
-    for name in ("network", "ema"):
-        assert all(torch.equal(first[name][key], second[name][key]) for key in first[name])
-    losses = [pd.read_csv(out / "metrics.csv")["train_loss"].tolist() for out in (whole, tmp_path / "parts")]
+    monkeypatch.setattr(Learner, "step", interrupted)
+    assert run(folder, tmp_path / "parts", *TINY) == 130
+    assert state_of(tmp_path / "parts")["progress"][:2] == divmod(stop_after, 8)
+    monkeypatch.setattr(Learner, "step", step)
+    assert run(folder, tmp_path / "parts", *TINY, "--resume") == 0
+    assert same_weights(tiny, tmp_path / "parts")
+    losses = [pd.read_csv(out / "metrics.csv")["train_loss"].tolist() for out in (tiny, tmp_path / "parts")]
     assert losses[0] == losses[1]
 
 
-def test_a_run_is_not_overwritten_nor_resumed_as_another(folder, whole):
+KILLER = """
+import os, signal, sys, time
+from pathlib import Path
+
+import data.loader, evaluation.run_log, models.classifier, models.distillation, models.learner, train
+from data.datasets import all_formats
+from models.spec import all_specs
+
+all_formats(), all_specs()  # all that a run imports is there before the forks
+out = Path(sys.argv[sys.argv.index("--out") + 1])
+moments = [
+    lambda: (out / "settings.json").exists(),  # before the first state
+    lambda: any(out.glob(".last-*")),  # while a state is being written
+    lambda: (out / "best.safetensors").exists(),  # between the checkpoint and the state
+    lambda: (out / "metrics.csv").exists(),
+    lambda: time.monotonic() > started + 0.3,
+]
+for moment in moments:
+    started = time.monotonic()
+    child = os.fork()
+    if not child:
+        os._exit(train.main(sys.argv[1:] + ["--resume"] * (out / "last.pt").exists()))
+    while not moment() and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test starts its runs as forks, to be quick")
+def test_a_run_that_was_killed_again_and_again_ends_with_the_same_weights(folder, tiny, tmp_path):
+    argv = ["--data-path", str(folder), "--out", str(tmp_path / "killed"), *FLAGS, *TINY]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, *argv], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
+    codes = done.stdout.split()
+    assert len(codes) == 5
+    assert codes.count("-9") >= 3, done.stderr  # some may have been done before the kill came
+    assert run(folder, tmp_path / "killed", *TINY, "--resume") == 0
+    assert same_weights(tiny, tmp_path / "killed")
+
+
+def test_settings_of_a_run_repeat_it(folder, tiny, tmp_path):
+    argv = ["--config", str(tiny / "settings.json"), "--out", str(tmp_path / "again")]
+    assert train.main(argv) == 0
+    assert same_weights(tiny, tmp_path / "again")
     with pytest.raises(UserError, match="holds a run already"):
-        run(folder, whole)
-    with pytest.raises(UserError, match="other values of lr"):
-        run(folder, whole, "--resume", "--lr", "0.5")
+        train.main(["--config", str(tiny / "settings.json")])
+
+
+def test_a_run_is_not_overwritten_nor_resumed_as_another(folder, tiny, tmp_path):
+    with pytest.raises(UserError, match="holds a run already"):
+        run(folder, tiny, *TINY)
+    with pytest.raises(UserError, match=r"started with balance 0\.0 and not 1\.0, lr 0\.05 and not 0\.5; "):
+        run(folder, tiny, *TINY, "--resume", "--lr", "0.5", "--balance", "1")
+    with pytest.raises(UserError, match="found no last"):
+        run(folder, tmp_path / "none", *TINY, "--resume")
+    (folder / "FER2013Train/label.csv").rename(tmp_path / "label.csv")
+    lines = (tmp_path / "label.csv").read_text().splitlines(keepends=True)
+    (folder / "FER2013Train/label.csv").write_text("".join(lines[1:]))
+    with pytest.raises(UserError, match="started with training faces 64 and not 63"):
+        run(folder, tiny, *TINY, "--resume")
+    (tmp_path / "label.csv").rename(folder / "FER2013Train/label.csv")
+    assert run(folder, tiny, *TINY, "--resume", "--tensorboard") == 0  # what says only where and how may change
+
+
+def test_a_batch_is_split_evenly_or_not_at_all(folder, tmp_path):
+    settings = train.Settings(batch_size=8, out=str(tmp_path / "run"))
+    faces = load_for_training(folder)
+    with pytest.raises(UserError, match="--batch-size 8 cannot be split evenly over 3 processes"):
+        train.Trainer(settings, find_spec("deep_emotion"), *faces, Ranks(torch.device("cpu"), rank=0, size=3))
 
 
 def test_what_cannot_be_trained_is_said(folder, tmp_path):
@@ -124,27 +168,12 @@ def test_what_cannot_be_trained_is_said(folder, tmp_path):
         train.main(["--data-path", str(tmp_path / "none"), "--device", "cpu"])
     with pytest.raises(UserError, match="no network called"):
         train.main(["--data-path", str(folder), "--model", "alexnet"])
-    with pytest.raises(UserError, match="make no batch"):
+    with pytest.raises(UserError, match="64 faces make no batch of 4096"):
         run(folder, tmp_path / "run", "--batch-size", "4096")
-
-
-def test_the_loss_is_the_divergence_and_for_one_label_cross_entropy(rng):
-    logits = torch.from_numpy(rng.normal(size=(6, 5)).astype(np.float32))
-    votes = rng.dirichlet(np.ones(5), 6).astype(np.float32)
-    expected = kl_divergence(votes, logits.softmax(dim=1).numpy())
-    assert train.kl_loss(logits, torch.from_numpy(votes)).item() == pytest.approx(expected, rel=1e-4)
-    labels = torch.arange(5)
-    one_hot = torch.eye(5)
-    cross_entropy = torch.nn.functional.cross_entropy(logits[:5], labels)
-    torch.testing.assert_close(train.kl_loss(logits[:5], one_hot), cross_entropy)
-    smooth = torch.nn.functional.cross_entropy(logits[:5], labels, label_smoothing=0.1)
-    entropy = -(0.92 * np.log(0.92) + 4 * 0.02 * np.log(0.02))  # KL is cross-entropy less the target's own entropy
-    assert train.kl_loss(logits[:5], one_hot, smoothing=0.1).item() == pytest.approx(smooth.item() - entropy, rel=1e-4)
-
-
-def test_norms_and_biases_do_not_decay():
-    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
-    decaying, free = train.weight_groups(network, 0.1)
-    assert [tuple(p.shape) for p in decaying["params"]] == [(2, 1, 3, 3)]
-    assert len(free["params"]) == 3
-    assert free["weight_decay"] == 0
+    with pytest.raises(UserError, match="two beginnings"):
+        run(folder, tmp_path / "run", "--init", "x", "--pretrained")
+    with pytest.raises(UserError, match="go together"):
+        run(folder, tmp_path / "run", "--distill", "0.5")
+    with pytest.raises(UserError, match="no pretrained weights of deep_emotion"):
+        run(folder, tmp_path / "run", *TINY, "--pretrained")
+    assert not (tmp_path / "run").exists()

@@ -1,4 +1,7 @@
-"""The data sets, one format a file: each has NAME, recognise(folder) and load(folder, split, skip_bad=) -> FaceSet."""
+"""The data sets, one format a file: each has NAME, recognise(folder) and load(folder, split, skip_bad=) -> FaceSet.
+
+A format that lets only some of a split's faces count says which in PROTOCOL.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from data.face_set import FaceSet
+from data.face_set import FaceSet, with_labels_for_votes, without_twins
 from data.reading import SPLITS
 from support import UserError
 
@@ -44,3 +47,14 @@ def load_faces(folder: str | Path, split: str, *, name: str = "", skip_bad: bool
     if split not in SPLITS:
         raise UserError(f"the split must be one of {', '.join(SPLITS)}, not {split!r}.")
     return find_format(folder, name=name).load(Path(folder), split, skip_bad=skip_bad)
+
+
+def load_for_training(
+    folder: str | Path, *, name: str = "", skip_bad: bool = False, labels_only: bool = False
+) -> tuple[FaceSet, FaceSet]:
+    """Train, less every picture that stands in validation or test too, and validation; see `load_faces`.
+
+    labels_only: train on the labels, one-hot, where there are votes, too.
+    """
+    train, *others = (load_faces(folder, split, name=name, skip_bad=skip_bad) for split in SPLITS)
+    return without_twins(with_labels_for_votes(train) if labels_only else train, *others), others[0]

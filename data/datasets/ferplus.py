@@ -28,6 +28,7 @@ from data.reading import Listed, claim, expect, gather, read_records, read_rows,
 from support import UserError
 
 NAME = "ferplus"
+PROTOCOL = "FER+ majority rule: single votes dropped, then over half of the rest for one of eight expressions"
 FOLDERS = {"train": "FER2013Train", "validation": "FER2013Valid", "test": "FER2013Test"}
 COLUMNS = (*EMOTIONS, "unknown", "not-a-face")  # the release's own order; its first eight are ours
 

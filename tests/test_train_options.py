@@ -1,0 +1,178 @@
+"""What each flag of train.py does to a run, and that a data set of every format goes from training to scores."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_runs import TINY, make_learnable, run, state_of
+from tiny_sets import make_fer2013, make_image_folder, make_raf_official, make_raf_reference
+
+import train
+from evaluation import run as evaluation_run
+from evaluation.run_log import RunLog
+from models.checkpoint import load_checkpoint
+from models.learner import Learner
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three neutral faces for each sad one."""
+    return make_learnable(tmp_path_factory.mktemp("ferplus"), every=4)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Pictures have their own tests, and take most of the time of a run as small as these."""
+    monkeypatch.setattr(RunLog, "_draw", lambda self, history: None)
+    monkeypatch.setattr(evaluation_run, "figures", lambda evaluation: {})
+
+
+@pytest.fixture(scope="module")
+def plain(folder, tmp_path_factory):
+    """One epoch without any option."""
+    out = tmp_path_factory.mktemp("runs") / "plain"
+    assert run(folder, out, *TINY, "--epochs", "1") == 0
+    return out
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--loss cross_entropy",
+        "--label-smoothing 0.2",
+        "--balance 1",
+        "--mixup 1",
+        "--cutmix 1",
+        "--optimiser adam",
+        "--optimiser adamw",
+        "--schedule constant",
+        "--warmup 0.5",
+        "--weight-decay 0.1",
+        "--momentum 0",
+        "--sam 0.1",
+        "--clip-norm 0.1",
+        "--seed 1",
+    ],
+)
+def test_each_option_changes_the_weights(folder, plain, tmp_path, flags):
+    assert run(folder, tmp_path / "run", *TINY, "--epochs", "1", *flags.split()) == 0
+    before, after = (state_of(out)["network"]["fc2.weight"] for out in (plain, tmp_path / "run"))
+    assert torch.isfinite(after).all()
+    assert not torch.equal(before, after)
+
+
+def batches_of(folder, out, monkeypatch, *flags: str) -> list[tuple]:
+    """The (x, target) of each step of an epoch, without any learning."""
+    seen = []
+
+    def step(self, x, target, *, lr, key):
+        seen.append((x.numpy(), target.numpy()))
+        return 1.0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", step)
+        assert run(folder, out, *TINY, "--epochs", "1", *flags) == 0
+    assert len(seen) == 8
+    return seen
+
+
+def test_targets_are_votes_labels_or_what_teachers_say(folder, plain, tmp_path, monkeypatch):
+    votes = batches_of(folder, tmp_path / "votes", monkeypatch)
+    labels = batches_of(folder, tmp_path / "labels", monkeypatch, "--loss", "cross_entropy")
+    teacher = str(plain / "best.safetensors")
+    taught = batches_of(folder, tmp_path / "taught", monkeypatch, "--teacher", teacher, "--distill", "0.25")
+    network = load_checkpoint(teacher).build()
+    for (x, v), (same_x, y), (also_x, t) in zip(votes, labels, taught, strict=True):
+        np.testing.assert_array_equal(x, same_x)
+        np.testing.assert_array_equal(x, also_x)
+        assert v.max(axis=1).tolist() == pytest.approx([0.8] * 8)
+        np.testing.assert_array_equal(y, np.eye(8)[v.argmax(axis=1)])
+        with torch.inference_mode():
+            said = network(torch.from_numpy(x)).softmax(dim=1).numpy()  # the augmented picture, as the student sees it
+        np.testing.assert_allclose(t, 0.75 * v + 0.25 * said, atol=1e-6)
+
+
+def test_balance_shows_rare_classes_as_often(folder, tmp_path, monkeypatch):
+    counts = []
+    for balance in ("0", "1"):
+        batches = batches_of(folder, tmp_path / balance, monkeypatch, "--balance", balance)
+        counts.append(np.bincount(np.concatenate([target.argmax(axis=1) for _, target in batches])))
+    assert counts[0].tolist() == [48, 0, 0, 16]
+    assert counts[1].tolist() == [32, 0, 0, 32]
+
+
+def test_init_maps_the_head_by_class_name_from_ferplus_to_raf_db(plain, tmp_path):
+    raf = make_raf_reference(tmp_path / "RAF")
+    assert (
+        run(raf, tmp_path / "raf", *TINY, "--epochs", "1", "--lr", "0", "--init", str(plain / "best.safetensors")) == 0
+    )
+    before, after = (load_checkpoint(out / "best.safetensors") for out in (plain, tmp_path / "raf"))
+    assert (len(before.class_names), len(after.class_names)) == (8, 7)
+    for key in ("fc2.weight", "fc2.bias"):
+        rows = [before.class_names.index(name) for name in after.class_names]
+        assert torch.equal(after.weights[key], before.weights[key][rows])
+    assert torch.equal(after.weights["fc1.weight"], before.weights["fc1.weight"])
+
+
+def test_a_run_stops_early_and_stays_stopped(folder, tmp_path, monkeypatch, capsys):
+    macro_f1 = iter([0.2, 0.5, 0.4, 0.5, 0.9, 0.9])
+    validate = train.Trainer.validate
+
+    def scripted(self, network):
+        scores, logits = validate(self, network)
+        return scores | {"macro_f1": next(macro_f1)}, logits
+
+    monkeypatch.setattr(train.Trainer, "validate", scripted)
+    flags = [*TINY, "--epochs", "6", "--patience", "2"]
+    assert run(folder, tmp_path / "run", *flags) == 0
+    assert "no better macro-F1 for 2 epochs" in capsys.readouterr().err
+    for _ in range(2):
+        assert pd.read_csv(tmp_path / "run" / "metrics.csv")["macro_f1"].tolist() == [0.2, 0.5, 0.4, 0.5]
+        assert run(folder, tmp_path / "run", *flags, "--resume") == 0
+
+
+@pytest.mark.parametrize(("monitor", "kept"), [("accuracy", 2), ("macro_f1", 3), ("kl", 1)])
+def test_the_kept_epoch_is_the_best_of_the_monitored_score(folder, tmp_path, monkeypatch, monitor, kept):
+    scripted = iter([(0.5, 0.1, 0.1), (0.9, 0.2, 0.3), (0.8, 0.6, 0.2)])
+    validate = train.Trainer.validate
+
+    def scored(self, network):
+        scores, logits = validate(self, network)
+        return scores | dict(zip(("accuracy", "macro_f1", "kl"), next(scripted), strict=True)), logits
+
+    monkeypatch.setattr(train.Trainer, "validate", scored)
+    assert run(folder, tmp_path / "run", *TINY, "--epochs", "3", "--monitor", monitor) == 0
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors").scores["epoch"] == kept
+
+
+def make_expressions(root):
+    """Class folders under train/ and test/; no validation, one class that FER+ does not know."""
+    words = ("Happy", "blank stare", "wink")
+    return make_image_folder(root, {f"train/{w}": 20 for w in words} | {f"test/{w}": 3 for w in words})
+
+
+@pytest.mark.parametrize(
+    ("make", "classes", "votes"),
+    [
+        (make_raf_official, 7, False),
+        (make_raf_reference, 7, True),
+        (make_fer2013, 7, False),
+        (make_expressions, 3, False),
+    ],
+    ids=["raf_db-official", "raf_db-reference", "fer2013", "image_folder"],
+)
+def test_every_format_goes_from_training_to_scores(tmp_path, capsys, make, classes, votes):
+    data = make(tmp_path / "data")
+    assert run(data, tmp_path / "run", *TINY, "--epochs", "1", "--batch-size", "2") == 0
+    assert ("training on labels" in capsys.readouterr().err) == (not votes)
+    weights = str(tmp_path / "run" / "best.safetensors")
+    argv = ["--weights", weights, "--data-path", str(data), "--split", "test", "--out", str(tmp_path / "scores")]
+    assert evaluation_run.main([*argv, "--device", "cpu"]) == 0
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert len(scores["per_class"]) == classes
+    assert sum(row["support"] for row in scores["per_class"].values()) == scores["n"] > 0
+    assert 0 <= scores["ece"] <= 1
