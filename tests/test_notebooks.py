@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LOGIC = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.While, ast.Try)
-SMALL = {"FRAMES": 4, "FACES": 2}  # parameters that only cost time
+SMALL = {"FRAMES": 4, "FACES": 2, "STEPS": 3}  # parameters that only cost time
 
 
 def code_cells(path) -> list[dict]:
