@@ -25,6 +25,7 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 LIGHT_BLUE, GREY, PALE, INK = "#9CC7E3", "#8C8C8C", "#DDDDDD", "#222222"
 SHADES = "Blues"
 LEGIBLE = 16  # a matrix of more classes has no room for numbers
+FEW = 12  # epochs of which each has its dot
 
 STYLE = {
     "figure.dpi": 120,
@@ -153,26 +154,27 @@ def counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
 def training_curves(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
     """Loss, validation scores and learning rate over the epochs; `history` holds the columns of a run's metrics.csv."""
     epoch = np.asarray(history["epoch"])
-    figure = Figure(figsize=(9, 3.4))
+    dots = {"marker": "o", "markersize": 3} if len(epoch) <= FEW else {}  # one epoch alone makes no line
+    figure = Figure(figsize=(9, 3.9))
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     loss, scores, rate = figure.subplots(1, 3)
-    loss.plot(epoch, history["train_loss"], color=GREY, label="training, on changed faces")
-    loss.plot(epoch, history["kl"], color=BLUE, label="validation")
+    loss.plot(epoch, history["train_loss"], color=GREY, label="training, on changed faces", **dots)
+    loss.plot(epoch, history["kl"], color=BLUE, label="validation", **dots)
     loss.set(title="KL to the votes, nats", ylim=(0, None))
     for column, name, colour in (("accuracy", "accuracy", BLUE), ("macro_f1", "macro-F1", VERMILION)):
         values = np.asarray(history[column])
         best = int(values.argmax())
-        scores.plot(epoch, values, color=colour)
-        scores.plot(epoch[best], values[best], "o", color=colour, markersize=5)
-        text = f"{name} {values[best]:.3f} (epoch {epoch[best]})"
-        scores.annotate(text, (epoch[-1], values[best]), (4, -16), textcoords="offset points", ha="right")
-    scores.set(title="validation", ylim=(0, 1))
-    rate.plot(epoch, history["lr"], color=GREY)
+        text = f"{name}, best {values[best]:.3f} in epoch {epoch[best]}"
+        scores.plot(epoch, values, color=colour, label=text, **dots)
+        scores.plot(epoch[best], values[best], "o", color=colour, markersize=6)
+    scores.set(title="validation", ylim=(0, 1.02))
+    rate.plot(epoch, history["lr"], color=GREY, **dots)
     rate.set(title="learning rate", ylim=(0, None))
     for axes in (loss, scores, rate):
         axes.set(xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    loss.legend(loc="upper right")
+    for axes in (loss, scores):
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0)  # below: curves go anywhere
     return figure
 
 

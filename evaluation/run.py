@@ -27,10 +27,6 @@ from evaluation.sheets import mistakes_figure
 from models.checkpoint import SHIPPED, load_checkpoint
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
-PROTOCOLS = {  # which pictures count, where a data set leaves it open
-    "ferplus": "FER+ majority rule: single votes dropped, then over half of the rest for one of eight expressions"
-}
-
 
 @dataclasses.dataclass
 class Settings:
@@ -62,7 +58,8 @@ def evaluated(settings: Settings) -> Evaluation:
     """What the checkpoints make of the split; its scores tell data set, split, protocol and weights, too."""
     paths, device = settings.weights or [str(SHIPPED)], pick_device(settings.device)
     checkpoints = [load_checkpoint(path) for path in paths]
-    dataset = find_format(settings.data_path, name=settings.dataset).NAME
+    layout = find_format(settings.data_path, name=settings.dataset)
+    dataset = layout.NAME
     faces = load_faces(settings.data_path, settings.split, name=dataset, skip_bad=settings.skip_bad)
     train = None if settings.split == "train" else training_faces(settings.data_path, dataset)
     note(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")
@@ -70,7 +67,7 @@ def evaluated(settings: Settings) -> Evaluation:
     about = {
         "dataset": dataset,
         "split": settings.split,
-        "protocol": PROTOCOLS.get(dataset, "every face of the split"),
+        "protocol": getattr(layout, "PROTOCOL", "every face of the split"),
         "weights": paths,
         "tta": settings.tta,
     }
@@ -127,7 +124,7 @@ def table(scores: dict) -> Iterator[str]:
         yield f"  no contempt      {scores['macro_f1_7']:.3f}"
     yield f"weighted F1        {scores['weighted_f1']:.3f}"
     yield f"KL, JS             {scores['kl']:.3f}, {scores['js']:.3f} nats to {scores['readings']['kl, js are to']}"
-    yield f"calibration error  {scores['ece']:.1%} (at temperature 1: {scores['ece_temperature_1']:.1%})"
+    yield f"calibration error  {scores['ece']:.1%} (of the crowd's shares: {scores['ece_temperature_1']:.1%})"
     yield ""
     yield f"{'class':<16}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>10}"
     for name, row in scores["per_class"].items():

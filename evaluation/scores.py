@@ -3,13 +3,14 @@
 In:  checkpoints, a `FaceSet`, and the training faces where twins are to be looked for.
 Out: `Evaluation`: probabilities in two readings, and `scores`, plain JSON values by name.
 
-A network trained on votes gives the shares of a crowd (temperature 1): accuracy, F1, KL and JS are of these. How likely
-the majority's label is, its confidence, it gives at the temperature that was fitted on validation: the calibration
-error (ece) is of that reading, with the one at temperature 1 beside it.
+A network trained on votes gives the shares of a crowd, the plain softmax: KL and JS are of these. Which label the
+majority gave, and how likely that is, it says with the bias and the temperature that were fitted on validation
+(models/calibration.py): accuracy, F1 and the calibration error (ece) are of that reading.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +24,14 @@ from evaluation.metrics import (
     bootstrap_interval,
     confusion_matrix,
     expected_calibration_error,
+    js_divergence,
+    kl_divergence,
     macro_f1,
     per_class,
     score,
 )
 from models.checkpoint import Checkpoint
-from models.classifier import Classifier
+from models.classifier import Classifier, softmax
 from models.ensemble import Ensemble
 from support import UserError
 
@@ -39,7 +42,8 @@ RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by 
 class Evaluation:
     """What the networks made of N faces of K classes.
 
-    crowd: (N, K) float32 at temperature 1; calibrated: (N, K) float32 at the fitted temperatures; rows sum to 1.
+    crowd: (N, K) float32, the plain softmax; calibrated: (N, K) float32, with the fitted bias and temperature; rows
+        sum to 1.
     scores: n, correct, accuracy ... per_class, without_train_twins, groups, members, readings.
     """
 
@@ -50,8 +54,8 @@ class Evaluation:
 
     @property
     def predicted(self) -> np.ndarray:
-        """(N,) int64: the class of the largest share."""
-        return self.crowd.argmax(axis=1)
+        """(N,) int64: the most likely label."""
+        return self.calibrated.argmax(axis=1)
 
     @property
     def confusion(self) -> np.ndarray:
@@ -93,8 +97,8 @@ def evaluate(
             for checkpoint, *own in zip(checkpoints, crowd, calibrated, strict=True)
         ]
     scores["readings"] = {
-        "accuracy, F1, kl, js": "temperature 1: the shares of a crowd",
-        "ece, confidence": "the fitted temperatures: the probability of the label",
+        "kl, js": "the plain softmax: the shares of a crowd",
+        "accuracy, F1, ece, confidence": "with the fitted bias and temperature: the probability of the label",
         "temperatures": [checkpoint.temperature for checkpoint in checkpoints],
         "kl, js are to": "the crowd's votes" if faces.has_votes else "the labels, one-hot: there are no votes",
     }
@@ -108,11 +112,12 @@ def read_by_each(
 
     Classes are joined by name: those that `faces` lack are dropped, and the others scaled to sum to 1.
     """
-    classifiers = [Classifier(checkpoint, device=device, calibrated=True) for checkpoint in checkpoints]
+    wanted = {"device": device, "calibrated": True, "threads": os.cpu_count()}
+    classifiers = [Classifier(checkpoint, **wanted) for checkpoint in checkpoints]
     ensemble = Ensemble(classifiers)
-    wanted = class_columns(ensemble.class_names, faces.class_names)
+    columns = class_columns(ensemble.class_names, faces.class_names)
     crowd, calibrated = zip(*(read(classifier, faces.images, tta=tta) for classifier in classifiers), strict=True)
-    return scaled(ensemble.aligned(crowd)[:, :, wanted]), scaled(ensemble.aligned(calibrated)[:, :, wanted])
+    return scaled(ensemble.aligned(crowd)[:, :, columns]), scaled(ensemble.aligned(calibrated)[:, :, columns])
 
 
 def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -136,9 +141,9 @@ def read(classifier: Classifier, images: Sequence[np.ndarray], *, tta: bool) -> 
     views = [classifier.logits(images)]
     if tta:
         views.append(classifier.logits([image[:, ::-1] for image in images]))
-    crowd = torch.stack([logits.softmax(dim=1) for logits in views])
-    calibrated = torch.stack([classifier.to_probabilities(logits) for logits in views])
-    return crowd.mean(dim=0).numpy(), calibrated.mean(dim=0).numpy()
+    crowd = np.stack([softmax(logits) for logits in views])
+    calibrated = np.stack([classifier.to_probabilities(logits) for logits in views])
+    return crowd.mean(axis=0), calibrated.mean(axis=0)
 
 
 def untwinned(faces: FaceSet, train: FaceSet) -> np.ndarray:
@@ -151,11 +156,12 @@ def summary(
     labels: np.ndarray, votes: np.ndarray, crowd: np.ndarray, calibrated: np.ndarray, *, class_names: Sequence[str]
 ) -> dict:
     """The scores of some faces. labels (N,) int; votes, crowd, calibrated (N, K) float; N at least 1."""
-    confusion = confusion_matrix(labels, crowd.argmax(axis=1), classes=len(class_names))
+    confusion = confusion_matrix(labels, calibrated.argmax(axis=1), classes=len(class_names))
     occurring = np.unique(labels)  # a draw that misses one of them must not score the better for it
-    scores = score(labels, crowd, votes)
-    scores["ece_temperature_1"] = scores["ece"]
-    scores["ece"] = expected_calibration_error(labels, calibrated)
+    scores = score(labels, calibrated, votes)
+    scores |= {"kl": kl_divergence(votes, crowd), "js": js_divergence(votes, crowd)}
+    scores["ece_temperature_1"] = expected_calibration_error(labels, crowd)
+    scores["accuracy_crowd"] = float((crowd.argmax(axis=1) == labels).mean())
     scores["accuracy_interval"] = bootstrap_interval(confusion, accuracy)
     scores["macro_f1_interval"] = bootstrap_interval(confusion, partial(macro_f1, classes=occurring))
     if RARE in class_names and len(class_names) == 8:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from data.sample import sample_frame
 from retinaface.anchors import iou
 from retinaface.detector import SHIPPED, RetinaFace, read_weights
+from retinaface.onnx_engine import OnnxEngine
 from support import UserError
 
 EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
@@ -71,19 +73,45 @@ def test_threshold_and_number_of_faces_are_kept(portrait):
     assert detector([grid]) == [[]]
 
 
-def test_same_weights_same_faces_as_batch_face(portrait, public_weights):
+def assert_same(found, wanted, *, box_px: float = 1e-2, score: float = 1e-4) -> None:
+    assert len(found) == len(wanted)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a.box_xyxy, b.box_xyxy, atol=box_px)
+        np.testing.assert_allclose(a.landmarks_xy, b.landmarks_xy, atol=box_px)
+        assert a.score == pytest.approx(b.score, abs=score)
+
+
+def test_both_engines_find_the_same(portrait):
+    frames = [sample_frame(i) for i in (0, 100)] + [sample_frame(0, (720, 1280)), portrait, portrait[:, ::-1]]
+    options = {"score_threshold": 0.3, "max_faces": 20}
+    onnx, torch_ = (RetinaFace.from_file(engine=engine, **options) for engine in ("onnx", "torch"))
+    assert isinstance(onnx.engine, OnnxEngine)
+    for found, wanted in zip(onnx(frames), torch_(frames), strict=True):
+        assert len(wanted) >= 1
+        assert_same(found, wanted)
+    alone = [onnx([frame])[0] for frame in frames]
+    for found, wanted in zip(onnx(frames), alone, strict=True):
+        assert_same(found, wanted)
+
+
+def test_onnx_runtime_is_the_default_on_the_cpu_and_refused_elsewhere():
+    assert isinstance(RetinaFace.from_file().engine, OnnxEngine)
+    with pytest.raises(UserError, match="CPU only"):
+        RetinaFace.from_file(device="cuda:0", engine="onnx")
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_same_weights_same_faces_as_batch_face(portrait, public_weights, engine):
     pytest.importorskip("batch_face")
     from retinaface.batch_face import BatchFaceDetector
 
     options = {"score_threshold": 0.3, "longest_side": None}
-    ours, theirs = (D.from_file(public_weights, **options) for D in (RetinaFace, BatchFaceDetector))
+    ours = RetinaFace.from_file(public_weights, engine=engine, **options)
+    theirs = BatchFaceDetector.from_file(public_weights, **options)
     frames = [portrait, moved(portrait, 0.4, 20), np.tile(moved(portrait, 0.5, 0)[:200, :320], (2, 2, 1))]
     for a, b in zip(ours(frames), theirs(frames), strict=True):
-        assert len(a) == len(b) > 0
-        for x, y in zip(a, b, strict=True):
-            np.testing.assert_allclose(x.box_xyxy, y.box_xyxy, atol=1)
-            np.testing.assert_allclose(x.landmarks_xy, y.landmarks_xy, atol=1)
-            assert x.score == pytest.approx(y.score, abs=1e-3)
+        assert len(b) > 0
+        assert_same(a, b, box_px=1, score=1e-3)
 
 
 def test_weights_that_cannot_be_used_are_named(tmp_path):
@@ -95,5 +123,6 @@ def test_weights_that_cannot_be_used_are_named(tmp_path):
     weights = read_weights(SHIPPED)
     weights.pop("body.stage1.0.0.weight")
     torch.save(weights, tmp_path / "half.pth")
-    with pytest.raises(UserError, match=r"1 missing \(body\.stage1\.0\.0\.weight\)"):
-        RetinaFace.from_file(tmp_path / "half.pth")
+    for engine in ("onnx", "torch"):
+        with pytest.raises(UserError, match=r"1 missing \(body\.stage1\.0\.0\.weight\)"):
+            RetinaFace.from_file(tmp_path / "half.pth", engine=engine)

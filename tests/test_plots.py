@@ -97,8 +97,14 @@ def test_training_curves_mark_the_best_epoch():
     }
     loss, scores, rate = drawn(training_curves(history, title="run")).axes
     assert [list(line.get_ydata()) for line in loss.lines] == [history["train_loss"], history["kl"]]
-    assert words(scores) == ["accuracy 0.800 (epoch 2)", "macro-F1 0.500 (epoch 3)"]
+    found = [text.get_text() for text in scores.get_legend().get_texts()]
+    assert found == ["accuracy, best 0.800 in epoch 2", "macro-F1, best 0.500 in epoch 3"]
+    marks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in scores.lines[1::2]]
+    assert marks == [(2, 0.8), (3, 0.5)]
     assert list(rate.lines[0].get_ydata()) == history["lr"]
+    assert rate.lines[0].get_marker() == "o"
+    many = drawn(training_curves({name: 7 * values for name, values in history.items()}))
+    assert many.axes[2].lines[0].get_marker() == "None"
 
 
 def frame_of(*people: tuple[int, float]) -> FrameResult:
