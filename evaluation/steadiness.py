@@ -149,7 +149,7 @@ def lag(found: np.ndarray, path: np.ndarray) -> float:
         delayed = np.stack([np.interp(times - delay, times, path[:, axis]) for axis in (0, 1)], axis=1)
         difference = (found - delayed)[inside]
         costs.append((difference - difference.mean(axis=0)).var())
-    return float(delays[int(np.argmin(costs))])
+    return round(float(delays[int(np.argmin(costs))]), 2)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ Out: `Label`s and `Bars` (`pipeline/panel.py`) with their rectangles.
 
 A label tries its long text above and below the box, then shorter ones, then inside the box; bars try the right side,
 then the left. What finds no room stays away: nothing covers another face, label or panel. What stood somewhere in the
-frame before stays there as long as it can, so that nothing jumps to and fro; else larger faces choose first.
+frame before stays there as long as it can, so that nothing jumps to and fro, but a label that was pushed below its face
+goes up again where there is ample room: below, it may stand where the bars could. Else larger faces choose first.
 """
 
 from __future__ import annotations
@@ -29,9 +30,19 @@ def visible_box(face: FaceResult, frame: Rect) -> Rect:
     return Rect(left, top, between(right, left + 1, frame.right), between(bottom, top + 1, frame.bottom))
 
 
-def first_free(places: Mapping[str, Rect], *, before: str | None, bounds: Rect, taken: Sequence[Rect]) -> str | None:
-    """The first place inside `bounds` that touches none of `taken`; `before`, where it last stood, is asked first."""
-    for name in sorted(places, key=lambda name: name != before):
+def first_free(
+    places: Mapping[str, Rect], *, before: str | None, bounds: Rect, taken: Sequence[Rect], ample: int | None = None
+) -> str | None:
+    """The first place inside `bounds` that touches none of `taken`; `before`, where it last stood, is asked first.
+
+    ample: pixels; a place that comes earlier in `places` than `before` is taken again where it has so much room around.
+    """
+    names = list(places)
+    for name in names[: names.index(before)] if ample is not None and before in places else []:
+        wide = places[name].grown(ample)
+        if wide.inside(bounds) and not any(wide.touches(other) for other in taken):
+            return name
+    for name in sorted(names, key=lambda name: name != before):
         rect = places[name]
         if rect.inside(bounds) and not any(rect.touches(other) for other in taken):
             return name
@@ -58,7 +69,7 @@ def place_labels(
         full = [*taken, *boxes[:i], *boxes[i + 1 :], *(label.rect for label in labels if label)]
         for pieces in label_texts(faces[i], size)[len(faces) > CROWD :]:
             places = _label_places(boxes[i], label_wh(pieces, size), bounds, size)
-            where = first_free(places, before=before.get(faces[i].track), bounds=bounds, taken=full)
+            where = first_free(places, before=before.get(faces[i].track), bounds=bounds, taken=full, ample=size)
             if where:
                 labels[i] = Label(places[where], where, pieces, colours[i], size)
                 break

@@ -142,7 +142,7 @@ def test_what_stood_somewhere_stays_there_while_it_can():
 def test_a_place_that_is_lost_is_given_up():
     one = face((200, 150, 300, 280), track=7)
     before = ({7: "below"}, {7: "left, top"})
-    (box,), (label,), (bars,) = placed([one], before=before)
+    (box,), (label,), (bars,) = placed([one], before=before, taken=[Rect(0, 0, 640, 122)])
     assert label.rect.top > box.bottom
     assert bars.rect.right < box.left
     walls = [Rect(0, 100, 195, 400), Rect(150, 285, 400, 400)]
@@ -163,3 +163,15 @@ def test_who_is_larger_by_a_hair_takes_nobodys_place_away():
         before = ({}, {panel.track: panel.place for panel in panels})
         owners.append([panel.track for panel in panels if panel.rect.left > 260 and panel.rect.right < 410])
     assert owners == owners[:1] * 10
+
+
+def test_a_label_goes_up_again_only_where_there_is_ample_room():
+    one = face((200, 150, 300, 280), track=7)
+    before = ({7: "below"}, {})
+    _, (label,), _ = placed([one], before=before)
+    assert label.place == "above"
+    ceiling = Rect(0, 0, 640, label.rect.top - 2)  # free, but only just
+    _, (label,), _ = placed([one], before=before, taken=[ceiling])
+    assert label.place == "below"
+    _, (label,), _ = placed([one], taken=[ceiling])
+    assert label.place == "above"
