@@ -22,8 +22,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 from support import VERSION, UserError, add_flags, note, pick_device, run_door, setting
 from support.accelerators import gpu_possible
 
-MOST_THREADS = 8  # in a network: these are small, and more were never measured
-
 
 @dataclasses.dataclass
 class Settings:
@@ -121,8 +119,9 @@ def build_pipeline(settings: Settings, device):
     from models.ensemble import classifier_from_files
     from pipeline.run import EmotionPipeline
     from retinaface.detector import RetinaFace
+    from support.onnx_runtime import threads_here
 
-    threads = min(os.cpu_count() or 1, MOST_THREADS)
+    threads = threads_here()
     wanted = {
         "device": device,
         "score_threshold": settings.conf,

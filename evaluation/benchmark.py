@@ -22,7 +22,6 @@ from pathlib import Path
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}  # as live.py has its threads wait
 for name, value in WAITING.items():
     os.environ.setdefault(name, value)
-MOST_THREADS = 8  # as in live.py
 
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
@@ -112,9 +111,10 @@ def crowd_figures(settings: Settings, scenes: list[tuple[str, int]]) -> dict:
     from pipeline.run import EmotionPipeline
     from pipeline.screen import Window, display_available
     from retinaface.detector import RetinaFace
+    from support.onnx_runtime import threads_here
 
     device = pick_device(settings.device)
-    wanted = {"device": device, "engine": settings.engine, "threads": min(os.cpu_count() or 1, MOST_THREADS)}
+    wanted = {"device": device, "engine": settings.engine, "threads": threads_here()}
     detector = RetinaFace.from_file(max_faces=max(1, *settings.faces), **wanted)
     pipeline = EmotionPipeline(detector, Classifier.from_file(**wanted))
     rows = []

@@ -18,7 +18,7 @@ import numpy as np
 
 from retinaface.evaluate import DECISION, match_faces
 from retinaface.face import Face
-from retinaface.pictures import Picture, read_annotations, read_pictures, split_of
+from retinaface.pictures import Picture, chosen_rows, read_pictures
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
 FOUND_RGB, MARKED_RGB = (255, 210, 0), (255, 255, 255)
@@ -59,8 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     from evaluation.sheets import contact_sheet
     from retinaface.detector import RetinaFace
 
-    rows = [row for row in read_annotations(settings.annotations) if row["image"].startswith(settings.source)]
-    rows = [row for row in rows if settings.split in ("all", split_of(row))]
+    rows = chosen_rows(settings.annotations, split=settings.split, source=settings.source)
     detector = RetinaFace.from_file(
         settings.weights or None,
         device=pick_device(settings.device),

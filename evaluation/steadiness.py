@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
+from data.sample import portrait
 from retinaface.face import Face
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
@@ -71,17 +72,14 @@ def main(argv: list[str] | None = None) -> int:
         missed = sum(not faces for faces in found)
         if missed:
             raise UserError(f"the face was not found in {missed} of {len(found)} frames ({name}).", exit_code=1)
+    detected, tracked = {}, {}
+    for name, found in films.items():
+        tracker = Tracker(smooth_s=settings.smooth)
+        detected[name] = [faces[0] for faces in found]
+        tracked[name] = [tracker.follow(faces, time_s=i / settings.fps)[0][0] for i, faces in enumerate(found)]
     report = {"frames": settings.frames, "fps": settings.fps, "noise": settings.noise}
-    for kind in ("detected", "tracked"):
-        paths = {}
-        for name, found in films.items():
-            tracker = Tracker(smooth_s=settings.smooth)
-            faces = [
-                tracker.follow(some, time_s=index / settings.fps)[0][0] if kind == "tracked" else some[0]
-                for index, some in enumerate(found)
-            ]
-            paths[name] = faces
-        report[kind] = asdict(steadiness(paths["rest"], paths["sway"], sway(settings)))
+    for kind, faces in (("detected", detected), ("tracked", tracked)):
+        report[kind] = asdict(steadiness(faces["rest"], faces["sway"], sway(settings)))
     text = json.dumps(report, indent=1)
     if settings.out:
         with written_whole(settings.out) as temporary:
@@ -105,15 +103,13 @@ def sway(settings: Settings) -> np.ndarray:
 
 def film(settings: Settings, centres: np.ndarray) -> Iterator[np.ndarray]:
     """Frames (480, 640, 3) uint8 RGB with the portrait's face centred on each of `centres` (T, 2), noise on all."""
-    from skimage.data import astronaut
-
-    portrait, rng = astronaut(), np.random.default_rng(0)
+    image, rng = portrait(), np.random.default_rng(0)
     box = np.array([178.0, 57, 270, 175])  # of the face in that picture
     zoom = settings.face / np.sqrt((box[2:] - box[:2]).prod())
     for centre in centres:
         shift = centre - zoom * (box[:2] + box[2:]) / 2
         matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
-        frame = cv2.warpAffine(portrait, matrix, SIZE_HW[::-1], flags=cv2.INTER_AREA, borderValue=WALL)
+        frame = cv2.warpAffine(image, matrix, SIZE_HW[::-1], flags=cv2.INTER_AREA, borderValue=WALL)
         yield (frame + rng.normal(0, settings.noise, frame.shape)).clip(0, 255).round().astype(np.uint8)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from retinaface.anchors import iou
 from retinaface.face import Face
-from retinaface.pictures import Picture, read_annotations, read_pictures, split_of
+from retinaface.pictures import Picture, chosen_rows, read_pictures
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
 LOWEST_SCORE = 0.002  # detections below it move no curve that anyone would use
@@ -86,12 +86,7 @@ def main(argv: list[str] | None = None) -> int:
 
     if settings.condition and settings.condition not in CONDITIONS:
         raise UserError(f"there is no condition {settings.condition!r}; the conditions are {', '.join(CONDITIONS)}.")
-    rows = [row for row in read_annotations(settings.annotations) if row["image"].startswith(settings.source)]
-    rows = [row for row in rows if settings.split in ("all", split_of(row))]
-    if not rows:
-        raise UserError(
-            f"no picture of {settings.annotations} is in split {settings.split!r} of source {settings.source!r}."
-        )
+    rows = chosen_rows(settings.annotations, split=settings.split, source=settings.source)
     detector = RetinaFace.from_file(
         settings.weights or None, device=pick_device(settings.device), score_threshold=LOWEST_SCORE, longest_side=None
     )

@@ -50,8 +50,12 @@ def following_loss(
 
 
 def feature_loss(levels: list[Tensor], teacher_levels: list[Tensor], score: Tensor, trusted: Tensor) -> Tensor:
-    """Squared distance of the features over the teacher's own mean square, cells weighted by how much face is there."""
-    weight = ((FLOOR + score) * trusted).unflatten(1, (-1, ANCHORS_PER_CELL)).amin(dim=2)  # (N, cells of all levels)
+    """Squared distance of the features over the teacher's own mean square, cells weighted by how much face is there.
+
+    A face fits one of a cell's anchors, so the higher score counts; one anchor that is not trusted leaves the cell out.
+    """
+    score, trusted = (part.unflatten(1, (-1, ANCHORS_PER_CELL)) for part in (score, trusted))
+    weight = (FLOOR + score.amax(dim=2)) * trusted.all(dim=2)  # (N, cells of all levels)
     cells = [level.shape[2] * level.shape[3] for level in levels]
     loss = torch.zeros((), device=score.device)
     for own, other, part in zip(levels, teacher_levels, weight.split(cells, dim=1), strict=True):

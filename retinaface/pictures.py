@@ -77,6 +77,15 @@ def split_of(row: dict) -> str:
     return "val" if zlib.crc32(row["image"].encode()) % 100 < HELD_OUT_PERCENT else "train"
 
 
+def chosen_rows(path: str | Path, *, split: str = "all", source: str = "") -> list[dict]:
+    """The annotations of `path` that are of a split ("all": of any) and whose picture's name starts with `source`."""
+    rows = [row for row in read_annotations(path) if row["image"].startswith(source)]
+    rows = [row for row in rows if split in ("all", split_of(row))]
+    if not rows:
+        raise UserError(f"no picture of {path} is in split {split!r} of source {source!r}.")
+    return rows
+
+
 def read_pictures(rows: list[dict], images: str | Path) -> Iterator[Picture]:
     """Decode the pictures of `rows` below the folder `images`, one after the other."""
     for row in rows:

@@ -8,6 +8,7 @@ onnxruntime is imported by the functions that need it, so that it may be missing
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,7 +18,13 @@ from support.graph import Graph
 from support.weights import refuse_misfits
 
 ENGINES = ("auto", "torch", "onnx")
+MOST_THREADS = 8
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
+
+
+def threads_here() -> int:
+    """Threads for one network: all cores, up to 8; the networks are small, and more were never measured."""
+    return min(os.cpu_count() or 1, MOST_THREADS)
 
 
 def takes_onnx(engine: str, device: object) -> bool:

@@ -55,6 +55,8 @@ def test_the_command_writes_three_sheets(tmp_path, portrait):
     flags = ["--annotations", str(tmp_path / "a.jsonl"), "--images", str(tmp_path), "--device", "cpu"]
     assert detector_sheet.main([*flags, "--out", str(out)]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["false.png", "hits.png", "misses.png"]
+    with pytest.raises(UserError, match="split 'val' of source 'lfw'"):
+        detector_sheet.main([*flags, "--source", "lfw"])
 
 
 def test_without_annotations_it_refuses():

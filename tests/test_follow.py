@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from retinaface.follow import following_loss, score_loss
+from retinaface.follow import FLOOR, feature_loss, following_loss, score_loss
 from retinaface.loss import FACE, GROUND, NEITHER
 from retinaface.network import RetinaFaceNetwork
 
@@ -65,3 +65,17 @@ def test_the_gradient_brings_features_and_scores_nearer(view):
     gradients = torch.autograd.grad(loss, [*own, logits, boxes])
     step = [value - 0.1 * gradient for value, gradient in zip([*own, logits, boxes], gradients, strict=True)]
     assert following_loss(step[:3], (step[3], step[4], answers[2]), teacher_levels, teacher, kind) < loss
+
+
+def test_a_cell_with_a_face_on_one_of_its_anchors_weighs_more_than_ground(view):
+    levels, answers, _ = view
+    score = torch.zeros(answers[0].shape[:2])
+    score[:, 0] = 0.9  # one of the two anchors of the first cell
+    trusted = torch.ones_like(score, dtype=torch.bool)
+
+    def off_by_one(cell: int) -> float:
+        own = [level.clone() for level in levels]
+        own[0].flatten(2)[:, :, cell] += 1
+        return feature_loss(own, levels, score, trusted).item()
+
+    assert off_by_one(0) / off_by_one(5) == pytest.approx((FLOOR + 0.9) / FLOOR, rel=1e-4)

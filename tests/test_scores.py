@@ -50,6 +50,16 @@ def test_classes_are_joined_by_name_and_what_the_faces_lack_is_dropped(faces):
     assert evaluation.confusion.sum() == N
 
 
+def test_labels_are_those_of_the_fitted_bias_and_the_crowds_shares_are_not(faces):
+    plain = checkpoint(("fear", "joy"))
+    biased = dataclasses.replace(plain, class_bias=(0.0, 50.0))  # whatever it sees, the label is joy
+    before, after = (evaluate([one], faces).scores for one in (plain, biased))
+    assert after["correct"] == (faces.labels == 1).sum()
+    assert after["per_class"]["fear"]["recall"] == 0
+    assert after["kl"] == before["kl"]
+    assert after["accuracy_crowd"] == before["accuracy_crowd"]
+
+
 def test_a_class_that_the_network_does_not_know_is_refused_before_it_runs(faces):
     with pytest.raises(UserError, match="has the class fear, which the network does not know; its classes are joy"):
         evaluate([checkpoint(("joy", "anger"))], faces)
