@@ -57,11 +57,15 @@ def lit_from_one_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return (image * (dark + (bright - dark) * ramp.clip(0, 1))[..., None]).clip(0, 255).astype(np.uint8)
 
 
-def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture with a face mask on the face at `landmarks` (5, 2), or with a thing somewhere before that face."""
+def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    """The picture with a face mask on the face at `landmarks` (5, 2), or with a thing somewhere before that face.
+
+    The second value tells whether it was a mask.
+    """
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     across, down = landmarks[1] - landmarks[0], mouth - eyes
-    if rng.random() < 0.7:
+    mask_on = bool(rng.random() < 0.7)
+    if mask_on:
         wobble = rng.normal(0, 0.06, MASK_OUTLINE.shape)
         lowered = [0.0, rng.choice([0.0, 0.0, 0.0, 0.35])]  # some wear it below the nose
         shape = np.stack([across, down])
@@ -71,9 +75,9 @@ def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) 
         radius = np.linalg.norm(across) * rng.uniform(0.3, 0.8, 2)
         turn = np.linspace(0, 2 * np.pi, int(rng.integers(4, 12)), endpoint=False)
         outline = centre + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius
-    mask = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
-    return np.where(mask[..., None] > 127, cloth(image, rng), image)
+    inside = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.round(outline * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
+    return np.where(inside[..., None] > 127, cloth(image, rng), image), mask_on
 
 
 def cloth(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

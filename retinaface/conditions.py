@@ -86,7 +86,7 @@ def masked(picture: Picture, rng: np.random.Generator) -> Picture:
     """A painted mask, or a thing before the face; pictures without landmarks stay as they are."""
     if np.isnan(picture.landmarks[0]).any():
         return picture
-    return dataclasses.replace(picture, image=covered(picture.image, picture.landmarks[0], rng))
+    return dataclasses.replace(picture, image=covered(picture.image, picture.landmarks[0], rng)[0])
 
 
 CONDITIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {

@@ -1,13 +1,14 @@
-"""Learning from a trained detector of the same shape: see what it sees, say what it says, except where it is wrong.
+"""Learning from a trained detector of the same shape: see what it sees, be as sure as it is, except where it is wrong.
 
-In:  context features and answers of the network under training and of the teacher on one batch; the annotated kind of
-     every anchor.
+In:  context features and class logits of the network under training and of the teacher on one batch; the annotated kind
+     of every anchor.
 Out: one scalar loss.
 
 Annotations say of an anchor that it is a face or not; a teacher says how much of one, and its features say why, which
 is far more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; hints from features: Romero et al. 2015,
 arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Where the
-teacher contradicts an annotation, a face it misses or one it imagines, it is not followed.
+teacher contradicts an annotation, a face it misses or one it imagines, it is not followed. Nor are its boxes and
+landmarks: every face of a scene has annotated ones, and those of a teacher have its own errors.
 """
 
 from __future__ import annotations
@@ -24,29 +25,21 @@ FLOOR = 0.3  # weight of a cell where the teacher sees no face, beside 1 where i
 
 
 def following_loss(
-    levels: list[Tensor],
-    answers: tuple[Tensor, Tensor, Tensor],
-    teacher_levels: list[Tensor],
-    teacher_answers: tuple[Tensor, Tensor, Tensor],
-    kind: Tensor,
+    levels: list[Tensor], logits: Tensor, teacher_levels: list[Tensor], teacher_logits: Tensor, kind: Tensor
 ) -> Tensor:
-    """Features, scores, boxes and landmarks together.
+    """Features and log-odds together.
 
-    levels: three (N, C, h, w); answers: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10); the
-    teacher's likewise; kind (N, A) int64 as in `loss.match`. Boxes and landmarks are followed where the teacher is
-    sure of a face: annotated landmarks may themselves be estimates, whose errors differ from the teacher's.
+    levels: three (N, C, h, w); logits (N, A, 2); the teacher's likewise; kind (N, A) int64 as in `loss.match`.
     """
-    teacher_score = teacher_answers[0].softmax(dim=-1)[..., FACE]  # (N, A)
-    trusted = ~(((kind == GROUND) & (teacher_score > 0.5)) | ((kind == FACE) & (teacher_score < 0.5)))
-    sure = trusted & (teacher_score > 0.5)
-    offsets = sum(
-        F.smooth_l1_loss(answers[part][sure], teacher_answers[part][sure], reduction="sum") for part in (1, 2)
-    )
-    return (
-        feature_loss(levels, teacher_levels, teacher_score, trusted)
-        + score_loss(answers[0], teacher_score, trusted)
-        + offsets / sure.sum().clamp(min=1)
-    )
+    teacher_odds = log_odds(teacher_logits)  # (N, A)
+    score = teacher_odds.sigmoid()
+    trusted = ~(((kind == GROUND) & (score > 0.5)) | ((kind == FACE) & (score < 0.5)))
+    return feature_loss(levels, teacher_levels, score, trusted) + odds_loss(log_odds(logits), teacher_odds, trusted)
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """(N, A) log of face against ground, from (N, A, 2)."""
+    return logits[..., FACE] - logits[..., GROUND]
 
 
 def feature_loss(levels: list[Tensor], teacher_levels: list[Tensor], score: Tensor, trusted: Tensor) -> Tensor:
@@ -64,9 +57,12 @@ def feature_loss(levels: list[Tensor], teacher_levels: list[Tensor], score: Tens
     return loss / len(levels)
 
 
-def score_loss(logits: Tensor, score: Tensor, trusted: Tensor) -> Tensor:
-    """Cross-entropy to the teacher's score, weighted by how far off it is (Li et al. 2020, arXiv 2006.04388, eq. 2)."""
-    log_odds = logits[..., FACE] - logits[..., GROUND]
-    off = (log_odds.sigmoid().detach() - score).square() * trusted
-    cross_entropy = F.binary_cross_entropy_with_logits(log_odds, score, reduction="none")
-    return (off * cross_entropy).sum() / (score * trusted).sum().clamp(min=1)
+def odds_loss(odds: Tensor, teacher_odds: Tensor, trusted: Tensor) -> Tensor:
+    """Smooth L1 of the log-odds (N, A), a mean over the trusted anchors on which either sees something of a face.
+
+    Scores cannot say which of two sure faces is the surer one, nor a loss that flattens towards 1 teach it; log-odds
+    can, and that order is what a precision-recall curve is made of. An anchor weighs as the root of the higher score.
+    """
+    weight = torch.maximum(odds.detach(), teacher_odds).sigmoid().sqrt() * trusted
+    distance = F.smooth_l1_loss(odds, teacher_odds, reduction="none")
+    return (weight * distance).sum() / weight.sum().clamp(min=1e-6)

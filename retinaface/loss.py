@@ -23,6 +23,7 @@ FACE_IOU = 0.35  # an anchor that overlaps a face by more must find it; faces ar
 IGNORE_SHARE = 0.4  # an anchor that lies with more of itself in an ignored region is neither face nor ground
 GROUND_PER_FACE = 7
 GROUND_OF_EMPTY = 80  # hardest ground anchors of a scene that shows no face
+BEND = 0.2  # of the smooth L1: offsets that are off by less cost their square
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,9 @@ def multi_task_loss(
 
     outputs: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10).
     kind (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32: stacked `Targets`.
-    Each is a mean over the anchors on faces that it concerns; smooth L1 for offsets, as in the paper.
+    Each is a mean over the anchors on faces that it concerns; smooth L1 for offsets, as in the paper, but bent at
+    `BEND` and not at 1: an offset of 1 is a tenth of the anchor's side, and a loss that is square up to there lets go
+    of landmarks long before they are exact.
     """
     logits, box_offsets, landmark_offsets = outputs
     face = kind == FACE  # (N, A)
@@ -80,10 +83,15 @@ def multi_task_loss(
     counted = face | hard_ground(cross_entropy.detach(), kind)
     faces = face.sum().clamp(min=1)
     class_loss = cross_entropy[counted].sum() / faces
-    box_loss = F.smooth_l1_loss(box_offsets[face], boxes[face], reduction="sum") / faces
+    box_loss = offset_loss(box_offsets[face], boxes[face]) / faces
     known = landmarks[face].isfinite().all(dim=1)
-    difference = F.smooth_l1_loss(landmark_offsets[face][known], landmarks[face][known], reduction="sum")
-    return class_loss, box_loss, difference / known.sum().clamp(min=1)
+    landmark_loss = offset_loss(landmark_offsets[face][known], landmarks[face][known]) / known.sum().clamp(min=1)
+    return class_loss, box_loss, landmark_loss
+
+
+def offset_loss(offsets: Tensor, wanted: Tensor) -> Tensor:
+    """The sum over all numbers of the smooth L1 distance, bent at `BEND`."""
+    return F.smooth_l1_loss(offsets, wanted, reduction="sum", beta=BEND)
 
 
 def hard_ground(loss: Tensor, kind: Tensor) -> Tensor:

@@ -24,6 +24,8 @@ from retinaface.pictures import Picture
 SMALLEST, LARGEST = 10.0, 1.1  # side of a pasted face: pixels; share of the scene
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
 COVERED = 0.3  # share of pasted portraits that wear a mask or are partly hidden
+BROW = 0.15  # of a box's height: how much lower than others those who drew boxes of masked faces began them
+STRETCH, SHEAR = 0.08, 0.08  # standard deviations: log of the sides' ratio; slant
 VISIBLE = 0.4  # share of a face that must be seen for it to count
 TRIES = 8  # places tried for a paste before it is left out
 
@@ -53,7 +55,8 @@ class SceneMaker:
             canvas = self._group(rng, size)
         for _ in range(rng.poisson(1.2)):
             self._paste_distractor(canvas, rng)
-        count = int(rng.choice([0, 1, rng.integers(2, 5), rng.integers(5, 13)], p=[0.3, 0.25, 0.25, 0.2]))
+        crowds = [0, 1, rng.integers(2, 5), rng.integers(5, 13), rng.integers(13, 25)]
+        count = int(rng.choice(crowds, p=[0.28, 0.2, 0.22, 0.2, 0.1]))
         sides = np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first: a small face is not buried under a large one
             self._paste_face(canvas, rng, side)
@@ -93,7 +96,7 @@ class SceneMaker:
         """One portrait with its main face `side` pixels large, where it covers no earlier face."""
         picture = self.portraits[rng.integers(len(self.portraits))]
         if rng.random() < COVERED:
-            picture = dataclasses.replace(picture, image=covered(picture.image, picture.landmarks[0], rng))
+            picture = with_cover(picture, rng)
         box = picture.boxes[0]
         whole = rng.random() < 0.35
         reach = 4.0 if whole else rng.uniform(1.15, 2.2)  # of the box's sides
@@ -127,9 +130,11 @@ class SceneMaker:
         mask = edge_mask(patch_hw, rng, soft=soft)
         angle = rng.normal(0, 10) if rng.random() < 0.75 else rng.uniform(-50, 50)
         mirror = rng.random() < 0.5
+        stretch = np.exp(rng.normal(0, STRETCH))
+        shape = np.array([[-stretch if mirror else stretch, rng.normal(0, SHEAR)], [0, 1 / stretch]])
         size = len(canvas.image)
         for _ in range(TRIES):
-            matrix = turn_about_centre(patch_hw, angle, rng.uniform(0.02, 0.98, 2) * size, mirror=mirror)
+            matrix = turn_about_centre(patch_hw, angle, rng.uniform(0.02, 0.98, 2) * size, shape)
             to_patch = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom], [0, 0, 1]])
             if canvas.covers_a_face(matrix, patch_hw):
                 continue
@@ -216,12 +221,26 @@ def edge_mask(size_hw: tuple[int, int], rng: np.random.Generator, *, soft: bool)
     return ((1 - radius) / feather).clip(0, 1).astype(np.float32)
 
 
-def turn_about_centre(size_hw: tuple[int, int], angle_deg: float, centre_xy: np.ndarray, *, mirror: bool) -> np.ndarray:
-    """(2, 3) float64 that turns a patch about its middle, mirrors it if asked, and puts the middle on `centre_xy`."""
+def with_cover(picture: Picture, rng: np.random.Generator) -> Picture:
+    """A portrait with a painted mask, or with a thing before its main face.
+
+    Boxes of masked faces begin at the brows, as those drawn by hand on the masked street pictures do; others begin on
+    the forehead.
+    """
+    image, mask_on = covered(picture.image, picture.landmarks[0], rng)
+    boxes = picture.boxes.copy()
+    boxes[0, 1] += BROW * (boxes[0, 3] - boxes[0, 1]) * mask_on
+    return dataclasses.replace(picture, image=image, boxes=boxes)
+
+
+def turn_about_centre(
+    size_hw: tuple[int, int], angle_deg: float, centre_xy: np.ndarray, shape: np.ndarray
+) -> np.ndarray:
+    """(2, 3) float64 that mirrors or stretches a patch by `shape` (2, 2), turns it about its middle, and puts the
+    middle on `centre_xy`."""
     angle = np.deg2rad(angle_deg)
-    linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag(
-        [-1.0 if mirror else 1.0, 1.0]
-    )
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ shape
     middle = np.array([size_hw[1] - 1, size_hw[0] - 1]) / 2
     return np.column_stack([linear, centre_xy - linear @ middle])
 

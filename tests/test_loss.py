@@ -8,6 +8,7 @@ import torch
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks
 from retinaface.loss import (
+    BEND,
     FACE,
     GROUND,
     GROUND_OF_EMPTY,
@@ -16,6 +17,7 @@ from retinaface.loss import (
     hard_ground,
     match,
     multi_task_loss,
+    offset_loss,
     share_inside,
 )
 
@@ -65,7 +67,7 @@ def test_loss_by_hand():
     class_loss, box_loss, landmark_loss = multi_task_loss(outputs, kind, boxes, landmarks)
     expected = np.log(1 + np.exp(-2)) + np.log(1 + np.exp(-1))  # the ignored anchor's confident error costs nothing
     assert class_loss.item() == pytest.approx(expected, rel=1e-5)
-    assert box_loss.item() == pytest.approx(4 * 0.5 * 0.5**2)  # smooth L1 below 1: d^2 / 2
+    assert box_loss.item() == pytest.approx(4 * (0.5 - 0.1))  # smooth L1 above BEND: d - BEND / 2
     assert landmark_loss.item() == 0  # unknown landmarks ask nothing
     class_loss.backward()
     assert logits.grad[0, 2].abs().sum() == 0
@@ -75,7 +77,12 @@ def test_known_landmarks_count_linearly_when_far():
     kind = torch.tensor([[FACE]])
     outputs = (torch.zeros(1, 1, 2), torch.zeros(1, 1, 4), torch.full((1, 1, 10), 3.0))
     loss = multi_task_loss(outputs, kind, torch.zeros(1, 1, 4), torch.zeros(1, 1, 10))[2]
-    assert loss.item() == pytest.approx(10 * (3 - 0.5))
+    assert loss.item() == pytest.approx(10 * (3 - BEND / 2))
+
+
+def test_offsets_that_are_nearly_right_cost_their_square():
+    loss = offset_loss(torch.full((2, 4), 0.1), torch.zeros(2, 4))
+    assert loss.item() == pytest.approx(8 * 0.1**2 / (2 * BEND))
 
 
 def test_only_the_hardest_ground_counts():

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +18,9 @@ from retinaface import train
 from retinaface.detector import SHIPPED, RetinaFace, read_weights
 from retinaface.network import to_input
 from support import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["--device", "cpu", "--pixels", str(2 * 128 * 128), "--sizes", "96", "128", "--workers", "0", "--warmup", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -44,26 +52,7 @@ def folder(tmp_path_factory, portrait):
 
 def run(folder, out, *extra: str) -> int:
     return train.main(
-        [
-            "--annotations",
-            str(folder / "a.jsonl"),
-            "--images",
-            str(folder),
-            "--out",
-            str(out),
-            "--device",
-            "cpu",
-            "--pixels",
-            str(2 * 128 * 128),
-            "--sizes",
-            "96",
-            "128",
-            "--workers",
-            "0",
-            "--warmup",
-            "2",
-            *extra,
-        ]
+        ["--annotations", str(folder / "a.jsonl"), "--images", str(folder), "--out", str(out), *FLAGS, *extra]
     )
 
 
@@ -81,20 +70,35 @@ def test_a_run_leaves_weights_that_load_and_losses_that_fall(folder, tmp_path):
 def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, monkeypatch):
     assert run(folder, tmp_path / "whole", "--steps", "6", "--save-every", "3") == 0
 
-    learn, calls = train.Trainer.train_step, []
+    learn = train.Trainer.train_step
 
     def interrupted(self, *batch):
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        calls.append(self.step)
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
         return learn(self, *batch)
 
     monkeypatch.setattr(train.Trainer, "train_step", interrupted)
     assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3") == 130
+    assert train.newest_state(tmp_path / "parts")["step"] == 4  # the step that was under way is kept
     monkeypatch.setattr(train.Trainer, "train_step", learn)
     assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3", "--resume") == 0
     whole, parts = (read_weights(tmp_path / name / "weights.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_two_processes_train_one_network(folder, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    flags = [*FLAGS, "--annotations", str(folder / "a.jsonl"), "--images", str(folder), "--out", str(tmp_path / "two")]
+    done = subprocess.run(
+        [*command, "-m", "retinaface.train", *flags, "--steps", "3", "--save-every", "3", "--threads", "1"],
+        capture_output=True, text=True, check=False, timeout=300, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("validating on 2") == done.stderr.count("step 3 ") == 1  # one of them speaks
+    state = train.newest_state(tmp_path / "two")
+    assert state["step"] == 3
+    start = train.network_with("").state_dict()
+    assert not torch.equal(state["network"]["body.stage1.0.0.weight"], start["body.stage1.0.0.weight"])
 
 
 def test_following_a_teacher_brings_its_features_nearer(folder, tmp_path, portrait):
@@ -109,6 +113,18 @@ def test_following_a_teacher_brings_its_features_nearer(folder, tmp_path, portra
             pairs = zip(own.context(x), teacher.context(x), strict=True)
             distances.append(sum((a - b).square().mean() / b.square().mean() for a, b in pairs).item())
     assert distances[1] < 0.9 * distances[0]
+
+
+def test_processes_share_the_scenes_of_a_step(folder):
+    settings = train.Settings(annotations=[str(folder / "a.jsonl")], images=[str(folder)], steps=4, sizes=[96, 128])
+    settings.pixels = 4 * 128 * 128
+    maker = train.SceneMaker(train.load_pictures(settings, torch.device("cpu"))[0])
+    for step in range(3):
+        whole = train.SceneBatches(maker, settings, first=1)[step]
+        parts = [train.SceneBatches(maker, settings, first=1, rank=rank, ranks=2)[step] for rank in (0, 1)]
+        assert len(parts[0][0]) == len(parts[1][0]) >= 2
+        for column, (a, b) in enumerate(zip(*parts, strict=True)):
+            torch.testing.assert_close(torch.stack([a, b], dim=1).flatten(0, 1), whole[column], equal_nan=True)
 
 
 def test_what_is_missing_is_said(folder, tmp_path):

@@ -7,7 +7,18 @@ import pytest
 
 from retinaface import scenes
 from retinaface.pictures import Picture
-from retinaface.scenes import Canvas, SceneMaker, edge_mask, relight, transform_box, transform_points, turn_about_centre
+from retinaface.scenes import (
+    BROW,
+    Canvas,
+    SceneMaker,
+    covered,
+    edge_mask,
+    relight,
+    transform_box,
+    transform_points,
+    turn_about_centre,
+    with_cover,
+)
 
 BOX = np.array([[70, 50, 130, 130]], np.float32)
 LANDMARKS = np.array([[[85, 75], [115, 75], [100, 95], [88, 112], [112, 112]]], np.float32)
@@ -66,9 +77,9 @@ def test_scenes_are_well_formed_and_varied(maker):
 
 def test_landmarks_lie_on_the_colours_they_were_painted_with(maker, monkeypatch):
     monkeypatch.setattr(scenes, "relight", lambda image, rng, noise=True: image)  # colours stay what they are
-    monkeypatch.setattr(scenes, "covered", lambda image, landmarks, rng: image)
+    monkeypatch.setattr(scenes, "covered", lambda image, landmarks, rng: (image, False))
     checked = 0
-    for seed in range(80):
+    for seed in range(120):
         scene = maker(np.random.default_rng(seed), 256)
         for box, points in zip(scene.boxes, scene.landmarks, strict=True):
             if np.sqrt((box[2:] - box[:2]).prod()) < 60 or len(scene.boxes) > 2:
@@ -104,14 +115,26 @@ def test_covers_a_face_sees_what_a_patch_would_hide():
 
 
 def test_geometry_by_hand():
-    matrix = turn_about_centre((11, 21), 90, np.array([50.0, 50.0]), mirror=False)
+    matrix = turn_about_centre((11, 21), 90, np.array([50.0, 50.0]), np.eye(2))
     np.testing.assert_allclose(transform_points(np.array([[10.0, 5.0], [20.0, 5.0]]), matrix), [[50, 50], [50, 60]])
-    mirrored = turn_about_centre((11, 21), 0, np.array([50.0, 50.0]), mirror=True)
+    mirrored = turn_about_centre((11, 21), 0, np.array([50.0, 50.0]), np.diag([-1, 1]))
     np.testing.assert_allclose(transform_points(np.array([20.0, 5.0]), mirrored), [40, 50])
     quarter = np.array([[0.0, -1, 100], [1, 0, 0]])
     np.testing.assert_allclose(transform_box(np.array([10, 20, 30, 60.0]), quarter), [40, 10, 80, 30])
-    turned = transform_box(np.array([-20.0, -20, 20, 20]), turn_about_centre((1, 1), 45, np.zeros(2), mirror=False))
+    turned = transform_box(np.array([-20.0, -20, 20, 20]), turn_about_centre((1, 1), 45, np.zeros(2), np.eye(2)))
     np.testing.assert_allclose(turned, [-20, -20, 20, 20])  # a circle turned is a circle
+
+
+def test_boxes_begin_at_the_brows_where_a_mask_is_painted_and_only_there():
+    face = picture("face", faces=True, complete=False)
+    height, painted = BOX[0, 3] - BOX[0, 1], 0
+    for seed in range(40):
+        _, mask_on = covered(face.image, LANDMARKS[0], np.random.default_rng(seed))
+        worn = with_cover(face, np.random.default_rng(seed))
+        np.testing.assert_allclose(worn.boxes[0] - BOX[0], [0, BROW * height * mask_on, 0, 0], atol=1e-4)
+        painted += mask_on
+    assert 20 < painted < 36
+    assert np.array_equal(face.boxes, BOX)  # the portrait is pasted again without one
 
 
 def test_edges_and_light(rng):
