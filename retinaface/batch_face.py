@@ -1,7 +1,7 @@
 """batch-face as the detector (`--detector batch-face`): a second opinion on the same weights.
 
 In:  frames (H, W, 3) uint8 RGB.
-Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them.
+Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them without `mean_landmarks`.
 
 batch-face downloads weights where it is given none, loads them loosely, and runs on the CPU without a word where only
 a device's name is given; so it gets a file of known weights and a device number. Frames go in one by one: its lists

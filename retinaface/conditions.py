@@ -83,7 +83,7 @@ def near(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def masked(picture: Picture, rng: np.random.Generator) -> Picture:
-    """A painted mask, or a thing before the face; pictures without landmarks stay as they are."""
+    """A painted mask, or a thing before the face; pictures without landmarks, and all boxes, stay as they are."""
     if np.isnan(picture.landmarks[0]).any():
         return picture
     return dataclasses.replace(picture, image=covered(picture.image, picture.landmarks[0], rng)[0])

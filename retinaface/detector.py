@@ -42,8 +42,8 @@ class RetinaFace:
     max_faces: the best so many of a frame; None: all.
     longest_side: frames are reduced to so many pixels on their longer side for the search (None: never); faces come
         back in pixels of the frame as given.
-    mean_landmarks: landmarks are the mean over all anchors that agree on a face, weighted by score, not the best one's:
-        their errors differ, and the mean is nearer and steadier.
+    mean_landmarks: landmarks are the mean over the anchors above the threshold that agree on a face, weighted by score,
+        not the best one's: their errors differ, and the mean is nearer and steadier.
     """
 
     def __init__(
@@ -139,7 +139,9 @@ def agreed(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: n
 
     landmarks (A, 5, 2), boxes (A, 4) xyxy and scores (A,) of all candidates; `kept` are rows of them.
     """
-    weight = (iou(boxes[kept], boxes) >= AGREE) * scores  # (K, A)
+    agrees = iou(boxes[kept], boxes) >= AGREE  # (K, A)
+    agrees[np.arange(len(kept)), kept] = True  # also a box too small to have an area
+    weight = agrees * np.maximum(scores, np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)
     return np.einsum("ka,apx->kpx", weight, landmarks).astype(np.float32)
 

@@ -1,14 +1,14 @@
 """Learning from a trained detector of the same shape: see what it sees, be as sure as it is, except where it is wrong.
 
-In:  context features and class logits of the network under training and of the teacher on one batch; the annotated kind
-     of every anchor.
+In:  features and class logits of the network under training and of the teacher on one batch; the annotated kind of
+     every anchor.
 Out: one scalar loss.
 
 Annotations say of an anchor that it is a face or not; a teacher says how much of one, and its features say why, which
 is far more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; hints from features: Romero et al. 2015,
 arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Where the
 teacher contradicts an annotation, a face it misses or one it imagines, it is not followed. Nor are its boxes and
-landmarks: every face of a scene has annotated ones, and those of a teacher have its own errors.
+landmarks: faces have annotated boxes and mostly landmarks, and a teacher's bring its own errors into every scene.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ from retinaface.anchors import SIZES
 from retinaface.loss import FACE, GROUND
 
 ANCHORS_PER_CELL = len(SIZES[0])
-FLOOR = 0.3  # weight of a cell where the teacher sees no face, beside 1 where it surely does
+FEATURES = 2.5  # weight of the features beside 1 for the log-odds
 
 
 def following_loss(
-    levels: list[Tensor], logits: Tensor, teacher_levels: list[Tensor], teacher_logits: Tensor, kind: Tensor
+    features: list[Tensor], logits: Tensor, teacher_features: list[Tensor], teacher_logits: Tensor, kind: Tensor
 ) -> Tensor:
     """Features and log-odds together.
 
-    levels: three (N, C, h, w); logits (N, A, 2); the teacher's likewise; kind (N, A) int64 as in `loss.match`.
+    features: (N, C, h, w) of every level, finest first, once for the backbone and once for the heads; logits
+    (N, A, 2); the teacher's likewise; kind (N, A) int64 as in `loss.match`.
     """
     teacher_odds = log_odds(teacher_logits)  # (N, A)
     score = teacher_odds.sigmoid()
     trusted = ~(((kind == GROUND) & (score > 0.5)) | ((kind == FACE) & (score < 0.5)))
-    return feature_loss(levels, teacher_levels, score, trusted) + odds_loss(log_odds(logits), teacher_odds, trusted)
+    seen = feature_loss(features, teacher_features, score, trusted)
+    return FEATURES * seen + odds_loss(log_odds(logits), teacher_odds, trusted)
 
 
 def log_odds(logits: Tensor) -> Tensor:
@@ -42,27 +44,33 @@ def log_odds(logits: Tensor) -> Tensor:
     return logits[..., FACE] - logits[..., GROUND]
 
 
-def feature_loss(levels: list[Tensor], teacher_levels: list[Tensor], score: Tensor, trusted: Tensor) -> Tensor:
-    """Squared distance of the features over the teacher's own mean square, cells weighted by how much face is there.
+def feature_loss(features: list[Tensor], teacher_features: list[Tensor], score: Tensor, trusted: Tensor) -> Tensor:
+    """Squared distance over the teacher's own square, on faces and on ground, a mean over the maps.
 
-    A face fits one of a cell's anchors, so the higher score counts; one anchor that is not trusted leaves the cell out.
+    Faces and ground count the same, few as the cells with a face are; where a map shows none, the cells most like one
+    stand for it. A face fits one of a cell's anchors, so the higher score says how much of one is there; one anchor
+    that is not trusted leaves the cell out.
     """
     score, trusted = (part.unflatten(1, (-1, ANCHORS_PER_CELL)) for part in (score, trusted))
-    weight = (FLOOR + score.amax(dim=2)) * trusted.all(dim=2)  # (N, cells of all levels)
-    cells = [level.shape[2] * level.shape[3] for level in levels]
+    cells = [level.shape[2] * level.shape[3] for level in features[: len(SIZES)]]
+    faces = score.amax(dim=2).split(cells, dim=1)  # (N, cells) of each level
+    counted = trusted.all(dim=2).split(cells, dim=1)
     loss = torch.zeros((), device=score.device)
-    for own, other, part in zip(levels, teacher_levels, weight.split(cells, dim=1), strict=True):
+    for own, other, face, known in zip(features, teacher_features, 2 * faces, 2 * counted, strict=True):
         distance = (own - other).square().mean(dim=1).flatten(1)  # (N, h w)
-        loss = loss + (part * distance).sum() / part.sum().clamp(min=1e-6) / other.square().mean()
-    return loss / len(levels)
+        size = other.square().mean(dim=1).flatten(1)
+        for weight in (face * known, (1 - face) * known):
+            loss = loss + (weight * distance).sum() / (weight * size).sum().clamp(min=1e-6)
+    return loss / (2 * len(features))
 
 
 def odds_loss(odds: Tensor, teacher_odds: Tensor, trusted: Tensor) -> Tensor:
     """Smooth L1 of the log-odds (N, A), a mean over the trusted anchors on which either sees something of a face.
 
-    Scores cannot say which of two sure faces is the surer one, nor a loss that flattens towards 1 teach it; log-odds
-    can, and that order is what a precision-recall curve is made of. An anchor weighs as the root of the higher score.
+    Scores hardly say which of two sure faces is the surer one, and a loss that flattens towards 1 cannot teach it;
+    log-odds can, and that order is what a precision-recall curve is made of. An anchor weighs as the higher of its two
+    scores.
     """
-    weight = torch.maximum(odds.detach(), teacher_odds).sigmoid().sqrt() * trusted
+    weight = torch.maximum(odds.detach(), teacher_odds).sigmoid() * trusted
     distance = F.smooth_l1_loss(odds, teacher_odds, reduction="none")
     return (weight * distance).sum() / weight.sum().clamp(min=1e-6)

@@ -28,7 +28,7 @@ class FramesToAnchors(RetinaFaceNetwork):
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, H, W, 3) uint8 RGB -> scores (N, A), box offsets (N, A, 4), landmark offsets (N, A, 10)."""
         pixels_bgr = frames.permute(0, 3, 1, 2)[:, BLUE_GREEN_RED].float()  # (N, 3, H, W)
-        logits, boxes, landmarks = self.answers(self.context(pixels_bgr - torch.tensor(MEAN_BGR).view(1, 3, 1, 1)))
+        logits, boxes, landmarks = super().forward(pixels_bgr - torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
         return logits.softmax(dim=-1)[..., 1], boxes, landmarks
 
     def answers(self, levels: list[Tensor]) -> tuple[Tensor, ...]:

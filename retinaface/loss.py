@@ -1,7 +1,7 @@
 """The multi-task loss of RetinaFace: is it a face, where is its box, where are its landmarks.
 
 In:  the network's three outputs; targets for every anchor, made by `match`.
-Out: three scalars, to be weighted and summed (Deng et al. 2020, eq. 1, without the dense regression term).
+Out: three scalars, to be summed (Deng et al. 2020, eq. 1, without the dense regression term).
 
 Most anchors look at the ground. Of those only the ones with the highest loss count, `GROUND_PER_FACE` for each anchor
 on a face (hard-negative mining, Liu et al. 2016, SSD, section 2.2).
@@ -9,6 +9,7 @@ on a face (hard-negative mining, Liu et al. 2016, SSD, section 2.2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,25 +68,33 @@ def share_inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
 
 
 def multi_task_loss(
-    outputs: tuple[Tensor, Tensor, Tensor], kind: Tensor, boxes: Tensor, landmarks: Tensor
+    outputs: tuple[Tensor, Tensor, Tensor],
+    kind: Tensor,
+    boxes: Tensor,
+    landmarks: Tensor,
+    *,
+    mean: Callable[[float], float] = float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Class, box and landmark loss of a batch.
 
     outputs: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10).
     kind (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32: stacked `Targets`.
+    mean: where several processes have a part of the batch each, the mean of a number over them; the mean of their
+        losses is then that of the whole batch.
     Each is a mean over the anchors on faces that it concerns; smooth L1 for offsets, as in the paper, but bent at
-    `BEND` and not at 1: an offset of 1 is a tenth of the anchor's side, and a loss that is square up to there lets go
-    of landmarks long before they are exact.
+    `BEND` and not at 1: for a landmark an offset of 1 is a tenth of the anchor's side, and a loss that is square up to
+    there lets go long before the landmark is exact.
     """
     logits, box_offsets, landmark_offsets = outputs
     face = kind == FACE  # (N, A)
     cross_entropy = F.cross_entropy(logits.transpose(1, 2), kind.clamp(min=0), reduction="none")  # (N, A)
     counted = face | hard_ground(cross_entropy.detach(), kind)
-    faces = face.sum().clamp(min=1)
+    faces = max(1.0, mean(face.sum().item()))
     class_loss = cross_entropy[counted].sum() / faces
     box_loss = offset_loss(box_offsets[face], boxes[face]) / faces
     known = landmarks[face].isfinite().all(dim=1)
-    landmark_loss = offset_loss(landmark_offsets[face][known], landmarks[face][known]) / known.sum().clamp(min=1)
+    landmark_loss = offset_loss(landmark_offsets[face][known], landmarks[face][known])
+    landmark_loss = landmark_loss / max(1.0, mean(known.sum().item()))
     return class_loss, box_loss, landmark_loss
 
 

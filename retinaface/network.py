@@ -125,11 +125,11 @@ class RetinaFaceNetwork(nn.Module):
         self.LandmarkHead = nn.ModuleList(Head(10, len(sizes)) for sizes in SIZES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.answers(self.context(x))
+        return self.answers(self.context(self.body(x)))
 
-    def context(self, x: Tensor) -> list[Tensor]:
-        """What the heads look at: (N, 64, h, w) at strides 8, 16 and 32."""
-        pyramid = self.fpn(*self.body(x))
+    def context(self, stages: tuple[Tensor, Tensor, Tensor]) -> list[Tensor]:
+        """What the heads look at: (N, 64, h, w) at strides 8, 16 and 32, from the three activations of `body`."""
+        pyramid = self.fpn(*stages)
         return [ssh(p) for ssh, p in zip((self.ssh1, self.ssh2, self.ssh3), pyramid, strict=True)]
 
     def answers(self, levels: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,7 +3,8 @@
 In:  annotated pictures (see retinaface/pictures.py), optionally teacher weights that complete the annotations.
 Out: weights.safetensors (what live.py takes as --detector-weights), last.pt (to resume), metrics.csv, settings.json.
 
-torchrun --nproc-per-node=2 -m retinaface.train ... shares each step's scenes among two processes.
+torchrun --nproc-per-node=2 -m retinaface.train ... shares each step's scenes, as many for each, among two processes;
+batch norms are those of all of them on cuda, and of each one's share elsewhere.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ from support.run_state import begin_run, newest_state, save_state
 from support.stopping import stop_requests
 from support.weights import load_strictly, save_tensors
 
-BOX_WEIGHT, LANDMARK_WEIGHT = 1.0, 0.5  # of the loss, beside 1 for the class
-
 
 @dataclasses.dataclass
 class Settings:
@@ -50,7 +49,7 @@ class Settings:
     images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
     teacher: str = setting("", "detector weights that mark faces nobody boxed, and missing landmarks", metavar="FILE")
     init: str = setting("", "detector weights to start from", metavar="FILE")
-    follow: float = setting(0.0, "weight of learning what the teacher sees and says on each scene")
+    follow: float = setting(0.0, "weight of learning what the teacher sees on each scene, and how sure it is")
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
     steps: int = setting(10000, "steps of the optimiser")
     pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
@@ -94,7 +93,7 @@ class SceneBatches(Dataset):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse flags, read pictures, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
+    """Parse flags, read pictures, train; 0 when done, 130 when Ctrl-C or SIGTERM stopped it (everything saved)."""
     parser = argparse.ArgumentParser(prog="python -m retinaface.train", description=__doc__.split("\n")[0])
     add_flags(parser, Settings)
     settings = Settings(**vars(parser.parse_args(argv)))
@@ -120,7 +119,13 @@ def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Pictur
         train += read_pictures([row for row in rows if split_of(row) == "train"], images)
         val += read_pictures([row for row in rows if split_of(row) == "val"], images)
     if settings.teacher:
-        teacher = RetinaFace.from_file(settings.teacher, device=device, score_threshold=DOUBTFUL, longest_side=None)
+        teacher = RetinaFace.from_file(
+            settings.teacher,
+            device=device,
+            threads=settings.threads or 2,
+            score_threshold=DOUBTFUL,
+            longest_side=None,
+        )
         train = [taught(p, teacher) if len(p.boxes) else p for p in train]
     maker = SceneMaker(train)
     if not maker.grounds or not maker.portraits:
@@ -144,16 +149,17 @@ def leave_ctrl_c(worker: int) -> None:
 
 
 class Viewed(nn.Module):
-    """A detector network, called for what its heads look at together with what they say."""
+    """A detector network, called for what it sees together with what it says."""
 
     def __init__(self, network: RetinaFaceNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        """As `RetinaFaceNetwork.context` and `.answers`."""
-        levels = self.network.context(x)
-        return levels, self.network.answers(levels)
+        """The three activations of the backbone and the three that the heads look at; the heads' answers."""
+        stages = self.network.body(x)
+        levels = self.network.context(stages)
+        return [*stages, *levels], self.network.answers(levels)
 
 
 class Trainer:
@@ -176,7 +182,7 @@ class Trainer:
         self.step, self.history = 0, []
 
     def run(self) -> int:
-        """Train to the end; Ctrl-C saves and returns 130."""
+        """Train to the end; Ctrl-C and SIGTERM save and return 130."""
         self._resume_or_start()
         data = SceneBatches(self.maker, self.settings, first=self.step, rank=self.ranks.rank, ranks=self.ranks.size)
         loader = DataLoader(data, batch_size=None, num_workers=self.settings.workers, worker_init_fn=leave_ctrl_c)
@@ -192,7 +198,8 @@ class Trainer:
                     since, started = [], time.perf_counter()
             if self.step < self.settings.steps:
                 self.save()
-                note(f"stopped after step {self.step}; everything is saved, --resume carries on")
+                if self.ranks.first:
+                    note(f"stopped after step {self.step}; everything is saved, --resume carries on")
                 return 130
         return 0
 
@@ -202,12 +209,12 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.lr * self._lr_share()
         x = to_input(images)
-        levels, outputs = self.parallel(x)
-        losses = multi_task_loss(outputs, kind, boxes, landmarks)
-        loss = losses[0] + BOX_WEIGHT * losses[1] + LANDMARK_WEIGHT * losses[2]
+        features, outputs = self.parallel(x)
+        losses = multi_task_loss(outputs, kind, boxes, landmarks, mean=self.ranks.mean)
+        loss = sum(losses)
         if self.settings.follow:
-            teacher_levels, teacher_outputs = self.teacher(x)
-            following = following_loss(levels, outputs[0], teacher_levels, teacher_outputs[0], kind)
+            teacher_features, teacher_outputs = self.teacher(x)
+            following = following_loss(features, outputs[0], teacher_features, teacher_outputs[0], kind)
             loss = loss + self.settings.follow * following
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()} at step {self.step}; lower --lr and --resume.", exit_code=1)

@@ -102,6 +102,8 @@ def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
     found = agreed(landmarks, boxes, np.array([0.75, 0.25, 0.6, 0.1], np.float32), np.array([0, 3]))
     np.testing.assert_allclose(found, np.stack([np.full((5, 2), 12.5), np.full((5, 2), 50)]), rtol=1e-6)
     assert agreed(landmarks, boxes, np.ones(4, np.float32), np.array([], int)).shape == (0, 5, 2)
+    alone = agreed(landmarks[:1], np.zeros((1, 4), np.float32), np.zeros(1, np.float32), np.array([0]))
+    np.testing.assert_allclose(alone, landmarks[:1])  # no area, no score, and still where it says
 
 
 def test_the_mean_of_the_landmarks_is_steadier_than_the_best_anchors(portrait):

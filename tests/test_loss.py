@@ -73,6 +73,25 @@ def test_loss_by_hand():
     assert logits.grad[0, 2].abs().sum() == 0
 
 
+def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
+    torch.manual_seed(0)
+    outputs = torch.randn(4, 60, 2), torch.randn(4, 60, 4), torch.randn(4, 60, 10)
+    kind = torch.zeros(4, 60, dtype=torch.int64)
+    kind[0, :9], kind[1, :2], kind[3, 5] = FACE, FACE, FACE  # eleven faces in the first half, one in the second
+    boxes, landmarks = torch.randn(4, 60, 4), torch.randn(4, 60, 10)
+    landmarks[1] = torch.nan  # nine and one with landmarks
+    whole = multi_task_loss(outputs, kind, boxes, landmarks)
+    halves = []
+    for half in (slice(0, 2), slice(2, 4)):
+        counts = iter((12 / 2, 10 / 2))  # what the mean over the processes gives: faces, faces with landmarks
+        part = tuple(output[half] for output in outputs)
+        halves.append(
+            multi_task_loss(part, kind[half], boxes[half], landmarks[half], mean=lambda _, counts=counts: next(counts))
+        )
+    for both, *parts in zip(whole, *halves, strict=True):
+        assert sum(parts).item() / 2 == pytest.approx(both.item(), rel=1e-5)
+
+
 def test_known_landmarks_count_linearly_when_far():
     kind = torch.tensor([[FACE]])
     outputs = (torch.zeros(1, 1, 2), torch.zeros(1, 1, 4), torch.full((1, 1, 10), 3.0))

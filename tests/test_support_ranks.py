@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
-from tiny_runs import FLAGS, make_learnable, run, state_of
+from tiny_runs import FLAGS, make_learnable, run, state_of, torchrun
 from torch import nn
 
 from evaluation.run_log import RunLog
@@ -60,12 +56,6 @@ import train
 all_specs()["plain"] = PLAIN
 sys.exit(train.main(sys.argv[1:]))
 """
-
-
-def torchrun(script, *argv: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), *argv]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
 
 
 def test_two_processes_end_where_one_does(tmp_path, monkeypatch):

@@ -1,11 +1,14 @@
 """Trainings that take a second: a data set that can be learned, and the flags that keep a run small.
 
 In:  empty folders.
-Out: a data set in FER+'s layout; runs of train.py on it.
+Out: a data set in FER+'s layout; runs of train.py on it; a script in two processes.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -41,6 +44,13 @@ def make_learnable(folder: Path, *, every: int = 2) -> Path:
 def run(folder: Path, out: Path, *flags: str) -> int:
     """train.py with small settings; what `flags` say wins."""
     return train.main(["--data-path", str(folder), "--out", str(out), *FLAGS, *flags])
+
+
+def torchrun(script: Path, *argv: str) -> subprocess.CompletedProcess:
+    """`script` in two processes, to its end."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), *argv]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
 
 
 def state_of(out: Path) -> dict:
