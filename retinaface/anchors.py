@@ -69,8 +69,13 @@ def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
-def non_maximum_suppression(boxes: np.ndarray, scores: np.ndarray, *, threshold: float) -> np.ndarray:
-    """Indices of the boxes (N, 4) that stay, best score first: none overlaps a better one by more than `threshold`."""
+def non_maximum_suppression(
+    boxes: np.ndarray, scores: np.ndarray, *, threshold: float, inside: float = 1.0
+) -> np.ndarray:
+    """Indices of the boxes (N, 4) that stay, best score first: none overlaps a better one by more than `threshold`.
+
+    Nor does any lie with more than the share `inside` of itself in a better one: it is a part of that face.
+    """
     order = np.argsort(-scores, kind="stable")
     left, top, right, bottom = boxes[order].T
     area = np.clip(right - left, 0, None) * np.clip(bottom - top, 0, None)
@@ -81,5 +86,6 @@ def non_maximum_suppression(boxes: np.ndarray, scores: np.ndarray, *, threshold:
         width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
         height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
         shared = np.clip(width, 0, None) * np.clip(height, 0, None)
-        rest = rest[shared <= threshold * (area[rest] + area[best] - shared)]
+        apart = shared <= threshold * (area[rest] + area[best] - shared)
+        rest = rest[apart & (shared <= inside * area[rest])]
     return order[kept]

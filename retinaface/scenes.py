@@ -22,6 +22,7 @@ from retinaface.appearance import covered, relight
 from retinaface.pictures import Picture
 
 SMALLEST, LARGEST = 10.0, 1.1  # side of a pasted face: pixels; share of the scene
+NEAR = 0.15  # smallest share of the scene for a face by itself: as before a webcam, it is near
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
 COVERED = 0.3  # share of pasted portraits that wear a mask or are partly hidden
 BROW = 0.15  # share of its height by which the box of a masked face begins lower; see `with_cover`
@@ -57,7 +58,8 @@ class SceneMaker:
             self._paste_distractor(canvas, rng)
         crowds = [0, 1, rng.integers(2, 5), rng.integers(5, 13), rng.integers(13, 25)]
         count = int(rng.choice(crowds, p=[0.28, 0.2, 0.22, 0.2, 0.1]))
-        sides = np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST * size / max(1, count) ** 0.5), count))
+        smallest = NEAR * size if count == 1 else SMALLEST
+        sides = np.exp(rng.uniform(np.log(smallest), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first: a small face is not buried under a large one
             self._paste_face(canvas, rng, side)
         return Scene(relight(canvas.image, rng), *canvas.targets())
@@ -128,7 +130,7 @@ class SceneMaker:
         patch = cv2.resize(picture.image[top:bottom, left:right], patch_hw[::-1], interpolation=interpolation)
         patch = relight(patch, rng, noise=False)
         mask = edge_mask(patch_hw, rng, soft=soft)
-        angle = rng.normal(0, 10) if rng.random() < 0.75 else rng.uniform(-50, 50)
+        angle = rng.normal(0, 10) if rng.random() < 0.85 else rng.uniform(-50, 50)
         mirror = rng.random() < 0.5
         stretch = np.exp(rng.normal(0, STRETCH))
         shape = np.array([[-stretch if mirror else stretch, rng.normal(0, SHEAR)], [0, 1 / stretch]])

@@ -40,6 +40,8 @@ from support.run_state import begin_run, newest_state, save_state
 from support.stopping import stop_requests
 from support.weights import load_strictly, save_tensors
 
+LANDMARK_WEIGHT = 2.0  # beside 1 for class and boxes: crops are aligned by them
+
 
 @dataclasses.dataclass
 class Settings:
@@ -53,7 +55,7 @@ class Settings:
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
     steps: int = setting(10000, "steps of the optimiser")
     pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
-    sizes: list[int] = setting([256, 320, 320, 448], "sides of the scenes, one drawn a step")
+    sizes: list[int] = setting([256, 320, 448, 576], "sides of the scenes, one drawn a step")
     lr: float = setting(3e-3, "highest learning rate of AdamW")
     warmup: int = setting(300, "steps in which the learning rate rises from 0")
     weight_decay: float = setting(0.02, "decay of weights; norms and biases have none")
@@ -211,7 +213,7 @@ class Trainer:
         x = to_input(images)
         features, outputs = self.parallel(x)
         losses = multi_task_loss(outputs, kind, boxes, landmarks, mean=self.ranks.mean)
-        loss = sum(losses)
+        loss = losses[0] + losses[1] + LANDMARK_WEIGHT * losses[2]
         if self.settings.follow:
             teacher_features, teacher_outputs = self.teacher(x)
             following = following_loss(features, outputs[0], teacher_features, teacher_outputs[0], kind)
