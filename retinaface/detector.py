@@ -39,7 +39,7 @@ class RetinaFace:
 
     network: in torch, or as an engine of ONNX Runtime.
     score_threshold: faces scored lower are not reported, 0 to 1.
-    overlap: of two boxes with a higher IoU the better one stays.
+    overlap: of two boxes with a higher IoU the better one stays, and of two of which one lies inside the other.
     max_faces: the best so many of a frame; None: all.
     longest_side: frames are reduced to so many pixels on their longer side for the search (None: never); faces come
         back in pixels of the frame as given.
@@ -124,9 +124,8 @@ class RetinaFace:
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         anchors = anchors_for(size_hw)[rows]
         boxes_xyxy = decode_boxes(boxes[rows], anchors)
-        kept = non_maximum_suppression(boxes_xyxy, scores[rows], threshold=self.overlap, inside=INSIDE)[
-            : self.max_faces
-        ]
+        kept = non_maximum_suppression(boxes_xyxy, scores[rows], threshold=self.overlap, inside=INSIDE)
+        kept = kept[: self.max_faces]
         if self.mean_landmarks:
             landmarks_xy = agreed(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
         else:
