@@ -39,7 +39,7 @@ class RetinaFace:
 
     network: in torch, or as an engine of ONNX Runtime.
     score_threshold: faces scored lower are not reported, 0 to 1.
-    overlap: of two boxes with a higher IoU the better one stays, and of two of which one lies inside the other.
+    overlap: of two boxes with a higher IoU the better one stays; a box that lies inside a better one goes, too.
     max_faces: the best so many of a frame; None: all.
     longest_side: frames are reduced to so many pixels on their longer side for the search (None: never); faces come
         back in pixels of the frame as given.
