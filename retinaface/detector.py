@@ -44,7 +44,7 @@ class RetinaFace:
     longest_side: frames are reduced to so many pixels on their longer side for the search (None: never); faces come
         back in pixels of the frame as given.
     mean_landmarks: landmarks are the mean over the anchors above the threshold that agree on a face, weighted by score,
-        not the best one's: their errors differ, and the mean is nearer and steadier.
+        not the best one's: their errors differ, and the mean is nearer.
     """
 
     def __init__(

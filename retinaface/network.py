@@ -12,10 +12,12 @@ the public weights of biubug6/Pytorch_Retinaface, so that those load here strict
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from retinaface.anchors import SIZES
 
@@ -139,6 +141,16 @@ class RetinaFaceNetwork(nn.Module):
             for heads in (self.ClassHead, self.BboxHead, self.LandmarkHead)
         )
         return logits, boxes, landmarks
+
+
+def with_folded_norms(network: nn.Module) -> nn.Module:
+    """`network`, changed in place: each batch norm goes into the convolution before it. For eval mode alone; the same
+    answers for two thirds of the time."""
+    for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for i, (layer, after) in enumerate(pairwise(layers)):
+            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                layers[i], layers[i + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
+    return network
 
 
 def to_input(frames: Tensor) -> Tensor:

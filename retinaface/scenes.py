@@ -21,8 +21,10 @@ import numpy as np
 from retinaface.appearance import covered, relight
 from retinaface.pictures import Picture
 
-SMALLEST, LARGEST = 10.0, 1.1  # side of a pasted face: pixels; share of the scene
-NEAR = 0.15  # smallest share of the scene for a face by itself: as before a webcam, it is near
+SMALLEST, LARGEST = 10.0, 1.15  # side of a pasted face: pixels; share of the scene
+NEAR, VERY_NEAR = 0.15, 0.5  # smallest share of the scene for a face by itself: before a webcam it is near, or nearer
+FRAMED = 0.6  # share of those faces that are placed so that the frame cuts none of them off
+ANYWHERE = 0.96  # room for the centre of a paste, as a share of the scene's side
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
 COVERED = 0.3  # share of pasted portraits that wear a mask or are partly hidden
 BROW = 0.15  # share of its height by which the box of a masked face begins lower; see `with_cover`
@@ -57,11 +59,11 @@ class SceneMaker:
         for _ in range(rng.poisson(1.2)):
             self._paste_distractor(canvas, rng)
         crowds = [0, 1, rng.integers(2, 5), rng.integers(5, 13), rng.integers(13, 25)]
-        count = int(rng.choice(crowds, p=[0.28, 0.2, 0.22, 0.2, 0.1]))
-        smallest = NEAR * size if count == 1 else SMALLEST
+        count = int(rng.choice(crowds, p=[0.25, 0.25, 0.2, 0.2, 0.1]))
+        smallest = rng.choice([NEAR, VERY_NEAR]) * size if count == 1 else SMALLEST
         sides = np.exp(rng.uniform(np.log(smallest), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first: a small face is not buried under a large one
-            self._paste_face(canvas, rng, side)
+            self._paste_face(canvas, rng, side, alone=count == 1)
         return Scene(relight(canvas.image, rng), *canvas.targets())
 
     def _ground(self, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -94,8 +96,9 @@ class SceneMaker:
         canvas.add(picture, matrix @ np.diag([zoom, zoom, 1]), mirror=mirror)
         return canvas
 
-    def _paste_face(self, canvas: Canvas, rng: np.random.Generator, side: float) -> None:
-        """One portrait with its main face `side` pixels large, where it covers no earlier face."""
+    def _paste_face(self, canvas: Canvas, rng: np.random.Generator, side: float, *, alone: bool) -> None:
+        """One portrait with its main face `side` pixels large, where it covers no earlier face; one that is `alone`
+        mostly lies within the frame, as large as it may be."""
         picture = self.portraits[rng.integers(len(self.portraits))]
         if rng.random() < COVERED:
             picture = with_cover(picture, rng)
@@ -106,7 +109,8 @@ class SceneMaker:
         centre = (box[:2] + box[2:]) / 2
         rect = clip_box(np.concatenate([centre - half, centre + half]), picture.valid).round().astype(int)
         zoom = side / np.sqrt((box[2:] - box[:2]).prod())
-        self._paste(canvas, rng, picture, rect, zoom, soft=not whole and rng.random() < 0.7)
+        room = max(0.1, 1 - side / len(canvas.image)) if alone and rng.random() < FRAMED else ANYWHERE
+        self._paste(canvas, rng, picture, rect, zoom, soft=not whole and rng.random() < 0.7, room=room)
 
     def _paste_distractor(self, canvas: Canvas, rng: np.random.Generator) -> None:
         """A piece of a face-free picture, cut and blended as faces are."""
@@ -119,9 +123,18 @@ class SceneMaker:
         self._paste(canvas, rng, picture, rect, side / np.sqrt(w * h), soft=rng.random() < 0.5)
 
     def _paste(
-        self, canvas: Canvas, rng: np.random.Generator, picture: Picture, rect: np.ndarray, zoom: float, *, soft: bool
+        self,
+        canvas: Canvas,
+        rng: np.random.Generator,
+        picture: Picture,
+        rect: np.ndarray,
+        zoom: float,
+        *,
+        soft: bool,
+        room: float = ANYWHERE,
     ) -> None:
-        """Blend the part `rect` (xyxy) of `picture`, `zoom` times as large and turned, somewhere into `canvas`."""
+        """Blend the part `rect` (xyxy) of `picture`, `zoom` times as large and turned, into `canvas`, its centre
+        somewhere in the middle `room` of it (a share of the side)."""
         left, top, right, bottom = rect
         if right - left < 4 or bottom - top < 4:
             return
@@ -130,13 +143,14 @@ class SceneMaker:
         patch = cv2.resize(picture.image[top:bottom, left:right], patch_hw[::-1], interpolation=interpolation)
         patch = relight(patch, rng, noise=False)
         mask = edge_mask(patch_hw, rng, soft=soft)
-        angle = rng.normal(0, 10) if rng.random() < 0.85 else rng.uniform(-50, 50)
+        angle = rng.normal(0, 10) if rng.random() < 0.5 else rng.uniform(-50, 50)
         mirror = rng.random() < 0.5
         stretch = np.exp(rng.normal(0, STRETCH))
         shape = np.array([[-stretch if mirror else stretch, rng.normal(0, SHEAR)], [0, 1 / stretch]])
         size = len(canvas.image)
         for _ in range(TRIES):
-            matrix = turn_about_centre(patch_hw, angle, rng.uniform(0.02, 0.98, 2) * size, shape)
+            centre = (0.5 + room * rng.uniform(-0.5, 0.5, 2)) * size
+            matrix = turn_about_centre(patch_hw, angle, centre, shape)
             to_patch = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom], [0, 0, 1]])
             if canvas.covers_a_face(matrix, patch_hw):
                 continue

@@ -30,7 +30,7 @@ from retinaface.detector import FORMAT, RetinaFace, read_weights
 from retinaface.evaluate import LOWEST_SCORE, match_pictures, scores_of
 from retinaface.follow import following_loss
 from retinaface.loss import match, multi_task_loss
-from retinaface.network import RetinaFaceNetwork, to_input
+from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
 from retinaface.pictures import DOUBTFUL, Picture, read_annotations, read_pictures, split_of, taught
 from retinaface.scenes import SceneMaker
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
@@ -40,7 +40,7 @@ from support.run_state import begin_run, newest_state, save_state
 from support.stopping import stop_requests
 from support.weights import load_strictly, save_tensors
 
-LANDMARK_WEIGHT = 2.0  # beside 1 for class and boxes: crops are aligned by them
+LANDMARK_WEIGHT = 3.0  # beside 1 for class and boxes: crops are aligned by them
 
 
 @dataclasses.dataclass
@@ -51,7 +51,7 @@ class Settings:
     images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
     teacher: str = setting("", "detector weights that mark faces nobody boxed, and missing landmarks", metavar="FILE")
     init: str = setting("", "detector weights to start from", metavar="FILE")
-    follow: float = setting(0.0, "weight of learning what the teacher sees on each scene, and how sure it is")
+    follow: float = setting(0.0, "weight of learning what the teacher sees on each scene, and what it says")
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
     steps: int = setting(10000, "steps of the optimiser")
     pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
@@ -176,7 +176,7 @@ class Trainer:
         self.parallel = ranks.parallel(Viewed(self.network))
         if settings.follow:
             teacher = network_with(settings.teacher).to(ranks.device, memory_format=torch.channels_last)
-            self.teacher = Viewed(teacher.eval().requires_grad_(False))
+            self.teacher = Viewed(with_folded_norms(teacher.eval().requires_grad_(False)))
         matrices, vectors = ([p for p in network.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -216,7 +216,7 @@ class Trainer:
         loss = losses[0] + losses[1] + LANDMARK_WEIGHT * losses[2]
         if self.settings.follow:
             teacher_features, teacher_outputs = self.teacher(x)
-            following = following_loss(features, outputs[0], teacher_features, teacher_outputs[0], kind)
+            following = following_loss(features, outputs, teacher_features, teacher_outputs, kind)
             loss = loss + self.settings.follow * following
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()} at step {self.step}; lower --lr and --resume.", exit_code=1)

@@ -7,29 +7,35 @@ import pytest
 import torch
 
 from retinaface.anchors import anchors_for
-from retinaface.follow import FEATURES, feature_loss, following_loss, log_odds, odds_loss
-from retinaface.loss import FACE, GROUND, NEITHER
+from retinaface.follow import FEATURES, feature_loss, following_loss, landmark_loss, log_odds, odds_loss
+from retinaface.loss import BEND, FACE, GROUND, NEITHER
 
 
 @pytest.fixture
 def view():
-    """Features (six maps) and logits, as of two pictures of 64 pixels, and the kinds of its anchors."""
+    """Features (six maps) and the three answers, as of two pictures of 64 pixels, and the kinds of its anchors."""
     torch.manual_seed(0)
     features = [torch.randn(2, 4, side, side) for side in (8, 4, 2, 8, 4, 2)]
-    logits = torch.randn(2, len(anchors_for((64, 64))), 2)
-    return features, logits, torch.full(logits.shape[:2], NEITHER)
+    outputs = tuple(torch.randn(2, len(anchors_for((64, 64))), numbers) for numbers in (2, 4, 10))
+    return features, outputs, torch.full(outputs[0].shape[:2], NEITHER)
 
 
 def test_a_network_that_is_its_own_teacher_has_nothing_to_learn(view):
-    features, logits, kind = view
-    assert following_loss(features, logits, features, logits, kind).item() == pytest.approx(0, abs=1e-9)
+    features, outputs, kind = view
+    assert following_loss(features, outputs, features, outputs, kind).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_the_teachers_boxes_are_not_followed(view):
+    features, (logits, boxes, landmarks), kind = view
+    teacher = logits, boxes + 1, landmarks
+    assert following_loss(features, (logits, boxes, landmarks), features, teacher, kind).item() == pytest.approx(0)
 
 
 def test_other_features_cost_their_squared_distance_over_the_teachers_own_square(view):
-    features, logits, kind = view
+    features, outputs, kind = view
     for row in range(6):  # doubled, the distance is the teacher's own size: 1 on faces, 1 on ground, of one map of six
         some = [2 * map_ if i == row else map_ for i, map_ in enumerate(features)]
-        loss = following_loss(some, logits, features, logits, kind).item()
+        loss = following_loss(some, outputs, features, outputs, kind).item()
         assert loss == pytest.approx(FEATURES / 6, rel=1e-4)
 
 
@@ -55,26 +61,43 @@ def test_a_sure_face_still_learns_to_be_surer():
 
 @pytest.mark.parametrize(("kind_is", "teacher_says"), [(GROUND, 4.0), (FACE, -4.0)])
 def test_a_teacher_that_contradicts_the_annotation_is_not_followed(view, kind_is, teacher_says):
-    features, logits, kind = view
-    wrong = logits.clone()
-    wrong[..., FACE], wrong[..., GROUND] = teacher_says, 0.0
+    features, outputs, kind = view
+    wrong = [answer + 1 for answer in outputs]
+    wrong[0][..., FACE], wrong[0][..., GROUND] = teacher_says, 0.0
     other = [map_ + 1 for map_ in features]
-    assert following_loss(features, logits, other, wrong, kind.fill_(kind_is)).item() == 0
-    assert following_loss(features, logits, other, wrong, kind.fill_(NEITHER)).item() > 0.1
+    assert following_loss(features, outputs, other, wrong, kind.fill_(kind_is)).item() == 0
+    assert following_loss(features, outputs, other, wrong, kind.fill_(NEITHER)).item() > 0.1
 
 
-def test_the_gradient_brings_features_and_scores_nearer(view):
-    features, logits, kind = view
-    teacher = [map_ * 1.5 + 0.1 for map_ in features], logits + torch.tensor([0.0, 3.0])
-    own = [value.clone().requires_grad_() for value in (*features, logits)]
-    loss = following_loss(own[:-1], own[-1], *teacher, kind)
-    gradients = torch.autograd.grad(loss, own)
+def test_the_gradient_brings_features_scores_and_landmarks_nearer(view):
+    features, (logits, boxes, landmarks), kind = view
+    teacher = [map_ * 1.5 + 0.1 for map_ in features], (logits + torch.tensor([0.0, 3.0]), boxes, landmarks + 0.3)
+    own = [value.clone().requires_grad_() for value in (*features, logits, landmarks)]
+
+    def loss(values: list[torch.Tensor]) -> torch.Tensor:
+        return following_loss(values[:-2], (values[-2], boxes, values[-1]), *teacher, kind)
+
+    gradients = torch.autograd.grad(loss(own), own)
+    assert all(gradient.abs().sum() > 0 for gradient in gradients)
     step = [value - 0.01 * gradient for value, gradient in zip(own, gradients, strict=True)]
-    assert following_loss(step[:-1], step[-1], *teacher, kind) < loss
+    assert loss(step) < loss(own)
+
+
+def test_the_landmark_loss_by_hand_and_only_where_the_teacher_sees_a_face(view):
+    teacher = torch.zeros(1, 3, 10)
+    own = torch.zeros(1, 3, 10)
+    own[0, 0, 0], own[0, 1, 3], own[0, 2] = 1.0, 0.1, 5.0
+    loss = landmark_loss(own, teacher, torch.tensor([[0.9, 0.6, 0.0]])).item()
+    assert loss == pytest.approx((0.9 * (1 - BEND / 2) + 0.6 * 0.1**2 / (2 * BEND)) / 1.5)
+    features, (logits, boxes, landmarks), kind = view
+    unsure = logits.clone()
+    unsure[..., FACE] = unsure[..., GROUND] - 0.1
+    moved = unsure, boxes, landmarks + 1
+    assert following_loss(features, (unsure, boxes, landmarks), features, moved, kind).item() == pytest.approx(0)
 
 
 def test_faces_weigh_as_much_as_all_the_ground(view):
-    features, logits, _ = view
+    features, (logits, _, _), _ = view
     score = torch.zeros(logits.shape[:2])
     score[:, 0] = 1.0  # one of the two anchors of the first cell of the finest level
     trusted = torch.ones_like(score, dtype=torch.bool)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from torch import nn
 
 from retinaface.anchors import anchors_for
-from retinaface.network import RetinaFaceNetwork, to_input
+from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
 
 
 @pytest.mark.parametrize("size_hw", [(64, 64), (65, 97), (31, 200)])
@@ -36,3 +39,18 @@ def test_every_parameter_learns():
 def test_to_input_turns_rgb_into_bgr_and_subtracts_the_mean():
     frame = torch.tensor([[[[10, 20, 30]]]], dtype=torch.uint8)  # one red-10 green-20 blue-30 pixel
     assert to_input(frame)[0, :, 0, 0].tolist() == [30 - 104, 20 - 117, 10 - 123]
+
+
+def test_folded_norms_change_no_answer():
+    torch.manual_seed(0)
+    network = RetinaFaceNetwork().eval()
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:  # as after training: none of them does nothing
+        for values, low, high in ((norm.weight, 0.5, 1.5), (norm.bias, -1, 1), (norm.running_mean, -1, 1),
+                                  (norm.running_var, 0.5, 2)):  # fmt: skip
+            nn.init.uniform_(values, low, high)
+    folded = with_folded_norms(copy.deepcopy(network))
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    x = torch.randn(1, 3, 64, 64)
+    for answer, expected in zip(folded(x), network(x), strict=True):
+        torch.testing.assert_close(answer, expected, rtol=1e-4, atol=1e-4)

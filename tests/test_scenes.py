@@ -74,6 +74,14 @@ def test_scenes_are_well_formed_and_varied(maker):
     assert {0, 1} <= {len(s.boxes) for s in made}
 
 
+def test_a_face_by_itself_is_near_and_often_very_near(maker):
+    alone = SceneMaker([*maker.grounds, *maker.portraits])
+    made = [alone(np.random.default_rng(seed), 128) for seed in range(120)]
+    across = np.array([(s.boxes[0, 2:] - s.boxes[0, :2]).max() / 128 for s in made if len(s.boxes) == 1])
+    assert 0.25 < (across > 0.5).mean() < 0.85
+    assert (across > 0.8).sum() >= 5
+
+
 def test_landmarks_lie_on_the_colours_they_were_painted_with(maker, monkeypatch):
     monkeypatch.setattr(scenes, "relight", lambda image, rng, noise=True: image)  # colours stay what they are
     monkeypatch.setattr(scenes, "covered", lambda image, landmarks, rng: (image, False))
