@@ -7,9 +7,9 @@ Out: one scalar loss.
 Annotations say of an anchor that it is a face or not; a teacher says how much of one, and its features say why, which
 is far more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; hints from features: Romero et al. 2015,
 arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Its landmarks
-on faces steady those set by hand, whose errors are larger than they look: a head that learned from these alone forgot
-tilted faces, which are few. Where the teacher contradicts an annotation, a face it misses or one it imagines, it is not
-followed. Nor are its boxes: every face has an annotated one, by another convention where faces are masked.
+on faces stand beside the annotated ones: heads that learned from these alone forgot tilted faces, which are few. Where
+the teacher contradicts an annotation, a face it misses or one it imagines, it is not followed. Nor are its boxes:
+every face has an annotated one, by another convention where faces are masked.
 """
 
 from __future__ import annotations
