@@ -23,7 +23,7 @@ from retinaface.pictures import Picture
 
 SMALLEST, LARGEST = 10.0, 1.15  # side of a pasted face: pixels; share of the scene
 NEAR, VERY_NEAR = 0.15, 0.5  # smallest share of the scene for a face by itself: before a webcam it is near, or nearer
-FRAMED = 0.6  # share of those faces that are placed so that the frame cuts none of them off
+FRAMED = 0.6  # share of those faces that lie within the frame, as far as they fit into it
 ANYWHERE = 0.96  # room for the centre of a paste, as a share of the scene's side
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
 COVERED = 0.3  # share of pasted portraits that wear a mask or are partly hidden
