@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from retinaface.detector import RetinaFace
-from retinaface.pictures import read_pictures
+from retinaface.pictures import read_pictures, unscaled
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
 SIDE = 192  # pixels to which the shorter side of a crop is enlarged
@@ -69,12 +69,13 @@ def annotations(names: list[str], images: str | Path, detector: RetinaFace) -> I
         frame = cv2.copyMakeBorder(enlarged, *[FRAME] * 4, cv2.BORDER_CONSTANT, value=(110, 110, 110))
         faces = detector([frame])[0]
         if len(faces) == 1:
-            box = (faces[0].box_xyxy - FRAME) / zoom
-            landmarks = (faces[0].landmarks_xy - FRAME) / zoom
+            box = unscaled(faces[0].box_xyxy - FRAME, zoom)
+            landmarks = unscaled(faces[0].landmarks_xy - FRAME, zoom)
             yield {
                 "image": picture.name,
                 "boxes": [np.round(box, 1).tolist()],
                 "landmarks": [np.round(landmarks, 1).tolist()],
+                "gt": False,
                 "complete": False,
                 "split": "train",
             }

@@ -6,10 +6,10 @@ Out: one scalar loss.
 
 Annotations say of an anchor that it is a face or not; a teacher says how much of one, and its features say why, which
 is far more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; hints from features: Romero et al. 2015,
-arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Its landmarks
-on faces stand beside the annotated ones: heads that learned from these alone forgot tilted faces, which are few. Where
+arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Where
 the teacher contradicts an annotation, a face it misses or one it imagines, it is not followed. Nor are its boxes:
-every face has an annotated one, by another convention where faces are masked.
+every face has an annotated one, by another convention where faces are masked. Nor its landmarks: the public weights set
+them to the right of and below those set by hand, and a network that follows them does so, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from retinaface.anchors import SIZES
-from retinaface.loss import BEND, FACE, GROUND
+from retinaface.loss import FACE, GROUND
 
 ANCHORS_PER_CELL = len(SIZES[0])
 FEATURES = 25.0  # weight of the features beside 1 for the log-odds; see `feature_loss`
@@ -32,18 +32,16 @@ def following_loss(
     teacher_outputs: tuple[Tensor, Tensor, Tensor],
     kind: Tensor,
 ) -> Tensor:
-    """Features, log-odds and landmarks together.
+    """Features and log-odds together.
 
     features: (N, C, h, w) of every level, finest first, once for the backbone and once for the heads; outputs as in
     `loss.multi_task_loss`; the teacher's likewise; kind (N, A) int64 as in `loss.match`.
     """
-    (logits, _, landmarks), (teacher_logits, _, teacher_landmarks) = outputs, teacher_outputs
-    teacher_odds = log_odds(teacher_logits)  # (N, A)
+    odds, teacher_odds = log_odds(outputs[0]), log_odds(teacher_outputs[0])  # (N, A)
     score = teacher_odds.sigmoid()
     trusted = ~(((kind == GROUND) & (score > 0.5)) | ((kind == FACE) & (score < 0.5)))
     seen = feature_loss(features, teacher_features, score, trusted)
-    pointed = landmark_loss(landmarks, teacher_landmarks, score * (trusted & (score > 0.5)))
-    return FEATURES * seen + odds_loss(log_odds(logits), teacher_odds, trusted) + pointed
+    return FEATURES * seen + odds_loss(odds, teacher_odds, trusted)
 
 
 def log_odds(logits: Tensor) -> Tensor:
@@ -83,10 +81,4 @@ def odds_loss(odds: Tensor, teacher_odds: Tensor, trusted: Tensor) -> Tensor:
     """
     weight = torch.maximum(odds.detach(), teacher_odds).sigmoid() * trusted
     distance = F.smooth_l1_loss(odds, teacher_odds, reduction="none")
-    return (weight * distance).sum() / weight.sum().clamp(min=1e-6)
-
-
-def landmark_loss(landmarks: Tensor, teacher_landmarks: Tensor, weight: Tensor) -> Tensor:
-    """The landmark loss of `loss.multi_task_loss` against the teacher's offsets (N, A, 10), by `weight` (N, A)."""
-    distance = F.smooth_l1_loss(landmarks, teacher_landmarks, reduction="none", beta=BEND).sum(dim=2)
     return (weight * distance).sum() / weight.sum().clamp(min=1e-6)

@@ -1,11 +1,16 @@
 """Annotated pictures for training and scoring a detector.
 
 In:  `annotations.jsonl`, one JSON object a line with `image`, `boxes` [[x1, y1, x2, y2]], `landmarks` (per box five
-     [x, y] or null), and where known `split`, `complete` and `valid`; a folder of pictures.
+     [x, y] or null), and where known `split`, `complete`, `valid` and `gt` (whether the landmarks were set by hand); a
+     folder of pictures.
 Out: `Picture` objects, decoded.
 
 A face that nobody boxed teaches a detector not to see it. Where a picture is not `complete`, a teacher (any detector
-weights) finds such faces: sure ones join the boxes, doubtful ones become regions that neither help nor hurt.
+weights) finds such faces: sure ones join the boxes, doubtful ones become regions that neither help nor hurt. It also
+sets the landmarks that no hand has set, less what it is off by on average where one has: the public weights set each
+a few hundredths of the eye distance too far to the right and too low, beside the hand marks of faces.tar.
+
+Coordinates are those of pixel centres: the first pixel of a row is at 0, as in OpenCV's warps.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +26,15 @@ import cv2
 import numpy as np
 
 from retinaface.anchors import iou
+from retinaface.face import Face
 from support import UserError
 
 UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: all their pictures are marked "train"
 HELD_OUT_PERCENT = 12  # of these
 SURE, DOUBTFUL = 0.85, 0.08  # teacher's scores
 SAME_FACE = 0.3  # IoU
+NO_HABIT = np.zeros((5, 2))
+HABIT_PICTURES, HABIT_SIDE = 800, 200  # the teacher's habit is measured from so many, at least so many pixels large
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +46,7 @@ class Picture:
     ignore: (K, 4) float32, regions that may or may not hold a face.
     valid: (4,) float32 xyxy, the part of the picture that is a photograph.
     complete: every face is boxed.
+    by_hand: its landmarks were set by hand.
     """
 
     name: str
@@ -47,6 +56,7 @@ class Picture:
     ignore: np.ndarray
     valid: np.ndarray
     complete: bool
+    by_hand: bool = True
 
 
 def read_annotations(path: str | Path) -> list[dict]:
@@ -106,36 +116,77 @@ def read_pictures(rows: list[dict], images: str | Path) -> Iterator[Picture]:
             ignore=np.empty((0, 4), np.float32),
             valid=np.array(row.get("valid") or [0, 0, width, height], np.float32),
             complete=bool(row.get("complete", True)),
+            by_hand=bool(row.get("gt", True)),
         )
 
 
-def taught(picture: Picture, teacher) -> Picture:
+def taught(picture: Picture, teacher, habit: np.ndarray = NO_HABIT) -> Picture:
     """`picture` with what `teacher` (a `RetinaFace` at a threshold of `DOUBTFUL`) adds.
 
-    Faces without landmarks take those of the teacher's face in the same place. In a picture that is not complete,
-    faces nobody boxed join the boxes, or the regions to ignore where the teacher is in doubt.
+    Faces without landmarks set by hand take those of the teacher's face in the same place, less its `habit`. In a
+    picture that is not complete, faces nobody boxed join the boxes, or the regions to ignore where the teacher is in
+    doubt.
     """
-    longest = max(picture.image.shape[:2])
-    zoom = min(4.0, max(1.0, 320 / longest))  # small crops are enlarged: the teacher needs 16 pixels to see a face
-    enlarged = cv2.resize(picture.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    faces = teacher([enlarged])[0]
     boxes, landmarks, ignore = list(picture.boxes), picture.landmarks.copy(), list(picture.ignore)
+    unset = np.isnan(landmarks).any(axis=(1, 2)) | (not picture.by_hand)
     extra = []
-    for face in faces:
-        box, points = face.box_xyxy / zoom, face.landmarks_xy / zoom
-        overlap = iou(box[None], picture.boxes)[0] if len(picture.boxes) else np.zeros(1)
+    for face in faces_seen(picture, teacher):
+        points = face.landmarks_xy - habit @ eye_frame(face.landmarks_xy)
+        overlap = iou(face.box_xyxy[None], picture.boxes)[0] if len(picture.boxes) else np.zeros(1)
         if overlap.max() > SAME_FACE:
             row = overlap.argmax()
-            if np.isnan(landmarks[row]).any() and face.score > DOUBTFUL:
-                landmarks[row] = points
+            if unset[row]:
+                landmarks[row], unset[row] = points, False  # later ones are less sure
         elif not picture.complete and face.score >= SURE:
-            boxes.append(box)
+            boxes.append(face.box_xyxy)
             extra.append(points)
         elif not picture.complete:
-            ignore.append(box)
+            ignore.append(face.box_xyxy)
     return dataclasses.replace(
         picture,
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
         landmarks=np.concatenate([landmarks, np.array(extra, np.float32).reshape(-1, 5, 2)]),
         ignore=np.array(ignore, np.float32).reshape(-1, 4),
     )
+
+
+def habit_of(teacher, pictures: Sequence[Picture]) -> np.ndarray:
+    """(5, 2): where `teacher` sets each landmark beside the hand's mark, in the face's `eye_frame`, on average.
+
+    Small crops are left out: there half a pixel more or less, as conventions differ by, is much.
+    """
+    large = [p for p in pictures if p.by_hand and len(p.boxes) and min(p.image.shape[:2]) >= HABIT_SIDE]
+    marked = [p for p in large if np.isfinite(p.landmarks[0]).all()]
+    offsets = []
+    for picture in marked[:: max(1, len(marked) // HABIT_PICTURES)]:
+        faces = [f for f in faces_seen(picture, teacher) if iou(f.box_xyxy[None], picture.boxes[:1]) > 0.5]
+        if faces:
+            off = faces[0].landmarks_xy - picture.landmarks[0]
+            offsets.append(off @ np.linalg.inv(eye_frame(picture.landmarks[0])))
+    return np.mean(offsets, axis=0) if offsets else NO_HABIT
+
+
+def faces_seen(picture: Picture, teacher) -> list[Face]:
+    """What `teacher` finds in `picture`, in its pixels; small crops are enlarged: it needs 16 pixels to see a face."""
+    zoom = min(4.0, max(1.0, 320 / max(picture.image.shape[:2])))
+    enlarged = cv2.resize(picture.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    return [
+        dataclasses.replace(f, box_xyxy=unscaled(f.box_xyxy, zoom), landmarks_xy=unscaled(f.landmarks_xy, zoom))
+        for f in teacher([enlarged])[0]
+    ]
+
+
+def scaled(points: np.ndarray | float, zoom: float) -> np.ndarray | float:
+    """Where coordinates of a picture are after `cv2.resize` by `zoom`: it keeps the corners of the outer pixels."""
+    return (points + 0.5) * zoom - 0.5
+
+
+def unscaled(points: np.ndarray, zoom: float) -> np.ndarray:
+    """Where they were before."""
+    return scaled(points, 1 / zoom)
+
+
+def eye_frame(landmarks: np.ndarray) -> np.ndarray:
+    """(2, 2) rows: from the left eye to the right one, and as far at a right angle to it, downwards."""
+    across, down = landmarks[1] - landmarks[0]
+    return np.array([[across, down], [-down, across]])

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from retinaface.appearance import covered, relight
-from retinaface.pictures import Picture
+from retinaface.pictures import Picture, scaled
 
 SMALLEST, LARGEST = 10.0, 1.15  # side of a pasted face: pixels; share of the scene
 NEAR, VERY_NEAR = 0.15, 0.5  # smallest share of the scene for a face by itself: before a webcam it is near, or nearer
@@ -93,7 +93,7 @@ class SceneMaker:
             matrix[0] = [-1, 0, size - 1 + corner[0]]
         canvas = Canvas(self._ground(rng, size))
         cv2.warpAffine(image, matrix, (size, size), dst=canvas.image, borderMode=cv2.BORDER_TRANSPARENT)
-        canvas.add(picture, matrix @ np.diag([zoom, zoom, 1]), mirror=mirror)
+        canvas.add(picture, matrix @ resizing(zoom, zoom), mirror=mirror)
         return canvas
 
     def _paste_face(self, canvas: Canvas, rng: np.random.Generator, side: float, *, alone: bool) -> None:
@@ -151,7 +151,8 @@ class SceneMaker:
         for _ in range(TRIES):
             centre = (0.5 + room * rng.uniform(-0.5, 0.5, 2)) * size
             matrix = turn_about_centre(patch_hw, angle, centre, shape)
-            to_patch = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom], [0, 0, 1]])
+            resized = resizing(patch_hw[1] / (right - left), patch_hw[0] / (bottom - top))
+            to_patch = resized @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
             if canvas.covers_a_face(matrix, patch_hw):
                 continue
             canvas.blend(patch, mask, matrix)
@@ -259,6 +260,12 @@ def turn_about_centre(
     linear = turn @ shape
     middle = np.array([size_hw[1] - 1, size_hw[0] - 1]) / 2
     return np.column_stack([linear, centre_xy - linear @ middle])
+
+
+def resizing(across: float, down: float) -> np.ndarray:
+    """(3, 3) float64: what `cv2.resize` does to the coordinates of pixel centres, where it makes a picture so many
+    times as large."""
+    return np.array([[across, 0, scaled(0.0, across)], [0, down, scaled(0.0, down)], [0, 0, 1]])
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:

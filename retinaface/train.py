@@ -31,7 +31,7 @@ from retinaface.evaluate import LOWEST_SCORE, match_pictures, scores_of
 from retinaface.follow import following_loss
 from retinaface.loss import match, multi_task_loss
 from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
-from retinaface.pictures import DOUBTFUL, Picture, read_annotations, read_pictures, split_of, taught
+from retinaface.pictures import DOUBTFUL, Picture, habit_of, read_annotations, read_pictures, split_of, taught
 from retinaface.scenes import SceneMaker
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 from support.averaging import running_mean
@@ -128,7 +128,8 @@ def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Pictur
             score_threshold=DOUBTFUL,
             longest_side=None,
         )
-        train = [taught(p, teacher) if len(p.boxes) else p for p in train]
+        habit = habit_of(teacher, train)
+        train = [taught(p, teacher, habit) if len(p.boxes) else p for p in train]
     maker = SceneMaker(train)
     if not maker.grounds or not maker.portraits:
         files = ", ".join(settings.annotations)

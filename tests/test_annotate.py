@@ -11,7 +11,7 @@ import pytest
 from retinaface import annotate
 from retinaface.annotate import FRAME, SIDE, annotations
 from retinaface.face import Face
-from retinaface.pictures import read_annotations, read_pictures, split_of
+from retinaface.pictures import read_annotations, read_pictures, scaled, split_of
 from support import UserError
 
 POINTS = np.array([[15, 18], [33, 18], [24, 28], [17, 36], [31, 36]], np.float32)
@@ -31,7 +31,8 @@ def detector(frames):
     assert frame.shape == (SIDE + 2 * FRAME, SIDE * 60 // 48 + 2 * FRAME, 3)
     assert (frame[:FRAME] == 110).all()
     zoom = SIDE / 48
-    face = Face(np.array([4, 2, 44, 50], np.float32) * zoom + FRAME, POINTS * zoom + FRAME, 0.95)
+    box = scaled(np.array([4, 2, 44, 50], np.float32), zoom) + FRAME
+    face = Face(box, scaled(POINTS, zoom) + FRAME, 0.95)
     return [[face] * {41: 0, 42: 2}.get(int(frame[SIDE // 2 + FRAME, SIDE // 2 + FRAME, 0]), 1)]
 
 
@@ -41,6 +42,7 @@ def test_box_and_landmarks_are_in_the_pictures_own_pixels(folder):
     assert rows[0]["boxes"] == [[4, 2, 44, 50]]
     np.testing.assert_allclose(rows[0]["landmarks"], [POINTS])
     assert not rows[0]["complete"]
+    assert not rows[0]["gt"]  # no hand set them
 
 
 def test_the_command_writes_what_the_trainer_reads(folder, monkeypatch):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from retinaface.anchors import anchors_for
-from retinaface.follow import FEATURES, feature_loss, following_loss, landmark_loss, log_odds, odds_loss
-from retinaface.loss import BEND, FACE, GROUND, NEITHER
+from retinaface.follow import FEATURES, feature_loss, following_loss, log_odds, odds_loss
+from retinaface.loss import FACE, GROUND, NEITHER
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def test_a_network_that_is_its_own_teacher_has_nothing_to_learn(view):
     assert following_loss(features, outputs, features, outputs, kind).item() == pytest.approx(0, abs=1e-9)
 
 
-def test_the_teachers_boxes_are_not_followed(view):
+def test_the_teachers_boxes_and_landmarks_are_not_followed(view):
     features, (logits, boxes, landmarks), kind = view
-    teacher = logits, boxes + 1, landmarks
+    teacher = logits, boxes + 1, landmarks + 1
     assert following_loss(features, (logits, boxes, landmarks), features, teacher, kind).item() == pytest.approx(0)
 
 
@@ -69,31 +69,18 @@ def test_a_teacher_that_contradicts_the_annotation_is_not_followed(view, kind_is
     assert following_loss(features, outputs, other, wrong, kind.fill_(NEITHER)).item() > 0.1
 
 
-def test_the_gradient_brings_features_scores_and_landmarks_nearer(view):
+def test_the_gradient_brings_features_and_scores_nearer(view):
     features, (logits, boxes, landmarks), kind = view
-    teacher = [map_ * 1.5 + 0.1 for map_ in features], (logits + torch.tensor([0.0, 3.0]), boxes, landmarks + 0.3)
-    own = [value.clone().requires_grad_() for value in (*features, logits, landmarks)]
+    teacher = [map_ * 1.5 + 0.1 for map_ in features], (logits + torch.tensor([0.0, 3.0]), boxes, landmarks)
+    own = [value.clone().requires_grad_() for value in (*features, logits)]
 
     def loss(values: list[torch.Tensor]) -> torch.Tensor:
-        return following_loss(values[:-2], (values[-2], boxes, values[-1]), *teacher, kind)
+        return following_loss(values[:-1], (values[-1], boxes, landmarks), *teacher, kind)
 
     gradients = torch.autograd.grad(loss(own), own)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
     step = [value - 0.01 * gradient for value, gradient in zip(own, gradients, strict=True)]
     assert loss(step) < loss(own)
-
-
-def test_the_landmark_loss_by_hand_and_only_where_the_teacher_sees_a_face(view):
-    teacher = torch.zeros(1, 3, 10)
-    own = torch.zeros(1, 3, 10)
-    own[0, 0, 0], own[0, 1, 3], own[0, 2] = 1.0, 0.1, 5.0
-    loss = landmark_loss(own, teacher, torch.tensor([[0.9, 0.6, 0.0]])).item()
-    assert loss == pytest.approx((0.9 * (1 - BEND / 2) + 0.6 * 0.1**2 / (2 * BEND)) / 1.5)
-    features, (logits, boxes, landmarks), kind = view
-    unsure = logits.clone()
-    unsure[..., FACE] = unsure[..., GROUND] - 0.1
-    moved = unsure, boxes, landmarks + 1
-    assert following_loss(features, (unsure, boxes, landmarks), features, moved, kind).item() == pytest.approx(0)
 
 
 def test_faces_weigh_as_much_as_all_the_ground(view):
