@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from retinaface.detector import RetinaFace
-from retinaface.pictures import read_pictures, unscaled
+from retinaface.face import resized
+from retinaface.pictures import read_pictures
 from support import UserError, add_flags, note, pick_device, run_door, setting, written_whole
 
 SIDE = 192  # pixels to which the shorter side of a crop is enlarged
@@ -69,8 +70,8 @@ def annotations(names: list[str], images: str | Path, detector: RetinaFace) -> I
         frame = cv2.copyMakeBorder(enlarged, *[FRAME] * 4, cv2.BORDER_CONSTANT, value=(110, 110, 110))
         faces = detector([frame])[0]
         if len(faces) == 1:
-            box = unscaled(faces[0].box_xyxy - FRAME, zoom)
-            landmarks = unscaled(faces[0].landmarks_xy - FRAME, zoom)
+            box = resized(faces[0].box_xyxy - FRAME, 1 / zoom)
+            landmarks = resized(faces[0].landmarks_xy - FRAME, 1 / zoom)
             yield {
                 "image": picture.name,
                 "boxes": [np.round(box, 1).tolist()],

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, iou, non_maximum_suppression
-from retinaface.face import Face
+from retinaface.face import Face, resized
 from retinaface.onnx_engine import OnnxEngine
 from support import UserError
 from support.graph import Graph, find_graph
@@ -131,7 +131,7 @@ class RetinaFace:
         else:
             landmarks_xy = decode_landmarks(landmarks[rows[kept]], anchors[kept])
         return [
-            Face(box_xyxy=box * np.tile(scale, 2), landmarks_xy=points * scale, score=float(score))
+            Face(box_xyxy=resized(box, np.tile(scale, 2)), landmarks_xy=resized(points, scale), score=float(score))
             for box, points, score in zip(boxes_xyxy[kept], landmarks_xy, scores[rows[kept]], strict=True)
         ]
 

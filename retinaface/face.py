@@ -13,6 +13,8 @@ LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth 
 class Face:
     """One detected face.
 
+    Coordinates are those of pixel centres: the first pixel of a row is at 0, as in OpenCV's warps.
+
     box_xyxy: (4,) float32, left, top, right, bottom; may reach past the frame's edge.
     landmarks_xy: (5, 2) float32, in the order of `LANDMARKS`.
     score: the detector's probability that this is a face, 0 to 1.
@@ -27,3 +29,11 @@ class Face:
         """The square root of the box's area, pixels."""
         width, height = self.box_xyxy[2:] - self.box_xyxy[:2]
         return float(np.sqrt(max(width, 0) * max(height, 0)))
+
+
+def resized(points: np.ndarray | float, zoom: np.ndarray | float) -> np.ndarray | float:
+    """Where coordinates of a picture are once `cv2.resize` has made it `zoom` times as large.
+
+    It keeps the corners of the outer pixels in place, so their middles move.
+    """
+    return (points + 0.5) * zoom - 0.5

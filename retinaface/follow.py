@@ -9,7 +9,7 @@ is far more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; h
 arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Where
 the teacher contradicts an annotation, a face it misses or one it imagines, it is not followed. Nor are its boxes:
 every face has an annotated one, by another convention where faces are masked. Nor its landmarks: the public weights set
-them to the right of and below those set by hand, and a network that follows them does so, too.
+them to the right of and below LFW's hand marks, and a network that follows them does so, too.
 """
 
 from __future__ import annotations

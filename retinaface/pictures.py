@@ -8,9 +8,8 @@ Out: `Picture` objects, decoded.
 A face that nobody boxed teaches a detector not to see it. Where a picture is not `complete`, a teacher (any detector
 weights) finds such faces: sure ones join the boxes, doubtful ones become regions that neither help nor hurt. It also
 sets the landmarks that no hand has set, less what it is off by on average where one has: the public weights set each
-a few hundredths of the eye distance too far to the right and too low, beside the hand marks of faces.tar.
-
-Coordinates are those of pixel centres: the first pixel of a row is at 0, as in OpenCV's warps.
+one to two hundredths of the eye distance to the right of and below LFW's hand marks. Half a pixel is convention:
+what they say of a mirrored picture shows that they count from the corner of the first pixel, not from its middle.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import cv2
 import numpy as np
 
 from retinaface.anchors import iou
-from retinaface.face import Face
+from retinaface.face import Face, resized
 from support import UserError
 
 UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: all their pictures are marked "train"
@@ -171,19 +170,9 @@ def faces_seen(picture: Picture, teacher) -> list[Face]:
     zoom = min(4.0, max(1.0, 320 / max(picture.image.shape[:2])))
     enlarged = cv2.resize(picture.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     return [
-        dataclasses.replace(f, box_xyxy=unscaled(f.box_xyxy, zoom), landmarks_xy=unscaled(f.landmarks_xy, zoom))
+        dataclasses.replace(f, box_xyxy=resized(f.box_xyxy, 1 / zoom), landmarks_xy=resized(f.landmarks_xy, 1 / zoom))
         for f in teacher([enlarged])[0]
     ]
-
-
-def scaled(points: np.ndarray | float, zoom: float) -> np.ndarray | float:
-    """Where coordinates of a picture are after `cv2.resize` by `zoom`: it keeps the corners of the outer pixels."""
-    return (points + 0.5) * zoom - 0.5
-
-
-def unscaled(points: np.ndarray, zoom: float) -> np.ndarray:
-    """Where they were before."""
-    return scaled(points, 1 / zoom)
 
 
 def eye_frame(landmarks: np.ndarray) -> np.ndarray:

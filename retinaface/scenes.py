@@ -19,14 +19,15 @@ import cv2
 import numpy as np
 
 from retinaface.appearance import covered, relight
-from retinaface.pictures import Picture, scaled
+from retinaface.face import resized
+from retinaface.pictures import Picture
 
 SMALLEST, LARGEST = 10.0, 1.15  # side of a pasted face: pixels; share of the scene
 NEAR, VERY_NEAR = 0.15, 0.5  # smallest share of the scene for a face by itself: before a webcam it is near, or nearer
 FRAMED = 0.6  # share of those faces that lie within the frame, as far as they fit into it
 ANYWHERE = 0.96  # room for the centre of a paste, as a share of the scene's side
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
-COVERED = 0.3  # share of pasted portraits that wear a mask or are partly hidden
+COVERED = 0.22  # share of pasted portraits that wear a mask or are partly hidden
 BROW = 0.15  # share of its height by which the box of a masked face begins lower; see `with_cover`
 STRETCH, SHEAR = 0.08, 0.08  # standard deviations: log of the stretch across (down shrinks by as much); slant
 VISIBLE = 0.4  # share of a face that must be seen for it to count
@@ -59,7 +60,7 @@ class SceneMaker:
         for _ in range(rng.poisson(1.2)):
             self._paste_distractor(canvas, rng)
         crowds = [0, 1, rng.integers(2, 5), rng.integers(5, 13), rng.integers(13, 25)]
-        count = int(rng.choice(crowds, p=[0.25, 0.25, 0.2, 0.2, 0.1]))
+        count = int(rng.choice(crowds, p=[0.2, 0.32, 0.2, 0.18, 0.1]))
         smallest = rng.choice([NEAR, VERY_NEAR]) * size if count == 1 else SMALLEST
         sides = np.exp(rng.uniform(np.log(smallest), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first: a small face is not buried under a large one
@@ -151,8 +152,8 @@ class SceneMaker:
         for _ in range(TRIES):
             centre = (0.5 + room * rng.uniform(-0.5, 0.5, 2)) * size
             matrix = turn_about_centre(patch_hw, angle, centre, shape)
-            resized = resizing(patch_hw[1] / (right - left), patch_hw[0] / (bottom - top))
-            to_patch = resized @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
+            to_size = resizing(patch_hw[1] / (right - left), patch_hw[0] / (bottom - top))
+            to_patch = to_size @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
             if canvas.covers_a_face(matrix, patch_hw):
                 continue
             canvas.blend(patch, mask, matrix)
@@ -265,7 +266,7 @@ def turn_about_centre(
 def resizing(across: float, down: float) -> np.ndarray:
     """(3, 3) float64: what `cv2.resize` does to the coordinates of pixel centres, where it makes a picture so many
     times as large."""
-    return np.array([[across, 0, scaled(0.0, across)], [0, down, scaled(0.0, down)], [0, 0, 1]])
+    return np.array([[across, 0, resized(0.0, across)], [0, down, resized(0.0, down)], [0, 0, 1]])
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 
 from retinaface import annotate
 from retinaface.annotate import FRAME, SIDE, annotations
-from retinaface.face import Face
-from retinaface.pictures import read_annotations, read_pictures, scaled, split_of
+from retinaface.face import Face, resized
+from retinaface.pictures import read_annotations, read_pictures, split_of
 from support import UserError
 
 POINTS = np.array([[15, 18], [33, 18], [24, 28], [17, 36], [31, 36]], np.float32)
@@ -31,8 +31,8 @@ def detector(frames):
     assert frame.shape == (SIDE + 2 * FRAME, SIDE * 60 // 48 + 2 * FRAME, 3)
     assert (frame[:FRAME] == 110).all()
     zoom = SIDE / 48
-    box = scaled(np.array([4, 2, 44, 50], np.float32), zoom) + FRAME
-    face = Face(box, scaled(POINTS, zoom) + FRAME, 0.95)
+    box = resized(np.array([4, 2, 44, 50], np.float32), zoom) + FRAME
+    face = Face(box, resized(POINTS, zoom) + FRAME, 0.95)
     return [[face] * {41: 0, 42: 2}.get(int(frame[SIDE // 2 + FRAME, SIDE // 2 + FRAME, 0]), 1)]
 
 

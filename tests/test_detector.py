@@ -56,9 +56,13 @@ def test_frames_of_several_sizes_keep_their_order(detector, portrait):
 
 
 def test_the_search_on_a_reduced_frame_answers_in_pixels_of_the_frame(portrait):
-    large = cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    (face,) = RetinaFace.from_file(longest_side=512)([large])[0]
+    detector = RetinaFace.from_file(longest_side=512)
+    large = cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)  # reduced, it is the portrait again
+    (face,), (small,) = detector([large, portrait])
     np.testing.assert_allclose(face.landmarks_xy[:2], 3 * EYES_XY, atol=24)
+    # The middle of a pixel, x, becomes that of three: 3 x + 1.
+    np.testing.assert_allclose(face.landmarks_xy, 3 * small.landmarks_xy + 1, atol=0.01)
+    np.testing.assert_allclose(face.box_xyxy, 3 * small.box_xyxy + 1, atol=0.01)
 
 
 def test_threshold_and_number_of_faces_are_kept(portrait):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from retinaface.face import Face
+from retinaface.face import Face, resized
 from retinaface.pictures import (
     NO_HABIT,
     Picture,
@@ -17,7 +17,6 @@ from retinaface.pictures import (
     habit_of,
     read_annotations,
     read_pictures,
-    scaled,
     split_of,
     taught,
 )
@@ -84,7 +83,7 @@ def teacher_of(*faces: tuple[list[float], float]):
     def teacher(frames):
         zoom = frames[0].shape[1] / 80
         points = np.array(POINTS, np.float32)
-        return [[Face(scaled(np.float32(box), zoom), scaled(points + box[0], zoom), score) for box, score in faces]]
+        return [[Face(resized(np.float32(box), zoom), resized(points + box[0], zoom), score) for box, score in faces]]
 
     return teacher
 
