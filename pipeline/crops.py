@@ -17,8 +17,8 @@ import numpy as np
 from retinaface.face import Face
 
 # Mean position of the five landmarks as a share of the crop's side, over the first 3,000 FER+ training pictures, made
-# symmetric left to right: python -m evaluation.crop_geometry --template --detector-weights (the public file)
-TEMPLATE = np.array([[0.322, 0.383], [0.678, 0.383], [0.5, 0.585], [0.36, 0.757], [0.64, 0.757]])
+# symmetric left to right: python -m evaluation.crop_geometry --template
+TEMPLATE = np.array([[0.326, 0.377], [0.674, 0.377], [0.5, 0.586], [0.352, 0.754], [0.648, 0.754]])
 FINEST = 4  # a large face is sampled up to so many times as finely as the crop, then averaged down
 
 

@@ -33,7 +33,7 @@ HELD_OUT_PERCENT = 12  # of these
 SURE, DOUBTFUL = 0.85, 0.08  # teacher's scores
 SAME_FACE = 0.3  # IoU
 NO_HABIT = np.zeros((5, 2))
-HABIT_PICTURES, HABIT_SIDE = 800, 200  # the teacher's habit is measured from so many, at least so many pixels large
+HABIT_PICTURES, HABIT_SIDE = 800, 200  # a teacher's habit is measured from about so many, so many pixels large or more
 
 
 @dataclass(frozen=True, eq=False)
