@@ -8,7 +8,7 @@ Out: `Picture` objects, decoded.
 A face that nobody boxed teaches a detector not to see it. Where a picture is not `complete`, a teacher (any detector
 weights) finds such faces: sure ones join the boxes, doubtful ones become regions that neither help nor hurt. It also
 sets the landmarks that no hand has set, less what it is off by on average where one has: the public weights set each
-one to two hundredths of the eye distance to the right of and below LFW's hand marks. Half a pixel is convention:
+0.010 to 0.025 eye distances to the right of and below LFW's hand marks. Half a pixel is convention:
 what they say of a mirrored picture shows that they count from the corner of the first pixel, not from its middle.
 """
 

@@ -94,7 +94,7 @@ class SceneMaker:
             matrix[0] = [-1, 0, size - 1 + corner[0]]
         canvas = Canvas(self._ground(rng, size))
         cv2.warpAffine(image, matrix, (size, size), dst=canvas.image, borderMode=cv2.BORDER_TRANSPARENT)
-        canvas.add(picture, matrix @ resizing(zoom, zoom), mirror=mirror)
+        canvas.add(picture, matrix @ resize_matrix(np.full(2, zoom), np.zeros(2)), mirror=mirror)
         return canvas
 
     def _paste_face(self, canvas: Canvas, rng: np.random.Generator, side: float, *, alone: bool) -> None:
@@ -142,6 +142,7 @@ class SceneMaker:
         patch_hw = (max(3, round((bottom - top) * zoom)), max(3, round((right - left) * zoom)))
         interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
         patch = cv2.resize(picture.image[top:bottom, left:right], patch_hw[::-1], interpolation=interpolation)
+        to_patch = resize_matrix(np.divide(patch_hw[::-1], rect[2:] - rect[:2]), rect[:2])
         patch = relight(patch, rng, noise=False)
         mask = edge_mask(patch_hw, rng, soft=soft)
         angle = rng.normal(0, 10) if rng.random() < 0.5 else rng.uniform(-50, 50)
@@ -152,8 +153,6 @@ class SceneMaker:
         for _ in range(TRIES):
             centre = (0.5 + room * rng.uniform(-0.5, 0.5, 2)) * size
             matrix = turn_about_centre(patch_hw, angle, centre, shape)
-            to_size = resizing(patch_hw[1] / (right - left), patch_hw[0] / (bottom - top))
-            to_patch = to_size @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
             if canvas.covers_a_face(matrix, patch_hw):
                 continue
             canvas.blend(patch, mask, matrix)
@@ -263,10 +262,9 @@ def turn_about_centre(
     return np.column_stack([linear, centre_xy - linear @ middle])
 
 
-def resizing(across: float, down: float) -> np.ndarray:
-    """(3, 3) float64: what `cv2.resize` does to the coordinates of pixel centres, where it makes a picture so many
-    times as large."""
-    return np.array([[across, 0, resized(0.0, across)], [0, down, resized(0.0, down)], [0, 0, 1]])
+def resize_matrix(zoom_xy: np.ndarray, corner_xy: np.ndarray) -> np.ndarray:
+    """(3, 3) float64: where pixel centres go when the part from `corner_xy` on is resized by `zoom_xy`, each (2,)."""
+    return np.block([[np.diag(zoom_xy), resized(-corner_xy, zoom_xy)[:, None]], [np.zeros(2), 1]])
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:

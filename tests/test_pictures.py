@@ -112,6 +112,13 @@ def test_landmarks_no_hand_has_set_give_way_to_the_surest_face_of_the_teacher(fo
     assert np.isnan(points[1]).all()
 
 
+def test_the_eye_frame_turns_and_grows_with_the_face():
+    points = np.array(POINTS, np.float32)
+    assert eye_frame(points).tolist() == [[20, 0], [0, 20]]
+    quarter_turned = 3 * points[:, ::-1] * [-1, 1]  # what was to the right is below, what was below is to the left
+    assert eye_frame(quarter_turned).tolist() == [[0, 60], [-60, 0]]
+
+
 def test_a_teachers_habit_is_measured_in_the_faces_own_frame_and_taken_off():
     habit = np.array([[0.02, 0.03], [0.0, 0.01], [-0.02, 0.05], [0.1, 0.0], [0.0, -0.1]])
 
