@@ -77,8 +77,9 @@ def sources_of(network: nn.Module, makers: Sequence[Callable]) -> dict[str, str]
     modules = {type(module).__module__ for module in network.modules()} | {__name__}
     modules |= {getattr(maker, "func", maker).__module__ for maker in makers}  # a partial has its function's
     files = {Path(sys.modules[name].__file__) for name in modules}
-    names = sorted(file.relative_to(ROOT).as_posix() for file in files if file.is_relative_to(ROOT))
-    return {name: source_hash(ROOT / name) for name in names}
+    below = sorted(file.relative_to(ROOT) for file in files if file.is_relative_to(ROOT))
+    own = [file for file in below if "site-packages" not in file.parts]  # `make` puts its .venv below ROOT
+    return {file.as_posix(): source_hash(ROOT / file) for file in own}
 
 
 def tell_apart(tensors: Iterable[Tensor]) -> None:

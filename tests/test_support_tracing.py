@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from torch import nn
 
+from support import tracing
 from support.graph import source_hash
 from support.onnx_runtime import OnnxSession
 from support.tracing import UntraceableError, filled, sources_of, weightless
@@ -91,3 +94,8 @@ def test_the_sources_are_the_projects_files():
     from conftest import ROOT
 
     assert all(source_hash(ROOT / name) == value for name, value in sources.items())
+
+
+def test_libraries_installed_below_the_project_are_none_of_its_files(monkeypatch):
+    monkeypatch.setattr(tracing, "ROOT", Path(torch.__file__).parents[2])  # the folder that holds site-packages
+    assert sources_of(nn.Linear(1, 1), []) == {}
