@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from support.resizing import resizing
+from support.resize import resizing
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor, nn

@@ -5,12 +5,11 @@ Out: the same frames with boxes, labels, bars and heatmaps in a window; on reque
      every prediction (--log); one line a prediction on stdout, everything else on stderr.
 
 Nothing leaves the machine. The loop at the end of `main` is the whole program: a frame whose faces were found, read and
-explained comes in, an annotated frame goes out. The work before it runs in threads, in `pipeline/feed.py`.
+explained comes in, an annotated frame goes out. The work before it runs in threads, in `pipeline/live/feed.py`.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import signal
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from support import VERSION, UserError, add_flags, note, pick_device, run_door, setting
+from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.accelerators import gpu_possible
 
 
@@ -73,25 +72,21 @@ class Settings:
     list_cameras: bool = setting(False, "name the cameras that answer, and leave")
 
 
-def main(argv: list[str] | None = None) -> int:
+def run(settings: Settings) -> int:
     """Parse flags, build the parts, run; the exit code."""
-    parser = argparse.ArgumentParser(prog="live.py", description=__doc__.split("\n")[0])
-    parser.add_argument("--version", action="version", version=f"live.py {VERSION}")
-    add_flags(parser, Settings)
-    settings = Settings(**vars(parser.parse_args(argv)))
     for name in ("conf", "alpha"):
         if not 0 <= getattr(settings, name) <= 1:
             raise UserError(f"--{name} takes a number from 0 to 1, not {getattr(settings, name)}.")
     if min(settings.max_faces, settings.every) < 1 or min(settings.smooth, settings.imgsz) < 0:
         raise UserError("--max-faces and --every take a number above 0, --smooth and --imgsz one of 0 or more.")
 
-    from data.opencv import opencv_conflict
+    from data.sources.opencv_install import opencv_conflict
 
     if conflict := opencv_conflict():  # asked first: a broken cv2 may not import at all
-        note(conflict)
+        notify(conflict)
 
-    from data.frames import list_cameras, open_source
-    from pipeline.session import Session
+    from data.sources.open_source import list_cameras, open_source
+    from pipeline.live.session import Session
 
     if settings.list_cameras:
         cameras = list_cameras()
@@ -119,7 +114,7 @@ def build_pipeline(settings: Settings, device):
     from models.ensemble import classifier_from_files
     from pipeline.run import EmotionPipeline
     from retinaface.detector import RetinaFace
-    from support.onnx_runtime import threads_here
+    from support.onnx.session import threads_here
 
     threads = threads_here()
     wanted = {
@@ -150,5 +145,7 @@ def build_pipeline(settings: Settings, device):
     )
 
 
+main = command(Settings, run, prog="live.py", doc=__doc__)
+
 if __name__ == "__main__":
-    run_door(main)
+    run_and_exit(main)

@@ -2,7 +2,7 @@
 
 In:  a data set's folder (data/datasets/ lists the formats), the name of a network (models/networks/).
 Out: a folder of the run, runs/NAME/: best.safetensors (the checkpoint that live.py takes), last.pt and previous.pt
-     (to resume), settings.json (what --config takes), metrics.csv and curves.png (evaluation/run_log.py).
+     (to resume), settings.json (what --config takes), metrics.csv and curves.png (models/training/run_log.py).
 
 The target is a distribution: the shares of the crowd's votes. The loss is KL(votes || softmax(logits)), which for a
 one-hot target is cross-entropy, so data sets with labels only train the same way.
@@ -14,7 +14,6 @@ norm over processes, each normalises its own share of the batch.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import os
@@ -24,8 +23,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from support import UserError, note, pick_device, run_door, setting
-from support.config import parse_settings
+from support import UserError, command, notify, pick_device, run_and_exit, setting
 
 MAY_CHANGE = ("data_path", "out", "threads", "device", "tensorboard", "resume")  # between a run and its resuming
 ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # what numbers may be
@@ -48,7 +46,9 @@ class Settings:
     loss: str = setting("kl", "kl to the votes, or cross_entropy to the label", choices=["kl", "cross_entropy"])
     label_smoothing: float = setting(0.0, "share of every target that is spread over all classes", within=SHARE)
     teacher: list[str] = setting([], "checkpoints whose mean the network learns beside the votes", metavar="FILE")
-    distill: float = setting(0.0, "share of the teachers in the target, see models/distillation.py", within=SHARE)
+    distill: float = setting(
+        0.0, "share of the teachers in the target, see models/training/distillation.py", within=SHARE
+    )
     balance: float = setting(0.0, "show a class of n faces in proportion to n to the power 1 - this", within=SHARE)
     mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=ANY)
     cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=ANY)
@@ -72,10 +72,8 @@ class Settings:
     resume: bool = setting(False, "carry on with the run in --out, which then has the same settings")
 
 
-def main(argv: list[str] | None = None) -> int:
+def run(settings: Settings) -> int:
     """Parse flags, build the parts, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
-    parser = argparse.ArgumentParser(prog="train.py", description=__doc__.split("\n")[0])
-    settings = parse_settings(parser, Settings, argv)
     if settings.init and settings.pretrained:
         raise UserError("--init and --pretrained are two beginnings; give one.")
     if bool(settings.teacher) != (settings.distill > 0):
@@ -85,12 +83,12 @@ def main(argv: list[str] | None = None) -> int:
 
     from data.datasets import load_for_training
     from models.spec import find_spec
-    from support.ranks import ranks_on
+    from support.training.distributed import distributed_on
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec = find_spec(settings.model)
-    with ranks_on(pick_device(settings.device)) as ranks:
+    with distributed_on(pick_device(settings.device)) as ranks:
         train, validation = load_for_training(
             settings.data_path,
             name=settings.dataset,
@@ -99,9 +97,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         if ranks.first:
             where = f"{ranks.device}" + f", {ranks.size} processes" * (ranks.size > 1)
-            note(f"{settings.model} on {where}: {len(train)} faces, validating on {len(validation)}")
+            notify(f"{settings.model} on {where}: {len(train)} faces, validating on {len(validation)}")
             if not train.has_votes:
-                note("training on labels, for which the loss is cross-entropy")
+                notify("training on labels, for which the loss is cross-entropy")
         return Trainer(settings, spec, train, validation, ranks).run()
 
 
@@ -113,9 +111,9 @@ class Trainer:
 
         from data.augment import Augment
         from data.loader import Batches
-        from models.distillation import Teachers
-        from models.learner import Learner
-        from models.transfer import first_weights
+        from models.training.distillation import Teachers
+        from models.training.learner import Learner
+        from models.training.transfer import first_weights
 
         self.settings, self.spec, self.ranks, self.out, s = settings, spec, ranks, Path(settings.out), settings
         self.train, self.validation = train, validation
@@ -147,8 +145,8 @@ class Trainer:
 
     def run(self) -> int:
         """Train to the end, or until Ctrl-C; 0 or 130, everything saved."""
-        from evaluation.run_log import RunLog
-        from support.stopping import stop_requests
+        from models.training.run_log import RunLog
+        from support.training.stopping import stop_requests
 
         self.start_or_resume()
         silent, events = not self.ranks.first, self.settings.tensorboard
@@ -193,18 +191,18 @@ class Trainer:
 
     def lr(self) -> float:
         """The learning rate of this step."""
-        from models.optimisers import lr_share
+        from support.training.optimisers import lr_share
 
         s = self.settings
         return s.lr * lr_share(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
 
     def picture_size(self) -> int:
         """Pixels a side in this epoch."""
-        from data.augment import growing_size
+        from data.augment import progressive_size
 
         full = self.spec.preprocess.size_hw[0]
         grows = self.settings.grow and not self.spec.fixed_size
-        return growing_size(full, self.epoch / self.settings.epochs) if grows else full
+        return progressive_size(full, self.epoch / self.settings.epochs) if grows else full
 
     def steps_done(self) -> int:
         """Steps since the run began."""
@@ -212,7 +210,7 @@ class Trainer:
 
     def finished(self) -> bool:
         """Are all epochs done, or did the last --patience of them bring no better macro-F1?"""
-        from evaluation.run_log import epochs_since_best
+        from models.training.run_log import epochs_since_best
 
         if self.epoch == self.settings.epochs or not self.settings.patience:
             return self.epoch == self.settings.epochs
@@ -220,7 +218,7 @@ class Trainer:
 
     def finish_epoch(self) -> None:
         """Validate, keep the best, save everything."""
-        from evaluation.run_log import epochs_since_best
+        from models.training.run_log import epochs_since_best
 
         network = self.learner.kept()
         scores, logits = self.validate(network)
@@ -234,20 +232,20 @@ class Trainer:
 
     def validate(self, network) -> tuple[dict, object]:
         """Scores of `network` on all validation faces, and their logits (N, K)."""
-        from evaluation.metrics import score, softmax
         from models.classifier import predict_logits
+        from support.metrics import score, softmax
 
         faces, ranks = self.validation, self.ranks
         mine = faces.images[ranks.rank :: ranks.size]
-        logits = ranks.interleaved(predict_logits(network, self.spec.preprocess, mine, device=ranks.device))
+        logits = ranks.gather(predict_logits(network, self.spec.preprocess, mine, device=ranks.device))
         scores = score(faces.labels, softmax(logits), faces.votes)
         scores["ece_uncalibrated"] = scores.pop("ece")
         return scores, logits
 
     def keep(self, network, scores: dict, logits) -> None:
         """Write best.safetensors, calibrated on the validation's logits (N, K)."""
-        from models.calibration import calibrated
         from models.checkpoint import Checkpoint, save_checkpoint
+        from models.training.calibration import calibrated
 
         checkpoint = Checkpoint(
             network=self.settings.model,
@@ -262,7 +260,7 @@ class Trainer:
 
     def save_state(self) -> None:
         """All that --resume needs, to the bit; one process writes it."""
-        from support.run_state import save_state
+        from support.training.run_state import save_state
 
         if self.ranks.first:
             state = {"progress": (self.epoch, self.step, self.loss_sum), "history": self.history}
@@ -275,7 +273,7 @@ class Trainer:
 
     def start_or_resume(self) -> None:
         """A new folder with the settings and a first state, or what such a folder holds by now."""
-        from support.run_state import begin_run, newest_state, refuse_changes
+        from support.training.run_state import begin_run, newest_state, refuse_changes
 
         if self.settings.resume:
             state = newest_state(self.out)
@@ -288,5 +286,7 @@ class Trainer:
             self.save_state()
 
 
+main = command(Settings, run, prog="train.py", doc=__doc__)
+
 if __name__ == "__main__":
-    run_door(main)
+    run_and_exit(main)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from support.pixels import low_resolution, tone_curve
+from support.photometric import low_resolution, tone_curve
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Augment:
         return np.column_stack([linear, centre_out - linear @ centre_in])
 
 
-def growing_size(full: int, done: float) -> int:
+def progressive_size(full: int, done: float) -> int:
     """Pixels a side when the share `done` of a run is over: 3/4 of `full` for 3/8 of the run, then 7/8 for as long.
 
     Small pictures first cost less and tell a young network enough (Tan & Le 2021, arXiv 2104.00298, section 4.2).

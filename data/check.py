@@ -7,31 +7,36 @@ Out: on stdout what was recognised, faces a class and split, how much the crowd 
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
-from data.datasets import all_formats, find_format
+from data.datasets import find_format
 from data.face_set import FaceSet
 from data.faults import Fault, FaultyData, counted
-from data.reading import SPLITS
-from support import FAILED, UserError, run_door
+from data.tables import SPLITS
+from support import FAILED, UserError, command, run_and_exit, setting
 
 
-def main(argv: list[str] | None = None) -> int:
+@dataclass
+class Settings:
+    """Arguments of `python -m data.check`."""
+
+    folder: str = setting("", "the data set's folder", metavar="DIR", positional=True)
+    dataset: str = setting("", "format of the data set; recognised by its layout where left out")
+
+
+def run(settings: Settings) -> int:
     """Print the report; 0 where the data set has no fault, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m data.check", description=__doc__.split("\n")[0])
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the data set's folder")
-    parser.add_argument("--dataset", default="", help=f"{', '.join(all_formats())}; recognised where left out")
-    arguments = parser.parse_args(argv)
-    module = find_format(arguments.folder, name=arguments.dataset)
-    print(f"{arguments.folder} is laid out like {module.NAME}: {module.__doc__.splitlines()[0]}")
+    folder = Path(settings.folder)
+    module = find_format(folder, name=settings.dataset)
+    print(f"{folder} is laid out like {module.NAME}: {module.__doc__.splitlines()[0]}")
     columns: dict[str, dict[str, str]] = {}
     faults: dict[Fault, None] = {}
     for split in SPLITS:
-        columns[split], found = examine(module, arguments.folder, split)
+        columns[split], found = examine(module, folder, split)
         faults |= dict.fromkeys(found)  # a table for all splits tells each of its faults three times
     for line in report(columns):
         print(line)
@@ -80,5 +85,7 @@ def report(columns: dict[str, dict[str, str]]) -> list[str]:
     return lines
 
 
+main = command(Settings, run, prog="python -m data.check", doc=__doc__)
+
 if __name__ == "__main__":
-    run_door(main)
+    run_and_exit(main)

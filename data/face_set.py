@@ -62,10 +62,10 @@ def with_labels_for_votes(faces: FaceSet) -> FaceSet:
     return dataclasses.replace(faces, votes=one_hot, has_votes=False)
 
 
-def without_twins(faces: FaceSet, *others: FaceSet) -> FaceSet:
+def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:
     """`faces` less every picture that stands, byte for byte, in one of `others` too.
 
-    FER2013 holds duplicates across its splits: 7.8 % of the FER+ test pictures have a twin in train.
+    FER2013 holds duplicates across its splits: 7.8 % of the FER+ test pictures have a duplicate in train.
     """
     seen = {_digest(image) for other in others for image in other.images}
     return faces.rows(np.array([_digest(image) not in seen for image in faces.images], dtype=bool))

@@ -43,7 +43,7 @@ class FaultyData(UserError):
 
 
 @contextlib.contextmanager
-def noting(faults: list[Fault], file: Path, line: int | None) -> Iterator[None]:
+def collect_errors(faults: list[Fault], file: Path, line: int | None) -> Iterator[None]:
     """A `UserError` raised inside becomes one of `faults`, at this place; what follows goes on."""
     try:
         yield
@@ -51,7 +51,7 @@ def noting(faults: list[Fault], file: Path, line: int | None) -> Iterator[None]:
         faults.append(Fault(file, line, str(error)))
 
 
-def settle(faults: Sequence[Fault], *, skip_bad: bool) -> None:
+def raise_errors(faults: Sequence[Fault], *, skip_bad: bool) -> None:
     """Raise `FaultyData` where there are faults; with `skip_bad` warn of them instead."""
     if faults and not skip_bad:
         raise FaultyData(faults)

@@ -11,45 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from data.face_set import FaceSet
-from evaluation.metrics import calibration_bins, expected_calibration_error
-from pipeline.panel import colour_of
+from pipeline.drawing.labels import colour_of
 from pipeline.run import FrameResult
+from support.figures import BLUE, GREEN, GREY, INK, LIGHT_BLUE, ORANGE, SHADES, VERMILION, styled
+from support.metrics import calibration_bins, expected_calibration_error
 
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-LIGHT_BLUE, GREY, PALE, INK = "#9CC7E3", "#8C8C8C", "#DDDDDD", "#222222"
-SHADES = "Blues"
 LEGIBLE = 16  # a matrix of more classes has no room for numbers
-FEW = 12  # epochs of which each has its dot
-
-STYLE = {
-    "figure.dpi": 120,
-    "figure.constrained_layout.use": True,
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 8,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": PALE,
-    "grid.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.edgecolor": "none",
-    "lines.linewidth": 1.6,
-}
-styled = rc_context(STYLE)  # as a decorator: what a function draws is drawn in this style
 
 
 @styled
@@ -147,34 +119,6 @@ def counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
     right.set(xlim=(0, 1.02), ylim=(0, 1.03))
     _in_per_cent(left, "x")
     _in_per_cent(right, "xy")
-    return figure
-
-
-@styled
-def training_curves(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
-    """Loss, validation scores and learning rate over the epochs; `history` holds the columns of a run's metrics.csv."""
-    epoch = np.asarray(history["epoch"])
-    dots = {"marker": "o", "markersize": 3} if len(epoch) <= FEW else {}  # one epoch alone makes no line
-    figure = Figure(figsize=(9, 3.9))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-    loss, scores, rate = figure.subplots(1, 3)
-    loss.plot(epoch, history["train_loss"], color=GREY, label="training, on changed faces", **dots)
-    loss.plot(epoch, history["kl"], color=BLUE, label="validation", **dots)
-    loss.set(title="KL to the votes, nats", ylim=(0, None))
-    for column, name, colour in (("accuracy", "accuracy", BLUE), ("macro_f1", "macro-F1", VERMILION)):
-        values = np.asarray(history[column])
-        best = int(values.argmax())
-        text = f"{name}, best {values[best]:.3f} in epoch {epoch[best]}"
-        scores.plot(epoch, values, color=colour, label=text, **dots)
-        scores.plot(epoch[best], values[best], "o", color=colour, markersize=6)
-    scores.set(title="validation", ylim=(0, 1.02))
-    rate.plot(epoch, history["lr"], color=GREY, **dots)
-    rate.set(title="learning rate", ylim=(0, None))
-    for axes in (loss, scores, rate):
-        axes.set(xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axes in (loss, scores):
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0)  # below: curves go anywhere
     return figure
 
 

@@ -14,9 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data.face_set import FaceSet
-from evaluation.plots import styled
-from evaluation.scores import Evaluation
 from gradcam import blend
+from support.figures import styled
 
 GAP, LINE, TITLE, LETTER = 0.1, 0.13, 0.3, 0.085  # inches: between pictures, a caption's line, the title, its letters
 
@@ -51,18 +50,6 @@ def contact_sheet(
             axes.text(middle, base + 0.04, caption, ha="center", va="top", fontsize=7)
     axes.set(xlim=(0, size[0]), ylim=(size[1], 0))  # inches, downwards
     return figure
-
-
-def mistakes_figure(evaluation: Evaluation, *, count: int = 24, title: str = "") -> Figure:
-    """The `count` mistakes that the network was surest of, surest first, with its word and the label."""
-    faces, confidence = evaluation.faces, evaluation.calibrated.max(axis=1)
-    wrong = np.flatnonzero(evaluation.predicted != faces.labels)
-    rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
-    captions = [
-        f"network: {faces.class_names[evaluation.predicted[row]]} {confidence[row]:.0%}\nlabel: {label_of(faces, row)}"
-        for row in rows
-    ]
-    return contact_sheet([faces.images[row] for row in rows], captions, columns=6, side=1.4, title=title)
 
 
 def faces_figure(faces: FaceSet, *, each: int = 8, title: str = "") -> Figure:

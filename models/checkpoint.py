@@ -29,7 +29,7 @@ class Checkpoint:
 
     weights: parameters and buffers by name, tensors or arrays, float32 in memory whatever the file holds.
     temperature, class_bias: softmax((logits + class_bias) / temperature) is how likely each label is; both fitted on
-        validation (models/calibration.py). A class bias, K numbers, that is left out is zero.
+        validation (models/training/calibration.py). A class bias, K numbers, that is left out is zero.
     settings, scores: the run's flags and its figures, plain JSON values.
     """
 

@@ -19,8 +19,8 @@ from models.onnx_engine import OnnxEngine
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError
-from support.graph import Graph, find_graph
-from support.onnx_runtime import OnnxSession, takes_onnx
+from support.onnx.graph import Graph, find_graph
+from support.onnx.session import OnnxSession, takes_onnx
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
@@ -52,7 +52,7 @@ class Classifier:
 
     A network trained by KL divergence on votes says which share of a crowd would name each class, and is right about
     that. Asked how likely the crowd's majority label is, the same numbers are too cautious: `calibrated` makes them
-    what was fitted for that question on validation data (models/calibration.py).
+    what was fitted for that question on validation data (models/training/calibration.py).
 
     engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`; "torch" runs any network on any device, with the
         threads that torch has; "auto" is the first where it can be, which hangs on device, network and what is

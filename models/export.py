@@ -10,9 +10,7 @@ Nothing is written, and the exit code is 1, where the two differ by more than `H
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +19,10 @@ import numpy as np
 
 from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint
 from models.spec import find_spec
-from support import FAILED, UserError, add_flags, note, run_door, setting, written_whole
+from support import FAILED, UserError, atomic_write, command, notify, run_and_exit, setting, write_json
 
 if TYPE_CHECKING:
-    from support.graph import Graph
+    from support.onnx.graph import Graph
 
 FORMAT = "facial-expression-onnx/1"
 HIGHEST_DIFFERENCE = 1e-4  # of an output, as a share of its largest number where that is above 1
@@ -39,17 +37,14 @@ class Settings:
     out: str = setting("", "where the model goes; its description goes beside it as .json", metavar="FILE.onnx")
 
 
-def main(argv: list[str] | None = None) -> int:
+def run(settings: Settings) -> int:
     """Parse, export, compare, write."""
-    parser = argparse.ArgumentParser(prog="python -m models.export", description=__doc__.split("\n")[0])
-    add_flags(parser, Settings)
-    settings = Settings(**vars(parser.parse_args(argv)))
     out = Path(settings.out)
     if out.suffix != ".onnx":
         raise UserError(f"--out takes a name that ends in .onnx, not {settings.out!r}.")
     checkpoint = load_checkpoint(settings.weights, arrays=True)
     graph, model = exported(checkpoint)
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_bytes(model)
         difference = largest_difference(checkpoint, temporary)
         if not difference <= HIGHEST_DIFFERENCE:  # also where it is not a number
@@ -62,9 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         "checkpoint_sha256": hashlib.sha256(Path(settings.weights).read_bytes()).hexdigest(),
         "sha256": hashlib.sha256(model).hexdigest(),
     }
-    with written_whole(out.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    note(f"{out} ({len(model) / 2**20:.1f} MB) and {out.with_suffix('.json')}")
+    write_json(about, out.with_suffix(".json"))
+    notify(f"{out} ({len(model) / 2**20:.1f} MB) and {out.with_suffix('.json')}")
     print(f"largest difference to torch over {CROPS} crops: {difference:.1e}")
     return 0
 
@@ -74,7 +68,7 @@ def exported(checkpoint: Checkpoint) -> tuple[Graph, bytes]:
     import torch
 
     from models.graph import example_of, pooled_head, trace
-    from support.tracing import UntraceableError, filled
+    from support.onnx.tracing import UntraceableError, filled
 
     spec, classes = find_spec(checkpoint.network), len(checkpoint.class_names)
     head = pooled_head(spec.build(classes).eval(), spec.explain_layer, example_of(spec))
@@ -130,5 +124,7 @@ def description(checkpoint: Checkpoint, graph: Graph) -> dict:
     }
 
 
+main = command(Settings, run, prog="python -m models.export", doc=__doc__)
+
 if __name__ == "__main__":
-    run_door(main)
+    run_and_exit(main)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from models.spec import ModelSpec, find_spec
-from support.graph import Graph
-from support.tracing import UntraceableError, sources_of, tell_apart, weightless
+from support.onnx.graph import Graph
+from support.onnx.tracing import UntraceableError, sources_of, tell_apart, weightless
 
 OUTPUTS = ("logits", "activation")
 NO_HEAD = "above the layer to explain it is more than a mean over the grid and one linear layer"

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcam import Explanation, explain_pooled
 from models.preprocess import Preprocess
-from support.onnx_runtime import OnnxSession
+from support.onnx.session import OnnxSession
 
 
 class OnnxEngine:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from support.resizing import resizing
+from support.resize import resizing
 
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch

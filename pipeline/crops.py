@@ -17,7 +17,7 @@ import numpy as np
 from retinaface.face import Face
 
 # Mean position of the five landmarks as a share of the crop's side, over the first 3,000 FER+ training pictures, made
-# symmetric left to right: python -m evaluation.crop_geometry --template
+# symmetric left to right: python -m evaluation.classification.through_pipeline --template
 TEMPLATE = np.array([[0.326, 0.377], [0.674, 0.377], [0.5, 0.586], [0.352, 0.754], [0.648, 0.754]])
 FINEST = 4  # a large face is sampled up to so many times as finely as the crop, then averaged down
 

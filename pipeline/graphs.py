@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from support import note, run_door
+from support import notify, run_and_exit
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     from models.checkpoint import load_checkpoint
     from models.classifier import GRAPHS, SHIPPED
     from retinaface import detector
-    from support.graph import write_graph
+    from support.onnx.graph import write_graph
 
     checkpoint = load_checkpoint(SHIPPED, arrays=True)
     network, classes = checkpoint.network, len(checkpoint.class_names)
@@ -35,9 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     }
     for path, graph in graphs.items():
         write_graph(path, graph)
-        note(f"{path}: {len(graph.about['weights'])} weights by name, {path.stat().st_size / 1024:.0f} kB")
+        notify(f"{path}: {len(graph.about['weights'])} weights by name, {path.stat().st_size / 1024:.0f} kB")
     return 0
 
 
 if __name__ == "__main__":
-    run_door(main)
+    run_and_exit(main)

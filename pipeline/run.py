@@ -1,7 +1,7 @@
 """EmotionPipeline: pictures in; boxes, landmarks, probabilities and heatmaps out. The Python API.
 
 In:  frames (H, W, 3) uint8 RGB, which may differ in size.
-Out: a `FrameResult` for each; `pipeline.overlay.draw` paints one.
+Out: a `FrameResult` for each; `pipeline.drawing.overlay.draw` paints one.
 
     pipeline = EmotionPipeline.from_files()
     result = pipeline([frame_rgb])[0]

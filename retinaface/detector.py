@@ -17,8 +17,8 @@ from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, iou,
 from retinaface.face import Face, resized
 from retinaface.onnx_engine import OnnxEngine
 from support import UserError
-from support.graph import Graph, find_graph
-from support.onnx_runtime import takes_onnx
+from support.onnx.graph import Graph, find_graph
+from support.onnx.session import takes_onnx
 from support.weights import finite, load_arrays, load_strictly
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
@@ -30,8 +30,10 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
 FORMAT = "retinaface-weights/1"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
-INSIDE = 0.9  # share of a box within a surer one from which on it is a part of that face: a mouth and nose, very near
-AGREE = 0.6  # IoU with the best box of a face from which another anchor speaks of the same face
+CONTAINMENT = (
+    0.9  # share of a box within a surer one from which on it is a part of that face: a mouth and nose, very near
+)
+VOTING_IOU = 0.6  # IoU with the best box of a face from which another anchor speaks of the same face
 
 
 class RetinaFace:
@@ -124,10 +126,10 @@ class RetinaFace:
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         anchors = anchors_for(size_hw)[rows]
         boxes_xyxy = decode_boxes(boxes[rows], anchors)
-        kept = non_maximum_suppression(boxes_xyxy, scores[rows], threshold=self.overlap, inside=INSIDE)
+        kept = non_maximum_suppression(boxes_xyxy, scores[rows], threshold=self.overlap, inside=CONTAINMENT)
         kept = kept[: self.max_faces]
         if self.mean_landmarks:
-            landmarks_xy = agreed(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
+            landmarks_xy = vote_landmarks(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
         else:
             landmarks_xy = decode_landmarks(landmarks[rows[kept]], anchors[kept])
         return [
@@ -136,12 +138,12 @@ class RetinaFace:
         ]
 
 
-def agreed(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """(K, 5, 2) float32: the mean landmarks of the anchors whose box agrees with each `kept` one (K,), by score.
 
     landmarks (A, 5, 2), boxes (A, 4) xyxy and scores (A,) of all candidates; `kept` are rows of them.
     """
-    agrees = iou(boxes[kept], boxes) >= AGREE  # (K, A)
+    agrees = iou(boxes[kept], boxes) >= VOTING_IOU  # (K, A)
     agrees[np.arange(len(kept)), kept] = True  # also a box too small to have an area
     weight = agrees * np.maximum(scores, np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from retinaface.network import MEAN_BGR, RetinaFaceNetwork
-from support.graph import Graph
-from support.tracing import weightless
+from support.onnx.graph import Graph
+from support.onnx.tracing import weightless
 
 OUTPUTS = ("scores", "boxes", "landmarks")
 BLUE_GREEN_RED = [2, 1, 0]  # of RGB

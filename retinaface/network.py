@@ -1,7 +1,7 @@
 """The network of RetinaFace with MobileNet-0.25: pictures in, three numbers' worth of answer for every anchor out.
 
 In:  (N, 3, H, W) float32, BGR in [0, 255] less `MEAN_BGR`; any H and W.
-Out: class logits (N, A, 2) [ground, face], box offsets (N, A, 4), landmark offsets (N, A, 10), A anchors in the
+Out: class logits (N, A, 2) [background, face], box offsets (N, A, 4), landmark offsets (N, A, 10), A anchors in the
      order of `anchors_for((H, W))`.
 
 The backbone is MobileNet v1 at a quarter of its width (Howard et al. 2017, arXiv 1704.04861), then a feature pyramid

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from support.graph import Graph
-from support.onnx_runtime import OnnxSession
+from support.onnx.graph import Graph
+from support.onnx.session import OnnxSession
 
 
 class OnnxEngine:

@@ -1,18 +1,18 @@
 """The lowest layer: errors, flags, safe files, strict weights. It imports none of the project's other parts."""
 
-from support.door import VERSION, add_flags, note, pick_device, run_door, setting
-from support.errors import BAD_ARGUMENTS, FAILED, UserError
-from support.files import written_whole
+from support.cli import BAD_ARGUMENTS, FAILED, VERSION, UserError, command, notify, pick_device, run_and_exit, setting
+from support.files import atomic_write, write_json
 
 __all__ = [
     "BAD_ARGUMENTS",
     "FAILED",
     "VERSION",
     "UserError",
-    "add_flags",
-    "note",
+    "atomic_write",
+    "command",
+    "notify",
     "pick_device",
-    "run_door",
+    "run_and_exit",
     "setting",
-    "written_whole",
+    "write_json",
 ]

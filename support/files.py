@@ -7,16 +7,17 @@ Out: a temporary name beside it, renamed onto it when all has gone well.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from support.errors import FAILED, UserError
+from support.cli import FAILED, UserError
 
 
 @contextlib.contextmanager
-def written_whole(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`, renamed onto it at the end: the file is complete or not there.
 
     On an error the temporary file goes and an older `path` stays as it was. A folder that is missing is made; one
@@ -36,3 +37,13 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(value: object, path: str | Path | None = None) -> None:
+    """Plain JSON values, indented, to `path`, whole or not at all; to stdout where there is no path."""
+    text = json.dumps(value, indent=1)
+    if not path:
+        print(text)
+        return
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from support.errors import UserError
-from support.files import written_whole
+from support.cli import UserError
+from support.files import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,7 +39,7 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], *, header: dict, 
         for name, tensor in tensors.items()
     }
     header = {**header, "sha256": _digest(stored)}
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(stored, temporary, metadata={key: json.dumps(value) for key, value in header.items()})
 
 

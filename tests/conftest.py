@@ -11,13 +11,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from helpers.paths import PUBLIC_WEIGHTS
 
 mpl.use("Agg")
 torch.set_num_threads(1)  # tests are small: threads would cost more than they bring
-
-ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared"  # data of the founders and of CI; users do not have it
-PUBLIC_WEIGHTS = SHARED / "reference" / "retinaface_mobilenet0.25.pth"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers.paths import ROOT
 
 from data.emotions import EMOTIONS
 from models.checkpoint import SHIPPED

@@ -7,7 +7,7 @@ import json
 import sys
 
 import pytest
-from conftest import ROOT
+from helpers.paths import ROOT
 from matplotlib.figure import Figure
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

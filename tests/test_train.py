@@ -11,18 +11,18 @@ import sys
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT
-from tiny_runs import FLAGS, TINY, make_learnable, run, same_weights, state_of
+from helpers.paths import ROOT
+from helpers.tiny_runs import FLAGS, TINY, make_learnable, run, same_weights, state_of
 
 import train
 from data.datasets import load_faces, load_for_training
 from data.emotions import EMOTIONS
 from models.checkpoint import load_checkpoint
 from models.classifier import Classifier
-from models.learner import Learner
 from models.spec import find_spec
+from models.training.learner import Learner
 from support import UserError
-from support.ranks import Ranks
+from support.training.distributed import Distributed
 
 FILES = {"best.safetensors", "curves.png", "last.pt", "metrics.csv", "previous.pt", "settings.json"}
 
@@ -94,7 +94,7 @@ KILLER = """
 import os, signal, sys, time
 from pathlib import Path
 
-import data.loader, evaluation.run_log, models.classifier, models.distillation, models.learner, train
+import data.loader, models.training.run_log, models.classifier, models.training.distillation, models.training.learner, train
 from data.datasets import all_formats
 from models.spec import all_specs
 
@@ -160,7 +160,7 @@ def test_a_batch_is_split_evenly_or_not_at_all(folder, tmp_path):
     settings = train.Settings(batch_size=8, out=str(tmp_path / "run"))
     faces = load_for_training(folder)
     with pytest.raises(UserError, match="--batch-size 8 cannot be split evenly over 3 processes"):
-        train.Trainer(settings, find_spec("deep_emotion"), *faces, Ranks(torch.device("cpu"), rank=0, size=3))
+        train.Trainer(settings, find_spec("deep_emotion"), *faces, Distributed(torch.device("cpu"), rank=0, size=3))
 
 
 def test_what_cannot_be_trained_is_said(folder, tmp_path):

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_runs import TINY, make_learnable, run, state_of
-from tiny_sets import make_fer2013, make_image_folder, make_raf_official, make_raf_reference
+from helpers.tiny_runs import TINY, make_learnable, run, state_of
+from helpers.tiny_sets import make_fer2013, make_image_folder, make_raf_official, make_raf_reference
 
 import train
-from evaluation import run as evaluation_run
-from evaluation.run_log import RunLog
+from evaluation.classification import __main__ as evaluation_run
 from models.checkpoint import load_checkpoint
-from models.learner import Learner
+from models.training.learner import Learner
+from models.training.run_log import RunLog
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from data.face_set import FaceSet, with_labels_for_votes, without_twins
-from data.reading import SPLITS
+from data.face_set import FaceSet, with_labels_for_votes, without_duplicates
+from data.tables import SPLITS
 from support import UserError
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
@@ -57,4 +57,4 @@ def load_for_training(
     labels_only: train on the labels, one-hot, where there are votes, too.
     """
     train, *others = (load_faces(folder, split, name=name, skip_bad=skip_bad) for split in SPLITS)
-    return without_twins(with_labels_for_votes(train) if labels_only else train, *others), others[0]
+    return without_duplicates(with_labels_for_votes(train) if labels_only else train, *others), others[0]

@@ -15,8 +15,8 @@ import numpy as np
 
 from data.emotions import EMOTIONS, canonical_name
 from data.face_set import FaceSet
-from data.faults import Fault, noting
-from data.reading import Listed, gather, read_records, whole_number
+from data.faults import Fault, collect_errors
+from data.tables import Sample, gather, read_records, whole_number
 from support import UserError
 
 NAME = "fer2013"
@@ -41,12 +41,12 @@ def find_pixels(folder: Path) -> Path | None:
 def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     """The faces of `split`, named by their line in the csv."""
     path = find_pixels(folder)
-    listed: list[Listed] = []
+    listed: list[Sample] = []
     faults: list[Fault] = []
     for line, (emotion, pixels, usage) in read_records(path, ("emotion", "pixels", "Usage"), faults):
-        with noting(faults, path, line):
+        with collect_errors(faults, path, line):
             if split_of(usage) == split:
-                row = Listed(
+                row = Sample(
                     name=f"line {line}",
                     split=split,
                     label=CLASS_NAMES.index(LABELS[whole_number(emotion, len(LABELS) - 1)]),

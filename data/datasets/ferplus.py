@@ -22,9 +22,9 @@ import numpy as np
 from data.datasets.fer2013 import VOTES, find_pixels, grey_pixels, grey_to_rgb, split_of
 from data.emotions import EMOTIONS
 from data.face_set import FaceSet
-from data.faults import Fault, noting
-from data.media import read_picture
-from data.reading import Listed, claim, expect, gather, read_records, read_rows, vote_counts
+from data.faults import Fault, collect_errors
+from data.sources.files import read_picture
+from data.tables import Sample, claim, expect, gather, read_records, read_rows, vote_counts
 from support import UserError
 
 NAME = "ferplus"
@@ -53,11 +53,11 @@ def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     return gather(official(listed, split), faults, split=split, class_names=EMOTIONS, skip_bad=skip_bad, read=read)
 
 
-def list_folder(folder: Path, split: str, faults: list[Fault]) -> list[Listed]:
+def list_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     """The rows of one label.csv, with ten vote counts each and no label yet."""
     path, listed, places = folder / "label.csv", [], {}
     for line, fields in read_rows(path):
-        with noting(faults, path, line):
+        with collect_errors(faults, path, line):
             expect(fields, 2 + len(COLUMNS), what="name, box and ten counts")
             name = fields[0]
             claim(name, places, file=path, line=line)
@@ -65,7 +65,7 @@ def list_folder(folder: Path, split: str, faults: list[Fault]) -> list[Listed]:
     return listed
 
 
-def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[Listed]:
+def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     """The rows of both csv files, joined by line, with ten vote counts each and no label yet.
 
     The release joins them so: fer2013.csv has no names, and the numbers in the names of fer2013new.csv are not its
@@ -74,7 +74,7 @@ def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[Listed]:
     path, listed = find_pixels(folder), []
     votes = read_votes(folder / VOTES, faults)
     for line, (pixels, usage) in read_records(path, ("pixels", "Usage"), faults):
-        with noting(faults, path, line):
+        with collect_errors(faults, path, line):
             if line not in votes:
                 raise UserError(f"{VOTES} has no line {line} for this picture")
             row = votes.pop(line)
@@ -88,24 +88,24 @@ def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[Listed]:
     return listed
 
 
-def read_votes(path: Path, faults: list[Fault]) -> dict[int, Listed | None]:
+def read_votes(path: Path, faults: list[Fault]) -> dict[int, Sample | None]:
     """The rows of fer2013new.csv by line, without pictures; None where the row was a fault."""
     votes, places = {}, {}
     for line, (usage, name, *counts) in read_records(path, ("Usage", "Image name", *EMOTIONS, "unknown", "NF"), faults):
         votes[line] = None
-        with noting(faults, path, line):
+        with collect_errors(faults, path, line):
             if name:
                 claim(name, places, file=path, line=line)
             votes[line] = unlabelled(name, split_of(usage), None, file=path, line=line, votes=vote_counts(counts))
     return votes
 
 
-def unlabelled(name: str, split: str, picture: Path | None, *, file: Path, line: int, votes: np.ndarray) -> Listed:
+def unlabelled(name: str, split: str, picture: Path | None, *, file: Path, line: int, votes: np.ndarray) -> Sample:
     """A row whose label `official` will find."""
-    return Listed(name=name, split=split, label=-1, picture=picture, file=file, line=line, votes=votes)
+    return Sample(name=name, split=split, label=-1, picture=picture, file=file, line=line, votes=votes)
 
 
-def official(listed: list[Listed], split: str) -> list[Listed]:
+def official(listed: list[Sample], split: str) -> list[Sample]:
     """The rows that the release counts, with their label and the votes for the eight expressions."""
     counts = np.array([row.votes for row in listed], dtype=np.float32).reshape(-1, len(COLUMNS))  # (N, 10)
     cleaned = drop_single_votes(counts)

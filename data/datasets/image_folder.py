@@ -16,8 +16,8 @@ from pathlib import Path
 
 from data.emotions import EMOTIONS, canonical_name
 from data.face_set import FaceSet
-from data.media import is_picture
-from data.reading import VALIDATION_SHARE, Listed, gather, split_off
+from data.sources.files import is_picture
+from data.tables import VALIDATION_SHARE, Sample, gather, split_off
 
 NAME = "image_folder"
 SPLIT_FOLDERS = {
@@ -39,7 +39,7 @@ def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     classes = {(part, path): canonical_name(path.name) for part in parts for path in class_folders(parts[part])}
     class_names = ordered(set(classes.values()))
     listed = [
-        Listed(
+        Sample(
             name=picture.relative_to(folder).as_posix(),
             split=part,
             label=class_names.index(class_name),

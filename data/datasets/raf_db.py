@@ -20,10 +20,10 @@ import numpy as np
 
 from data.emotions import EMOTIONS, canonical_name
 from data.face_set import FaceSet
-from data.faults import Fault, noting
-from data.reading import (
+from data.faults import Fault, collect_errors
+from data.tables import (
     VALIDATION_SHARE,
-    Listed,
+    Sample,
     claim,
     expect,
     gather,
@@ -77,16 +77,16 @@ def label_files(root: Path) -> list[tuple[Path, int, str | None]]:
     return files if all(path.is_file() for path, _, _ in files) else []
 
 
-def read_labels(root: Path, faults: list[Fault]) -> list[Listed]:
+def read_labels(root: Path, faults: list[Fault]) -> list[Sample]:
     """Every picture that the label files name, without votes."""
     listed, places = [], {}
     for path, first, split in label_files(root):
         for line, fields in read_rows(path):
-            with noting(faults, path, line):
+            with collect_errors(faults, path, line):
                 expect(fields, 2, what="a picture's name and its label")
                 number = whole_number(fields[1], first + len(RAF_ORDER) - 1, first=first)
                 key, picture = key_of(fields[0]), aligned_name(fields[0])
-                row = Listed(
+                row = Sample(
                     name=picture,
                     split=split or split_of(key),
                     label=CLASS_NAMES.index(RAF_ORDER[number - first]),
@@ -122,7 +122,7 @@ def split_of(key: str) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def join_votes(root: Path, listed: list[Listed], faults: list[Fault]) -> list[Listed]:
+def join_votes(root: Path, listed: list[Sample], faults: list[Fault]) -> list[Sample]:
     """`listed` with everyone's votes, by name; as it is where there is no file of votes at all."""
     labels = root / "EmoLabel"
     files = [path for path in sorted(labels.glob("*.csv")) if path.name not in REFERENCE.values()]
@@ -132,7 +132,7 @@ def join_votes(root: Path, listed: list[Listed], faults: list[Fault]) -> list[Li
     votes, joined = read_votes(files, faults), []
     for row in listed:
         key = key_of(row.name)
-        with noting(faults, row.file, row.line):
+        with collect_errors(faults, row.file, row.line):
             if key not in votes:
                 raise UserError(f"{key} has no votes in {', '.join(path.name for path in files)}")
             if votes[key] is not None:
@@ -149,7 +149,7 @@ def read_votes(files: list[Path], faults: list[Fault]) -> dict[str, np.ndarray |
         if rows and is_header(rows[0][1]):
             order = header_order(path, rows.pop(0)[1])
         for line, fields in rows:
-            with noting(faults, path, line):
+            with collect_errors(faults, path, line):
                 expect(fields, 1 + len(RAF_ORDER), what="a picture's name and seven votes")
                 key = key_of(fields[0])
                 claim(key, places, file=path, line=line)
@@ -174,7 +174,7 @@ def header_order(path: Path, header: list[str]) -> tuple[str, ...]:
     return order
 
 
-def join_attributes(root: Path, listed: list[Listed], faults: list[Fault]) -> list[Listed]:
+def join_attributes(root: Path, listed: list[Sample], faults: list[Fault]) -> list[Sample]:
     """`listed` with everyone's gender, race and age; as it is where there is no `Annotation/manual`."""
     folder = root / "Annotation" / "manual"
     if not folder.is_dir():
@@ -182,7 +182,7 @@ def join_attributes(root: Path, listed: list[Listed], faults: list[Fault]) -> li
     joined = []
     for row in listed:
         path = folder / f"{key_of(row.name)}_manu_attri.txt"
-        with noting(faults, row.file, row.line):
+        with collect_errors(faults, row.file, row.line):
             joined.append(dataclasses.replace(row, attributes=read_attributes(path)))
     return joined
 

@@ -1,0 +1,1 @@
+"""Frame sources: cameras, films, pictures, streams and the bundled sample, opened by one function."""

@@ -1,0 +1,1 @@
+"""Is the classifier right? Scores, plots and the contact sheet of mistakes."""

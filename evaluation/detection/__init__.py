@@ -1,0 +1,1 @@
+"""Does the detector detect? Average precision, corruptions, contact sheets, jitter and lag."""

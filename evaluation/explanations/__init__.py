@@ -1,0 +1,1 @@
+"""Are the heatmaps faithful? Deletion and insertion, randomisation, the pointing game, mean heatmaps."""

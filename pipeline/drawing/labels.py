@@ -1,0 +1,164 @@
+"""What stands beside a face: its label, and the bars of all its classes.
+
+In:  what was read in a face, a font size, the place that `pipeline/drawing/layout.py` found.
+Out: how much room they take, and functions that paint them into a picture (H, W, 3) uint8 RGB.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.drawing.primitives import OverlayPatch, Rect, decal, paint_heat_scale, paint_plate, place
+from pipeline.drawing.text import BOLD, DIM, REGULAR, WHITE, baseline, cut, put_text, text_width
+from pipeline.run import FaceResult
+
+Colour = tuple[int, int, int]
+Piece = tuple[str, Colour, int]  # words, their colour, their weight
+
+# The hues of Okabe & Ito (2008), made lighter to stand out on plates and then moved a little until every two are at
+# least 11 apart (CIEDE2000) for trichromats, protanopes, deuteranopes and tritanopes (Machado et al. 2009).
+PALETTE: dict[str, Colour] = {
+    "neutral": (236, 240, 234),
+    "happiness": (252, 238, 86),
+    "surprise": (250, 156, 20),
+    "sadness": (84, 144, 250),
+    "anger": (248, 82, 82),
+    "disgust": (38, 208, 152),
+    "fear": (184, 130, 176),
+    "contempt": (170, 208, 244),
+}
+QUIET: Colour = (150, 150, 150)  # bars of the other classes
+TRACK: Colour = (84, 84, 84)  # the full length of a bar
+
+LONGEST_NAME = 9  # font sizes; longer names of classes are cut
+BAR_LENGTH = 4.5  # font sizes
+ROW = 1.35  # height of one class, font sizes
+
+
+def colour_of(name: str, index: int) -> Colour:
+    """The colour of a class: that of its expression, or one by its `index` where the name is no known expression."""
+    return PALETTE.get(name) or tuple(PALETTE.values())[index % len(PALETTE)]
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """The words "looks like happiness 82 %" or a part of them, on a plate at `rect`, in font size `size`.
+
+    place: what `rect` is to the face ("above"), which `place_labels` takes for the frame after.
+    """
+
+    rect: Rect
+    place: str
+    pieces: tuple[Piece, ...]
+    colour: Colour
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """The probabilities of a face as one row a class, on a plate at `rect`; `explained` marks the row of the heat.
+
+    place, track: what `rect` is to the face ("right, top"), and whose it is.
+    """
+
+    rect: Rect
+    place: str
+    track: int
+    names: tuple[str, ...]
+    probabilities: np.ndarray
+    colour: Colour
+    explained: str | None
+    size: int
+
+
+def label_texts(face: FaceResult, size: int) -> list[tuple[Piece, ...]]:
+    """What a label may say in font size `size`, best first."""
+    name = (cut(face.label, LONGEST_NAME * size, size=size, weight=BOLD), WHITE, BOLD)
+    percent = (f"{100 * face.confidence:.0f} %", WHITE, REGULAR)
+    return [(("looks like", DIM, REGULAR), name, percent), (name, percent), (name,)]
+
+
+def label_wh(pieces: tuple[Piece, ...], size: int) -> tuple[int, int]:
+    """Width and height of a label in pixels."""
+    words = sum(text_width(text, size, weight) for text, _, weight in pieces)
+    return words + gap(size) * (len(pieces) - 1) + 2 * _padding(size) + _stripe(size), round(1.6 * size)
+
+
+def paint_label(canvas: np.ndarray, label: Label) -> None:
+    """A plate with a stripe in the colour of the class, and the words."""
+    size, rect = label.size, label.rect
+    paint_plate(canvas, rect, radius=size // 4)
+    inset = size // 4
+    stripe = Rect(rect.left + inset, rect.top + inset, rect.left + inset + _stripe(size), rect.bottom - inset)
+    stripe.of(canvas)[:] = label.colour
+    x = stripe.right + _padding(size) - inset
+    for text, colour, weight in label.pieces:
+        xy = (x, baseline(rect.top, rect.bottom, size=size))
+        put_text(canvas, text, xy=xy, size=size, weight=weight, colour=colour)
+        x += text_width(text, size, weight) + gap(size)
+
+
+def bars_wh(names: tuple[str, ...], size: int) -> tuple[int, int]:
+    """Width and height of the bars of these classes in pixels."""
+    width = _name_width(names, size) + round(BAR_LENGTH * size) + 3 * _padding(size)
+    return width, round(ROW * size) * len(names) + _padding(size)
+
+
+def _name_width(names: tuple[str, ...], size: int) -> int:
+    return min(LONGEST_NAME * size, max(text_width(name, size, BOLD) for name in names))
+
+
+def paint_bars(canvas: np.ndarray, bars: Bars) -> None:
+    """A plate with a row a class: name and bar, the most probable one in its colour; left of one, the mark of heat."""
+    size, rect = bars.size, bars.rect
+    top = int(bars.probabilities.argmax())
+    _bars_patch(bars.names, bars.names[top], bars.explained, size).lay(rect.of(canvas))
+    for i, (bar, probability) in enumerate(zip(_bar_rects(bars.names, size), bars.probabilities.tolist(), strict=True)):
+        left, filled = rect.left + bar.left, round(bar.width * probability)
+        colour = bars.colour if i == top else QUIET
+        canvas[rect.top + bar.top : rect.top + bar.bottom, left : left + filled] = colour
+
+
+@functools.lru_cache(maxsize=32)
+def _bars_patch(names: tuple[str, ...], top: str, explained: str | None, size: int) -> OverlayPatch:
+    """All of a panel but how far its bars are filled."""
+    size_wh = bars_wh(names, size)
+    widest, row = _name_width(names, size), round(ROW * size)
+
+    def paint(canvas: np.ndarray) -> None:
+        paint_plate(canvas, place(0, 0, size_wh=size_wh), radius=size // 3)
+        for i, (name, bar) in enumerate(zip(names, _bar_rects(names, size), strict=True)):
+            y = _padding(size) // 2 + i * row
+            weight, colour = (BOLD, WHITE) if name == top else (REGULAR, DIM)
+            words = cut(name, widest, size=size, weight=weight)
+            xy = (_padding(size), baseline(y, y + row, size=size))
+            put_text(canvas, words, xy=xy, size=size, weight=weight, colour=colour)
+            bar.of(canvas)[:] = TRACK
+            if name == explained:
+                paint_heat_scale(canvas, place(0, y, size_wh=(max(3, round(0.32 * size)), row)))
+
+    return decal(size_wh, paint)
+
+
+@functools.lru_cache(maxsize=32)
+def _bar_rects(names: tuple[str, ...], size: int) -> tuple[Rect, ...]:
+    """Where the full bar of each class lies on its panel."""
+    row, length, thickness = round(ROW * size), round(BAR_LENGTH * size), max(3, round(0.45 * size))
+    left, top = bars_wh(names, size)[0] - _padding(size) - length, _padding(size) // 2 + (row - thickness) / 2
+    return tuple(place(left, top + i * row, size_wh=(length, thickness)) for i in range(len(names)))
+
+
+def _padding(size: int) -> int:
+    return round(0.6 * size)
+
+
+def gap(size: int) -> int:
+    """Between things that belong together, in pixels."""
+    return max(2, round(0.32 * size))
+
+
+def _stripe(size: int) -> int:
+    return max(2, round(0.2 * size))

@@ -1,0 +1,1 @@
+"""What happens while a person watches: threads, the feed, the session."""

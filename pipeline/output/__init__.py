@@ -1,0 +1,1 @@
+"""What stays of a session: film, log, snapshots, and the window."""

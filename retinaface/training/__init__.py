@@ -1,0 +1,1 @@
+"""What only a training of the detector needs: python -m retinaface.training"""

@@ -1,0 +1,234 @@
+"""What every command shares: settings from flags or a file, one-sentence errors, the device.
+
+In:  a settings dataclass, argv, perhaps a .toml or .json file whose keys are the flags' names (--config).
+Out: settings, an exit code, a torch device. The command line wins over the file, the file over the defaults.
+
+torch is imported only when a device is picked, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import functools
+import json
+import logging
+import math
+import os
+import sys
+import tomllib
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
+FAILED = 1  # the command was fine, the world was not: no camera, full disk
+
+
+class UserError(Exception):
+    """One sentence for the person at the keyboard: what was wanted, what came, what to do.
+
+    `exit_code` is 2 for bad input (the default) and 1 for something outside that failed.
+    """
+
+    def __init__(self, sentence: str, *, exit_code: int = BAD_ARGUMENTS) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+VERSION = "0.1.0"
+S = typing.TypeVar("S")
+
+
+def notify(sentence: str) -> None:
+    """Tell the person something: on stderr, because stdout carries data."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def command(
+    settings_class: type[S], run: Callable[[S], int | None], *, prog: str, doc: str | None
+) -> Callable[[list[str] | None], int]:
+    """The `main(argv)` of a command: flags (None: the command line's) become settings, `run` gives the exit code.
+
+    prog: how the command is called. doc: its module's docstring, whose first line --help shows. Every command also
+    takes --config FILE and --version.
+    """
+
+    def main(argv: list[str] | None = None) -> int:
+        parser = argparse.ArgumentParser(prog=prog, description=(doc or "").split("\n")[0])
+        parser.add_argument("--version", action="version", version=f"{prog} {VERSION}")
+        return run(parse_settings(parser, settings_class, argv)) or 0
+
+    return main
+
+
+def run_and_exit(main: Callable[[], int | None]) -> typing.NoReturn:
+    """Run `main` and leave the process: a `UserError` becomes one line on stderr, Ctrl-C exit code 130."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # what the libraries have to say, on stderr
+    try:
+        code = main() or 0
+    except UserError as error:
+        notify(f"error: {error}")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # `python live.py | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def setting(default: object, help: str, **argparse_options: object) -> typing.Any:
+    """A dataclass field with its help text; `argparse_options` (choices, metavar, nargs ...) go to the flag.
+
+    within=(low, high): a number must lie there, both ends included. positional=True: an argument, not a flag.
+    """
+    metadata = {"help": help, **argparse_options}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
+    """Give `parser` one `--flag` a field of the dataclass `settings_class`, made with `setting`.
+
+    `max_faces: int` becomes `--max-faces N`; a bool becomes `--mirror / --no-mirror`; `list[...]` takes many values.
+    """
+    kinds = kinds_of(settings_class)
+    for field in dataclasses.fields(settings_class):
+        options = dict(field.metadata)
+        within = options.pop("within", None)
+        default = field.default_factory() if field.default is dataclasses.MISSING else field.default
+        if options.pop("positional", False):
+            parser.add_argument(field.name, **options)
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        kind = kinds[field.name]
+        if kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif typing.get_origin(kind) is list:
+            options.setdefault("nargs", "*")
+            options["type"] = typing.get_args(kind)[0]
+        else:
+            options["type"] = functools.partial(_number_within, kind, within) if within else kind
+        if default not in (None, [], "") and kind is not bool:
+            options["help"] += f" (default: {default})"
+        parser.add_argument(flag, default=default, **options)
+
+
+def kinds_of(settings_class: type) -> dict[str, type]:
+    """The type of each setting, by name: `int` for `int | None`, any other as it is annotated."""
+    return {name: _plain_type(hint) for name, hint in typing.get_type_hints(settings_class).items()}
+
+
+def within_words(low: float, high: float) -> str:
+    """The numbers from `low` to `high`, in words."""
+    return f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+
+
+def _plain_type(hint: object) -> type:
+    if isinstance(hint, types.UnionType):
+        return next(part for part in typing.get_args(hint) if part is not type(None))
+    return hint
+
+
+def _number_within(kind: type, within: tuple[float, float], text: str) -> int | float:
+    """The number in `text`, refused as argparse wants it where it is none or lies elsewhere."""
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if not within[0] <= number <= within[1]:  # never so for nan
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"wanted {what} {within_words(*within)}, not {text!r}")
+    return number
+
+
+def pick_device(wanted: str):
+    """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `UserError` where it is not there."""
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if wanted == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    kind, _, index = wanted.partition(":")
+    here = ["cpu"] + ["mps"] * mps + [f"cuda:{i}" for i in range(torch.cuda.device_count() if cuda else 0)]
+    known = kind in ("cpu", "mps", "cuda") and (not index or (kind == "cuda" and index.isdigit()))
+    if not known:
+        raise UserError(
+            f"--device takes auto, cpu, mps, cuda or cuda:N, not {wanted!r}; this machine has {', '.join(here)}."
+        )
+    name = f"cuda:{index or 0}" if kind == "cuda" else kind
+    if name not in here:
+        raise UserError(
+            f"--device {wanted} was asked for, but this machine has only {', '.join(here)}; leave --device out.",
+            exit_code=FAILED,
+        )
+    return torch.device(name)
+
+
+READERS = {".toml": tomllib.loads, ".json": json.loads}
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+ITEMS = {str: "texts", int: "whole numbers", float: "numbers"}
+
+
+def parse_settings(parser: argparse.ArgumentParser, settings_class: type[S], argv: list[str] | None = None) -> S:
+    """`settings_class` from `argv` (None: the command line) and the file that its --config names, if it names one.
+
+    Raises `UserError` where the file cannot be read, has a key that is no flag, or a value that the flag does not take.
+    """
+    add_flags(parser, settings_class)
+    parser.add_argument("--config", metavar="FILE", help="settings as .toml or .json, such as a run's settings.json")
+    given = parser.parse_args(argv)
+    if given.config:
+        parser.set_defaults(**read_config(given.config, settings_class))
+        given = parser.parse_args(argv)
+    return settings_class(**{name: value for name, value in vars(given).items() if name != "config"})
+
+
+def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
+    """The values of a .toml or .json file by the names of the settings, each checked as its flag would be."""
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise UserError(f"--config takes a .toml or .json file, not {path}.")
+    try:
+        table = READERS[path.suffix](path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}.") from error
+    except ValueError as error:  # of both readers, and of bytes that are no text
+        raise UserError(f"{path} cannot be read as {path.suffix[1:]}: {error}.") from error
+    if not isinstance(table, dict):
+        raise UserError(f"{path} must hold settings by name, not {table!r:.60}.")
+    fields = {field.name: field for field in dataclasses.fields(settings_class)}
+    kinds, values = kinds_of(settings_class), {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else "--help lists them."
+            raise UserError(f"{path}: there is no setting called {key}; {hint}")
+        if value is None and fields[name].default is None:  # a settings.json says null where nothing was asked
+            continue
+        values[name] = _checked(value, kinds[name], fields[name].metadata, f"{path}: {key}")
+    return values
+
+
+def _checked(value: object, kind: type, options: typing.Mapping, what: str) -> object:
+    """`value` as the setting's type; `UserError` where it has another, or is none of those that the flag takes."""
+    if typing.get_origin(kind) is list:
+        (item,) = typing.get_args(kind)
+        if type(value) is not list or any(type(one) is not item for one in value):
+            raise UserError(f"{what} must be a list of {ITEMS[item]}, not {value!r}.")
+        return value
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:  # type and not isinstance: true is no number
+        raise UserError(f"{what} must be {WORDS[kind]}, not {value!r}.")
+    if "choices" in options and value not in options["choices"]:
+        raise UserError(f"{what} must be one of {', '.join(options['choices'])}, not {value!r}.")
+    low, high = options.get("within", (None, None))
+    if low is not None and not low <= value <= high:
+        raise UserError(f"{what} must be {WORDS[kind]} {within_words(low, high)}, not {value!r}.")
+    return value

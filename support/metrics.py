@@ -1,0 +1,151 @@
+"""Scores of a whole split, in pure numpy: how often right, how balanced, how well calibrated.
+
+In:  probabilities (N, K) float, rows sum to 1; labels (N,) int; votes (N, K) float, rows sum to 1.
+Out: numbers. Nothing here averages over batches: macro-F1 of halves is not half of macro-F1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+DRAWS = 2000
+TINY = 1e-12  # keeps logarithms finite; far below any probability that matters
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Rows of (N, K) logits -> probabilities (N, K)."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, *, classes: int) -> np.ndarray:
+    """(K, K) int64: row = label, column = prediction."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """precision, recall, f1 (K,) float64 and support (K,) int64 from a confusion matrix; 0 where undefined."""
+    hits, named, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    precision, recall = _share(hits, named), _share(hits, support)
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": _share(2 * precision * recall, precision + recall),
+        "support": support,
+    }
+
+
+def accuracy(confusion: np.ndarray) -> float:
+    """Share of the rows that are right."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def balanced_accuracy(confusion: np.ndarray) -> float:
+    """Mean recall of the classes that occur: what accuracy would be, were all of them equally frequent."""
+    table = per_class(confusion)
+    return float(table["recall"][table["support"] > 0].mean())
+
+
+def macro_f1(confusion: np.ndarray, *, classes: Sequence[int] | None = None) -> float:
+    """Unweighted mean F1 of the `classes`, by index; left out: of those that occur. All rows and columns count."""
+    table = per_class(confusion)
+    return float(table["f1"][table["support"] > 0 if classes is None else list(classes)].mean())
+
+
+def bootstrap_interval(
+    confusion: np.ndarray,
+    statistic: Callable[[np.ndarray], float],
+    *,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval (Efron 1979) of a `statistic` of the confusion matrix (K, K) int.
+
+    Drawing N faces anew, with replacement, fills the matrix as a multinomial draw of N from its cells does, so only
+    the matrix is drawn. Faces count as independent: people who were photographed several times make it too narrow.
+    Where all faces are right, or none is, an accuracy's interval has no width, however few they are.
+    """
+    n = confusion.sum()
+    drawn = np.random.default_rng(seed).multinomial(n, confusion.ravel() / n, size=draws)  # (draws, K * K)
+    values = [statistic(matrix) for matrix in drawn.reshape(draws, *confusion.shape)]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def kl_divergence(votes: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean over rows of KL(votes || probabilities) = sum_k v_k log(v_k / p_k), in nats."""
+    return float(_kl_rows(votes, probabilities).mean())
+
+
+def js_divergence(votes: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean Jensen-Shannon divergence in nats, 0 to log 2 (Lin 1991, eq. 4.1 with equal weights)."""
+    middle = (votes + probabilities) / 2
+    return float((_kl_rows(votes, middle) + _kl_rows(probabilities, middle)).mean() / 2)
+
+
+def calibration_bins(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> dict[str, np.ndarray]:
+    """Confidence against accuracy in equal-width bins: count, confidence, accuracy, each (bins,)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    count = np.bincount(index, minlength=bins)
+    return {
+        "count": count,
+        "confidence": _share(np.bincount(index, confidence, bins), count),
+        "accuracy": _share(np.bincount(index, right, bins), count),
+    }
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> float:
+    """Sum over bins of share x |accuracy - confidence| (Guo et al. 2017, eq. 3), 0 to 1."""
+    table = calibration_bins(labels, probabilities, bins=bins)
+    return float((table["count"] * np.abs(table["accuracy"] - table["confidence"])).sum() / max(len(labels), 1))
+
+
+def score(labels: np.ndarray, probabilities: np.ndarray, votes: np.ndarray) -> dict[str, float]:
+    """Every single-number score of one split, by name."""
+    classes = probabilities.shape[1]
+    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), classes=classes)
+    table = per_class(confusion)
+    return {
+        "n": len(labels),
+        "correct": int(np.trace(confusion)),
+        "accuracy": accuracy(confusion),
+        "balanced_accuracy": balanced_accuracy(confusion),
+        "macro_f1": macro_f1(confusion),
+        "weighted_f1": float(np.average(table["f1"], weights=table["support"])),
+        "kl": kl_divergence(votes, probabilities),
+        "js": js_divergence(votes, probabilities),
+        "ece": expected_calibration_error(labels, probabilities),
+    }
+
+
+def mean_of(values: np.ndarray, *, seed: int = 0) -> dict[str, float | int | list[float]]:
+    """`mean`, `interval` and `n` of (N,) values, N at least 1: percentile bootstrap over faces (Efron 1979), 95 %."""
+    values = np.asarray(values, np.float64)
+    drawn = np.random.default_rng(seed).integers(0, len(values), (DRAWS, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
+    return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": len(values)}
+
+
+def average_precision(scores: np.ndarray, hit: np.ndarray, faces: int) -> float:
+    """Area under precision over recall, precision made to fall monotonically (Everingham et al. 2010, all points)."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(hit[order])
+    recall = np.concatenate([[0], hits / faces])
+    precision = hits / np.arange(1, len(hits) + 1)
+    highest_to_come = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((np.diff(recall) * highest_to_come).sum())
+
+
+def _kl_rows(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    p, q = p.astype(np.float64), q.astype(np.float64)
+    return (p * (np.log(p.clip(TINY)) - np.log(q.clip(TINY)))).sum(axis=1)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole as float64, 0 where whole is 0."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)

@@ -1,0 +1,1 @@
+"""ONNX: export from torch, and sessions of ONNX Runtime."""

@@ -1,0 +1,106 @@
+"""The list of formats: each is recognised by its own layout and no other, and loads what it says."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from helpers.tiny_sets import (
+    make_fer2013,
+    make_ferplus,
+    make_ferplus_csv,
+    make_image_folder,
+    make_raf_official,
+    make_raf_reference,
+)
+
+from data.datasets import all_formats, find_format, load_faces, load_for_training
+from data.emotions import EMOTIONS
+from data.faults import FaultyData
+from support import UserError
+
+LAYOUTS = {
+    "raf_db official": make_raf_official,
+    "raf_db reference": make_raf_reference,
+    "ferplus folders": make_ferplus,
+    "ferplus csv": make_ferplus_csv,
+    "fer2013": make_fer2013,
+    "image_folder": lambda root: make_image_folder(root, {"happy": 20, "sad": 20}),
+}
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request, tmp_path):
+    """(name of the format, folder)."""
+    LAYOUTS[request.param](tmp_path)
+    return request.param.split()[0], tmp_path
+
+
+def test_each_format_has_a_layout_here():
+    assert {name.split()[0] for name in LAYOUTS} == set(all_formats())
+    assert list(all_formats())[-1] == "image_folder"
+
+
+def test_the_layout_tells_the_format(layout):
+    name, folder = layout
+    assert find_format(folder) is all_formats()[name]
+    assert find_format(str(folder), name=name) is all_formats()[name]
+
+
+def test_every_split_is_what_a_face_set_promises(layout):
+    _, folder = layout
+    for split in ("train", "validation", "test"):
+        faces = load_faces(folder, split)
+        n, k = len(faces), len(faces.class_names)
+        assert n > 0
+        assert len(faces.images) == len(faces.labels) == n
+        assert all(image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 for image in faces.images)
+        assert faces.votes.shape == (n, k)
+        assert faces.votes.dtype == np.float32
+        np.testing.assert_allclose(faces.votes.sum(axis=1), 1, rtol=1e-6)
+        assert faces.labels.dtype == np.int64
+        assert 0 <= faces.labels.min() <= faces.labels.max() < k
+        assert [name for name in faces.class_names if name in EMOTIONS] == [
+            n for n in EMOTIONS if n in faces.class_names
+        ]
+
+
+@pytest.mark.parametrize("labels_only", [False, True])
+def test_training_sees_no_picture_of_the_other_splits(tmp_path, labels_only):
+    folder = make_raf_reference(tmp_path)
+    train, validation = load_for_training(folder, labels_only=labels_only)
+    whole, others = load_faces(folder, "train"), [load_faces(folder, split) for split in ("validation", "test")]
+    assert validation.names == others[0].names
+    levels = {image[0, 0, 0] for other in others for image in other.images}
+    expected = [name for name, image in zip(whole.names, whole.images, strict=True) if image[0, 0, 0] not in levels]
+    assert list(train.names) == expected
+    assert len(expected) < len(whole)
+    assert train.has_votes != labels_only
+    assert (train.votes.max(axis=1) == 1).all() == labels_only
+    assert validation.has_votes
+
+
+def test_what_cannot_be_found_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
+        load_faces(tmp_path / "nowhere", "train")
+    with pytest.raises(
+        UserError, match="is not laid out like fer2013 or ferplus or raf_db or image_folder; see data/raw"
+    ):
+        load_faces(tmp_path, "train")
+    with pytest.raises(UserError, match="is not laid out like raf_db; see"):
+        load_faces(make_fer2013(tmp_path), "train", name="raf_db")
+    with pytest.raises(UserError, match="--dataset takes fer2013, ferplus, raf_db, image_folder, not 'cifar'"):
+        load_faces(tmp_path, "train", name="cifar")
+    with pytest.raises(UserError, match="split must be one of train, validation, test, not 'val'"):
+        load_faces(tmp_path, "val")
+
+
+def test_skip_bad_leaves_rows_out_with_a_warning(tmp_path, caplog):
+    folder = make_ferplus(tmp_path)
+    (folder / "FER2013Test/fer0000020.png").unlink()
+    with pytest.raises(FaultyData, match="1 fault in the data set; mend them or give --skip-bad"):
+        load_faces(folder, "test")
+    with caplog.at_level(logging.WARNING):
+        assert load_faces(folder, "test", skip_bad=True).names == ("fer0000023.png",)
+    assert "1 fault in the data set: these rows are left out" in caplog.text

@@ -1,0 +1,156 @@
+"""FER+: which rows count, votes, both layouts, faults; and the official counts where the release is at hand."""
+
+from __future__ import annotations
+
+import csv
+import tarfile
+
+import numpy as np
+import pytest
+from helpers.paths import SHARED
+from helpers.tiny_sets import FER_ROWS, fer_level, fer_pixels, make_ferplus, make_ferplus_csv, write_lines
+
+from data.datasets.ferplus import drop_single_votes, load, majority_rows, recognise
+from data.faults import FaultyData
+from support import UserError
+
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+RELEASE = SHARED / "data" / "ferplus.tar.gz"
+NAMES = {  # an unknown counts nowhere, a tie only in training
+    "train": ("fer0000000.png", "fer0000002.png", "fer0000003.png"),
+    "validation": ("fer0000010.png", "fer0000013.png"),
+    "test": ("fer0000020.png", "fer0000023.png"),
+}
+
+
+def edit_line(path, line, text):
+    lines = path.read_text().splitlines()
+    lines[line - 1] = text
+    write_lines(path, lines)
+
+
+def faults_of(root, split):
+    with pytest.raises(FaultyData) as caught:
+        load(root, split)
+    return [str(fault).replace(f"{root}/", "") for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("make", [make_ferplus, make_ferplus_csv])
+def test_rows_labels_votes_and_pictures(tmp_path, make):
+    assert recognise(make(tmp_path))
+    for part, split in enumerate(NAMES):
+        faces = load(tmp_path, split)
+        assert faces.class_names == CLASSES
+        assert faces.names == NAMES[split]
+        assert faces.has_votes
+        for image, name in zip(faces.images, faces.names, strict=True):
+            assert image.shape == (48, 48, 3)
+            assert (image == fer_level(part, int(name[9]))).all()
+        assert [CLASSES[label] for label in faces.labels[[0, -1]]] == ["anger", "happiness"]
+        np.testing.assert_allclose(faces.votes[0], [0, 0, 0, 0, 0.75, 0.25, 0, 0])  # single votes are dropped
+        np.testing.assert_allclose(faces.votes[-1], [0.2, 0.8, 0, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(load(tmp_path, "train").votes[1], [0, 0, 0.5, 0, 0, 0, 0.5, 0])
+
+
+def test_single_votes_are_dropped_unless_there_are_no_others():
+    counts = np.zeros((2, 10), np.float32)
+    counts[0, :4] = 7, 2, 1, 0
+    counts[1, :3] = 1
+    assert drop_single_votes(counts)[:, :4].tolist() == [[7, 2, 0, 0], [1, 1, 1, 0]]
+
+
+def test_a_majority_is_more_than_half_of_what_is_left_and_an_expression():
+    rows = {  # counts of neutral, happiness, ..., contempt, unknown, not a face
+        (6, 4, 0, 0, 0, 0, 0, 0, 0, 0): True,
+        (5, 5, 0, 0, 0, 0, 0, 0, 0, 0): False,
+        (4, 3, 3, 0, 0, 0, 0, 0, 0, 0): False,
+        (4, 3, 1, 1, 1, 0, 0, 0, 0, 0): True,  # 4 of 7
+        (0, 0, 0, 0, 0, 0, 0, 0, 9, 1): False,
+        (1, 1, 1, 1, 1, 1, 1, 1, 1, 1): False,
+    }
+    assert majority_rows(np.array(list(rows), np.float32)).tolist() == list(rows.values())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Faults
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ('fer0000021.png,"(0, 0, 48, 48)",0,0,0,0,0,0,0,0,0,0', "the votes sum to zero"),
+        ('fer0000021.png,"(0, 0, 48, 48)",0,-1,0,0,9,0,0,0,0,0', "votes must not be negative: '0 -1 0 0 9 0 0 0 0 0'"),
+        ('fer0000020.png,"(0, 0, 48, 48)",0,9,0,0,0,0,0,0,0,0', "fer0000020.png is a duplicate of label.csv:1"),
+        ("fer0000021.png,0,9,0,0,0,0,0,0,0,0", "wanted 12 fields (name, box and ten counts), found 11"),
+    ],
+)
+def test_faults_of_a_label_file(tmp_path, row, fault):
+    make_ferplus(tmp_path)
+    edit_line(tmp_path / "FER2013Test/label.csv", 2, row)
+    (found,) = faults_of(tmp_path, "test")
+    assert found.startswith(f"FER2013Test/label.csv:2: {fault}")
+    assert load(tmp_path, "test", skip_bad=True).names == NAMES["test"]
+    assert load(tmp_path, "train").names == NAMES["train"]
+
+
+def test_a_missing_picture_is_a_fault(tmp_path):
+    make_ferplus(tmp_path)
+    (tmp_path / "FER2013Valid/fer0000013.png").unlink()
+    (fault,) = faults_of(tmp_path, "validation")
+    assert fault.startswith("FER2013Valid/label.csv:4: cannot open FER2013Valid/fer0000013.png")
+
+
+def test_faults_of_the_two_csv_files(tmp_path):
+    make_ferplus_csv(tmp_path)
+    votes = tmp_path / "fer2013new.csv"
+    edit_line(votes, 2, "Training,fer0000000.png,0,0,0,0,0,0,0,0,0,0")
+    edit_line(votes, 3, f"PublicTest,fer0000001.png,{FER_ROWS[1]}")
+    edit_line(votes, 4, f"Training,,{FER_ROWS[2]}")  # dropped by the release: no fault
+    edit_line(votes, 7, f"PublicTest,fer0000010.png,{FER_ROWS[0]}")
+    with open(votes, "a") as file:
+        file.write(f"PrivateTest,fer0000099.png,{FER_ROWS[0]}\n")
+    assert faults_of(tmp_path, "train") == [
+        "fer2013new.csv:2: the votes sum to zero",
+        "fer2013new.csv:7: fer0000010.png is a duplicate of fer2013new.csv:6",
+        "fer2013.csv:3: Usage is 'Training' here, but not on line 3 of fer2013new.csv",
+        "fer2013new.csv:14: fer2013.csv has no usable line 14 for these votes",
+    ]
+    assert load(tmp_path, "train", skip_bad=True).names == ("fer0000003.png",)
+
+
+def test_more_pixels_than_votes_are_a_fault(tmp_path):
+    make_ferplus_csv(tmp_path)
+    with open(tmp_path / "fer2013.csv", "a") as file:
+        file.write(f"0,{fer_pixels(1)},PrivateTest\n")
+    assert faults_of(tmp_path, "test") == ["fer2013.csv:14: fer2013new.csv has no line 14 for this picture"]
+
+
+def test_votes_with_another_delimiter_are_refused(tmp_path):
+    make_ferplus_csv(tmp_path)
+    path = tmp_path / "fer2013new.csv"
+    path.write_text(path.read_text().replace(",", "\t"))
+    with pytest.raises(UserError, match=r"fer2013new\.csv:1 must name the columns Usage, Image name"):
+        load(tmp_path, "train")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The release
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_official_counts():
+    if not RELEASE.exists():
+        pytest.skip(f"the FER+ release is not at {RELEASE}")
+    majority, training = {}, 0
+    with tarfile.open(RELEASE, "r|gz") as archive:  # a stream: nothing is unpacked but the three tables
+        for member in archive:
+            if member.name.endswith("/label.csv"):
+                lines = archive.extractfile(member).read().decode().splitlines()
+                counts = np.array([row[2:] for row in csv.reader(lines)], dtype=np.float32)
+                part = member.name.split("/")[1]
+                majority[part] = int(majority_rows(counts).sum())
+                if part == "FER2013Train":
+                    training = int((drop_single_votes(counts).argmax(axis=1) < 8).sum())
+    assert majority == {"FER2013Train": 25045, "FER2013Valid": 3191, "FER2013Test": 3137}
+    assert training == 28385

@@ -1,0 +1,99 @@
+"""Class folders: names, order, the splits that are there and those that are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.tiny_sets import make_image_folder, write_grey
+
+from data.datasets.image_folder import load, recognise
+from data.faults import FaultyData
+
+SPLITS = ("train", "validation", "test")
+
+
+def counts_of(root):
+    """{split: faces a class}."""
+    return {split: np.bincount(load(root, split).labels, minlength=2).tolist() for split in SPLITS}
+
+
+def test_one_tree_is_split_by_class(tmp_path):
+    root = make_image_folder(tmp_path, {"Happy": 50, "sad": 10})
+    assert recognise(root)
+    faces = load(root, "train")
+    assert faces.class_names == ("happiness", "sadness")
+    assert not faces.has_votes
+    assert counts_of(root) == {"train": [36, 7], "validation": [4, 1], "test": [10, 2]}
+    names = [name for split in SPLITS for name in load(root, split).names]
+    assert len(names) == len(set(names)) == 60
+    assert load(root, "test").names == load(root, "test").names
+    for image, name in zip(faces.images, faces.names, strict=True):
+        number = int(name.removesuffix(".png").split("/")[1])
+        assert image.shape == (6 + number % 3, 6 + number % 3, 3)  # sizes differ
+        assert (image == 2 * number).all()
+
+
+@pytest.mark.parametrize(
+    ("folders", "counts"),
+    [
+        (("train", "test"), {"train": [18, 9], "validation": [2, 1], "test": [20, 10]}),
+        (("Train", "val", "test"), {"train": [20, 10], "validation": [20, 10], "test": [20, 10]}),
+        (("training", "validation", "testing"), {"train": [20, 10], "validation": [20, 10], "test": [20, 10]}),
+        (("train", "val"), {"train": [18, 9], "validation": [2, 1], "test": [20, 10]}),  # ImageNet's habit
+        (("train",), {"train": [14, 7], "validation": [2, 1], "test": [4, 2]}),
+    ],
+)
+def test_folders_of_splits(tmp_path, folders, counts):
+    root = make_image_folder(tmp_path, {f"{folder}/{name}": n for folder in folders for name, n in SIZES.items()})
+    assert recognise(root)
+    assert counts_of(root) == counts
+
+
+SIZES = {"joy": 20, "fear": 10}
+
+
+def test_any_classes_expressions_first_then_by_alphabet(tmp_path):
+    root = make_image_folder(tmp_path, {"zeal": 3, "Bored": 3, "Contempt": 3, "neutral": 3, "angry": 3})
+    faces = load(root, "train")
+    assert faces.class_names == ("neutral", "anger", "contempt", "bored", "zeal")
+    for name, label in zip(faces.names, faces.labels, strict=True):
+        wanted = {"zeal": 4, "Bored": 3, "Contempt": 2, "neutral": 0, "angry": 1}[name.split("/")[0]]
+        assert label == wanted
+    assert faces.votes.shape == (len(faces), 5)
+
+
+def test_all_splits_have_the_classes_of_all(tmp_path):
+    root = make_image_folder(tmp_path, {"train/sad": 4, "train/happy": 4, "test/happy": 2, "test/NA": 1})
+    assert {load(root, split).class_names for split in SPLITS} == {("happiness", "sadness", "na")}
+    assert load(root, "test").labels.tolist() == [2, 0, 0]
+
+
+def test_two_names_of_one_expression_are_one_class(tmp_path):
+    root = make_image_folder(tmp_path, {"train/happy": 4, "train/joy": 4, "train/sad": 4, "test/happy": 1})
+    assert load(root, "train").class_names == ("happiness", "sadness")
+    assert counts_of(root) == {"train": [7, 3], "validation": [1, 1], "test": [1, 0]}
+
+
+def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_a_fault(tmp_path):
+    root = make_image_folder(tmp_path, {"train/happy": 4, "train/sad": 4, "test/happy": 2, "test/sad": 2})
+    (root / "train/happy/notes.txt").write_text("none of ours")
+    (root / "train/happy/._0.png").write_text("a Mac's own")
+    (root / "train/notes").mkdir()
+    assert counts_of(root)["test"] == [2, 2]
+    assert load(root, "train").class_names == ("happiness", "sadness")
+    (root / "test/sad/0.png").write_bytes(b"half a picture")
+    with pytest.raises(FaultyData) as caught:
+        load(root, "test")
+    (fault,) = caught.value.faults
+    assert fault.file == root / "test/sad"
+    assert "0.png is not a picture" in fault.what
+    assert load(root, "test", skip_bad=True).names == ("test/happy/0.png", "test/happy/1.png", "test/sad/1.png")
+
+
+def test_not_every_folder_is_one_of_classes(tmp_path):
+    assert not recognise(tmp_path)
+    write_grey(tmp_path / "a.png", 1)
+    make_image_folder(tmp_path, {"only": 3})
+    assert not recognise(tmp_path)
+    make_image_folder(tmp_path, {"train/only": 3})
+    assert not recognise(tmp_path)

@@ -1,0 +1,275 @@
+"""RAF-DB in its two layouts: names, joins by name, every kind of fault with its line."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.tiny_sets import (
+    RAF_WORDS,
+    make_raf_official,
+    make_raf_reference,
+    raf_level,
+    raf_names,
+    raf_votes,
+    write_grey,
+    write_lines,
+)
+
+from data.datasets.raf_db import load, recognise
+from data.face_set import FaceSet
+from data.faults import FaultyData
+from support import UserError
+
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
+LIST = "EmoLabel/list_patition_label.txt"
+
+
+@pytest.fixture
+def official(tmp_path):
+    return make_raf_official(tmp_path / "RAF")
+
+
+@pytest.fixture
+def reference(tmp_path):
+    return make_raf_reference(tmp_path / "RAF")
+
+
+def write_votes(root: Path, *, form=str, name: str = "votes.csv", header: str = "", separator: str = ",") -> Path:
+    rows = [separator.join([f"{name}.jpg", *map(form, raf_votes(name))]) for name in raf_names()]
+    random.Random(0).shuffle(rows)
+    return write_lines(root / "EmoLabel" / name, [header] * bool(header) + rows)
+
+
+def edit_line(path: Path, line: int, text: str) -> None:
+    lines = path.read_text().splitlines()
+    lines[line - 1] = text
+    write_lines(path, lines)
+
+
+def faults_of(root: Path, split: str = "train") -> list[str]:
+    """The faults, relative to the data set's folder."""
+    with pytest.raises(FaultyData) as caught:
+        load(root, split)
+    return [str(fault).replace(f"{root}/", "") for fault in caught.value.faults]
+
+
+def check_faces(faces: FaceSet, *, votes: bool) -> None:
+    """Each face has its own picture, label and votes, by an account that shares no code with the format."""
+    assert faces.class_names == CLASSES
+    assert faces.has_votes == votes
+    for image, share, label, name in zip(faces.images, faces.votes, faces.labels, faces.names, strict=True):
+        key = name.removesuffix("_aligned.jpg")
+        assert image.shape == (10, 10, 3)
+        assert abs(int(image.mean()) - raf_level(key)) <= 1
+        assert CLASSES[label] == RAF_WORDS[raf_names()[key]]
+        by_word = dict(zip(CLASSES, share.tolist(), strict=True))
+        counts = raf_votes(key) if votes else [60 * (word == CLASSES[label]) for word in RAF_WORDS]
+        assert by_word == pytest.approx({w: n / sum(counts) for w, n in zip(RAF_WORDS, counts, strict=True)})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Both layouts
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_official_layout_without_votes(official):
+    parts = {split: load(official, split) for split in ("train", "validation", "test")}
+    assert {split: len(faces) for split, faces in parts.items()} == {"train": 35, "validation": 7, "test": 7}
+    for faces in parts.values():
+        check_faces(faces, votes=False)
+        assert len(set(faces.labels)) == 7  # one of six in each class is validation's
+        assert faces.attributes == {}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"form": lambda count: f"{count / 100:.4f}"},
+        {"name": "distribution.txt", "separator": " "},
+    ],
+    ids=["counts", "shares", "space-separated text"],
+)
+def test_votes_are_joined_by_name(official, options):
+    write_votes(official, **options)
+    for split in ("train", "validation", "test"):
+        check_faces(load(official, split), votes=True)
+
+
+def test_a_header_tells_the_order_of_votes(official):
+    rows = [[f"{name}.jpg", *map(str, reversed(raf_votes(name)))] for name in raf_names()]
+    header = "image,Neutral,Angry,Sad,Happy,Disgust,Fear,Surprise"
+    path = write_lines(official / "EmoLabel/votes.csv", [header, *map(",".join, rows)])
+    check_faces(load(official, "train"), votes=True)
+    edit_line(path, 1, header.replace("Angry", "Bored"))
+    with pytest.raises(UserError, match=r"header of .*votes\.csv must name the picture, then surprise, .*Bored"):
+        load(official, "train")
+
+
+def test_the_reference_layout_with_shuffled_rows(reference):
+    counts = {}
+    for split in ("train", "validation", "test"):
+        faces = load(reference, split)
+        check_faces(faces, votes=True)
+        counts[split] = len(faces)
+    assert counts == {"train": 35, "validation": 7, "test": 7}
+    assert (load(reference, "test").votes.argmax(axis=1) == load(reference, "test").labels).all()
+
+
+def test_the_folder_may_be_the_root_or_its_parent(official):
+    assert recognise(official)
+    assert recognise(official.parent)
+    assert load(official.parent, "test").names == load(official, "test").names
+    assert not recognise(official / "Image")
+    (official / LIST).unlink()
+    assert not recognise(official)
+
+
+def test_the_split_is_the_same_for_both_layouts_and_any_order(tmp_path):
+    first, second = make_raf_official(tmp_path / "a"), make_raf_reference(tmp_path / "b")
+    lines = (first / LIST).read_text().splitlines()
+    held = set(load(first, "validation").names)
+    assert held == set(load(second, "validation").names)
+    assert held.isdisjoint(load(first, "train").names)
+    random.Random(1).shuffle(lines)
+    write_lines(first / LIST, lines)
+    assert set(load(first, "validation").names) == held
+
+
+def test_a_picture_named_na_is_no_missing_value(tmp_path):
+    root = make_raf_reference(tmp_path)
+    with open(root / "EmoLabel/emo_label_test.csv", "a") as labels:
+        labels.write("NA.jpg,3\n")
+    with open(root / "EmoLabel/emo_distribution_test.csv", "a") as votes:
+        votes.write("NA.jpg,0,0,0,4,0,0,0\n")
+    write_grey(root / "Image/aligned/NA_aligned.jpg", 99)
+    faces = load(root, "test")
+    assert faces.names[-1] == "NA_aligned.jpg"
+    assert CLASSES[faces.labels[-1]] == "happiness"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Attributes
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def write_attributes(root: Path, name: str, *last: str) -> Path:
+    landmarks = ["31.5\t40.2", "68.0\t41.1", "50.3\t60.9", "35.1\t80.0", "66.6\t79.2"]
+    return write_lines(root / f"Annotation/manual/{name}_manu_attri.txt", [*landmarks, *last])
+
+
+def test_attributes_are_read_where_they_are_there(official):
+    for i, name in enumerate(raf_names()):
+        write_attributes(official, name, str(i % 3), str(2 - i % 3), str(i % 5))
+    faces = load(official, "test")  # rows 42 to 48 of the list
+    assert faces.attributes["gender"].tolist() == ["male", "female", "unsure", "male", "female", "unsure", "male"]
+    assert faces.attributes["race"].tolist()[:3] == ["Asian", "African-American", "Caucasian"]
+    assert faces.attributes["age"].tolist() == ["20-39", "40-69", "70+", "0-3", "4-19", "20-39", "40-69"]
+    assert faces.rows(np.array([2])).attributes["gender"].tolist() == ["unsure"]
+
+
+def test_attributes_at_fault_are_reported(official):
+    for name in raf_names():
+        write_attributes(official, name, "0", "1", "2")
+    write_attributes(official, "test_0001", "0", "3", "2")
+    write_attributes(official, "test_0002", "0", "1")
+    (official / "Annotation/manual/test_0003_manu_attri.txt").unlink()
+    faults = faults_of(official, "test")
+    assert faults[0] == (
+        f"{LIST}:43: Annotation/manual/test_0001_manu_attri.txt:7: race must be a whole number from 0 to 2, not '3'"
+    )
+    assert "test_0002_manu_attri.txt must have five landmarks, gender, race and age" in faults[1]
+    assert faults[2].startswith(f"{LIST}:45: cannot read Annotation/manual/test_0003")
+    assert len(load(official, "test", skip_bad=True)) == 4
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Faults
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("train_00003.jpg 8", f"{LIST}:3: the label must be a whole number from 1 to 7, not '8'"),
+        ("train_00003.jpg 0", f"{LIST}:3: the label must be a whole number from 1 to 7, not '0'"),
+        ("train_00002.jpg 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
+        ("train_00002_aligned.jpg 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
+        ("valid_3.jpg 3", f"{LIST}:3: the picture's name must begin with train_ or test_, not 'valid_3'"),
+        (
+            "train_00003.jpg,3",
+            f"{LIST}:3: wanted 2 fields (a picture's name and its label), found 1: 'train_00003.jpg,3'; "
+            "is the delimiter another?",
+        ),
+    ],
+)
+def test_label_faults(official, text, fault):
+    edit_line(official / LIST, 3, text)
+    assert faults_of(official, "validation") == [fault]  # whichever split is asked for
+    names = {name for split in ("train", "validation") for name in load(official, split, skip_bad=True).names}
+    assert names == {f"train_{i:05}_aligned.jpg" for i in range(1, 43)} - {"train_00003_aligned.jpg"}
+
+
+def test_a_picture_in_train_and_test_is_a_duplicate(reference):
+    edit_line(reference / "EmoLabel/emo_label_test.csv", 2, "train_00001.jpg,1")
+    (fault,) = faults_of(reference, "test")
+    assert fault == "EmoLabel/emo_label_test.csv:2: train_00001 is a duplicate of emo_label_train.csv:1"
+
+
+def test_missing_and_broken_pictures(official):
+    (official / "Image/aligned/test_0002_aligned.jpg").unlink()
+    (official / "Image/aligned/test_0004_aligned.jpg").write_bytes(b"")
+    missing, broken = faults_of(official, "test")
+    assert missing.startswith(f"{LIST}:44: cannot open Image/aligned/test_0002_aligned.jpg: No such file")
+    assert broken.startswith(f"{LIST}:46: Image/aligned/test_0004_aligned.jpg is not a picture")
+    assert len(load(official, "test", skip_bad=True)) == 5
+    assert len(load(official, "train")) == 35  # other splits do not decode them
+
+
+@pytest.mark.parametrize(
+    ("votes", "fault"),
+    [
+        ("0,0,0,0,0,0,0", "the votes sum to zero"),
+        ("1,0,0,-1,0,0,0", "votes must not be negative: '1 0 0 -1 0 0 0'"),
+        ("1,0,0,many,0,0,0", "votes must be numbers, not '1 0 0 many 0 0 0'"),
+        ("1,0,0,nan,0,0,0", "votes must be numbers, not '1 0 0 nan 0 0 0'"),
+    ],
+)
+def test_vote_faults_are_told_once(reference, votes, fault):
+    path = "EmoLabel/emo_distribution_test.csv"
+    edit_line(reference / path, 1, f"test_0007.jpg,{votes}")
+    assert faults_of(reference, "test") == [f"{path}:1: {fault}"]
+    assert len(load(reference, "test", skip_bad=True)) == 6
+
+
+def test_a_picture_without_votes_is_a_fault_and_so_is_one_with_two(reference):
+    path = "EmoLabel/emo_distribution_test.csv"
+    edit_line(reference / path, 1, "test_0006.jpg,1,0,0,0,0,0,0")
+    double, missing = faults_of(reference, "test")
+    assert double == f"{path}:2: test_0006 is a duplicate of emo_distribution_test.csv:1"
+    assert missing == (
+        "EmoLabel/emo_label_test.csv:7: test_0007 has no votes in emo_distribution_test.csv, emo_distribution_train.csv"
+    )
+
+
+def test_a_space_separated_list_read_as_csv_is_detected(reference):
+    path = reference / "EmoLabel/emo_label_train.csv"
+    path.write_text(path.read_text().replace(",", " "))
+    faults = faults_of(reference)
+    assert len(faults) == 42
+    assert faults[41].startswith("EmoLabel/emo_label_train.csv:42: wanted 2 fields")
+    assert faults[41].endswith("is the delimiter another?")
+    with pytest.raises(FaultyData, match=r"42 faults[\s\S]*and 32 more"):
+        load(reference, "train")
+    with pytest.raises(UserError, match="no usable face for train"):
+        load(reference, "train", skip_bad=True)
+
+
+def test_space_separated_votes_in_a_csv_are_detected(official):
+    write_votes(official, separator=" ")
+    faults = faults_of(official)
+    assert faults[0].startswith("EmoLabel/votes.csv:1: wanted 8 fields")
+    assert faults[0].endswith("is the delimiter another?")

@@ -1,0 +1,104 @@
+"""From a name to a source."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from data.sources import open_source as frames
+from data.sources.open_source import SOURCES, open_source
+from support import UserError
+
+HERE = Path(__file__).resolve().parents[2]
+
+
+def _kind(name):
+    return next(kind for kind, source in SOURCES.items() if source.fits(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("sample", "sample"),
+        ("0", "camera"),
+        ("12", "camera"),
+        ("/dev/video2", "camera"),
+        ("http://host/cam.mjpg", "stream"),
+        ("rtsp://me:word@host:554/1", "stream"),
+        ("holiday.JPG", "pictures"),
+        ("http.png", "pictures"),
+        ("shots/*", "pictures"),
+        (str(HERE), "pictures"),
+        ("holiday.mp4", "video"),
+        ("./0", "video"),
+        ("./sample", "video"),
+        ("no such thing", "video"),
+    ],
+)
+def test_names_find_their_kind(name, kind):
+    assert _kind(name) == kind
+
+
+def test_a_picture_whose_name_looks_like_a_pattern(tmp_path):
+    path = tmp_path / "clip[1].avi"
+    path.touch()
+    assert _kind(str(path)) == "video"
+
+
+def test_sample_with_its_options():
+    with open_source("sample", width=320, height=200, max_frames=3) as source:
+        got = list(source)
+    assert [frame.index for frame in got] == [0, 1, 2]
+    assert got[0].image_rgb.shape == (200, 320, 3)
+    assert source.count == 3
+    assert source.note is None
+
+
+def test_camera_gets_its_number_and_wishes(monkeypatch):
+    asked = []
+    sample = SOURCES["sample"].open("sample", frames.Wanted())
+    monkeypatch.setattr(frames, "open_camera", lambda index, **wanted: asked.append((index, wanted)) or sample)
+    open_source("/dev/video3", width=1280, fps=60).close()
+    assert asked == [(3, {"width": 1280, "height": None, "fps": 60})]
+
+
+def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
+    def no_camera(index, **wanted):
+        raise UserError("camera 0 gives no picture.", exit_code=1)
+
+    monkeypatch.setattr(frames, "open_camera", no_camera)
+    with open_source(None, width=320, height=240, max_frames=2) as source:
+        assert "sample plays" in source.note
+        assert "\n" not in source.note
+        assert source.read().image_rgb.shape == (240, 320, 3)
+    with pytest.raises(UserError):
+        open_source("0")
+
+
+def test_pictures_and_video_by_name(tmp_path):
+    image_bgr = np.full((48, 64, 3), (10, 40, 200), np.uint8)
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", image_bgr)[1])
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer.write(image_bgr)
+    writer.release()
+    for name in ("a.png", "", "*.png", "a.avi"):
+        (frame,) = open_source(str(tmp_path / name))
+        assert np.abs(frame.image_rgb[5, 5].astype(int) - (200, 40, 10)).max() <= 4
+
+
+@pytest.mark.parametrize("option", ["width", "height", "fps", "max_frames"])
+@pytest.mark.parametrize("value", [0, -3, float("nan")])
+def test_numbers_must_be_positive(option, value):
+    with pytest.raises(UserError, match=f"--{option.replace('_', '-')} takes a number above 0"):
+        open_source("sample", **{option: value})
+
+
+def test_opencv_adds_no_lines_of_its_own():
+    script = "from data.sources.open_source import open_source; open_source('97')"
+    done = subprocess.run([sys.executable, "-c", script], cwd=HERE.parent, capture_output=True, text=True, check=False)
+    assert done.stderr.strip().splitlines()[-1].startswith("support.errors.UserError: camera 97 gives no picture")
+    assert "WARN" not in done.stderr
+    assert "ERROR:" not in done.stderr

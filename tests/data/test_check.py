@@ -1,0 +1,88 @@
+"""The report on a data set: what it is, counts, agreement, faults and the exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers.paths import ROOT
+from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference
+
+from data.check import main, vote_entropy
+from support import UserError
+
+
+def table(out: str) -> dict[str, list[str]]:
+    """{first column: the other three}."""
+    rows = [line.rsplit(maxsplit=3) for line in out.splitlines()]
+    return {row[0].strip(): row[1:] for row in rows if len(row) == 4}
+
+
+def test_a_sound_data_set_with_votes(tmp_path, capsys):
+    assert main([str(make_raf_reference(tmp_path))]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{tmp_path} is laid out like raf_db: RAF-DB")
+    assert out.endswith("no faults\n")
+    rows = table(out)
+    assert rows["all"] == ["35", "7", "7"]
+    assert rows["happiness"] == ["5", "1", "1"]
+    assert rows["label is top vote"] == ["100.0%"] * 3
+    assert "vote entropy" in out
+
+
+def test_labels_only(tmp_path, capsys):
+    assert main([str(make_image_folder(tmp_path, {"bored": 20, "sad": 20})), "--dataset", "image_folder"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("labels only") == 3
+    assert table(out)["bored"] == ["14", "2", "4"]
+
+
+def test_every_fault_is_told_once_and_the_code_is_1(tmp_path, capsys):
+    make_raf_official(tmp_path)
+    path = tmp_path / "EmoLabel/list_patition_label.txt"
+    path.write_text(path.read_text().replace("train_00002.jpg 2", "train_00002.jpg 9"))
+    (tmp_path / "Image/aligned/test_0001_aligned.jpg").unlink()
+    assert main([str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 faults"
+    assert lines[-3].startswith(f"{path}:2: the label must be a whole number from 1 to 7")
+    assert lines[-2].startswith(f"{path}:43: cannot open")
+    assert table("\n".join(lines))["all"][2] == "6"
+
+
+def test_a_split_of_faults_alone_has_no_counts(tmp_path, capsys):
+    make_ferplus(tmp_path)
+    path = tmp_path / "FER2013Test/label.csv"
+    path.write_text(path.read_text().replace(",", ";"))
+    assert main([str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert table(out)["all"] == ["3", "2", "-"]
+    assert out.endswith("4 faults\n")
+
+
+def test_entropy_of_votes():
+    votes = np.array([[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]], np.float32)
+    assert vote_entropy(votes[:1]) == 0
+    assert vote_entropy(votes) == pytest.approx(np.log(4) / 2)
+
+
+def test_a_folder_of_nothing_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not laid out like"):
+        main([str(tmp_path)])
+
+
+def test_the_command(tmp_path):
+    def run(folder):
+        return subprocess.run(
+            [sys.executable, "-m", "data.check", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+
+    done = run(make_image_folder(tmp_path, {"happy": 12, "sad": 12}))
+    assert done.returncode == 0, done.stderr
+    assert "no faults" in done.stdout
+    done = run(tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no folder")
+    assert not done.stdout

@@ -1,0 +1,135 @@
+"""An evaluation: classes joined by name, both readings, duplicates, groups, members; numbers by hand or another way."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from data.emotions import EMOTIONS
+from data.face_set import FaceSet
+from evaluation.classification.scores import class_columns, evaluate, scaled, summary
+from models.checkpoint import Checkpoint
+from models.classifier import Classifier
+from models.ensemble import Ensemble
+from models.spec import find_spec
+from support import UserError
+from support.metrics import expected_calibration_error, kl_divergence
+
+NETWORK = "small_resnet18_w32"
+N = 12
+
+
+def checkpoint(class_names: tuple[str, ...], *, seed: int = 0, temperature: float = 0.5) -> Checkpoint:
+    """An untrained network."""
+    torch.manual_seed(seed)
+    spec = find_spec(NETWORK)
+    return Checkpoint(NETWORK, class_names, spec.preprocess, spec.build(len(class_names)).state_dict(), temperature)
+
+
+@pytest.fixture
+def faces(rng) -> FaceSet:
+    """Twelve noise pictures of two classes, with votes and one attribute."""
+    images = rng.integers(0, 256, (N, 48, 48, 3), dtype=np.uint8)
+    votes = rng.dirichlet([1, 1], N).astype(np.float32)
+    names = tuple(f"{i}.png" for i in range(N))
+    attributes = {"age": np.array(["4-19", "70+", None] * (N // 3), object)}
+    return FaceSet(images, votes, votes.argmax(axis=1), names, ("fear", "joy"), attributes=attributes)
+
+
+def test_classes_are_joined_by_name_and_what_the_faces_lack_is_dropped(faces):
+    known = checkpoint(("joy", "anger", "fear"))
+    evaluation = evaluate([known], faces)
+    found = Classifier(known).probabilities(faces.images)
+    by_hand = np.stack([found[:, 2], found[:, 0]], axis=1) / (found[:, 2] + found[:, 0])[:, None]
+    np.testing.assert_allclose(evaluation.crowd, by_hand, rtol=1e-5)
+    assert list(evaluation.scores["per_class"]) == ["fear", "joy"]
+    assert evaluation.scores["correct"] == (by_hand.argmax(axis=1) == faces.labels).sum()
+    assert evaluation.confusion.sum() == N
+
+
+def test_labels_are_those_of_the_fitted_bias_and_the_crowds_shares_are_not(faces):
+    plain = checkpoint(("fear", "joy"))
+    biased = dataclasses.replace(plain, class_bias=(0.0, 50.0))  # whatever it sees, the label is joy
+    before, after = (evaluate([one], faces).scores for one in (plain, biased))
+    assert after["correct"] == (faces.labels == 1).sum()
+    assert after["per_class"]["fear"]["recall"] == 0
+    assert after["kl"] == before["kl"]
+    assert after["accuracy_crowd"] == before["accuracy_crowd"]
+
+
+def test_a_class_that_the_network_does_not_know_is_refused_before_it_runs(faces):
+    with pytest.raises(UserError, match="has the class fear, which the network does not know; its classes are joy"):
+        evaluate([checkpoint(("joy", "anger"))], faces)
+    assert class_columns(("a", "b", "c"), ("c", "a")) == [2, 0]
+    np.testing.assert_allclose(scaled(np.array([[[0.2, 0.6]]])), [[[0.25, 0.75]]])
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_kl_is_of_the_crowds_shares_and_ece_of_the_fitted_temperature(faces, tta):
+    known = checkpoint(("fear", "joy"))
+    evaluation = evaluate([known], faces, tta=tta)
+    crowd = Classifier(known).probabilities(faces.images, tta=tta)
+    calibrated = Classifier(known, calibrated=True).probabilities(faces.images, tta=tta)
+    np.testing.assert_allclose(evaluation.crowd, crowd, atol=1e-6)
+    np.testing.assert_allclose(evaluation.calibrated, calibrated, atol=1e-6)
+    assert evaluation.scores["kl"] == pytest.approx(kl_divergence(faces.votes, crowd), rel=1e-4)
+    for key, probabilities in (("ece", calibrated), ("ece_temperature_1", crowd)):
+        expected = expected_calibration_error(faces.labels, probabilities)
+        assert evaluation.scores[key] == pytest.approx(expected, abs=1e-4)
+    assert evaluation.scores["readings"]["temperatures"] == [0.5]
+    assert evaluation.scores["readings"]["kl, js are to"] == "the crowd's votes"
+
+
+def test_several_networks_are_averaged_and_each_is_scored(faces):
+    both = [checkpoint(("fear", "joy")), checkpoint(("joy", "fear"), seed=1)]
+    evaluation = evaluate(both, faces)
+    together = Ensemble([Classifier(member) for member in both]).probabilities(faces.images)
+    np.testing.assert_allclose(evaluation.crowd, together, atol=1e-6)
+    alone = [evaluate([member], faces).scores for member in both]
+    for member, scores in zip(evaluation.scores["members"], alone, strict=True):
+        assert member["network"] == NETWORK
+        assert member["kl"] == pytest.approx(scores["kl"], rel=1e-5)
+        assert member["accuracy_interval"] == scores["accuracy_interval"]
+    assert "members" not in alone[0]
+
+
+def test_twins_and_groups_are_the_scores_of_their_rows(faces):
+    train = faces.rows([1, 2, 3])
+    known = checkpoint(("fear", "joy"))
+    scores = evaluate([known], faces, train=train).scores
+    kept = np.setdiff1d(np.arange(N), [1, 2, 3])
+    without = evaluate([known], dataclasses.replace(faces.rows(kept), attributes={})).scores
+    del without["readings"]
+    assert scores["without_train_twins"].pop("duplicates") == 3
+    assert close(scores["without_train_twins"], without)
+    assert list(scores["groups"]["age"]) == ["4-19", "70+"]
+    old = evaluate([known], faces.rows(faces.attributes["age"] == "70+")).scores
+    assert scores["groups"]["age"]["70+"]["n"] == N // 3
+    assert scores["groups"]["age"]["70+"]["kl"] == pytest.approx(old["kl"], rel=1e-5)
+    assert evaluate([known], faces, train=faces).scores["without_train_twins"] == {"duplicates": N}
+
+
+def close(found: dict, expected: dict) -> bool:
+    """Are the numbers the same, in whatever size of batch they were computed?"""
+    assert found.keys() == expected.keys()
+    return all(
+        close(value, expected[key]) if isinstance(value, dict) else value == pytest.approx(expected[key], rel=1e-4)
+        for key, value in found.items()
+    )
+
+
+def test_seven_class_f1_leaves_contempt_out_of_the_mean_only():
+    labels = np.repeat(np.arange(8), 5)
+    predicted = np.repeat([0, 1, 2, 3, 4, 5, 6, 0], 5)  # contempt is taken for neutral
+    probabilities = np.eye(8)[predicted]
+    found = summary(labels, np.eye(8)[labels], probabilities, probabilities, class_names=EMOTIONS)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 6) / 8)
+    assert found["macro_f1_7"] == pytest.approx((2 / 3 + 6) / 7)
+    low, high = found["macro_f1_interval"]
+    assert low < found["macro_f1"] < high
+    assert found["per_class"]["neutral"] == {"precision": 0.5, "recall": 1, "f1": pytest.approx(2 / 3), "support": 5}
+    three = summary(labels[:2], np.eye(3)[:2], np.eye(3)[:2], np.eye(3)[:2], class_names=("joy", "fear", "contempt"))
+    assert "macro_f1_7" not in three

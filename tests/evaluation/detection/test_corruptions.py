@@ -1,0 +1,82 @@
+"""Conditions of a webcam: the picture changes as named, and boxes and landmarks move with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluation.detection.corruptions import CORRUPTIONS, changed
+from retinaface.training.annotations import Picture
+
+COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255]], np.uint8)  # one a landmark
+LANDMARKS = np.array([[100, 90], [150, 90], [125, 120], [105, 150], [145, 150]], np.float32)
+
+
+def picture(name: str = "lfw/a.jpg", *, faces: bool = True) -> Picture:
+    """A light box for a face, with a coloured square on each landmark, on grey."""
+    image = np.full((250, 250, 3), 100, np.uint8)
+    image[60:180, 80:170] = 180
+    for (x, y), colour in zip(LANDMARKS.astype(int), COLOURS, strict=True):
+        image[y - 5 : y + 6, x - 5 : x + 6] = colour
+    return Picture(
+        name=name,
+        image=image,
+        boxes=np.array([[80, 60, 170, 180]] if faces else [], np.float32).reshape(-1, 4),
+        landmarks=LANDMARKS[None] if faces else np.empty((0, 5, 2), np.float32),
+        ignore=np.empty((0, 4), np.float32),
+        valid=np.array([0, 0, 250, 250], np.float32),
+        complete=True,
+    )
+
+
+@pytest.mark.parametrize("condition", CORRUPTIONS)
+def test_a_picture_changes_always_the_same_way_and_its_original_stays(condition):
+    original = picture()
+    before = original.image.copy()
+    first, second, other = (changed(p, condition) for p in (original, original, picture("lfw/b.jpg")))
+    assert np.array_equal(first.image, second.image)
+    assert np.array_equal(original.image, before)
+    assert not np.array_equal(first.image, before)
+    assert condition == "grey" or not np.array_equal(first.image, other.image)
+    empty = picture(faces=False)
+    assert changed(empty, condition) is empty
+
+
+@pytest.mark.parametrize("condition", ["tilted", "cut_off", "near"])
+def test_landmarks_lie_where_their_colours_went(condition):
+    for name in "abcdef":
+        moved = changed(picture(name), condition)
+        height, width = moved.image.shape[:2]
+        seen = 0
+        for (x, y), colour in zip(moved.landmarks[0].round().astype(int), COLOURS, strict=True):
+            if 2 <= x < width - 2 and 2 <= y < height - 2:
+                assert np.abs(moved.image[y, x].astype(int) - colour).max() < 60
+                seen += 1
+        assert seen >= 2
+
+
+def test_light_changes_leave_boxes_alone_and_do_what_they_say():
+    original = picture()
+    face, ground = np.s_[100:115, 105:120], np.s_[5:30, 5:30]
+    for condition in ("grey", "dark", "backlit"):
+        after = changed(original, condition)
+        assert np.array_equal(after.boxes, original.boxes)
+    grey = changed(original, "grey").image
+    assert (grey[..., 0] == grey[..., 1]).all()
+    assert changed(original, "dark").image.mean() < 0.3 * original.image.mean()
+    backlit = changed(original, "backlit").image.astype(float)
+    assert backlit[face].mean() < 0.4 * original.image[face].mean()
+    assert backlit[ground].mean() > 1.5 * original.image[ground].mean()
+
+
+def test_geometry_is_as_described():
+    for name in "abcdefgh":
+        tilted = changed(picture(name), "tilted").landmarks[0]
+        across = tilted[1] - tilted[0]
+        assert 29 <= abs(np.degrees(np.arctan2(across[1], across[0]))) <= 46
+        cut = changed(picture(name), "cut_off")
+        area = (cut.boxes[0, 2:] - cut.boxes[0, :2]).prod() / (90 * 120)
+        assert 0.59 < area < 0.76
+        near = changed(picture(name), "near")
+        assert near.image.shape == (480, 480, 3)
+        assert 0.7 * 480 < (near.boxes[0, 2:] - near.boxes[0, :2]).max() <= 480

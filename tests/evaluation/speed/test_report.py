@@ -1,0 +1,91 @@
+"""The benchmark's table and picture: they show the figures that they were given."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+
+from evaluation.speed.report import COLOURS, speed_figure, table
+from evaluation.speed.stage_times import STAGES
+
+
+def report(*, plain: bool = True, memory: dict | None = None) -> dict:
+    """Two sizes with 1 and 5 faces; every stage takes as many ms as there are faces."""
+    scenes = []
+    for size in ("640x480", "1280x720"):
+        for faces in (1, 5):
+            took = {"median": float(faces), "p95": faces + 0.25, "count": 9}
+            scene = {
+                "size": size,
+                "faces": faces,
+                "found": {"fewest": faces - (size == "1280x720"), "most": faces},
+                "stages_ms": dict.fromkeys(STAGES, took),
+                "frame_ms": {"median": 8.0 * faces, "p95": 9.0 * faces, "count": 9},
+                "live": {"fps": 100.0 / faces, "frames": 9},
+                "file": {"fps": 150.0 / faces, "frames": 9},
+                "lag": {
+                    "camera_fps": 60, "p50_ms": 20.0, "p95_ms": 30.5, "frame_ms": 17.0, "p50_frames": 1.2,
+                    "p95_frames": 1.8, "growth_ms": 0.0,
+                },
+            }  # fmt: skip
+            if plain:
+                scene["plain"] = {"fps": 10.0 / faces, "frame_ms": {"median": 100.0 * faces, "p95": 0, "count": 3}}
+            scenes.append(scene)
+    return {
+        "scenes": scenes,
+        "machine": {"usable_cores": 2, "processor": "Some CPU"},
+        "versions": {"onnxruntime": "1.31.1", "torch": None},
+        "engine": "onnx on cpu",
+        "date": "2026-10-01T12:00:00",
+        "show": "show: no display",
+        "start_up": {"first_s": 5.0, "live_s": 3.0, "imports_s": 2.0, "ratio": 1.5},
+        "memory": memory,
+    }
+
+
+def test_table_holds_the_figures():
+    lines = list(table(report(memory={"frames": 300, "peak_mb": 410.2, "end_mb": 400.0, "growth_mb": 0.7})))
+    assert lines[0] == "2 cores of Some CPU, onnx on cpu, 2026-10-01, onnxruntime 1.31.1"
+    assert lines[1] == "show: no display"
+    stages = lines[4:9]
+    assert stages[0].split() == ["size", "faces", "found", *STAGES, "whole", "frame"]
+    assert stages[2].split() == ["640x480", "5", "5", *["5.00", "/", "5.25"] * len(STAGES), "40.0", "/", "45.0"]
+    assert stages[4].split()[:3] == ["1280x720", "5", "4-5"]
+    live = next(line for line in lines[9:] if line.startswith("640x480        5"))
+    assert live.split()[2:] == ["20.0", "60.0", "20.0", "30.5", "1.2", "1.8", "0.0", "30.0", "2.0", "500.0", "10.0"]
+    assert lines[-3] == "start-up     to the end of one frame 3.00 s, the first time 5.00 s"
+    assert lines[-2].endswith("alone 2.00 s: live.py takes 1.50 times as long")
+    assert lines[-1] == "memory       peak 410 MB over 300 frames; since frame 100 +0.7 MB"
+    widths = {len(line) for line in stages}
+    assert len(widths) == 1
+
+
+def test_what_was_not_measured_is_not_shown():
+    lines = list(table(report(plain=False)))
+    assert not any("plain frames" in line for line in lines)
+    assert lines[-1] == "memory       not measured: this system has no /proc"
+    alone = report()
+    del alone["start_up"], alone["memory"]
+    assert not any(line.startswith(("start-up", "memory")) for line in table(alone))
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_bars_are_as_long_as_the_figures(plain):
+    figure = speed_figure(report(plain=plain))
+    figure.savefig(io.BytesIO(), format="png", dpi=30)
+    stages, rates = figure.axes
+    widths = np.array([bar.get_width() for bar in stages.patches]).reshape(len(STAGES), 4)
+    np.testing.assert_allclose(widths, np.tile([1, 5, 1, 5], (len(STAGES), 1)))
+    assert [text.get_text() for text in stages.texts] == ["8.0", "40.0", "8.0", "40.0", "640x480", "1280x720"]
+    wanted = [100, 20, 100, 20] + [10, 2, 10, 2] * plain
+    assert [bar.get_width() for bar in rates.patches] == wanted
+    spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in rates.patches)
+    assert all(a[1] <= b[0] + 1e-9 for a, b in itertools.pairwise(spans))  # no bar hides another
+
+
+def test_every_stage_has_a_colour_of_its_own():
+    assert set(COLOURS) == set(STAGES)
+    assert len(set(COLOURS.values())) == len(STAGES)

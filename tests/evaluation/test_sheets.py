@@ -1,0 +1,71 @@
+"""Sheets of pictures: what lies where, and which mistakes are shown."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from data.face_set import FaceSet
+from evaluation.sheets import contact_sheet, faces_figure, heat_figure
+
+
+def grey(level: int, *, size_hw: tuple[int, int] = (6, 6)) -> np.ndarray:
+    return np.full((*size_hw, 3), level, np.uint8)
+
+
+def levels(figure) -> list[int]:
+    """The grey level of each picture's first pixel, in the order of the sheet."""
+    return [int(image.get_array()[0, 0, 0]) for image in figure.axes[0].images]
+
+
+def captions(figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts[1:]]  # the first is the title
+
+
+@pytest.fixture
+def faces() -> FaceSet:
+    labels = np.array([0, 1, 0, 1, 0])
+    votes = np.array([[0.6, 0.4], [0.1, 0.9], [1, 0], [0, 1], [0.75, 0.25]], np.float32)
+    return FaceSet([grey(10 * i) for i in range(5)], votes, labels, tuple("abcde"), ("joy", "fear"))
+
+
+def test_pictures_lie_in_rows_with_their_shape_and_caption():
+    pictures = [grey(1), None, grey(2, size_hw=(3, 6)), grey(3, size_hw=(6, 3))]
+    figure = contact_sheet(pictures, ["one", "", "two"], columns=2, side=1.0, title="t")
+    figure.savefig(io.BytesIO(), dpi=30)
+    assert levels(figure) == [1, 2, 3]
+    assert captions(figure) == ["one", "two", ""]
+    (left, right, base, top), low, tall = (image.get_extent() for image in figure.axes[0].images)
+    assert (right - left, base - top) == pytest.approx((1, 1))
+    assert (low[1] - low[0], low[2] - low[3]) == pytest.approx((1, 0.5))
+    assert (tall[1] - tall[0], tall[2] - tall[3]) == pytest.approx((0.5, 1))
+    assert low[0] == left  # the third place begins the second row
+    assert low[3] > base
+    assert tall[0] > right
+
+
+def test_a_sheet_of_nothing_still_has_its_title():
+    figure = contact_sheet([], title="no mistakes")
+    figure.savefig(io.BytesIO(), dpi=30)
+    assert figure.axes[0].texts[0].get_text() == "no mistakes"
+
+
+def test_faces_stand_in_a_row_a_class(faces):
+    figure = faces_figure(faces, each=8)
+    assert levels(figure) == [0, 20, 40, 10, 30]
+    assert captions(figure) == ["joy 60%", "joy 100%", "joy 75%", "fear 90%", "fear 100%"]
+    assert levels(faces_figure(faces, each=1)) == [0, 10]
+
+
+def test_heat_lies_on_the_face_and_leaves_the_rest(rng):
+    images = [grey(100), grey(200)]
+    heat = np.zeros((2, 3, 3), np.float32)
+    heat[0, 2, 2] = 1
+    figure = heat_figure(images, ["joy", "fear"], {"gradcam": heat})
+    assert captions(figure) == ["joy", "fear", "gradcam", "gradcam"]
+    _, _, first, second = (np.asarray(image.get_array()) for image in figure.axes[0].images)
+    assert (first[0, 0] == 100).all()
+    assert first[5, 5, 0] > 110  # the hot end of the colour map is red
+    assert (second == 200).all()

@@ -1,0 +1,119 @@
+"""Plates: rectangles count pixels right, and white text on a plate is readable on any ground."""
+
+import numpy as np
+import pytest
+
+from gradcam import blend
+from pipeline.drawing.primitives import (
+    RED,
+    Rect,
+    between,
+    decal,
+    paint_heat_scale,
+    paint_pause_bars,
+    paint_plate,
+    paint_record_dot,
+    place,
+)
+from pipeline.drawing.text import DIM, WHITE, put_text
+
+
+def mask(rect):
+    covered = np.zeros((20, 20), bool)
+    covered[rect.top : rect.bottom, rect.left : rect.right] = True
+    return covered
+
+
+def luminance(colour):
+    """WCAG 2.2, relative luminance of an sRGB colour 0 to 255."""
+    c = np.asarray(colour, float) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one, other):
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_rectangles_agree_with_masks():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        x, y = np.sort(rng.integers(0, 20, (2, 2, 2)), axis=2)
+        one, other = (Rect(x[i, 0], y[i, 0], x[i, 1] + 1, y[i, 1] + 1) for i in (0, 1))
+        shared = (mask(one) & mask(other)).sum()
+        assert one.overlap(other) == shared
+        assert one.touches(other) == (shared > 0)
+        assert one.inside(other) == (shared == mask(one).sum())
+        common = one.common(other)
+        assert common.width * common.height == shared
+        assert not shared or (mask(common) == mask(one) & mask(other)).all()
+        assert (one.width * one.height, one.grown(-1).width) == (mask(one).sum(), one.width - 2)
+
+
+def test_place_and_between():
+    assert place(2.6, 3.4, size_wh=(4, 5)) == Rect(3, 3, 7, 8)
+    assert [between(v, 1, 3) for v in (0, 2, 9)] == [1, 2, 3]
+    assert between(5, 4, 2) == 4  # an empty range
+
+
+@pytest.mark.parametrize("ground", [0, 96, 255])
+@pytest.mark.parametrize("colour", [WHITE, DIM])
+def test_text_on_a_plate_is_readable_on_any_ground(ground, colour):
+    canvas = np.full((40, 60, 3), ground, np.uint8)
+    paint_plate(canvas, Rect(10, 10, 50, 30), radius=4)
+    assert contrast(colour, canvas[20, 30]) >= 4.5
+
+
+def test_a_plate_darkens_its_rectangle_only_and_has_round_corners():
+    canvas = np.full((40, 60, 3), 200, np.uint8)
+    rect = Rect(10, 8, 50, 30)
+    paint_plate(canvas, rect, radius=6)
+    assert (rect.grown(-6).of(canvas) == 50).all()  # a quarter of the light
+    assert (canvas[8, 10] == 200).all()
+    assert (canvas[8, 30] == 50).all()
+    rect.of(canvas)[:] = 200
+    assert (canvas == 200).all()
+
+
+def test_a_decal_looks_on_any_ground_as_if_painted_there():
+    def paint(canvas):
+        paint_plate(canvas, Rect(2, 3, 58, 37), radius=6)
+        put_text(canvas, "Fear", xy=(6, 28), size=18, colour=(250, 156, 20))
+        canvas[30:34, 5:50] = (1, 128, 254)
+
+    ground = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    painted, laid = ground.copy(), ground.copy()
+    rect = Rect(10, 12, 70, 52)
+    paint(rect.of(painted))
+    decal((rect.width, rect.height), paint).lay(rect.of(laid))
+    assert np.abs(painted.astype(int) - laid).max() <= 2  # two roundings
+    assert (laid != ground).any()
+    rect.of(laid)[:] = rect.of(ground)
+    assert (laid == ground).all()
+
+
+@pytest.mark.parametrize(("rect", "end"), [(Rect(3, 4, 33, 10), (6, 32)), (Rect(3, 4, 7, 24), (4, 5))])
+def test_the_heat_scale_ends_in_the_colour_of_the_highest_heat(rect, end):
+    canvas = np.zeros((40, 60, 3), np.uint8)
+    paint_heat_scale(canvas, rect)
+    highest = blend(np.zeros((1, 1, 3), np.uint8), np.ones((1, 1), np.float32), alpha=1.0)[0, 0]
+    assert (canvas[end] == highest).all()
+    rect.of(canvas)[:] = 0
+    assert not canvas.any()
+
+
+@pytest.mark.parametrize("paint", [paint_record_dot, paint_pause_bars])
+def test_icons_stay_in_their_rectangle(paint):
+    canvas = np.zeros((30, 30, 3), np.uint8)
+    rect = Rect(8, 9, 20, 21)
+    paint(canvas, rect)
+    assert rect.of(canvas).any()
+    rect.grown(2).of(canvas)[:] = 0  # OpenCV's smoothed edge is wide
+    assert not canvas.any()
+
+
+def test_the_record_dot_is_red_in_the_middle():
+    canvas = np.zeros((30, 30, 3), np.uint8)
+    paint_record_dot(canvas, Rect(8, 9, 20, 21))
+    assert tuple(canvas[15, 14]) == RED

@@ -1,0 +1,239 @@
+"""Files that stay: read back with OpenCV, Pillow, csv and json."""
+
+import csv
+import json
+import os
+import shutil
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.output.writers import CODECS, PredictionLog, Row, VideoWriter, save_picture, snapshot_name
+from support import UserError
+
+CLASSES = ("happiness", "not-a-face")
+ROW = Row(
+    1.23456, 37, 0, 4, 10.04, 20.0, 30.06, 40.0, np.float32(0.98765432), "happiness", 0.75, np.float32([0.75, 0.25])
+)
+
+
+def _grey(level, size_hw=(48, 64)):
+    return np.full((*size_hw, 3), level, np.uint8)
+
+
+def _read_back(path):
+    """Frames a second, and each frame's mean level."""
+    capture = cv2.VideoCapture(str(path))
+    levels = []
+    while (got := capture.read())[0]:
+        levels.append(got[1].mean())
+    return capture.get(cv2.CAP_PROP_FPS), np.array(levels)
+
+
+def _ctrl_c_in(sink):
+    with pytest.raises(KeyboardInterrupt), sink:
+        raise KeyboardInterrupt
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Video
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+def test_video_plays_at_true_speed(tmp_path, suffix):
+    """An uneven 8 frames a second over 3 s, in a file of 30: the file shows at each moment what was seen then."""
+    times_s = np.cumsum([0.0, *np.random.default_rng(0).uniform(0.05, 0.2, size=24)])
+    with VideoWriter(tmp_path / f"a{suffix}", 30) as writer:
+        for index, time_s in enumerate(times_s):
+            writer.write(_grey(10 * index), 100 + time_s)
+    fps, levels = _read_back(tmp_path / f"a{suffix}")
+    assert fps == 30
+    assert len(levels) / fps == pytest.approx(times_s[-1] + (times_s[-1] - times_s[-2]), abs=1.5 / 30)
+    for slot, level in enumerate(levels):
+        near = {np.searchsorted(times_s, slot / 30 + shift, side="right") - 1 for shift in (-0.5 / 30, 0.5 / 30)}
+        assert min(abs(level - 10 * index) for index in near) <= 5
+
+
+def test_fast_frames_are_thinned(tmp_path):
+    with VideoWriter(tmp_path / "a.avi", 30) as writer:
+        for index in range(200):
+            writer.write(_grey(index), index / 100)
+    assert len(_read_back(tmp_path / "a.avi")[1]) in (60, 61)  # 2 s
+
+
+def test_the_last_frame_stays_as_long_as_the_one_before_but_not_for_ever(tmp_path):
+    for gap_s, length_s in ((1.5, 3.0), (10.0, 12.0)):
+        with VideoWriter(tmp_path / "a.avi", 10) as writer:
+            writer.write(_grey(0), 0.0)
+            writer.write(_grey(0), gap_s)
+        assert len(_read_back(tmp_path / "a.avi")[1]) == 10 * length_s
+
+
+def test_same_rate_keeps_every_frame_once(tmp_path):
+    with VideoWriter(tmp_path / "a.avi", 29.97) as writer:
+        for index in range(100):
+            writer.write(_grey(2 * index), round(index / 29.97, 3))  # times rounded to ms, as .webm has them
+    fps, levels = _read_back(tmp_path / "a.avi")
+    assert fps == pytest.approx(29.97)
+    assert np.allclose(levels, 2 * np.arange(100), atol=2)
+
+
+def test_a_clock_that_steps_back_loses_nothing_before_it(tmp_path):
+    with VideoWriter(tmp_path / "a.avi", 10) as writer:
+        for time_s in (0.0, 0.1, 0.2, 0.0, 0.3):
+            writer.write(_grey(100), time_s)
+    assert len(_read_back(tmp_path / "a.avi")[1]) == 4
+
+
+def test_colours_are_rgb(tmp_path):
+    image_rgb = np.full((48, 64, 3), (200, 40, 10), np.uint8)
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        writer.write(image_rgb, 0.0)
+    _, frame_bgr = cv2.VideoCapture(str(tmp_path / "a.mp4")).read()
+    assert np.abs(frame_bgr.astype(int) - (10, 40, 200)).max() <= 6
+    assert image_rgb[0, 0].tolist() == [200, 40, 10]
+
+
+def test_another_size_is_letterboxed(tmp_path):
+    with VideoWriter(tmp_path / "a.avi", 10) as writer:
+        writer.write(_grey(0), 0.0)
+        writer.write(_grey(200, (120, 80)), 0.1)
+    capture = cv2.VideoCapture(str(tmp_path / "a.avi"))
+    capture.read()
+    _, second = capture.read()
+    assert second.shape == (48, 64, 3)
+    bright = np.flatnonzero(second[24, :, 0] > 100)
+    assert (bright[0], bright[-1]) == (16, 47)  # 32 of 64 columns, in the middle
+    assert second[0, 32, 0] > 190
+    assert second[-1, 32, 0] > 190
+
+
+def test_file_appears_only_when_complete_and_survives_ctrl_c(tmp_path):
+    writer = VideoWriter(tmp_path / "new" / "a.mp4", 10)
+    for index in range(5):
+        writer.write(_grey(50), index / 10)
+    assert not (tmp_path / "new" / "a.mp4").exists()
+    _ctrl_c_in(writer)
+    assert len(_read_back(tmp_path / "new" / "a.mp4")[1]) == 5
+    assert os.listdir(tmp_path / "new") == ["a.mp4"]
+
+
+def test_nothing_written_leaves_nothing(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        writer.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(tmp_path, monkeypatch):
+    writer = VideoWriter(tmp_path / "a.mp4", 10)
+    writer.write(_grey(50), 0.0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    with pytest.raises(UserError, match="nearly full") as error, writer:
+        writer.write(_grey(50), 0.1)
+    assert error.value.exit_code == 1
+    assert len(_read_back(tmp_path / "a.mp4")[1]) == 1
+
+
+def test_what_cannot_be_recorded_is_one_sentence(tmp_path, capfd):
+    with pytest.raises(UserError, match=r"ends in \.mp4, \.avi, \.webm, which 'a\.mov' does not"):
+        VideoWriter(tmp_path / "a.mov")
+    with pytest.raises(UserError, match="OpenCV cannot record 64x48"), VideoWriter(tmp_path / "a.avi", 0.001) as writer:
+        writer.write(_grey(0), 0.0)
+    with pytest.raises(ValueError, match="above 0"):
+        VideoWriter(tmp_path / "a.avi", float("nan"))
+    assert os.listdir(tmp_path) == []
+    with VideoWriter(tmp_path / "a.webm") as writer:
+        writer.write(_grey(0), 0.0)
+    assert "tag" not in capfd.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+def test_a_name_that_would_crash_opencv_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not valid UTF-8"):
+        VideoWriter(tmp_path / os.fsdecode(b"a\xff.mp4"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Log
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_csv(tmp_path):
+    with PredictionLog(tmp_path / "log.csv", CLASSES) as log:
+        log.write([ROW, ROW])
+        log.write([])
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    columns = "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_happiness,p_not-a-face"
+    assert lines == [columns] + ["1.235,37,0,4,10.0,20.0,30.1,40.0,0.987654,happiness,0.75,0.75,0.25"] * 2
+
+
+def test_jsonl_has_the_same_columns(tmp_path):
+    for suffix in (".csv", ".jsonl"):
+        with PredictionLog(tmp_path / f"log{suffix}", CLASSES) as log:
+            log.write([ROW])
+    cells = json.loads((tmp_path / "log.jsonl").read_text())
+    with open(tmp_path / "log.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert list(cells) == list(row)
+    assert {name: str(value) for name, value in cells.items()} == row
+
+
+def test_log_is_flushed_and_survives_ctrl_c(tmp_path):
+    log = PredictionLog(tmp_path / "log.csv", CLASSES)
+    log.write([ROW])
+    (temporary,) = tmp_path.iterdir()
+    assert temporary.name != "log.csv"
+    assert len(temporary.read_text().splitlines()) == 2
+    _ctrl_c_in(log)
+    assert os.listdir(tmp_path) == ["log.csv"]
+
+
+def test_log_without_rows_has_its_header(tmp_path):
+    PredictionLog(tmp_path / "log.csv", CLASSES).close()
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_log_on_a_full_disk_is_one_sentence(tmp_path):
+    log = PredictionLog(tmp_path / "log.csv", CLASSES)
+    log.write([ROW])
+    with open("/dev/full", "w") as full:
+        os.dup2(full.fileno(), log._file.fileno())
+    with pytest.raises(UserError, match=r"cannot write .*log\.csv: No space left") as error, log:
+        log.write([ROW])
+    assert error.value.exit_code == 1
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2, "what reached the disk is kept"
+
+
+def test_log_refuses(tmp_path):
+    with pytest.raises(UserError, match=r"ends in \.csv, \.jsonl, which 'log\.txt' does not"):
+        PredictionLog(tmp_path / "log.txt", CLASSES)
+    with pytest.raises(ValueError, match="zip"), PredictionLog(tmp_path / "log.csv", CLASSES[:1]) as log:
+        log.write([ROW])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pictures
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_save_picture(tmp_path):
+    image_rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    save_picture(tmp_path / "new" / "ä.png", image_rgb)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "new" / "ä.png")), image_rgb)
+    with pytest.raises(UserError, match=r"take \.png"):
+        save_picture(tmp_path / "a.xyz", image_rgb)
+    assert os.listdir(tmp_path) == ["new"]
+
+
+def test_snapshot_names_are_not_taken(tmp_path):
+    names = []
+    for _ in range(3):
+        names.append(snapshot_name(tmp_path, ".png"))
+        names[-1].touch()
+    assert len(set(names)) == 3
+    assert all(name.suffix == ".png" for name in names)

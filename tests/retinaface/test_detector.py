@@ -1,0 +1,154 @@
+"""RetinaFace on real pictures: against batch-face with the same weights, and by itself with the shipped ones."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from data.sources.sample import sample_frame
+from retinaface.anchors import iou
+from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, read_weights, vote_landmarks
+from retinaface.onnx_engine import OnnxEngine
+from support import UserError
+
+EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
+
+
+@pytest.fixture(scope="module")
+def detector() -> RetinaFace:
+    return RetinaFace.from_file()
+
+
+def moved(portrait: np.ndarray, scale: float, turn_deg: float) -> np.ndarray:
+    matrix = cv2.getRotationMatrix2D((223, 130), turn_deg, scale)
+    return cv2.warpAffine(portrait, matrix, (480, 360), borderValue=(90, 120, 150))
+
+
+def test_the_shipped_weights_find_the_one_face(detector, portrait):
+    (faces,) = detector([portrait])
+    assert len(faces) == 1
+    assert faces[0].score > 0.8
+    np.testing.assert_allclose(faces[0].landmarks_xy[:2], EYES_XY, atol=8)
+    assert iou(faces[0].box_xyxy[None], np.array([[178, 57, 270, 175]]))[0, 0] > 0.6
+
+
+@pytest.mark.parametrize("scale", [0.45, 0.7, 1.0, 2.0])
+@pytest.mark.parametrize("turn_deg", [-25, 0, 25])
+def test_the_face_is_found_small_large_and_turned(detector, portrait, scale, turn_deg):
+    (faces,) = detector([moved(portrait, scale, turn_deg)])
+    assert faces, "no face"
+    matrix = cv2.getRotationMatrix2D((223, 130), turn_deg, scale)
+    eyes = EYES_XY @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(faces[0].landmarks_xy[:2], eyes, atol=0.2 * 39 * scale + 2)
+
+
+def test_frames_of_several_sizes_keep_their_order(detector, portrait):
+    small, blank = moved(portrait, 0.5, 0), np.full((100, 120, 3), 128, np.uint8)
+    together = detector([portrait, blank, small, portrait])
+    alone = [detector([frame])[0] for frame in (portrait, blank, small, portrait)]
+    assert [len(faces) for faces in together] == [len(faces) for faces in alone] == [1, 0, 1, 1]
+    for a, b in zip(together, alone, strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x.box_xyxy, y.box_xyxy, atol=1e-2)
+    assert detector([]) == []
+
+
+def test_the_search_on_a_reduced_frame_answers_in_pixels_of_the_frame(portrait):
+    detector = RetinaFace.from_file(longest_side=512)
+    large = cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)  # reduced, it is the portrait again
+    (face,), (small,) = detector([large, portrait])
+    np.testing.assert_allclose(face.landmarks_xy[:2], 3 * EYES_XY, atol=24)
+    # The middle of a pixel, x, becomes that of three: 3 x + 1.
+    np.testing.assert_allclose(face.landmarks_xy, 3 * small.landmarks_xy + 1, atol=0.01)
+    np.testing.assert_allclose(face.box_xyxy, 3 * small.box_xyxy + 1, atol=0.01)
+
+
+def test_threshold_and_number_of_faces_are_kept(portrait):
+    grid = np.tile(cv2.resize(portrait[:256, 96:352], (160, 160)), (2, 3, 1))
+    detector = RetinaFace.from_file()
+    (faces,) = detector([grid])
+    assert len(faces) == 6
+    assert [f.score for f in faces] == sorted((f.score for f in faces), reverse=True)
+    detector.max_faces = 2
+    assert len(detector([grid])[0]) == 2
+    detector.score_threshold = 1.1
+    assert detector([grid]) == [[]]
+
+
+def assert_same(found, wanted, *, box_px: float = 1e-2, score: float = 1e-4) -> None:
+    assert len(found) == len(wanted)
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a.box_xyxy, b.box_xyxy, atol=box_px)
+        np.testing.assert_allclose(a.landmarks_xy, b.landmarks_xy, atol=box_px)
+        assert a.score == pytest.approx(b.score, abs=score)
+
+
+def test_both_engines_find_the_same(portrait):
+    frames = [sample_frame(i) for i in (0, 100)] + [sample_frame(0, (720, 1280)), portrait, portrait[:, ::-1]]
+    options = {"score_threshold": 0.3, "max_faces": 20}
+    onnx, torch_ = (RetinaFace.from_file(engine=engine, **options) for engine in ("onnx", "torch"))
+    assert isinstance(onnx.engine, OnnxEngine)
+    for found, wanted in zip(onnx(frames), torch_(frames), strict=True):
+        assert len(wanted) >= 1
+        assert_same(found, wanted)
+    alone = [onnx([frame])[0] for frame in frames]
+    for found, wanted in zip(onnx(frames), alone, strict=True):
+        assert_same(found, wanted)
+
+
+def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
+    boxes = np.array([[0, 0, 100, 100], [0, 0, 100, 90], [0, 0, 100, 55], [300, 0, 400, 100]], np.float32)
+    assert iou(boxes[:1], boxes)[0].tolist() == pytest.approx([1, 0.9, 0.55, 0])
+    assert 0.55 < VOTING_IOU < 0.9
+    landmarks = np.stack([np.full((5, 2), value, np.float32) for value in (10, 20, 90, 50)])
+    found = vote_landmarks(landmarks, boxes, np.array([0.75, 0.25, 0.6, 0.1], np.float32), np.array([0, 3]))
+    np.testing.assert_allclose(found, np.stack([np.full((5, 2), 12.5), np.full((5, 2), 50)]), rtol=1e-6)
+    assert vote_landmarks(landmarks, boxes, np.ones(4, np.float32), np.array([], int)).shape == (0, 5, 2)
+    alone = vote_landmarks(landmarks[:1], np.zeros((1, 4), np.float32), np.zeros(1, np.float32), np.array([0]))
+    np.testing.assert_allclose(alone, landmarks[:1])  # no area, no score, and still where it says
+
+
+def test_the_mean_of_the_landmarks_is_as_steady_as_the_best_anchors(portrait):
+    rng = np.random.default_rng(0)
+    frames = [(portrait + rng.normal(0, 8, portrait.shape)).clip(0, 255).astype(np.uint8) for _ in range(20)]
+    spread = {}
+    for mean in (True, False):
+        found = RetinaFace.from_file(mean_landmarks=mean)(frames)
+        spread[mean] = np.stack([faces[0].landmarks_xy for faces in found]).std(axis=0).mean()
+    assert 0 < spread[True] < 1.1 * spread[False]
+
+
+def test_onnx_runtime_is_the_default_on_the_cpu_and_refused_elsewhere():
+    assert isinstance(RetinaFace.from_file().engine, OnnxEngine)
+    with pytest.raises(UserError, match="CPU only"):
+        RetinaFace.from_file(device="cuda:0", engine="onnx")
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_same_weights_same_faces_as_batch_face(portrait, public_weights, engine):
+    pytest.importorskip("batch_face")
+    from retinaface.batch_face import BatchFaceDetector
+
+    options = {"score_threshold": 0.3, "longest_side": None}
+    ours = RetinaFace.from_file(public_weights, engine=engine, mean_landmarks=False, **options)
+    theirs = BatchFaceDetector.from_file(public_weights, **options)
+    frames = [portrait, moved(portrait, 0.4, 20), np.tile(moved(portrait, 0.5, 0)[:200, :320], (2, 2, 1))]
+    for a, b in zip(ours(frames), theirs(frames), strict=True):
+        assert len(b) > 0
+        assert_same(a, b, box_px=1, score=1e-3)
+
+
+def test_weights_that_cannot_be_used_are_named(tmp_path):
+    with pytest.raises(UserError, match="no file"):
+        RetinaFace.from_file(tmp_path / "none.pth")
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(UserError, match="plain weights"):
+        RetinaFace.from_file(tmp_path / "text.pth")
+    weights = read_weights(SHIPPED)
+    weights.pop("body.stage1.0.0.weight")
+    torch.save(weights, tmp_path / "half.pth")
+    for engine in ("onnx", "torch"):
+        with pytest.raises(UserError, match=r"1 missing \(body\.stage1\.0\.0\.weight\)"):
+            RetinaFace.from_file(tmp_path / "half.pth", engine=engine)

@@ -1,0 +1,56 @@
+"""What a face may look like: new pictures, of the same size, changed where they should be and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retinaface.training.augment import cloth, covered, dimmed, lit_from_one_side, relight
+
+LANDMARKS = np.array([[80.0, 80], [120, 80], [100, 100], [85, 120], [115, 120]])
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(90, 160, (200, 200, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("change", [relight, dimmed, lit_from_one_side, cloth])
+def test_changes_give_new_pictures_of_the_same_size_and_leave_theirs_alone(image, change):
+    before = image.copy()
+    for seed in range(20):
+        after = change(image, np.random.default_rng(seed))
+        assert after.shape == image.shape
+        assert after.dtype == np.uint8
+        assert np.array_equal(image, before)
+
+
+def test_a_dark_room_keeps_an_eighth_to_a_half_of_the_light(image):
+    shares = [dimmed(image, np.random.default_rng(seed)).mean() / image.mean() for seed in range(30)]
+    assert 0.1 < min(shares) < 0.25
+    assert 0.35 < max(shares) <= 0.5
+
+
+def test_light_from_one_side_falls_off_to_the_other(image):
+    flat = np.full((200, 200, 3), 120, np.uint8)
+    for seed in range(10):
+        lit = lit_from_one_side(flat, np.random.default_rng(seed)).astype(float)[..., 0]
+        corners = [lit[:40, :40].mean(), lit[:40, -40:].mean(), lit[-40:, :40].mean(), lit[-40:, -40:].mean()]
+        assert max(corners) > 1.3 * min(corners)
+
+
+def test_a_cover_lies_on_the_face_and_nowhere_else(image):
+    for seed in range(40):
+        changed = (covered(image, LANDMARKS, np.random.default_rng(seed))[0] != image).any(axis=2)
+        y, x = np.nonzero(changed)
+        assert changed.sum() > 100
+        assert 20 < x.min() < x.max() < 180  # within two eye distances of the face's middle
+        assert 20 < y.min() < y.max() < 190
+
+
+def test_most_covers_hide_the_mouth_and_leave_the_eyes_free(image):
+    changed = np.stack(
+        [(covered(image, LANDMARKS, np.random.default_rng(seed))[0] != image).any(axis=2) for seed in range(60)]
+    )
+    assert changed[:, 120, 85:116].mean() > 0.6
+    assert changed[:, 80, [80, 120]].mean() < 0.25

@@ -1,0 +1,48 @@
+"""Where torch finds a GPU, the system's own signs must have said that it might."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+import torch
+from helpers.paths import ROOT
+
+from support import accelerators
+from support.accelerators import gpu_possible
+
+
+def test_torch_never_finds_a_gpu_that_was_ruled_out():
+    assert gpu_possible() or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "driver", "rocm", "possible"),
+    [
+        ("linux", "x86_64", True, False, True),
+        ("linux", "x86_64", False, True, True),
+        ("linux", "x86_64", False, False, False),
+        ("win32", "AMD64", True, False, True),
+        ("win32", "AMD64", False, False, False),
+        ("darwin", "arm64", False, False, True),
+        ("darwin", "x86_64", False, False, False),
+    ],
+)
+def test_signs(monkeypatch, system, machine, driver, rocm, possible):
+    def load(name):
+        assert name == ("nvcuda.dll" if system == "win32" else "libcuda.so.1")
+        if not driver:
+            raise OSError(name)
+
+    monkeypatch.setattr(accelerators.sys, "platform", system)
+    monkeypatch.setattr(accelerators.platform, "machine", lambda: machine)
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    monkeypatch.setattr(accelerators.os.path, "exists", lambda path: rocm)
+    assert gpu_possible() is possible
+
+
+def test_torch_is_not_imported_for_the_answer():
+    code = "import sys; from support.accelerators import gpu_possible; gpu_possible(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

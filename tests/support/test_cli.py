@@ -1,0 +1,167 @@
+"""Flags from a dataclass, errors in a sentence, the device."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import tomllib
+
+import pytest
+import torch
+from helpers.paths import ROOT
+
+from support import BAD_ARGUMENTS, FAILED, VERSION, UserError, pick_device, run_and_exit, setting
+from support.cli import add_flags, parse_settings
+
+
+@dataclasses.dataclass
+class Settings:
+    max_faces: int = setting(5, "how many")
+    mirror: bool | None = setting(None, "as a mirror")
+    show: bool = setting(True, "a window")
+    file: str | None = setting(None, "where", metavar="FILE")
+    sizes: list[int] = setting([1, 2], "sides")
+    kind: str = setting("a", "which", choices=["a", "b"])
+    share: float = setting(0.5, "how much", within=(0, 1))
+
+
+def parsed(*argv: str) -> Settings:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Settings)
+    return Settings(**vars(parser.parse_args(argv)))
+
+
+def test_flags_carry_defaults_types_and_negation():
+    assert parsed() == Settings()
+    assert parsed(
+        "--max-faces", "7", "--no-show", "--mirror", "--file", "x", "--sizes", "3", "4", "--kind", "b"
+    ) == Settings(max_faces=7, mirror=True, show=False, file="x", sizes=[3, 4], kind="b")
+
+
+def test_a_bad_flag_is_refused_with_2():
+    for argv in (["--max-faces", "many"], ["--kind", "c"], ["--unknown"]):
+        with pytest.raises(SystemExit) as leave:
+            parsed(*argv)
+        assert leave.value.code == 2
+
+
+def test_a_number_may_have_limits(capsys):
+    assert [parsed("--share", text).share for text in ("0", "1", "0.25")] == [0, 1, 0.25]
+    for text in ("-0.1", "1.01", "nan", "half"):
+        with pytest.raises(SystemExit):
+            parsed(f"--share={text}")
+        assert f"--share: wanted a number from 0 to 1, not '{text}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [(UserError("x"), 2), (UserError("x", exit_code=FAILED), 1), (KeyboardInterrupt(), 130), (None, 0)],
+)
+def test_run_and_exit_turns_errors_into_exit_codes(raised, code, capsys):
+    def main():
+        if raised:
+            raise raised
+
+    with pytest.raises(SystemExit) as leave:
+        run_and_exit(main)
+    assert leave.value.code == code
+    assert capsys.readouterr().err == ("error: x\n" if isinstance(raised, UserError) else "")
+
+
+def test_pick_device():
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+    for wanted in ("gpu", "cuda:x", "cpu:1", ""):
+        with pytest.raises(UserError, match="--device takes"):
+            pick_device(wanted)
+    with pytest.raises(UserError, match="has only") as error:
+        pick_device("cuda:99")
+    assert error.value.exit_code == FAILED
+
+
+def test_version_is_that_of_pyproject():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_bad_input_is_the_default_and_the_sentence_stays():
+    assert UserError("no file x").exit_code == BAD_ARGUMENTS == 2
+    assert UserError("no camera", exit_code=FAILED).exit_code == 1
+    assert str(UserError("no file x")) == "no file x"
+
+
+# --config
+
+
+@dataclasses.dataclass
+class RunSettings:
+    epochs: int = setting(5, "passes", within=(1, math.inf))
+    lr: float = setting(0.1, "rate")
+    share: float = setting(0.0, "share", within=(0, 1))
+    grow: bool = setting(True, "small first")
+    data_path: str = setting("raw", "folder", metavar="DIR")
+    kind: str = setting("a", "which", choices=["a", "b"])
+    teacher: list[str] = setting([], "files")
+
+
+def configured(*argv: str) -> RunSettings:
+    return parse_settings(argparse.ArgumentParser(), RunSettings, list(argv))
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('epochs = 7\nlr = 1\ngrow = false\ndata-path = "x"\nkind = "b"\nteacher = ["p", "q"]\n')
+    expected = RunSettings(epochs=7, lr=1.0, grow=False, data_path="x", kind="b", teacher=["p", "q"])
+    assert configured("--config", str(file)) == expected
+    assert isinstance(configured("--config", str(file)).lr, float)
+    over = configured(
+        "--epochs", "9", "--conf", str(file), "--grow", "--teacher", "r"
+    )  # argparse takes a flag's beginning
+    assert over == dataclasses.replace(expected, epochs=9, grow=True, teacher=["r"])
+    assert configured() == RunSettings()
+
+
+def test_what_a_run_wrote_repeats_it(tmp_path):
+    settings = RunSettings(epochs=2, share=0.25, teacher=["p"])
+    (tmp_path / "settings.json").write_text(json.dumps(dataclasses.asdict(settings)))
+    assert configured("--config", str(tmp_path / "settings.json")) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch = 7", "no setting called epoch; did you mean epochs"),
+        ("zzz = 7", "no setting called zzz; --help"),
+        ('epochs = "7"', "epochs must be a whole number, not '7'"),
+        ("epochs = 7.0", "epochs must be a whole number, not 7.0"),
+        ("epochs = true", "epochs must be a whole number, not True"),
+        ("epochs = 0", "epochs must be a whole number at least 1, not 0"),
+        ("share = 1.5", "share must be a number from 0 to 1, not 1.5"),
+        ("share = nan", "share must be a number from 0 to 1, not nan"),
+        ("grow = 1", "grow must be true or false, not 1"),
+        ('kind = "c"', "kind must be one of a, b, not 'c'"),
+        ("teacher = [1]", "teacher must be a list of texts"),
+        ('teacher = "p"', "teacher must be a list of texts"),
+        ("[optimiser]\nlr = 1", "no setting called optimiser"),
+        ("epochs: 7", "cannot be read as toml"),
+    ],
+)
+def test_a_bad_file_is_told_with_its_name_and_the_key(tmp_path, text, message):
+    (tmp_path / "bad.toml").write_text(text)
+    with pytest.raises(UserError, match=message) as error:
+        configured("--config", str(tmp_path / "bad.toml"))
+    assert "bad.toml" in str(error.value)
+
+
+def test_what_is_no_such_file_is_refused(tmp_path):
+    (tmp_path / "bad.json").write_text("[1]")
+    with pytest.raises(UserError, match="must hold settings by name"):
+        configured("--config", str(tmp_path / "bad.json"))
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="cannot be read as json"):
+        configured("--config", str(tmp_path / "bytes.json"))
+    with pytest.raises(UserError, match="cannot read"):
+        configured("--config", str(tmp_path / "none.toml"))
+    with pytest.raises(UserError, match=r"takes a \.toml or \.json file"):
+        configured("--config", "run.yaml")

@@ -1,0 +1,130 @@
+"""Scores of a split, against hand-made cases and scipy-free formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from support.metrics import (
+    accuracy,
+    balanced_accuracy,
+    bootstrap_interval,
+    calibration_bins,
+    confusion_matrix,
+    expected_calibration_error,
+    js_divergence,
+    kl_divergence,
+    macro_f1,
+    mean_of,
+    per_class,
+    score,
+    softmax,
+)
+
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PREDICTED = np.array([0, 0, 1, 1, 0, 1])
+
+
+def test_confusion_and_the_scores_of_a_class_by_hand():
+    matrix = confusion_matrix(LABELS, PREDICTED, classes=3)
+    assert matrix.tolist() == [[2, 1, 0], [1, 1, 0], [0, 1, 0]]
+    table = per_class(matrix)
+    np.testing.assert_allclose(table["precision"], [2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(table["recall"], [2 / 3, 1 / 2, 0])
+    np.testing.assert_allclose(table["f1"], [2 / 3, 0.4, 0])
+    assert table["support"].tolist() == [3, 2, 1]
+
+
+def test_all_scores_of_a_small_split():
+    p = np.eye(3)[PREDICTED] * 0.8 + 0.2 / 3
+    found = score(LABELS, p, np.eye(3)[LABELS])
+    assert found["n"] == 6
+    assert found["correct"] == 3
+    assert found["accuracy"] == 0.5
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0.4 + 0) / 3)
+    assert found["weighted_f1"] == pytest.approx((3 * 2 / 3 + 2 * 0.4) / 6)
+    high, low = 0.8 + 0.2 / 3, 0.2 / 3
+    assert found["kl"] == pytest.approx(-(np.log(high) + np.log(low)) / 2)
+    assert found["ece"] == pytest.approx(high - 0.5)
+
+
+def test_a_class_nobody_has_counts_neither_way():
+    p = np.eye(3)[[0, 1]]
+    assert score(np.array([0, 1]), p, p)["macro_f1"] == 1
+    assert score(np.array([0, 1]), p, p)["balanced_accuracy"] == 1
+
+
+def test_divergences_by_hand():
+    p, q = np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]])
+    expected = 0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)
+    assert kl_divergence(p, q) == pytest.approx(expected)
+    assert kl_divergence(p, p) == 0
+    assert js_divergence(p, q) == pytest.approx(js_divergence(q, p))
+    assert js_divergence(np.array([[1.0, 0]]), np.array([[0, 1.0]])) == pytest.approx(np.log(2))
+    assert np.isfinite(kl_divergence(p, np.array([[1.0, 0.0]])))
+
+
+def test_calibration_of_a_forecaster_that_keeps_its_word(rng):
+    confidence = rng.uniform(0.5, 1, 20000)
+    p = np.stack([confidence, 1 - confidence], axis=1)
+    honest = (rng.random(20000) > confidence).astype(int)
+    assert expected_calibration_error(honest, p) < 0.01
+    boastful = rng.integers(0, 2, 20000)
+    assert expected_calibration_error(boastful, p) == pytest.approx(0.25, abs=0.02)
+    bins = calibration_bins(honest, p, bins=10)
+    assert bins["count"].sum() == 20000
+    assert bins["count"][:5].sum() == 0
+    np.testing.assert_allclose(bins["accuracy"][5:], bins["confidence"][5:], atol=0.03)
+
+
+def test_softmax_is_torchs_also_far_out(rng):
+    logits = rng.normal(0, 300, (5, 4))
+    expected = torch.from_numpy(logits).softmax(dim=1).numpy()
+    np.testing.assert_allclose(softmax(logits), expected, atol=1e-12)
+
+
+def test_macro_f1_over_some_classes_still_counts_all_rows():
+    matrix = confusion_matrix(LABELS, PREDICTED, classes=3)
+    assert macro_f1(matrix) == pytest.approx((2 / 3 + 0.4 + 0) / 3)
+    assert macro_f1(matrix, classes=[0, 1]) == pytest.approx((2 / 3 + 0.4) / 2)  # 0.4 holds the mistake on class 2
+    assert macro_f1(np.diag([3, 0, 2])) == 1  # class 1 does not occur
+    assert macro_f1(np.diag([3, 0, 2]), classes=[0, 1, 2]) == pytest.approx(2 / 3)
+
+
+def test_the_bootstrap_of_an_accuracy_is_the_binomials_interval():
+    interval = bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, draws=4000)
+    spread = 1.96 * np.sqrt(0.86 * 0.14 / 1000)
+    np.testing.assert_allclose(interval, [0.86 - spread, 0.86 + spread], atol=0.002)
+    assert interval == bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, draws=4000)
+    narrower = bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, level=0.5)
+    assert interval[0] < narrower[0] < 0.86 < narrower[1] < interval[1]
+    assert bootstrap_interval(np.array([[7, 0], [0, 3]]), accuracy) == (1, 1)
+
+
+@pytest.mark.parametrize("statistic", [accuracy, balanced_accuracy, macro_f1])
+def test_drawing_the_matrix_is_drawing_the_faces(statistic, rng):
+    labels = rng.integers(0, 3, 300)
+    predicted = np.where(rng.random(300) < 0.7, labels, rng.integers(0, 3, 300))
+    values = []
+    for _ in range(2000):
+        rows = rng.integers(0, 300, 300)
+        values.append(statistic(confusion_matrix(labels[rows], predicted[rows], classes=3)))
+    found = bootstrap_interval(confusion_matrix(labels, predicted, classes=3), statistic, draws=2000)
+    np.testing.assert_allclose(found, np.quantile(values, [0.025, 0.975]), atol=0.01)
+
+
+def test_the_interval_is_the_normal_one_for_many_values(rng):
+    values = rng.normal(3, 2, 400)
+    found = mean_of(values)
+    assert found["mean"] == pytest.approx(values.mean())
+    assert found["n"] == 400
+    half = 1.96 * values.std() / 20
+    np.testing.assert_allclose(found["interval"], [values.mean() - half, values.mean() + half], atol=0.15 * half)
+
+
+def test_equal_values_have_no_width_and_the_same_call_gives_the_same():
+    assert mean_of(np.ones(3))["interval"] == [1, 1]
+    assert mean_of(np.array([True, False]))["mean"] == 0.5
+    assert mean_of(np.arange(9)) == mean_of(np.arange(9))
