@@ -20,11 +20,19 @@ import sys
 import tomllib
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+if typing.TYPE_CHECKING:
+    import torch
+
+VERSION = "0.1.0"
 BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
-FAILED = 1  # the command was fine, the world was not: no camera, full disk
+FAILED = 1  # the command was fine, but something outside failed: no camera, a full disk
+READERS: Mapping[str, Callable[[str], object]] = {".toml": tomllib.loads, ".json": json.loads}
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+ITEMS = {str: "texts", int: "whole numbers", float: "numbers"}
+S = typing.TypeVar("S")
 
 
 class UserError(Exception):
@@ -38,19 +46,21 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
-VERSION = "0.1.0"
-S = typing.TypeVar("S")
+class Main(typing.Protocol):
+    """The entry point of a command: `argv` without the program's name (None: the command line's) -> exit code."""
+
+    def __call__(self, argv: list[str] | None = None) -> int:
+        """Run the command."""
+        ...
 
 
 def notify(sentence: str) -> None:
-    """Tell the person something: on stderr, because stdout carries data."""
+    """Print a sentence for the user to stderr, because stdout carries data."""
     print(sentence, file=sys.stderr, flush=True)
 
 
-def command(
-    settings_class: type[S], run: Callable[[S], int | None], *, prog: str, doc: str | None
-) -> Callable[[list[str] | None], int]:
-    """The `main(argv)` of a command: flags (None: the command line's) become settings, `run` gives the exit code.
+def command(settings_class: type[S], run: Callable[[S], int | None], *, prog: str, doc: str | None) -> Main:
+    """The `main(argv)` of a command: flags become settings, `run` gives the exit code.
 
     prog: how the command is called. doc: its module's docstring, whose first line --help shows. Every command also
     takes --config FILE and --version.
@@ -66,7 +76,7 @@ def command(
 
 def run_and_exit(main: Callable[[], int | None]) -> typing.NoReturn:
     """Run `main` and leave the process: a `UserError` becomes one line on stderr, Ctrl-C exit code 130."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # what the libraries have to say, on stderr
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # messages of libraries, on stderr
     try:
         code = main() or 0
     except UserError as error:
@@ -84,8 +94,9 @@ def setting(default: object, help: str, **argparse_options: object) -> typing.An
     """A dataclass field with its help text; `argparse_options` (choices, metavar, nargs ...) go to the flag.
 
     within=(low, high): a number must lie there, both ends included. positional=True: an argument, not a flag.
+    aliases=["--old-name"]: former names of the flag, which still work but are not shown by --help.
     """
-    metadata = {"help": help, **argparse_options}
+    metadata: dict[str, object] = {"help": help, **argparse_options}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -99,12 +110,11 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
     kinds = kinds_of(settings_class)
     for field in dataclasses.fields(settings_class):
         options = dict(field.metadata)
-        within = options.pop("within", None)
-        default = field.default_factory() if field.default is dataclasses.MISSING else field.default
+        within, aliases = options.pop("within", None), options.pop("aliases", [])
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if options.pop("positional", False):
             parser.add_argument(field.name, **options)
             continue
-        flag = "--" + field.name.replace("_", "-")
         kind = kinds[field.name]
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
@@ -115,7 +125,10 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
             options["type"] = functools.partial(_number_within, kind, within) if within else kind
         if default not in (None, [], "") and kind is not bool:
             options["help"] += f" (default: {default})"
-        parser.add_argument(flag, default=default, **options)
+        parser.add_argument("--" + field.name.replace("_", "-"), default=default, **options)
+        if aliases:
+            hidden = {"dest": field.name, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+            parser.add_argument(*aliases, **options | hidden)
 
 
 def kinds_of(settings_class: type) -> dict[str, type]:
@@ -128,7 +141,7 @@ def within_words(low: float, high: float) -> str:
     return f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
 
 
-def _plain_type(hint: object) -> type:
+def _plain_type(hint: typing.Any) -> type:
     if isinstance(hint, types.UnionType):
         return next(part for part in typing.get_args(hint) if part is not type(None))
     return hint
@@ -146,9 +159,15 @@ def _number_within(kind: type, within: tuple[float, float], text: str) -> int | 
     return number
 
 
-def pick_device(wanted: str):
-    """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `UserError` where it is not there."""
-    import torch
+def pick_device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `UserError` where it, or torch, is not there."""
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError(
+            f"--device {wanted} needs torch, which is not installed; run pip install -r requirements.txt.",
+            exit_code=FAILED,
+        ) from error
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "auto":
@@ -167,11 +186,6 @@ def pick_device(wanted: str):
             exit_code=FAILED,
         )
     return torch.device(name)
-
-
-READERS = {".toml": tomllib.loads, ".json": json.loads}
-WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-ITEMS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 
 def parse_settings(parser: argparse.ArgumentParser, settings_class: type[S], argv: list[str] | None = None) -> S:
@@ -202,9 +216,11 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     if not isinstance(table, dict):
         raise UserError(f"{path} must hold settings by name, not {table!r:.60}.")
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
-    kinds, values = kinds_of(settings_class), {}
+    renamed = {_key(old): name for name, field in fields.items() for old in field.metadata.get("aliases", ())}
+    kinds = kinds_of(settings_class)
+    values: dict[str, object] = {}
     for key, value in table.items():
-        name = key.replace("-", "_")
+        name = renamed.get(_key(key), _key(key))
         if name not in fields:
             near = difflib.get_close_matches(name, fields, n=1)
             hint = f"did you mean {near[0]}?" if near else "--help lists them."
@@ -215,7 +231,12 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     return values
 
 
-def _checked(value: object, kind: type, options: typing.Mapping, what: str) -> object:
+def _key(name: str) -> str:
+    """The field's name that a flag's or key's name stands for."""
+    return name.removeprefix("--").replace("-", "_")
+
+
+def _checked(value: typing.Any, kind: type, options: Mapping[str, typing.Any], what: str) -> object:
     """`value` as the setting's type; `UserError` where it has another, or is none of those that the flag takes."""
     if typing.get_origin(kind) is list:
         (item,) = typing.get_args(kind)
