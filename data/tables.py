@@ -23,7 +23,7 @@ import numpy as np
 
 from data.face_set import FaceSet
 from data.faults import Fault, collect_errors, raise_errors
-from data.sources.files import read_picture
+from data.sources.pictures import read_picture
 from support import UserError
 
 SPLITS = ("train", "validation", "test")

@@ -23,7 +23,7 @@ from data.datasets.fer2013 import VOTES, find_pixels, grey_pixels, grey_to_rgb, 
 from data.emotions import EMOTIONS
 from data.face_set import FaceSet
 from data.faults import Fault, collect_errors
-from data.sources.files import read_picture
+from data.sources.pictures import read_picture
 from data.tables import Sample, claim, expect, gather, read_records, read_rows, vote_counts
 from support import UserError
 

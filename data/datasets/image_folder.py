@@ -16,7 +16,7 @@ from pathlib import Path
 
 from data.emotions import EMOTIONS, canonical_name
 from data.face_set import FaceSet
-from data.sources.files import is_picture
+from data.sources.pictures import is_picture
 from data.tables import VALIDATION_SHARE, Sample, gather, split_off
 
 NAME = "image_folder"

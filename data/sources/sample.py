@@ -1,9 +1,10 @@
-"""The bundled sample: one public-domain portrait as several photographs drifting over a wall.
+"""The bundled sample: public-domain portraits as photographs that drift over a wall.
 
 In:  a frame number and a size.
 Out: (H, W, 3) uint8 RGB; the same numbers give the same picture, and the film loops after `PERIOD` frames.
 
-The portrait is NASA's of Eileen Collins, which scikit-image ships in its wheel: nothing is downloaded.
+The portraits lie in packages that are installed anyway, so nothing is downloaded: matplotlib brings the US Navy's of
+Grace Hopper; scikit-image, where it is installed, NASA's of Eileen Collins, who smiles.
 """
 
 from __future__ import annotations
@@ -19,22 +20,37 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data.sources.files import read_picture
 from data.sources.frame import FileSource, Frame
+from data.sources.pictures import read_picture
 from support import UserError
 
 FPS = 30.0
 PERIOD = 600  # frames: 20 s, after which every path is back where it began
 DEFAULT_SIZE_HW = (480, 640)
 
-_HEAD_ROWS, _HEAD_COLUMNS = slice(0, 264), slice(92, 356)  # head and shoulders in the 512 x 512 portrait
 _BORDER, _CHIN, _MARGIN = 0.06, 0.16, 0.14  # white edge, its wider foot, room for the shadow; in photo widths
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """The `file` of an installed distribution; `head_xyxy`: the square of head and shoulders in it, in pixels."""
+
+    distribution: str
+    file: str
+    head_xyxy: tuple[int, int, int, int]
+
+
+PORTRAITS = {
+    "collins": Portrait("scikit-image", "skimage/data/astronaut.png", (92, 0, 356, 264)),
+    "hopper": Portrait("matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg", (76, 28, 456, 408)),
+}
 
 
 @dataclass(frozen=True)
 class Photo:
     """One photograph's look and path; lengths in the frame's width, height and (`size`) its smaller side."""
 
+    person: str
     centre_xy: tuple[float, float]
     size: float
     tilt_degrees: float
@@ -44,15 +60,15 @@ class Photo:
 
 
 PHOTOS = (
-    Photo((0.265, 0.41), size=0.48, tilt_degrees=-4.0, phase=0.0),
-    Photo((0.72, 0.275), size=0.33, tilt_degrees=5.0, phase=1.7, mirrored=True),
-    Photo((0.545, 0.74), size=0.27, tilt_degrees=-6.0, phase=3.1, grey=True),
-    Photo((0.83, 0.71), size=0.30, tilt_degrees=3.0, phase=4.6),
+    Photo("collins", (0.265, 0.41), size=0.48, tilt_degrees=-4.0, phase=0.0),
+    Photo("hopper", (0.72, 0.275), size=0.33, tilt_degrees=5.0, phase=1.7, mirrored=True),
+    Photo("hopper", (0.545, 0.74), size=0.27, tilt_degrees=-6.0, phase=3.1, grey=True),
+    Photo("collins", (0.83, 0.71), size=0.30, tilt_degrees=3.0, phase=4.6),
 )
 
 
 def open_sample(*, width: int | None = None, height: int | None = None) -> FileSource:
-    """The sample as an endless recording of 30 frames a second, 640x480 or 4:3 unless told otherwise."""
+    """The sample as an endless film of 30 frames a second, 640x480 or 4:3 unless told otherwise."""
     height = height or (width or DEFAULT_SIZE_HW[1]) * 3 // 4
     width = width or height * 4 // 3
     return FileSource("the bundled sample", _frames((height, width)), fps=FPS)
@@ -104,7 +120,7 @@ def _photo_width(photo: Photo, size_hw: tuple[int, int]) -> int:
 @functools.lru_cache(maxsize=16)
 def _sprite(photo: Photo, width: int) -> np.ndarray:
     """The print with its white edge and soft shadow: (h, w, 4) uint8, RGB premultiplied by the alpha in channel 3."""
-    picture = cv2.resize(_head(), (width, width), interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(_head(photo.person), (width, width), interpolation=cv2.INTER_AREA)
     if photo.mirrored:
         picture = picture[:, ::-1]
     if photo.grey:
@@ -119,17 +135,33 @@ def _sprite(photo: Photo, width: int) -> np.ndarray:
 
 
 @functools.cache
-def _head() -> np.ndarray:
-    """The portrait's head and shoulders, (h, h, 3) uint8 RGB."""
-    return portrait()[_HEAD_ROWS, _HEAD_COLUMNS]
+def _head(person: str) -> np.ndarray:
+    """Head and shoulders of `person`, (h, h, 3) uint8 RGB; Grace Hopper's where that portrait is not installed."""
+    if _file_of(person) is None:
+        person = "hopper"
+    left, top, right, bottom = PORTRAITS[person].head_xyxy
+    return portrait(person)[top:bottom, left:right]
 
 
-def portrait() -> np.ndarray:
-    """The whole portrait, (512, 512, 3) uint8 RGB: the file out of scikit-image, whose import would take 0.3 s."""
-    package = importlib.util.find_spec("skimage")
-    if package is None:
-        raise UserError("the sample's portrait comes with scikit-image; pip install scikit-image.")
-    return read_picture(Path(package.submodule_search_locations[0]) / "data" / "astronaut.png")
+def portrait(person: str = "collins") -> np.ndarray:
+    """The whole portrait of "collins" (512, 512, 3) or "hopper" (600, 512, 3), uint8 RGB.
+
+    The file is read out of its package without importing it. Raises `UserError` where it is not there.
+    """
+    path = _file_of(person)
+    if path is None:
+        file, distribution = PORTRAITS[person].file, PORTRAITS[person].distribution
+        raise UserError(f"{file} is not there; it comes with: pip install --force-reinstall {distribution}.")
+    return read_picture(path)
+
+
+def _file_of(person: str) -> Path | None:
+    """Where the portrait lies; None where its package, or the file in it, is not installed."""
+    file = Path(PORTRAITS[person].file)
+    package = importlib.util.find_spec(file.parts[0])
+    folders = package.submodule_search_locations if package else None
+    paths = [Path(folder).parent / file for folder in folders or ()]
+    return next((path for path in paths if path.is_file()), None)
 
 
 @functools.lru_cache(maxsize=4)

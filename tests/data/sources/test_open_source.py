@@ -2,17 +2,15 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from helpers.paths import ROOT
 
-from data.sources import open_source as frames
+from data.sources import open_source as opening
 from data.sources.open_source import SOURCES, open_source
 from support import UserError
-
-HERE = Path(__file__).resolve().parents[2]
 
 
 def _kind(name):
@@ -31,11 +29,11 @@ def _kind(name):
         ("holiday.JPG", "pictures"),
         ("http.png", "pictures"),
         ("shots/*", "pictures"),
-        (str(HERE), "pictures"),
-        ("holiday.mp4", "video"),
-        ("./0", "video"),
-        ("./sample", "video"),
-        ("no such thing", "video"),
+        (str(ROOT), "pictures"),
+        ("holiday.mp4", "film"),
+        ("./0", "film"),
+        ("./sample", "film"),
+        ("no such thing", "film"),
     ],
 )
 def test_names_find_their_kind(name, kind):
@@ -45,7 +43,7 @@ def test_names_find_their_kind(name, kind):
 def test_a_picture_whose_name_looks_like_a_pattern(tmp_path):
     path = tmp_path / "clip[1].avi"
     path.touch()
-    assert _kind(str(path)) == "video"
+    assert _kind(str(path)) == "film"
 
 
 def test_sample_with_its_options():
@@ -57,10 +55,10 @@ def test_sample_with_its_options():
     assert source.note is None
 
 
-def test_camera_gets_its_number_and_wishes(monkeypatch):
+def test_camera_gets_its_number_and_options(monkeypatch):
     asked = []
-    sample = SOURCES["sample"].open("sample", frames.Wanted())
-    monkeypatch.setattr(frames, "open_camera", lambda index, **wanted: asked.append((index, wanted)) or sample)
+    sample = SOURCES["sample"].open("sample", opening.CameraOptions())
+    monkeypatch.setattr(opening, "open_camera", lambda index, **wanted: asked.append((index, wanted)) or sample)
     open_source("/dev/video3", width=1280, fps=60).close()
     assert asked == [(3, {"width": 1280, "height": None, "fps": 60})]
 
@@ -69,7 +67,7 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
     def no_camera(index, **wanted):
         raise UserError("camera 0 gives no picture.", exit_code=1)
 
-    monkeypatch.setattr(frames, "open_camera", no_camera)
+    monkeypatch.setattr(opening, "open_camera", no_camera)
     with open_source(None, width=320, height=240, max_frames=2) as source:
         assert "sample plays" in source.note
         assert "\n" not in source.note
@@ -78,7 +76,7 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
         open_source("0")
 
 
-def test_pictures_and_video_by_name(tmp_path):
+def test_pictures_and_film_by_name(tmp_path):
     image_bgr = np.full((48, 64, 3), (10, 40, 200), np.uint8)
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", image_bgr)[1])
     writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
@@ -98,7 +96,7 @@ def test_numbers_must_be_positive(option, value):
 
 def test_opencv_adds_no_lines_of_its_own():
     script = "from data.sources.open_source import open_source; open_source('97')"
-    done = subprocess.run([sys.executable, "-c", script], cwd=HERE.parent, capture_output=True, text=True, check=False)
-    assert done.stderr.strip().splitlines()[-1].startswith("support.errors.UserError: camera 97 gives no picture")
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "UserError: camera 97 gives no picture" in done.stderr.strip().splitlines()[-1]
     assert "WARN" not in done.stderr
     assert "ERROR:" not in done.stderr
