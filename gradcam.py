@@ -1,14 +1,15 @@
 """Explainers: what a network looked at, from one forward pass and one gradient.
 
-In:  a network, the dotted name of a layer, a batch (N, C, H, W) float32, a class for each row.
-Out: `Explanation`: logits (N, K) and heatmaps (N, H, W) float32 in [0, 1], 1 = most used for the class named.
+In:  a network, the dotted name of a layer, a batch (N, C, H, W) float32.
+Out: a `ForwardPass`: logits (N, K) and the layer's activation. Heatmaps (N, H, W) float32 in [0, 1], 1 = most used for
+     the class named, are asked of it afterwards, of any class and by any explainer.
 
-`explain` is for every torch network. A forward hook lifts the layer's activation A out of the pass and puts a leaf in
-its place, so the gradient of the class score reaches A and stops there: it costs only the layers above, whether or not
-the weights are frozen. Rows do not meet in eval mode, so one gradient of the summed scores serves the whole batch.
+`hooked_forward` is for every torch network. A forward hook lifts the layer's activation A out of the pass and puts a
+leaf in its place, so the gradient of the class score reaches A and stops there: it costs only the layers above, whether
+or not the weights are frozen. Rows do not meet in eval mode, so one gradient of the summed scores serves the batch.
 
-`explain_pooled` is for networks that end in a mean over the grid and one linear layer, wherever they ran: it takes
-their activation, and the gradient is known without a backward pass. Both use the same explainers.
+`PooledPass` is for networks that end in a mean over the grid and one linear layer, wherever they ran: the gradient is
+known without a backward pass. Both use the same explainers.
 
 A new explainer is a function (activation, gradient) -> map, written for arrays and tensors alike, and a row in
 `EXPLAINERS`.
@@ -34,20 +35,6 @@ if TYPE_CHECKING:  # torch is imported where it is used
 TINY = 1e-6  # under Grad-CAM++'s fraction; as large as in pytorch-grad-cam, for it shows where gradients are small
 # (256, 1, 3) uint8, made once: applyColorMap would make it anew at each call
 TURBO_RGB = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[..., ::-1].copy()
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """What a batch of N was taken for, and why; arrays from arrays, tensors from tensors.
-
-    logits (N, K) float32; heatmaps (N, H, W) float32 in [0, 1]; class_index (N,) int64: the class explained.
-    windows (N, 4, 2) float32: the part of each input that a warping network saw (`Warp.window`); None for others.
-    """
-
-    logits: Array
-    heatmaps: Array
-    class_index: Array
-    windows: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +90,120 @@ EXPLAINERS: dict[str, Callable[[Array, Array], Array]] = {
     "hirescam": hires_cam,
     "attention": attention_map,
 }
-CLASS_FREE = frozenset({"attention"})  # explainers whose map is the same for every class
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """One pass of N inputs through a network; arrays from arrays, tensors from tensors.
+
+    logits: (N, K) float32. activation: (N, C, h, w) float32, of the explained layer.
+    size_hw: height and width in pixels of the inputs, and so of heatmaps.
+    cells: where the layer's cells look, as for `enlarge`.
+    """
+
+    logits: Array
+    activation: Array
+    size_hw: tuple[int, int]
+    cells: tuple[float, float] | None = None
+
+    @property
+    def windows(self) -> Array | None:
+        """(N, 4, 2) float32: the part of each input that a warping network saw (`Warp.window`); None for others."""
+        return None
+
+    def gradient(self, class_index: Array) -> Array:
+        """dy^c/dA (N, C, h, w) of the logits of the classes (N,) int64."""
+        raise NotImplementedError
+
+    def heatmaps(self, class_index: int | Array | None = None, method: str = "gradcam") -> Array:
+        """(N, *size_hw) float32 in [0, 1], each divided by its maximum; a map that is zero everywhere stays zero.
+
+        class_index: the class to explain, one for all rows or (N,) int64; left out: each row's highest logit.
+        method: a key of `EXPLAINERS`.
+        Raises KeyError for an unknown method, IndexError for a class out of range.
+        """
+        to_map = EXPLAINERS[method]
+        gradient = self.gradient(self.class_indices(class_index))
+        return enlarge(to_unit_range(to_map(self.activation, gradient)), self.size_hw, self.cells)
+
+    def class_indices(self, class_index: int | Array | None = None) -> Array:
+        """(N,) int64: `class_index` for each row; left out: each row's highest logit."""
+        highest = self.logits.argmax(1)
+        if class_index is None:
+            return highest
+        index = highest * 0 + (class_index if isinstance(class_index, int) else _like(class_index, highest))
+        classes = self.logits.shape[1]
+        if len(index) and not 0 <= int(index.min()) <= int(index.max()) < classes:
+            raise IndexError(f"class_index must lie in 0 to {classes - 1}, got {index.tolist()}")
+        return index
+
+
+@dataclass(frozen=True, eq=False)
+class PooledPass(ForwardPass):
+    """A pass of a network that ends in a mean over the grid and one linear layer; arrays.
+
+    There y^c = b_c + sum_k head_ck 1/Z sum_ij A_ij^k, so dy^c/dA_ij^k = head_ck / Z in each of the Z cells.
+
+    head: (K, C) float32, the weight of the linear layer; None: gradients are not known, and heatmaps are refused.
+    """
+
+    head: np.ndarray | None = None
+
+    def gradient(self, class_index: Array) -> Array:
+        """As `ForwardPass.gradient`, without a backward pass."""
+        if self.head is None:
+            raise ValueError("this network's gradients are not known without a backward pass; run it in torch")
+        rows = self.head[class_index] / np.float32(np.prod(self.activation.shape[2:]))  # (N, C)
+        return np.broadcast_to(rows[:, :, None, None], self.activation.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class HookedPass(ForwardPass):
+    """A pass through a torch network with a hook; tensors on its device.
+
+    scores: `logits` as autograd knows them, hanging on `activation`, which is a leaf.
+    theta: what the warping module gave (`Warp`), where there is a `warp`. Heatmaps are then brought back over the
+        input, as high as they were; a peak that looks past the input's edge is lost, and such a map stays below 1.
+    """
+
+    scores: Tensor | None = None
+    warp: Warp | None = None
+    theta: Tensor | None = None
+
+    @property
+    def windows(self) -> Array | None:
+        """As `ForwardPass.windows`."""
+        return None if self.warp is None else self.warp.window(self.theta)
+
+    def gradient(self, class_index: Array) -> Array:
+        """As `ForwardPass.gradient`, by a backward pass through the layers above the activation."""
+        import torch
+
+        with torch.inference_mode(False), torch.enable_grad():
+            score = self.scores.gather(1, class_index[:, None]).sum()  # y^c before softmax, rows summed
+            return torch.autograd.grad(score, self.activation, retain_graph=True)[0]
+
+    def heatmaps(self, class_index: int | Array | None = None, method: str = "gradcam") -> Array:
+        """As `ForwardPass.heatmaps`."""
+        import torch
+
+        with torch.inference_mode(False), torch.no_grad():
+            heatmaps = super().heatmaps(class_index, method)
+            return heatmaps if self.warp is None else self.warp.to_input(heatmaps, self.theta)
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a batch of N was predicted as, and why; tensors.
+
+    logits (N, K) float32; heatmaps (N, H, W) float32 in [0, 1]; class_index (N,) int64: the class explained.
+    windows: as `ForwardPass.windows`.
+    """
+
+    logits: Array
+    heatmaps: Array
+    class_index: Array
+    windows: Array | None = None
 
 
 def explain(
@@ -111,95 +211,57 @@ def explain(
     layer: str,
     x: Tensor,
     *,
-    class_index: int | Tensor | Callable[[Tensor], Tensor] | None = None,
+    class_index: int | Tensor | None = None,
     method: str = "gradcam",
     cells: tuple[float, float] | None = None,
     warp: Warp | None = None,
 ) -> Explanation:
-    """Logits and heatmaps of a batch in one pass.
+    """`hooked_forward` and its `heatmaps` in one call; arguments and errors are theirs."""
+    passed = hooked_forward(network, layer, x, cells=cells, warp=warp)
+    heatmaps = passed.heatmaps(class_index, method)
+    return Explanation(passed.logits, heatmaps, passed.class_indices(class_index), passed.windows)
+
+
+def hooked_forward(
+    network: nn.Module, layer: str, x: Tensor, *, cells: tuple[float, float] | None = None, warp: Warp | None = None
+) -> HookedPass:
+    """One forward pass in eval mode that can be explained afterwards.
 
     layer: dotted name of a module of `network` whose output is (N, C, h, w).
     x: (N, C, H, W) float32 on the network's device; N may be 0.
-    class_index: the class to explain, one for all rows or (N,) int64, or a function that chooses them from the logits
-        (N, K); left out: each row's highest logit.
-    method: a key of `EXPLAINERS`.
-    cells: where the layer's cells look, as for `enlarge`.
-    warp: for a network that warps its input: heatmaps are brought back over the input, as high as they were, and
-        `windows` are given. A peak that looks past the input's edge is lost: such a map stays below 1.
-    The network's mode, hooks and gradients are afterwards what they were. A map that is zero everywhere stays zero.
-    Raises KeyError for an unknown method, AttributeError for an unknown layer, IndexError for a class out of range.
+    cells: where the layer's cells look, as for `enlarge`. warp: for a network that warps its input.
+    The network's mode, hooks and gradients are afterwards what they were. Raises AttributeError for an unknown layer.
     """
     import torch
 
-    to_map = EXPLAINERS[method]
-    with torch.inference_mode(False), torch.enable_grad():
-        logits, activation, theta = _forward(network, layer, x.clone() if x.is_inference() else x, warp)
-        if class_index is None:
-            class_index = logits.argmax(dim=1)
-        elif callable(class_index):
-            class_index = class_index(logits.detach())
-        index = torch.as_tensor(class_index, device=logits.device).expand(len(logits))
-        score = logits.gather(1, _in_range(index, logits.shape[1])[:, None]).sum()  # y^c before softmax, rows summed
-        (gradient,) = torch.autograd.grad(score, activation)
-    heatmaps = enlarge(to_unit_range(to_map(activation.detach(), gradient)), x.shape[-2:], cells)
-    if warp is None:
-        return Explanation(logits.detach(), heatmaps, index)
-    return Explanation(logits.detach(), warp.to_input(heatmaps, theta), index, warp.window(theta))
-
-
-def _forward(network: nn.Module, layer: str, x: Tensor, warp: Warp | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Logits, the activation of `layer` as a leaf that the logits hang on, and the warp's theta where there is one."""
-    seen: list[Tensor] = []
+    lifted: list[Tensor] = []
     thetas: list[Tensor] = []
 
     def lift(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
-        seen.append(output.detach().requires_grad_())
-        return seen[-1].clone()  # a layer above may work in place, which a leaf does not allow
+        lifted.append(output.detach().requires_grad_())
+        return lifted[-1].clone()  # a layer above may work in place, which a leaf does not allow
 
-    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+    def keep_theta(module: nn.Module, inputs: tuple, output: Tensor) -> None:
         thetas.append(output.detach())
 
     was_training = network.training
     handles = [network.get_submodule(layer).register_forward_hook(lift)]
     try:
         if warp is not None:
-            handles.append(network.get_submodule(warp.module).register_forward_hook(note))
-        logits = network.eval()(x)
+            handles.append(network.get_submodule(warp.module).register_forward_hook(keep_theta))
+        with torch.inference_mode(False), torch.enable_grad():
+            scores = network.eval()(x.clone() if x.is_inference() else x)
     finally:
         for handle in handles:
             handle.remove()
         network.train(was_training)
-    return logits, seen[-1], thetas[-1] if thetas else None
+    theta = thetas[-1] if thetas else None
+    return HookedPass(scores.detach(), lifted[-1], tuple(x.shape[-2:]), cells, scores, warp, theta)
 
 
-def explain_pooled(
-    logits: np.ndarray,
-    activation: np.ndarray,
-    head: np.ndarray,
-    *,
-    size_hw: tuple[int, int],
-    class_index: Callable[[np.ndarray], np.ndarray] | None = None,
-    method: str = "gradcam",
-    cells: tuple[float, float] | None = None,
-) -> Explanation:
-    """As `explain`, from what a network gave that ends in a mean over the grid and one linear layer.
-
-    There y^c = b_c + sum_k head_ck 1/Z sum_ij A_ij^k, so dy^c/dA_ij^k = head_ck / Z in each of the Z cells.
-
-    logits: (N, K) float32. activation: (N, C, h, w) float32, of the layer below the mean. head: (K, C) float32.
-    size_hw: of the heatmaps. class_index, method, cells: as for `explain`.
-    """
-    index = logits.argmax(axis=1) if class_index is None else np.asarray(class_index(logits), np.int64)
-    rows = head[_in_range(index, logits.shape[1])] / np.float32(np.prod(activation.shape[2:]))  # (N, C)
-    gradient = np.broadcast_to(rows[:, :, None, None], activation.shape)
-    heatmaps = to_unit_range(EXPLAINERS[method](activation, gradient))
-    return Explanation(logits, enlarge(heatmaps, size_hw, cells), index)
-
-
-def _in_range(index: Array, classes: int) -> Array:
-    if len(index) and not 0 <= int(index.min()) <= int(index.max()) < classes:
-        raise IndexError(f"class_index must lie in 0 to {classes - 1}, got {index.tolist()}")
-    return index
+def _like(values: Array, other: Array) -> Array:
+    """`values` as an array or a tensor, as `other` is, on its device."""
+    return np.asarray(values) if isinstance(other, np.ndarray) else other.new_tensor(np.asarray(values))
 
 
 def to_unit_range(maps: Array) -> Array:

@@ -6,6 +6,7 @@ Out: the same, after the content hash, the network's name and every key have bee
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +15,14 @@ import numpy as np
 
 from models.preprocess import Preprocess
 from models.spec import find_spec
+from support import UserError
 from support.weights import load_arrays, load_strictly, load_tensors, save_tensors
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor, nn
 
 FORMAT = "facial-expression-checkpoint/1"
+ONNX_FORMAT = "facial-expression-onnx/2"  # of the .onnx file beside it
 SHIPPED = Path(__file__).parent / "weights" / "emotion.safetensors"
 
 
@@ -46,6 +49,44 @@ class Checkpoint:
         if not self.class_bias:
             object.__setattr__(self, "class_bias", (0.0,) * len(self.class_names))  # frozen, so not by assignment
 
+    def header(self) -> dict:
+        """All but the weights, as plain JSON values."""
+        return {
+            "network": self.network,
+            "class_names": list(self.class_names),
+            "preprocess": self.preprocess.to_dict(),
+            "temperature": self.temperature,
+            "class_bias": list(self.class_bias),
+            "settings": self.settings,
+            "scores": self.scores,
+        }
+
+    @classmethod
+    def from_header(
+        cls, header: Mapping, weights: Mapping[str, Tensor | np.ndarray], *, path: str | Path
+    ) -> Checkpoint:
+        """What `header()` told, and weights; `UserError` naming `path` where an entry is missing or of another kind."""
+        try:
+            names = tuple(str(name) for name in header["class_names"])
+            bias = tuple(float(value) for value in header.get("class_bias", ()))  # files of version 0.1.0 have none
+            temperature = float(header["temperature"])
+            if not names or len(bias) not in (0, len(names)) or not np.isfinite([temperature, *bias]).all():
+                raise ValueError("class_bias and temperature must be finite numbers, a bias for each class")
+            return cls(
+                network=str(header["network"]),
+                class_names=names,
+                preprocess=Preprocess.from_dict(header["preprocess"]),
+                weights=dict(weights),
+                temperature=temperature,
+                settings=dict(header.get("settings", {})),
+                scores=dict(header.get("scores", {})),
+                class_bias=bias,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{path} does not describe its network ({type(error).__name__}: {error}); fetch or export it again."
+            ) from error
+
     def build(self) -> nn.Module:
         """The network with these weights, in eval mode on the CPU; `UserError` where a key is missing or surplus."""
         network = find_spec(self.network).build(len(self.class_names))
@@ -55,17 +96,7 @@ class Checkpoint:
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> None:
     """Write `checkpoint` whole or not at all; `half` stores float16, which halves the file."""
-    header = {
-        "format": FORMAT,
-        "network": checkpoint.network,
-        "class_names": checkpoint.class_names,
-        "preprocess": checkpoint.preprocess.to_dict(),
-        "temperature": checkpoint.temperature,
-        "class_bias": checkpoint.class_bias,
-        "settings": checkpoint.settings,
-        "scores": checkpoint.scores,
-    }
-    save_tensors(path, checkpoint.weights, header=header, half=half)
+    save_tensors(path, checkpoint.weights, header={"format": FORMAT} | checkpoint.header(), half=half)
 
 
 def load_checkpoint(path: str | Path, *, arrays: bool = False) -> Checkpoint:
@@ -74,13 +105,4 @@ def load_checkpoint(path: str | Path, *, arrays: bool = False) -> Checkpoint:
     arrays: give the weights as arrays, for which torch is not imported.
     """
     weights, header = (load_arrays if arrays else load_tensors)(path, wanted_format=FORMAT)
-    return Checkpoint(
-        network=header["network"],
-        class_names=tuple(header["class_names"]),
-        preprocess=Preprocess.from_dict(header["preprocess"]),
-        weights=weights,
-        temperature=header["temperature"],
-        settings=header["settings"],
-        scores=header["scores"],
-        class_bias=tuple(header.get("class_bias", ())),  # files of version 0.1.0 have none
-    )
+    return Checkpoint.from_header(header, weights, path=path)

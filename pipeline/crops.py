@@ -4,7 +4,8 @@ In:  a frame (H, W, 3) uint8 RGB, its faces with landmarks.
 Out: crops (N, S, S, 3) uint8 RGB that look to the network like its training pictures, and the matrices that made them.
 
 Where the eyes, the nose and the mouth stand in a crop is where the detector finds them, on average, in the FER+
-training pictures (`TEMPLATE`); so a live face meets the network at the place and size it was trained at.
+training pictures (`models.preprocess.CROP_TEMPLATE`); so a live face meets the network at the place and size it was
+trained at.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from models.preprocess import CROP_TEMPLATE
 from retinaface.face import Face
 
-# Mean position of the five landmarks as a share of the crop's side, over the first 3,000 FER+ training pictures, made
-# symmetric left to right: python -m evaluation.classification.through_pipeline --template
-TEMPLATE = np.array([[0.326, 0.377], [0.674, 0.377], [0.5, 0.586], [0.352, 0.754], [0.648, 0.754]])
 FINEST = 4  # a large face is sampled up to so many times as finely as the crop, then averaged down
 
 
@@ -38,7 +37,7 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def crop_matrix(face: Face, size: int) -> np.ndarray:
     """(2, 3) float64 from the frame's pixels to those of a crop of `size` pixels a side (pixel centres at .0)."""
-    return similarity(face.landmarks_xy.astype(np.float64), TEMPLATE * size - 0.5)
+    return similarity(face.landmarks_xy.astype(np.float64), CROP_TEMPLATE * size - 0.5)
 
 
 def crop_faces(frame_rgb: np.ndarray, faces: Sequence[Face], *, size: int) -> tuple[np.ndarray, np.ndarray]:

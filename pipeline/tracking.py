@@ -56,51 +56,54 @@ def share_of_new(cutoff_hz: np.ndarray | float, passed_s: float) -> np.ndarray |
 
 @dataclass
 class Track:
-    """One person as long as they are seen: last box and when it was found, filter, smoothed probabilities (K,)."""
+    """One person as long as they are seen: last box and when it was detected, filter, smoothed probabilities (K,)."""
 
     number: int
     box_xyxy: np.ndarray
-    found_s: float
+    detected_s: float
     geometry: OneEuroFilter = field(default_factory=OneEuroFilter)
     probabilities: np.ndarray | None = None
-    read_s: float = 0.0  # when the probabilities were
+    classified_s: float = 0.0  # when the probabilities were
 
 
-class Sighting(NamedTuple):
-    """A track in the frame of `time_s`: frames may wait between being followed and being read."""
+class Observation(NamedTuple):
+    """A track in the frame of `time_s`: frames may wait between being tracked and being classified."""
 
     track: Track
     time_s: float
 
 
 class Tracker:
-    """Numbers and smooths faces; `smooth_s` is the time constant of the probabilities, 0 for none."""
+    """Numbers and smooths faces. `smooth_s`: time constant in seconds of probabilities; 0: nothing is smoothed."""
 
-    def __init__(self, *, smooth_s: float = 0.4) -> None:
-        self.smooth_s = smooth_s
+    def __init__(self) -> None:
         self.tracks: list[Track] = []
         self._next = 1
         self._last: list[tuple[Face, Track]] = []
 
-    def follow(self, faces: Sequence[Face] | None, time_s: float) -> tuple[list[Face], list[Sighting]]:
+    def update(
+        self, faces: Sequence[Face] | None, time_s: float, *, smooth_s: float = 0.4
+    ) -> tuple[list[Face], list[Observation]]:
         """The faces, steadied, and the track of each; faces nobody has seen start a track.
 
         None where nobody searched the frame: the faces of the frame before, where they were.
         """
         if faces is not None:
-            self.tracks = [track for track in self.tracks if time_s - track.found_s <= MEMORY_S]
+            self.tracks = [track for track in self.tracks if time_s - track.detected_s <= MEMORY_S]
             pairs = zip(faces, self._assign(faces, time_s), strict=True)
-            self._last = [(self._steady(face, track, time_s), track) for face, track in pairs]
-        return [face for face, _ in self._last], [Sighting(track, time_s) for _, track in self._last]
+            self._last = [(self._steady(face, track, time_s, smooth=smooth_s > 0), track) for face, track in pairs]
+        return [face for face, _ in self._last], [Observation(track, time_s) for _, track in self._last]
 
-    def smooth(self, sightings: Sequence[Sighting], probabilities: np.ndarray) -> np.ndarray:
-        """Probabilities (N, K) of what was followed -> smoothed along each track, rows still sum to 1."""
+    def smooth(
+        self, observations: Sequence[Observation], probabilities: np.ndarray, *, smooth_s: float = 0.4
+    ) -> np.ndarray:
+        """Probabilities (N, K) of the faces observed -> smoothed along each track, rows still sum to 1."""
         smoothed = np.empty_like(probabilities)
-        for row, (track, time_s) in enumerate(sightings):
+        for row, (track, time_s) in enumerate(observations):
             before = track.probabilities if track.probabilities is not None else probabilities[row]
-            share = 1 - np.exp(-(time_s - track.read_s) / self.smooth_s) if self.smooth_s > 0 else 1.0
+            share = 1 - np.exp(-(time_s - track.classified_s) / smooth_s) if smooth_s > 0 else 1.0
             track.probabilities = smoothed[row] = before + share * (probabilities[row] - before)
-            track.read_s = time_s
+            track.classified_s = time_s
         return smoothed
 
     def _assign(self, faces: Sequence[Face], time_s: float) -> list[Track]:
@@ -117,15 +120,15 @@ class Tracker:
         return [owner.get(row) or self._start(face, time_s) for row, face in enumerate(faces)]
 
     def _start(self, face: Face, time_s: float) -> Track:
-        track = Track(self._next, face.box_xyxy, found_s=time_s)
+        track = Track(self._next, face.box_xyxy, detected_s=time_s)
         self._next += 1
         self.tracks.append(track)
         return track
 
-    def _steady(self, face: Face, track: Track, time_s: float) -> Face:
+    def _steady(self, face: Face, track: Track, time_s: float, *, smooth: bool) -> Face:
         """Box and landmarks through the track's filter, speed measured in face sizes a second."""
-        passed_s, track.found_s, track.box_xyxy = time_s - track.found_s, time_s, face.box_xyxy
-        if self.smooth_s <= 0:
+        passed_s, track.detected_s, track.box_xyxy = time_s - track.detected_s, time_s, face.box_xyxy
+        if not smooth:
             return face
         values = np.concatenate([face.box_xyxy, face.landmarks_xy.ravel()])
         values = track.geometry(values, passed_s=passed_s, unit=max(face.size, 1.0)).astype(np.float32)

@@ -70,11 +70,11 @@ def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
 
 
 def non_maximum_suppression(
-    boxes: np.ndarray, scores: np.ndarray, *, threshold: float, inside: float = 1.0
+    boxes: np.ndarray, scores: np.ndarray, *, iou_threshold: float, containment: float = 1.0
 ) -> np.ndarray:
-    """Indices of the boxes (N, 4) that stay, best score first: none overlaps a better one by more than `threshold`.
+    """Indices of the boxes (N, 4) that stay, best score first: none has an IoU above `iou_threshold` with a better one.
 
-    Nor does any lie with more than the share `inside` of itself in a better one: it is a part of that face.
+    Nor does any lie with more than the share `containment` of itself in a better one: it is a part of that face.
     """
     order = np.argsort(-scores, kind="stable")
     left, top, right, bottom = boxes[order].T
@@ -85,7 +85,7 @@ def non_maximum_suppression(
         kept.append(best)
         width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
         height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
-        shared = np.clip(width, 0, None) * np.clip(height, 0, None)
-        apart = shared <= threshold * (area[rest] + area[best] - shared)
-        rest = rest[apart & (shared <= inside * area[rest])]
+        intersection = np.clip(width, 0, None) * np.clip(height, 0, None)
+        apart = intersection <= iou_threshold * (area[rest] + area[best] - intersection)
+        rest = rest[apart & (intersection <= containment * area[rest])]
     return order[kept]

@@ -1,7 +1,7 @@
 """batch-face as the detector (`--detector batch-face`): a second opinion on the same weights.
 
 In:  frames (H, W, 3) uint8 RGB.
-Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them without `mean_landmarks`.
+Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them; landmarks are the best anchor's alone.
 
 batch-face downloads weights where it is given none, loads them loosely, and runs on the CPU without a word where only
 a device's name is given; so it gets a file of known weights and a device number. Frames go in one by one: its lists
@@ -29,9 +29,9 @@ from support.weights import load_strictly
 class BatchFaceDetector:
     """The same call and the same thresholds as `RetinaFace`, another implementation."""
 
-    def __init__(self, detector, *, score_threshold: float, max_faces: int | None, longest_side: int | None) -> None:
+    def __init__(self, detector, *, conf: float, max_faces: int | None, imgsz: int | None) -> None:
         self.detector = detector
-        self.score_threshold, self.max_faces, self.longest_side = score_threshold, max_faces, longest_side
+        self.conf, self.max_faces, self.imgsz = conf, max_faces, imgsz
 
     @classmethod
     def from_file(
@@ -39,9 +39,9 @@ class BatchFaceDetector:
         path: str | Path | None = None,
         *,
         device: torch.device | str = "cpu",
-        score_threshold: float = 0.5,
+        conf: float = 0.5,
         max_faces: int | None = None,
-        longest_side: int | None = 640,
+        imgsz: int | None = 640,
     ) -> BatchFaceDetector:
         """batch-face's detector with the weights at `path` (ours, or the public .pth); the shipped ones without."""
         try:
@@ -58,7 +58,10 @@ class BatchFaceDetector:
             detector = batch_face.RetinaFace(
                 gpu_id=number, device=device.type, model_path=str(file), network="mobilenet"
             )
-        return cls(detector, score_threshold=score_threshold, max_faces=max_faces, longest_side=longest_side)
+        return cls(detector, conf=conf, max_faces=max_faces, imgsz=imgsz)
+
+    def close(self) -> None:
+        """It has no threads of its own."""
 
     def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
         """Faces of every frame, best score first."""
@@ -66,9 +69,7 @@ class BatchFaceDetector:
 
     def _detect(self, frame_rgb: np.ndarray) -> list[Face]:
         frame_bgr = np.ascontiguousarray(frame_rgb[..., ::-1])  # what the weights were trained on
-        reduce = self.longest_side is not None and max(frame_bgr.shape[:2]) > self.longest_side
-        found = self.detector(
-            frame_bgr, threshold=self.score_threshold, max_size=self.longest_side if reduce else -1, return_dict=False
-        )
+        reduce = self.imgsz is not None and max(frame_bgr.shape[:2]) > self.imgsz
+        found = self.detector(frame_bgr, threshold=self.conf, max_size=self.imgsz if reduce else -1, return_dict=False)
         faces = [Face(np.float32(box), np.float32(points).reshape(5, 2), float(score)) for box, points, score in found]
         return sorted(faces, key=lambda face: -face.score)[: self.max_faces]

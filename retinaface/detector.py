@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, iou, non_maximum_suppression
+from retinaface.engines import Engine, OnnxEngine, TorchEngine
 from retinaface.face import Face, resized
-from retinaface.onnx_engine import OnnxEngine
 from support import UserError
-from support.onnx.graph import Graph, find_graph
-from support.onnx.session import takes_onnx
+from support.onnx.session import open_session
 from support.weights import finite, load_arrays, load_strictly
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
@@ -27,48 +26,42 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
 
     from retinaface.network import RetinaFaceNetwork
 
+    Network = TypeVar("Network", bound=RetinaFaceNetwork)
+
 FORMAT = "retinaface-weights/1"
+ONNX_FORMAT = "retinaface-onnx/1"  # of the .onnx file beside them
+EXPORT = "python -m retinaface.export --weights"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
-CONTAINMENT = (
-    0.9  # share of a box within a surer one from which on it is a part of that face: a mouth and nose, very near
-)
-VOTING_IOU = 0.6  # IoU with the best box of a face from which another anchor speaks of the same face
+CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
+VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
 
 
 class RetinaFace:
     """A detector on one device.
 
-    network: in torch, or as an engine of ONNX Runtime.
-    score_threshold: faces scored lower are not reported, 0 to 1.
-    overlap: of two boxes with a higher IoU the better one stays; a box that lies inside a better one goes, too.
+    network: in torch, or an engine that runs it.
+    conf: faces scored lower are not reported, 0 to 1.
+    iou_threshold: of two boxes with a higher IoU the better one stays; a box inside a better one goes, too.
     max_faces: the best so many of a frame; None: all.
-    longest_side: frames are reduced to so many pixels on their longer side for the search (None: never); faces come
-        back in pixels of the frame as given.
-    mean_landmarks: landmarks are the mean over the anchors above the threshold that agree on a face, weighted by score,
-        not the best one's: their errors differ, and the mean is nearer.
+    imgsz: frames are reduced to so many pixels on their longer side for the search (None: never); faces come back in
+        pixels of the frame as given.
     """
 
     def __init__(
         self,
-        network: RetinaFaceNetwork | OnnxEngine,
+        network: RetinaFaceNetwork | Engine,
         *,
-        score_threshold: float = 0.5,
-        overlap: float = 0.4,
+        conf: float = 0.5,
+        iou_threshold: float = 0.4,
         max_faces: int | None = None,
-        longest_side: int | None = 640,
-        mean_landmarks: bool = True,
+        imgsz: int | None = 640,
     ) -> None:
-        if not isinstance(network, OnnxEngine):
-            from retinaface.torch_engine import TorchEngine
-
-            network = TorchEngine(network)
-        self.engine = network
-        self.score_threshold = score_threshold
-        self.overlap = overlap
+        self.engine: Engine = network if isinstance(network, OnnxEngine) else TorchEngine(network)
+        self.conf = conf
+        self.iou_threshold = iou_threshold
         self.max_faces = max_faces
-        self.longest_side = longest_side
-        self.mean_landmarks = mean_landmarks
+        self.imgsz = imgsz
 
     @classmethod
     def from_file(
@@ -78,24 +71,35 @@ class RetinaFace:
         device: torch.device | str = "cpu",
         engine: str = "auto",
         threads: int = 2,
-        **options: object,
+        conf: float = 0.5,
+        iou_threshold: float = 0.4,
+        max_faces: int | None = None,
+        imgsz: int | None = 640,
     ) -> RetinaFace:
-        """The detector with the weights at `path` (ours, or the public .pth); the shipped ones without `path`.
+        """The detector with the weights at `path`: ours, the public .pth or an .onnx file; without it the shipped ones.
 
-        engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`; "torch" runs on any device, with the threads
-            that torch has; "auto" is the first where it can be. Raises `UserError` where "onnx" is asked and cannot be.
+        engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`, and takes X.onnx, also where it lies beside
+            X.safetensors and was made from it; "torch" runs on any device, with the threads that torch has; "auto" is
+            the first where it can be. Raises `UserError` where "onnx" is asked and cannot be.
         """
-        path = path or SHIPPED
-        if takes_onnx(engine, device):
-            weights = read_arrays(path)
-            return cls(OnnxEngine(detector_graph(), weights, threads=threads, what=f"{path}"), **options)
-        import torch
+        path = Path(path or SHIPPED)
+        session = open_session(
+            path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
+        )
+        network: RetinaFaceNetwork | Engine
+        if session is not None:
+            network = OnnxEngine(session)
+        else:
+            import torch
 
-        from retinaface.network import RetinaFaceNetwork
+            from retinaface.network import RetinaFaceNetwork
 
-        network = RetinaFaceNetwork()
-        load_strictly(network, read_weights(path), what=f"{path}")
-        return cls(network.to(device, memory_format=torch.channels_last), **options)
+            network = load_network(path, RetinaFaceNetwork).to(device, memory_format=torch.channels_last)
+        return cls(network, conf=conf, iou_threshold=iou_threshold, max_faces=max_faces, imgsz=imgsz)
+
+    def close(self) -> None:
+        """End the threads of the engine; more than once is fine."""
+        self.engine.close()
 
     def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
         """Faces of every frame; frames of one size go through the network together. No frames, no faces."""
@@ -110,7 +114,7 @@ class RetinaFace:
     def _detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
         """(H, W, 3) uint8 RGB each, all of one size."""
         height, width = frames[0].shape[:2]
-        shrink = min(1.0, self.longest_side / max(height, width)) if self.longest_side else 1.0
+        shrink = min(1.0, self.imgsz / max(height, width)) if self.imgsz else 1.0
         size_hw = (max(1, round(height * shrink)), max(1, round(width * shrink)))
         if size_hw != (height, width):
             frames = [cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA) for frame in frames]
@@ -122,16 +126,15 @@ class RetinaFace:
         self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, size_hw: tuple[int, int], scale: np.ndarray
     ) -> list[Face]:
         """The faces among the anchors of one frame; only anchors above the threshold are decoded."""
-        rows = np.flatnonzero(scores >= self.score_threshold)
+        rows = np.flatnonzero(scores >= self.conf)
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         anchors = anchors_for(size_hw)[rows]
         boxes_xyxy = decode_boxes(boxes[rows], anchors)
-        kept = non_maximum_suppression(boxes_xyxy, scores[rows], threshold=self.overlap, inside=CONTAINMENT)
+        kept = non_maximum_suppression(
+            boxes_xyxy, scores[rows], iou_threshold=self.iou_threshold, containment=CONTAINMENT
+        )
         kept = kept[: self.max_faces]
-        if self.mean_landmarks:
-            landmarks_xy = vote_landmarks(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
-        else:
-            landmarks_xy = decode_landmarks(landmarks[rows[kept]], anchors[kept])
+        landmarks_xy = vote_landmarks(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
         return [
             Face(box_xyxy=resized(box, np.tile(scale, 2)), landmarks_xy=resized(points, scale), score=float(score))
             for box, points, score in zip(boxes_xyxy[kept], landmarks_xy, scores[rows[kept]], strict=True)
@@ -150,15 +153,11 @@ def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray,
     return np.einsum("ka,apx->kpx", weight, landmarks).astype(np.float32)
 
 
-def detector_graph() -> Graph:
-    """The graph of the network as its code is now: the shipped one, where that has not fallen behind."""
-
-    def make() -> Graph:
-        from retinaface.graph import make_graph
-
-        return make_graph()
-
-    return find_graph("retinaface", shipped=SHIPPED.parent, make=make)
+def load_network(path: str | Path, network_class: type[Network]) -> Network:
+    """A network on the CPU with the weights at `path`; `UserError` where they do not fit exactly."""
+    network = network_class()
+    load_strictly(network, read_weights(path), what=f"{path}")
+    return network
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:

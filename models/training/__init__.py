@@ -1,1 +1,1 @@
-"""What only a training of a classifier needs."""
+"""What only the training of a classifier needs."""

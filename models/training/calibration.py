@@ -1,11 +1,11 @@
-"""What is fitted on validation logits after training: a temperature, and a bias for the rare classes.
+"""Calibration after training, on validation logits: a temperature, and a bias for rare classes.
 
 In:  logits (N, K) float and labels (N,) int of the validation split.
-Out: T and b, with which a label is as likely as softmax((logits + b) / T) says. The shares of a crowd's votes are the
-     softmax of the logits alone.
+Out: T and b: softmax((logits + b) / T) estimates how likely each label is. The shares of a crowd's votes are estimated
+     by the softmax of the logits alone.
 
-The temperature makes confidence honest (Guo et al. 2017, arXiv 1706.04599, section 4.2). The bias lets rare classes be
-named: a network that has seen few of a class names it too seldom to be right about it as often as about the others.
+The temperature makes confidence match accuracy (Guo et al. 2017, arXiv 1706.04599, section 4.2). The bias raises the
+recall of rare classes, which a network that has seen few of them predicts too seldom.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import dataclasses
 import numpy as np
 
 from models.checkpoint import Checkpoint
+from support.metrics import accuracy, confusion_matrix, macro_f1
 
 GOLDEN = (np.sqrt(5) - 1) / 2
 TAUS = np.arange(101) / 100
-MAY_LOSE = 0.002  # of the accuracy, for a better macro-F1
+ACCURACY_LOSS = 0.002  # accepted for a better macro-F1
 
 
-def calibrated(
+def calibrate(
     checkpoint: Checkpoint, logits: np.ndarray, labels: np.ndarray, *, class_shares: np.ndarray
 ) -> Checkpoint:
-    """`checkpoint` with the bias and then the temperature that its validation's logits and labels ask for."""
+    """`checkpoint` with the bias, and then the temperature, fitted to the logits and labels of its validation."""
     bias = fit_class_bias(logits, labels, class_shares)
     return dataclasses.replace(
         checkpoint, class_bias=tuple(bias.tolist()), temperature=fit_temperature(logits + bias, labels)
@@ -34,14 +35,13 @@ def calibrated(
 def fit_temperature(logits: np.ndarray, labels: np.ndarray, *, lowest: float = 0.05, highest: float = 10.0) -> float:
     """The T that minimises the negative log-likelihood of `labels`, by golden-section search over log T.
 
-    The likelihood is unimodal in 1/T, so the search finds its one minimum, to 1e-4 of its value.
+    The negative log-likelihood is convex in 1/T, so there is one minimum; T is found to a relative error of 1e-4.
     """
     low, high = np.log(lowest), np.log(highest)
     while high - low > 1e-4:
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        if negative_log_likelihood(logits / np.exp(left), labels) < negative_log_likelihood(
-            logits / np.exp(right), labels
-        ):
+        nll_left, nll_right = (negative_log_likelihood(logits / np.exp(log_t), labels) for log_t in (left, right))
+        if nll_left < nll_right:
             high = right
         else:
             low = left
@@ -58,26 +58,19 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
 def fit_class_bias(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndarray) -> np.ndarray:
     """(K,) float64 to be added to the logits: b = -tau log(class_shares), post-hoc logit adjustment.
 
-    Menon et al. 2021, arXiv 2007.07314, eq. 9, without their guarantee, as tau is chosen here: of `TAUS`, that of the
-    highest macro-F1 among those that name at most 0.2 points fewer faces right than tau = 0; of equals the smallest.
+    Menon et al. 2021, arXiv 2007.07314, eq. 9. Their guarantee does not hold here, because tau is chosen on validation
+    data: of `TAUS`, the one of the highest macro-F1 among those that lose at most `ACCURACY_LOSS` of the accuracy at
+    tau = 0; of equals the smallest.
 
-    class_shares: (K,) float, how often the training showed each class; a class that it never showed is left as it is.
+    class_shares: (K,) float, how often the training showed each class; the bias of a class it never showed is 0.
     """
     shares = np.where(class_shares > 0, class_shares, class_shares.max())
     push = np.log(shares.max() / shares)  # 0 for the most frequent class: a constant changes no softmax
-    best, best_f1, enough = 0.0, -1.0, 0.0
+    best, best_f1, lowest_accuracy = 0.0, -1.0, 0.0
     for tau in TAUS:
-        accuracy, macro_f1 = _accuracy_and_macro_f1(labels, (logits + tau * push).argmax(axis=1), len(push))
+        confusion = confusion_matrix(labels, (logits + tau * push).argmax(axis=1), classes=len(push))
         if tau == 0:
-            enough = accuracy - MAY_LOSE - 1e-9  # exactly 0.2 points are allowed
-        if accuracy >= enough and macro_f1 > best_f1:
-            best, best_f1 = tau, macro_f1
+            lowest_accuracy = accuracy(confusion) - ACCURACY_LOSS - 1e-9  # a loss of exactly 0.002 is accepted
+        if accuracy(confusion) >= lowest_accuracy and macro_f1(confusion) > best_f1:
+            best, best_f1 = tau, macro_f1(confusion)
     return best * push
-
-
-def _accuracy_and_macro_f1(labels: np.ndarray, named: np.ndarray, classes: int) -> tuple[float, float]:
-    """As in support.metrics, which this layer cannot see: F1 is averaged over the classes that occur."""
-    hits = np.bincount(labels[labels == named], minlength=classes)
-    support = np.bincount(labels, minlength=classes)
-    f1 = 2 * hits / np.maximum(support + np.bincount(named, minlength=classes), 1)
-    return hits.sum() / len(labels), f1[support > 0].mean()

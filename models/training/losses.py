@@ -1,7 +1,7 @@
-"""What a network is trained towards.
+"""The loss of a classifier.
 
 In:  logits (N, K) and target distributions (N, K), float32.
-Out: a loss, in nats.
+Out: a scalar, in nats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def kl_loss(logits: Tensor, votes: Tensor, *, smoothing: float = 0.0) -> Tensor:
 
     For one-hot votes it is cross-entropy. `smoothing`, from 0 to 1, is the share of every target that is spread evenly
     over the K classes (Szegedy et al. 2016, arXiv 1512.00567, section 7); the loss then differs from cross-entropy by
-    the target's own entropy, which no weight changes.
+    the target's own entropy, which does not depend on the weights.
     """
     target = (1 - smoothing) * votes + smoothing / votes.shape[1]
     return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")

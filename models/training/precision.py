@@ -3,8 +3,8 @@
 In:  a device.
 Out: a context for the forward pass, and a scaler for the backward pass.
 
-bfloat16 has the range of float32, so its gradients need no scaling; float16 loses small ones, which the loss is scaled
-against (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2). A CPU computes in float32: autocast is slower there.
+bfloat16 has the range of float32, so its gradients need no scaling. In float16 small gradients become 0 unless the
+loss is scaled (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2). On a CPU autocast is slower than float32.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ import torch
 
 @dataclass(frozen=True)
 class Precision:
-    """The format of a forward pass on `device_type`; torch.float32 means no mixing."""
+    """The number format of a forward pass on `device_type`; torch.float32: no mixed precision."""
 
     device_type: str
     dtype: torch.dtype
 
     def autocast(self) -> torch.autocast:
         """A context in which convolutions and matrix products are of `dtype`."""
-        # torch warns of float32 even where autocast is off
-        mixed = self.dtype != torch.float32
+        mixed = self.dtype != torch.float32  # torch warns of float32 even where autocast is off
         return torch.autocast(self.device_type, self.dtype if mixed else torch.bfloat16, enabled=mixed)
 
     def scaler(self) -> torch.amp.GradScaler:
-        """What scales the loss of a float16 pass; for other formats it passes everything through."""
+        """Scales the loss of a float16 pass; for other formats it changes nothing."""
         return torch.amp.GradScaler(self.device_type, enabled=self.dtype == torch.float16)
 
 

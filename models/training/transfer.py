@@ -1,6 +1,6 @@
-"""Begin a training with the weights of another: the layers as they are, the class rows by the names of the classes.
+"""Initial weights of a training: random, pretrained, or those of a checkpoint, whose class rows go by class name.
 
-In:  a network's spec and name, the class names, and perhaps a checkpoint of the same network.
+In:  a network's spec and name, the class names, perhaps a checkpoint of the same network.
 Out: the network, on the CPU.
 """
 
@@ -19,12 +19,12 @@ from support.weights import load_strictly
 log = logging.getLogger(__name__)
 
 
-def first_weights(
+def initial_network(
     spec: ModelSpec, class_names: tuple[str, ...], *, name: str, init: str = "", pretrained: bool = False
 ) -> nn.Module:
-    """The network `name` as a training begins: with the weights in the file `init`, pretrained, or at random."""
+    """The network `name`, built by `spec`: with the weights in the file `init`, pretrained, or random."""
     if init:
-        return transferred(spec, load_checkpoint(init), class_names, name=name, path=init)
+        return transfer(spec, load_checkpoint(init), class_names, name=name, path=init)
     if not pretrained:
         return spec.build(len(class_names))
     if spec.pretrained is None:
@@ -33,35 +33,35 @@ def first_weights(
     return spec.pretrained(len(class_names))
 
 
-def transferred(
+def transfer(
     spec: ModelSpec, checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str, path: str
 ) -> nn.Module:
     """The network `name`, built by `spec` for `class_names`, with the weights of `checkpoint`, which is from `path`.
 
-    The rows of a head go where the class of the same name is; a class that the checkpoint does not know keeps its
-    untrained row. Raises `UserError` where the checkpoint is of another network or does not fit.
+    Rows of the head are matched by class name; a class that the checkpoint does not know keeps its untrained row. Raises `UserError` where the checkpoint is of another network or does not fit.
     """
     if checkpoint.network != name:
         raise UserError(
             f"{path} holds a {checkpoint.network}, but --model is {name}; give weights of the same network."
         )
     network = spec.build(len(class_names))
-    untrained, weights = network.state_dict(), dict(checkpoint.weights)
+    untrained = network.state_dict()
+    weights = {key: torch.as_tensor(value) for key, value in checkpoint.weights.items()}
     known = [class_name for class_name in class_names if class_name in checkpoint.class_names]
     if len(known) < len(class_names):
         new = ", ".join(class_name for class_name in class_names if class_name not in known)
-        log.warning("%s does not know %s, which begin untrained", path, new)
-    to, source = [class_names.index(c) for c in known], [checkpoint.class_names.index(c) for c in known]
+        log.warning("%s does not know %s, which start untrained", path, new)
+    target, source = [class_names.index(c) for c in known], [checkpoint.class_names.index(c) for c in known]
     for key in head_tensors(spec) & weights.keys():
         rows = untrained[key].clone()
-        rows[to] = weights[key][source]
+        rows[target] = weights[key][source]
         weights[key] = rows
     load_strictly(network, weights, what=path)
     return network
 
 
 def head_tensors(spec: ModelSpec) -> set[str]:
-    """Names of the tensors with one row a class: those that grow with the number of classes."""
+    """Names of the tensors with one row a class: those whose shape depends on the number of classes."""
     with torch.device("meta"):  # shapes only
         two, three = (spec.build(classes).state_dict() for classes in (2, 3))
     return {key for key in two if two[key].shape != three[key].shape}

@@ -1,36 +1,45 @@
 """ONNX Runtime: the engine that runs networks on a CPU, about twice as fast as torch does.
 
-In:  a graph without weights, the weights.
-Out: a session: arrays in, arrays out. It fuses batch norms and activations into the convolutions when it begins.
+In:  an .onnx file with weights and metadata inside, as `support/onnx/export.py` makes it.
+Out: a session: arrays in, arrays out, and the metadata. Batch norms and activations are fused into the convolutions
+     when it begins.
 
-onnxruntime is imported by the functions that need it, so that it may be missing.
+The file ends in a SHA-256 of all that stands before it, as one more entry of ONNX's own metadata: a flipped bit is
+noticed, and other programs read the file as any ONNX model. onnxruntime is imported by the functions that need it, so
+that it may be missing.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
-from support.cli import UserError
-from support.onnx.graph import Graph
-from support.weights import refuse_misfits
+from support.cli import UserError, notify
+
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # before onnxruntime is imported: nothing may leave
 
 ENGINES = ("auto", "torch", "onnx")
 MOST_THREADS = 8
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
+SEAL_KEY = b"file_sha256"
+SOURCE_KEY = "source_sha256"  # of the weights' file that a model was made from
 
 
-def threads_here() -> int:
+def available_threads() -> int:
     """Threads for one network: all cores, up to 8; the networks are small, and more were never measured."""
     return min(os.cpu_count() or 1, MOST_THREADS)
 
 
-def takes_onnx(engine: str, device: object) -> bool:
-    """Whether a network is to run in ONNX Runtime: `engine` is a key of `ENGINES`, `device` what torch calls it.
+def wants_onnx(engine: str, device: object) -> bool:
+    """Whether a network is to run in ONNX Runtime: `engine` is one of `ENGINES`, `device` what torch calls it.
 
-    "auto" takes it on the CPU where it is installed; "onnx" raises `UserError` where that cannot be.
+    "auto" wants it on the CPU where it is installed; "onnx" raises `UserError` where that cannot be.
     """
     if engine not in ENGINES:
         raise UserError(f"--engine takes {', '.join(ENGINES)}, not {engine!r}.")
@@ -52,28 +61,109 @@ def takes_onnx(engine: str, device: object) -> bool:
 
 
 class OnnxSession:
-    """A graph with its weights, ready to run; calls may come from several threads.
+    """A model ready to run; calls may come from several threads.
 
-    weights: float32 arrays by name. threads: on how many an operator may run.
-    Raises `UserError`, naming `what`, where the weights are not exactly those of the graph's network.
+    model: the file's bytes. threads: on how many an operator may run. metadata: JSON values by name.
     """
 
-    def __init__(self, graph: Graph, weights: Mapping[str, np.ndarray], *, threads: int, what: str) -> None:
+    def __init__(self, model: bytes, *, threads: int) -> None:
         import onnxruntime
 
-        refuse_misfits(graph.about["weights"], weights, what=what)
-        onnxruntime.disable_telemetry_events()  # builds for Windows count events; nothing is to leave the machine
+        self._model, self.threads = model, threads
+        onnxruntime.disable_telemetry_events()  # builds for Windows count events
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.intra_op_num_threads = threads
         # Threads that spin while they wait take the cores from the other stages of the live loop.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        names = graph.about["inside"]
-        self._weights = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in names]  # not copied: kept
-        options.add_external_initializers(names, self._weights)
-        self._session = onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
+        found = self._session.get_modelmeta().custom_metadata_map
+        self.metadata = {name: json.loads(text) for name, text in found.items() if name.encode() != SEAL_KEY}
+
+    def with_threads(self, threads: int) -> OnnxSession:
+        """The same model in a session of its own."""
+        return OnnxSession(self._model, threads=threads)
 
     def __call__(self, values: np.ndarray) -> list[np.ndarray]:
-        """The graph's outputs for its one input."""
+        """The model's outputs for its one input."""
         return self._session.run(None, {self._input: values})
+
+
+def load_session(path: str | Path, *, wanted_format: str, threads: int) -> OnnxSession:
+    """The session of an .onnx file whose metadata say `format: wanted_format`.
+
+    Raises `UserError`, in a sentence, where the file is missing, foreign, cut off or altered.
+    """
+    path = Path(path)
+    try:
+        session = OnnxSession(read_sealed(path), threads=threads)
+    except UserError:
+        raise
+    except Exception as error:  # ONNX Runtime's own kinds have no ancestor in common
+        raise UserError(f"{path} cannot be run by ONNX Runtime ({error}); export it again.") from error
+    if session.metadata.get("format") != wanted_format:
+        raise UserError(f"{path} is not a {wanted_format} file but {session.metadata.get('format')!r}.")
+    return session
+
+
+def open_session(
+    path: Path, *, wanted_format: str, engine: str, device: object, threads: int, command: str
+) -> OnnxSession | None:
+    """The session that `path` stands for on this engine and device, or None where torch is to run it.
+
+    `path` is an .onnx file, or weights X.safetensors with X.onnx beside, made from that very file. On a CPU without
+    such a file one line says that `command` makes it; `UserError` where `engine` is "onnx".
+    """
+    wanted = wants_onnx(engine, device)
+    if path.suffix == ".onnx":
+        if not wanted:
+            raise UserError(f"{path} runs in ONNX Runtime on the CPU only; name the weights, or add --device cpu.")
+        return load_session(path, wanted_format=wanted_format, threads=threads)
+    beside = path.with_suffix(".onnx")
+    if not wanted or not path.is_file():
+        return None
+    why = f"there is no {beside}"
+    if beside.is_file():
+        session = load_session(beside, wanted_format=wanted_format, threads=threads)
+        if session.metadata.get(SOURCE_KEY) == file_sha256(path):
+            return session
+        why = f"{beside} was made from other weights"
+    remedy = f"{command} {path} makes one, which is about twice as fast on a CPU"
+    if engine == "onnx":
+        raise UserError(f"--engine onnx cannot run {path.name}: {why}; {remedy}.")
+    notify(f"{path.name} runs in torch, because {why}; {remedy}.")
+    return None
+
+
+def seal(model: bytes) -> bytes:
+    """`model` with the SHA-256 of its bytes behind it, as an entry of `metadata_props` (field 14 of ModelProto)."""
+    return model + _seal_of(model)
+
+
+def read_sealed(path: str | Path) -> bytes:
+    """The bytes of a sealed file; `UserError` where there is none, or it is not what was written."""
+    path = Path(path)
+    try:
+        file = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; name an existing .onnx file.") from error
+    length = len(_seal_of(b""))
+    if file[-length:] != _seal_of(file[:-length]):
+        raise UserError(
+            f"{path} is damaged, or was not written by this project: its content does not match its own SHA-256; "
+            "export it again."
+        )
+    return file
+
+
+def file_sha256(path: str | Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _seal_of(model: bytes) -> bytes:
+    """The serialised entry: tag and length of the field, then key and value, each with tag and length."""
+    value = hashlib.sha256(model).hexdigest().encode()
+    entry = b"\x0a" + bytes([len(SEAL_KEY)]) + SEAL_KEY + b"\x12" + bytes([len(value)]) + value
+    return b"\x72" + bytes([len(entry)]) + entry

@@ -1,0 +1,51 @@
+"""What a person may choose: how faces are predicted, and what a session does with the results.
+
+In:  flags, keys.
+Out: immutable options. A key makes new ones, which go with the next batch; those of a batch never change.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from support import UserError, setting
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How the faces of a batch are predicted and explained.
+
+    explainer: a key of `gradcam.EXPLAINERS`, or None for no heatmaps.
+    explain_class: the class that heatmaps are for; None: each face's most probable one.
+    tta: every face is predicted together with its mirror image; probabilities and heatmaps are the mean of both.
+    smooth_s: time constant in seconds over which probabilities and boxes are smoothed along a track; 0: not at all.
+    Raises `UserError` where there is no such explainer.
+    """
+
+    explainer: str | None = "gradcam"
+    explain_class: str | None = None
+    tta: bool = False
+    smooth_s: float = 0.4
+
+    def __post_init__(self) -> None:
+        from gradcam import EXPLAINERS  # imports cv2, which --help does without
+
+        if self.explainer is not None and self.explainer not in EXPLAINERS:
+            raise UserError(f"there is no explainer {self.explainer!r}; the explainers are {', '.join(EXPLAINERS)}.")
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What a session does with the results: flags of live.py, and the same in the speed measurement."""
+
+    every: int = setting(
+        1, "detect faces in every N-th frame only; between these they are taken to be where they were", metavar="N",
+        within=(1, math.inf),
+    )  # fmt: skip
+    alpha: float = setting(0.55, "how strongly heatmaps are painted, 0 to 1", within=(0, 1))
+    mirror: bool | None = setting(None, "show the picture as a mirror does (default: cameras yes, files no)")
+    show: bool = setting(True, "open a window")
+    save: str | None = setting(None, "record the annotated frames", metavar="FILE.mp4|.avi|.webm")
+    log: str | None = setting(None, "write one row a face and frame", metavar="FILE.csv|.jsonl")
+    quiet: bool = setting(False, "print no predictions")

@@ -1,0 +1,100 @@
+"""The deployable form of detector weights: python -m retinaface.export --weights X.safetensors
+
+In:  detector weights, ours or the public .pth.
+Out: X.onnx beside them: frames (N, H, W, 3) uint8 RGB -> scores (N, A), box offsets (N, A, 4), landmark offsets
+     (N, A, 10) of all A anchors; weights inside, and in the file's metadata all that a program needs to turn offsets
+     into faces (`metadata_of`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retinaface.anchors import CENTRE_VARIANCE, SIZE_VARIANCE, SIZES, STRIDES
+from retinaface.detector import CONTAINMENT, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
+from retinaface.face import LANDMARKS
+from support import FAILED, UserError, atomic_write, command, notify, run_and_exit, setting
+from support.onnx.session import SOURCE_KEY, file_sha256
+
+OUTPUTS = ("scores", "boxes", "landmarks")
+
+
+@dataclass
+class Settings:
+    """Flags of `python -m retinaface.export`."""
+
+    weights: str = setting(str(SHIPPED), "detector weights, ours or the public .pth", metavar="FILE")
+    out: str = setting("", "where the model goes; left out: beside the weights", metavar="FILE.onnx")
+
+
+def run(settings: Settings) -> int:
+    """Export, check, write; the file's name goes to stdout."""
+    print(export_weights(settings.weights, settings.out or None))
+    return 0
+
+
+def export_weights(path: str | Path, out: str | Path | None = None) -> Path:
+    """Write the .onnx file of the weights at `path` to `out`, or beside them; where it went.
+
+    Raises `UserError` where the weights cannot be read, the network cannot be exported, or onnx is not installed.
+    """
+    path = Path(path)
+    out = Path(out or path.with_suffix(".onnx"))
+    if out.suffix != ".onnx":
+        raise UserError(f"--out takes a name that ends in .onnx, not {str(out)!r}.")
+    try:
+        import onnx  # noqa: F401
+        import torch
+    except ImportError as error:
+        raise UserError(f"the export needs torch and onnx ({error}); pip install -r requirements.txt.") from error
+    from retinaface.network import FramesToAnchors
+    from support.onnx.export import ExportError, to_onnx
+
+    network = load_network(path, FramesToAnchors).eval()
+    frames = torch.randint(0, 256, (2, 90, 130, 3), dtype=torch.uint8)  # sides that no stride divides
+    anchors = {0: "frames", 1: "anchors"}
+    try:
+        model = to_onnx(
+            network,
+            frames,
+            dynamic_axes={"input": {0: "frames", 1: "height", 2: "width"}} | dict.fromkeys(OUTPUTS, anchors),
+            outputs=OUTPUTS,
+            metadata=metadata_of() | {SOURCE_KEY: file_sha256(path)},
+        )
+    except ExportError as error:
+        raise UserError(f"{path} cannot be exported: {error}. Nothing was written.", exit_code=FAILED) from error
+    with atomic_write(out) as temporary:
+        temporary.write_bytes(model)
+    notify(f"{out}: {len(model) / 1e6:.1f} MB")
+    return out
+
+
+def metadata_of() -> dict:
+    """What a program has to know to turn the outputs into faces, as plain JSON values (retinaface/anchors.py).
+
+    strides, sizes: two square anchors of those sides stand in every cell of a grid of each stride, row by row, finest
+        grid first, at (cell + 0.5) * stride; a grid has ceil(side / stride) cells.
+    centre_variance, size_variance: what offsets are multiplied by.
+    conf: the score from which a face is reported. iou_threshold, containment: of two boxes with a higher IoU, or of
+        which one lies to that share inside the other, the better one stays. voting_iou: anchors with that IoU to a
+        face's best box vote on its landmarks, weighted by score.
+    """
+    return {
+        "format": ONNX_FORMAT,
+        "strides": list(STRIDES),
+        "sizes": [list(sizes) for sizes in SIZES],
+        "centre_variance": CENTRE_VARIANCE,
+        "size_variance": SIZE_VARIANCE,
+        "landmarks": list(LANDMARKS),
+        "conf": 0.5,
+        "iou_threshold": 0.4,
+        "containment": CONTAINMENT,
+        "voting_iou": VOTING_IOU,
+    }
+
+
+main = command(Settings, run, prog="python -m retinaface.export", doc=__doc__)
+
+if __name__ == "__main__":
+    run_and_exit(main)
