@@ -1,10 +1,10 @@
-"""Changes to a training face that leave its expression what it was.
+"""Augmentation of a training face that keeps its expression.
 
 In:  one picture (H, W, 3) uint8 RGB and a random generator.
 Out: a square picture (size, size, 3) uint8 RGB.
 
-Mirror, small turn, scale, shift and stretch are one affine warp, so the picture is interpolated once. Light, blur and
-erasing follow. Nothing turns a face upside down, nothing changes a mouth corner's direction.
+Mirroring, a small rotation, scale, shift and stretch are one affine warp, so the picture is interpolated once. Tone
+curve, blur and random erasing follow. No face is turned upside down, no mouth corner gets another direction.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from support.photometric import low_resolution, tone_curve
 
 @dataclass(frozen=True)
 class Augment:
-    """How strongly each change is drawn; 0 turns one off.
+    """How strong each random change is; 0 turns one off.
 
-    turn_deg: standard deviation of the in-plane rotation, degrees.
+    mirror: mirror every second picture, at random.
+    rotation_deg: standard deviation of the in-plane rotation, degrees.
     scale, stretch: half-width of the uniform log-scale and log-aspect.
     shift: half-width of the uniform shift, as a share of the side.
     gamma: half-width of the uniform log-exponent of the tone curve.
-    blur, erase: probability of a low-resolution copy, of a blanked rectangle.
+    blur, erase: probability of a lower resolution, of an erased rectangle.
+    erase_area: smallest and largest share of the picture that is erased.
     """
 
     mirror: bool = True
-    turn_deg: float = 8.0
+    rotation_deg: float = 8.0
     scale: float = 0.14
     stretch: float = 0.06
     shift: float = 0.08
@@ -58,7 +60,7 @@ class Augment:
     def _matrix(self, image: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
         """(2, 3) float64, from the picture's pixels to the output's."""
         height, width = image.shape[:2]
-        angle = np.deg2rad(rng.normal(0, self.turn_deg)) if self.turn_deg else 0.0
+        angle = np.deg2rad(rng.normal(0, self.rotation_deg)) if self.rotation_deg else 0.0
         scale = np.exp(rng.uniform(-self.scale, self.scale))
         stretch = np.exp(rng.uniform(-self.stretch, self.stretch))
         mirror = -1.0 if self.mirror and rng.random() < 0.5 else 1.0
@@ -70,15 +72,19 @@ class Augment:
 
 
 def progressive_size(full: int, done: float) -> int:
-    """Pixels a side when the share `done` of a run is over: 3/4 of `full` for 3/8 of the run, then 7/8 for as long.
+    """Pixels a side when the share `done` of a run is over: 3/4 of `full` for 3/8 of the run, 7/8 for the next 3/8.
 
-    Small pictures first cost less and tell a young network enough (Tan & Le 2021, arXiv 2104.00298, section 4.2).
+    Progressive resizing: smaller pictures cost less, and suffice early in a training (Tan & Le 2021, arXiv 2104.00298,
+    section 4.2).
     """
     return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))
 
 
 def erase_rectangle(image: np.ndarray, rng: np.random.Generator, *, area: tuple[float, float]) -> None:
-    """Blank one rectangle of `image` in place with a flat grey or noise (Zhong et al. 2020, arXiv 1708.04896)."""
+    """Overwrite one rectangle of `image`, in place, with one grey level or noise (Zhong et al. 2020, arXiv 1708.04896).
+
+    area: smallest and largest share of the picture.
+    """
     height, width = image.shape[:2]
     share, aspect = rng.uniform(*area), np.exp(rng.uniform(-0.9, 0.9))
     box_h = min(height, round(np.sqrt(share * height * width / aspect)))

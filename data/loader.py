@@ -1,19 +1,19 @@
-"""Batches for training: the same ones for the same seed, whoever asks and whenever it resumes.
+"""Batches for training: the same for the same seed, also when a run is resumed or distributed.
 
 In:  a `FaceSet` in memory, an `Augment`.
 Out: an iterator over (crops (B, S, S, 3) uint8 RGB, votes (B, K) float32).
 
-Every epoch's order is drawn from a generator seeded by (seed, epoch), and every picture's change by (seed, epoch, row,
-how often the row has come): a run that is resumed in the middle, or split over several processes, sees what an
-uninterrupted one sees. The next batches are made in threads while the current one trains; OpenCV works outside Python's
-lock.
+The order of an epoch is random with the seed (seed, epoch), and the augmentation of a picture with the seed (seed,
+epoch, row, how often the row has come before): a run that is resumed in the middle of an epoch, or split over several
+processes, gets the batches of an uninterrupted one. Threads make the next batches while the current one is trained on;
+OpenCV releases Python's lock.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +21,15 @@ import numpy as np
 from data.augment import Augment
 from data.face_set import FaceSet
 
-AHEAD = 4  # batches made before they are asked for
+PREFETCH = 4  # batches made before they are asked for
 
 
 @dataclass(frozen=True)
-class Batches:
-    """An endless shuffled deck over `faces`; the last, smaller batch of an epoch is left out.
+class EpochLoader:
+    """The batches of one epoch after another over `faces`, shuffled; the last, smaller batch of an epoch is left out.
 
-    batch_size: faces a step over all processes, of which this one, number `rank` of `ranks`, makes every `ranks`-th.
-    balance: 0 shows every face once an epoch, 1 every class equally often, see `drawn`.
+    batch_size: faces a step over all processes, of which this one makes number `rank`, `rank + world_size`, ...
+    balance: 0 shows every face once an epoch, 1 every class equally often; see `sampled_rows`.
     """
 
     faces: FaceSet
@@ -38,26 +38,27 @@ class Batches:
     seed: int = 0
     balance: float = 0.0
     rank: int = 0
-    ranks: int = 1
+    world_size: int = 1
     threads: int = 2
 
     def __len__(self) -> int:
+        """Batches an epoch."""
         return len(self.faces) // self.batch_size
 
     def class_shares(self) -> np.ndarray:
-        """(K,) float64: the mean of the votes over what an epoch shows."""
+        """(K,) float64, sum 1: the mean of the votes over the faces that an epoch shows."""
         return np.average(self.faces.votes, axis=0, weights=row_weights(self.faces.labels, self.balance))
 
     def epoch(self, epoch: int, *, size: int, first: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches `first`, `first + 1`, ... of `epoch`, pictures changed and brought to `size` pixels."""
-        rows = drawn(self.faces.labels, np.random.default_rng((self.seed, epoch)), balance=self.balance)
+        """The batches `first`, `first + 1`, ... of `epoch`, augmented, pictures of `size` pixels a side."""
+        rows = sampled_rows(self.faces.labels, np.random.default_rng((self.seed, epoch)), balance=self.balance)
         times = np.array(occurrences(rows))
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque = deque()
+            waiting: deque[Future[tuple[np.ndarray, np.ndarray]]] = deque()
             for step in range(first, len(self)):
-                share = slice(step * self.batch_size + self.rank, (step + 1) * self.batch_size, self.ranks)
+                share = slice(step * self.batch_size + self.rank, (step + 1) * self.batch_size, self.world_size)
                 waiting.append(pool.submit(self._make, rows[share], times[share], epoch, size))
-                if len(waiting) > AHEAD:
+                if len(waiting) > PREFETCH:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -75,11 +76,11 @@ def row_weights(labels: np.ndarray, balance: float) -> np.ndarray:
     return np.bincount(labels)[labels] ** -float(balance)
 
 
-def drawn(labels: np.ndarray, rng: np.random.Generator, *, balance: float) -> np.ndarray:
-    """N row numbers in random order, for N labels (N,) int: which faces an epoch shows.
+def sampled_rows(labels: np.ndarray, rng: np.random.Generator, *, balance: float) -> np.ndarray:
+    """(N,) int64, the rows that an epoch shows, in random order, for labels (N,) int.
 
-    Rows come in proportion to their `row_weights`. How often a row comes, and how often a class, differs from its
-    expectation by less than one (systematic sampling, Madow 1949), so that with balance 0 every row comes once.
+    Rows are sampled in proportion to their `row_weights`, systematically (Madow 1949): how often a row comes, and how
+    often a class, differs from its expectation by less than one. With balance 0 every row comes once.
     """
     order = rng.permutation(len(labels))
     if not balance:
@@ -92,7 +93,7 @@ def drawn(labels: np.ndarray, rng: np.random.Generator, *, balance: float) -> np
 
 
 def occurrences(rows: np.ndarray) -> list[int]:
-    """For each entry, how often the same row stands before it."""
+    """For each entry of rows (N,), how often the same row stands before it."""
     seen: dict[int, int] = {}
     times = []
     for row in rows.tolist():

@@ -1,10 +1,11 @@
-"""Mixtures of faces: two pictures in one, and their votes in the same shares.
+"""Mixup and cutmix: each picture is combined with another one of its batch, and the votes in the same shares.
 
 In:  a batch, pictures (B, C, h, w) and votes (B, K), float32.
-Out: the same shapes; what came in stays as it is.
+Out: new tensors of the same shapes.
 
-Everyone's partner is the face half a batch further on. The order is random already; and a run over R processes, each of
-which has every R-th face of a batch, finds everyone's partner where it is, as long as 2 R divides the batch.
+The partner of a face is the one half a batch further on; the batch itself is in random order. In a run over R
+processes, each of which has every R-th face of the batch, a process has the partners of all its faces if B is a
+multiple of 2 R.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ import numpy as np
 from torch import Tensor
 
 
-def mix(x: Tensor, votes: Tensor, *, key: tuple[int, int, int], mixup: float, cutmix: float) -> tuple[Tensor, Tensor]:
-    """Mixup or cutmix, whichever has an alpha above 0; with both, each batch is given to one of them by lot.
+def mix(
+    x: Tensor, votes: Tensor, *, key: tuple[int, int, int], mixup_alpha: float, cutmix_alpha: float
+) -> tuple[Tensor, Tensor]:
+    """Mixup or cutmix, whichever has an alpha above 0; with both, one of them at random for each batch.
 
-    key: seed, epoch and step, on which chance hangs.
+    key: seed, epoch and step, which seed the random numbers.
     """
-    if not mixup and not cutmix:
+    if not mixup_alpha and not cutmix_alpha:
         return x, votes
     rng = np.random.default_rng((*key, 0, 1))  # five numbers: the loader's keys have four
-    if rng.random() * ((mixup > 0) + (cutmix > 0)) < (mixup > 0):
-        return mixed_up(x, votes, rng, alpha=mixup)
-    return cut_and_mixed(x, votes, rng, alpha=cutmix)
+    if rng.random() * ((mixup_alpha > 0) + (cutmix_alpha > 0)) < (mixup_alpha > 0):
+        return mixup(x, votes, rng, alpha=mixup_alpha)
+    return cutmix(x, votes, rng, alpha=cutmix_alpha)
 
 
-def mixed_up(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float) -> tuple[Tensor, Tensor]:
-    """Each face and its partner as share * a + (1 - share) * b, share ~ Beta(alpha, alpha); the votes likewise.
+def mixup(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float) -> tuple[Tensor, Tensor]:
+    """share * a + (1 - share) * b of each face a and its partner b, share ~ Beta(alpha, alpha); the votes likewise.
 
     Zhang et al. 2018, arXiv 1710.09412, section 2.
     """
@@ -35,17 +38,18 @@ def mixed_up(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float
     return share * x + (1 - share) * partners(x), share * votes + (1 - share) * partners(votes)
 
 
-def cut_and_mixed(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float) -> tuple[Tensor, Tensor]:
-    """Each face with a rectangle of its partner's; votes in the shares of the area.
+def cutmix(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float) -> tuple[Tensor, Tensor]:
+    """Each face with a rectangle of its partner pasted in; votes in the shares of the area.
 
-    Yun et al. 2019, arXiv 1905.04899, eq. 1 and 2: the rectangle has 1 - share of the area, share ~ Beta(alpha, alpha),
-    and the picture's proportions; its middle is anywhere, and what reaches past the edge is cut off and not counted.
+    Yun et al. 2019, arXiv 1905.04899, eq. 1 and 2: the rectangle has the picture's aspect ratio and 1 - share of its
+    area, share ~ Beta(alpha, alpha); its centre is uniform in the picture. What lies outside the picture is cut off and
+    not counted.
     """
     height, width = x.shape[2:]
     side = np.sqrt(1 - rng.beta(alpha, alpha))
-    middle_y, middle_x = rng.integers(height), rng.integers(width)
-    top, bottom = _ends(middle_y, side * height, height)
-    left, right = _ends(middle_x, side * width, width)
+    centre_y, centre_x = int(rng.integers(height)), int(rng.integers(width))
+    top, bottom = _interval(centre_y, side * height, height)
+    left, right = _interval(centre_x, side * width, width)
     kept = 1 - (bottom - top) * (right - left) / (height * width)
     pasted = x.clone()
     pasted[:, :, top:bottom, left:right] = partners(x)[:, :, top:bottom, left:right]
@@ -53,11 +57,11 @@ def cut_and_mixed(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: 
 
 
 def partners(batch: Tensor) -> Tensor:
-    """The batch half its length further on, row by row."""
+    """The rows of `batch` half its length further on, cyclically."""
     return batch.roll(-(len(batch) // 2), dims=0)
 
 
-def _ends(middle: int, length: float, limit: int) -> tuple[int, int]:
-    """First and last place, one past it, of `length` pixels around `middle`, within 0 and `limit`."""
-    start = round(middle - length / 2)
+def _interval(centre: int, length: float, limit: int) -> tuple[int, int]:
+    """First pixel, and one past the last, of `length` pixels around `centre`, clipped to [0, limit]."""
+    start = round(centre - length / 2)
     return max(start, 0), min(start + round(length), limit)

@@ -1,4 +1,4 @@
-"""Training changes keep the expression: nothing upside down, nothing outside, the same for the same seed."""
+"""Augmentation keeps the expression: nothing upside down, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from data.augment import Augment, erase_rectangle, progressive_size
 
-OFF = Augment(mirror=False, turn_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
+OFF = Augment(mirror=False, rotation_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_no_face_is_turned_upside_down_and_half_are_mirrored(image):
     assert 70 < left < 130
 
 
-@pytest.mark.parametrize("name", ["turn_deg", "scale", "stretch", "shift", "gamma", "blur", "erase"])
+@pytest.mark.parametrize("name", ["rotation_deg", "scale", "stretch", "shift", "gamma", "blur", "erase"])
 def test_every_strength_does_something(image, name):
     change = dataclasses.replace(OFF, **{name: 1.0})
     assert any(not np.array_equal(change(image, np.random.default_rng(s), size=48), image) for s in range(3))
@@ -58,5 +58,5 @@ def test_erasing_keeps_to_its_share():
         assert 0.05 < share < 0.25 or (image == 7).all()  # a fill of 7 cannot be seen
 
 
-def test_pictures_grow_in_three_parts_of_a_run():
+def test_progressive_resizing_has_three_sizes():
     assert [progressive_size(48, epoch / 8) for epoch in range(8)] == [36, 36, 36, 42, 42, 42, 48, 48]

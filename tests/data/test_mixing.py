@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.mixing import cut_and_mixed, mix, mixed_up, partners
+from data.mixing import cutmix, mix, mixup, partners
 
 VOTES = torch.eye(6)
 
@@ -22,16 +22,16 @@ def test_the_partner_is_half_a_batch_further_on():
     assert partners(torch.arange(5)).tolist() == [2, 3, 4, 0, 1]
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_each_process_finds_the_partners_of_the_whole_batch(ranks):
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_each_process_finds_the_partners_of_the_whole_batch(world_size):
     whole = partners(torch.arange(12))
-    for rank in range(ranks):
-        assert torch.equal(partners(torch.arange(12)[rank::ranks]), whole[rank::ranks])
+    for rank in range(world_size):
+        assert torch.equal(partners(torch.arange(12)[rank::world_size]), whole[rank::world_size])
 
 
 def test_mixup_mixes_pictures_and_votes_in_one_share(faces):
     before = faces.clone()
-    x, votes = mixed_up(faces, VOTES, np.random.default_rng(1), alpha=1.0)
+    x, votes = mixup(faces, VOTES, np.random.default_rng(1), alpha=1.0)
     share = np.random.default_rng(1).beta(1.0, 1.0)
     assert x[0, 0, 0, 0].item() == pytest.approx(3 * (1 - share), rel=1e-6)
     assert votes[0].tolist() == pytest.approx([share, 0, 0, 1 - share, 0, 0], rel=1e-6)
@@ -41,7 +41,7 @@ def test_mixup_mixes_pictures_and_votes_in_one_share(faces):
 @pytest.mark.parametrize("seed", range(20))
 def test_cutmix_counts_the_pixels_that_it_pasted(faces, seed):
     before = faces.clone()
-    x, votes = cut_and_mixed(faces, VOTES, np.random.default_rng(seed), alpha=1.0)
+    x, votes = cutmix(faces, VOTES, np.random.default_rng(seed), alpha=1.0)
     for i in range(6):
         own, pasted = (x[i] == i).sum().item(), (x[i] == (i + 3) % 6).sum().item()
         assert own + pasted == 80
@@ -53,26 +53,26 @@ def test_cutmix_counts_the_pixels_that_it_pasted(faces, seed):
     assert torch.equal(faces, before)
 
 
-def test_cutmix_takes_the_share_that_was_drawn():
+def test_cutmix_keeps_the_sampled_share():
     faces = torch.zeros(2, 1, 200, 200)
-    kept, drawn = [], []
+    kept, shares = [], []
     for seed in range(300):
-        _, votes = cut_and_mixed(faces, torch.eye(2), np.random.default_rng(seed), alpha=1.0)
+        _, votes = cutmix(faces, torch.eye(2), np.random.default_rng(seed), alpha=1.0)
         kept.append(votes[0, 0].item())
-        drawn.append(np.random.default_rng(seed).beta(1.0, 1.0))
-    kept, drawn = np.array(kept), np.array(drawn)
-    assert (kept >= drawn - 0.02).all()  # what reaches past the edge is not pasted
-    assert (np.abs(kept - drawn) < 0.02).sum() > 30  # and some rectangles lie inside
+        shares.append(np.random.default_rng(seed).beta(1.0, 1.0))
+    kept, shares = np.array(kept), np.array(shares)
+    assert (kept >= shares - 0.02).all()  # what reaches past the edge is not pasted
+    assert (np.abs(kept - shares) < 0.02).sum() > 30  # and some rectangles lie inside
 
 
 def test_both_take_turns_and_none_changes_nothing(faces):
     def mixed(step, **alphas):
         return mix(faces, VOTES, key=(0, 0, step), **alphas)[0]
 
-    assert mixed(0, mixup=0.0, cutmix=0.0) is faces
-    pasted = [bool((mixed(step, mixup=1.0, cutmix=1.0) % 1 == 0).all()) for step in range(200)]
+    assert mixed(0, mixup_alpha=0.0, cutmix_alpha=0.0) is faces
+    pasted = [bool((mixed(step, mixup_alpha=1.0, cutmix_alpha=1.0) % 1 == 0).all()) for step in range(200)]
     assert 70 < sum(pasted) < 130
-    assert not any((mixed(step, mixup=1.0, cutmix=0.0) % 1 == 0).all() for step in range(20))
-    assert all((mixed(step, mixup=0.0, cutmix=1.0) % 1 == 0).all() for step in range(20))
-    assert torch.equal(mixed(3, mixup=1.0, cutmix=1.0), mixed(3, mixup=1.0, cutmix=1.0))
-    assert not torch.equal(mixed(3, mixup=1.0, cutmix=0.0), mixed(4, mixup=1.0, cutmix=0.0))
+    assert not any((mixed(step, mixup_alpha=1.0, cutmix_alpha=0.0) % 1 == 0).all() for step in range(20))
+    assert all((mixed(step, mixup_alpha=0.0, cutmix_alpha=1.0) % 1 == 0).all() for step in range(20))
+    assert torch.equal(mixed(3, mixup_alpha=1.0, cutmix_alpha=1.0), mixed(3, mixup_alpha=1.0, cutmix_alpha=1.0))
+    assert not torch.equal(mixed(3, mixup_alpha=1.0, cutmix_alpha=0.0), mixed(4, mixup_alpha=1.0, cutmix_alpha=0.0))
