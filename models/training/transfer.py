@@ -38,7 +38,8 @@ def transfer(
 ) -> nn.Module:
     """The network `name`, built by `spec` for `class_names`, with the weights of `checkpoint`, which is from `path`.
 
-    Rows of the head are matched by class name; a class that the checkpoint does not know keeps its untrained row. Raises `UserError` where the checkpoint is of another network or does not fit.
+    Rows of the head are matched by class name; a class that the checkpoint does not know keeps its untrained row.
+    Raises `UserError` where the checkpoint is of another network or does not fit.
     """
     if checkpoint.network != name:
         raise UserError(

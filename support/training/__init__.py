@@ -1,1 +1,1 @@
-"""What both trainers share."""
+"""What the training of the classifier and the training of the detector share."""

@@ -1,9 +1,9 @@
-"""One training on several processes: torchrun --nproc-per-node=N train.py ..., or -m retinaface.training.__main__ ...
+"""Data-parallel training in several processes: torchrun --nproc-per-node=N train.py ..., or -m retinaface.training ...
 
 In:  what torchrun puts into the environment of each process: RANK, LOCAL_RANK and WORLD_SIZE. Without it, one process.
-Out: `Distributed`: which process this is, of how many, and what they tell each other.
+Out: `Distributed`: the rank of this process, the world size, and the collective operations of a training.
 
-cuda talks over nccl, the CPU over gloo.
+The backend is nccl on cuda and gloo on the CPU.
 """
 
 from __future__ import annotations
@@ -23,64 +23,64 @@ from support.cli import UserError
 
 @dataclass(frozen=True)
 class Distributed:
-    """This process is number `rank` of `size`; every method is to be called by all of them at the same point."""
+    """This process is number `rank` of `world_size`; all of them must call each method at the same point."""
 
     device: torch.device
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
 
     @property
-    def first(self) -> bool:
-        """Is this the process that writes and speaks?"""
+    def is_main(self) -> bool:
+        """Does this process write the files and the messages? Rank 0 does."""
         return self.rank == 0
 
     def mean(self, value: float) -> float:
-        """The mean over the processes."""
-        if self.size == 1:
+        """The mean of a number over all processes."""
+        if self.world_size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
-        return total.item() / self.size
+        return total.item() / self.world_size
 
-    def interleaved(self, part: np.ndarray) -> np.ndarray:
-        """(N, ...) from the rows `rank`, `rank + size`, ... that each process has."""
-        if self.size == 1:
+    def gather(self, part: np.ndarray) -> np.ndarray:
+        """(N, ...) on every process, from the rows `rank`, `rank + world_size`, ... that each process has."""
+        if self.world_size == 1:
             return part
-        parts: list = [None] * self.size
+        parts: list = [None] * self.world_size
         dist.all_gather_object(parts, part)
         whole = np.empty((sum(map(len, parts)), *part.shape[1:]), part.dtype)
         for rank, rows in enumerate(parts):
-            whole[rank :: self.size] = rows
+            whole[rank :: self.world_size] = rows
         return whole
 
     def parallel(self, network: nn.Module) -> nn.Module:
-        """`network` as a module that leaves in it the mean over all processes of its gradients.
+        """`network` wrapped so that its gradients are the mean over all processes.
 
-        On cuda its batch norms become such as see the batch of all processes; elsewhere torch has none, and each
-        process normalises its own share.
+        On cuda its batch norms become synchronised ones, over the batch of all processes. Elsewhere torch has none, and
+        each process normalises its own part of the batch.
         """
-        if self.size == 1:
+        if self.world_size == 1:
             return network
         if self.device.type != "cuda":
             return nn.parallel.DistributedDataParallel(network)
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         return nn.parallel.DistributedDataParallel(network, device_ids=[self.device.index])
 
-    def agree(self, network: nn.Module) -> None:
-        """Every process takes the first one's parameters and buffers."""
-        if self.size > 1:
+    def broadcast(self, network: nn.Module) -> None:
+        """Give every process the parameters and buffers of rank 0."""
+        if self.world_size > 1:
             for tensor in network.state_dict().values():
                 dist.broadcast(tensor, src=0)
 
 
 @contextlib.contextmanager
-def distributed_on(device: torch.device) -> Iterator[Distributed]:
-    """The processes that torchrun started, joined until the `with` ends; without torchrun, this one alone.
+def process_group(device: torch.device) -> Iterator[Distributed]:
+    """The group of the processes that torchrun started, until the `with` ends; without torchrun, this one alone.
 
-    On cuda each takes the card of its LOCAL_RANK. Raises `UserError` on mps, over which processes cannot talk.
+    On cuda each process takes the card of its LOCAL_RANK. Raises `UserError` on mps, for which torch has no backend.
     """
-    size = int(os.environ.get("WORLD_SIZE", 1))
-    if size == 1:
+    world_size = int(os.environ.get("WORLD_SIZE", 1))
+    if world_size == 1:
         yield Distributed(device)
         return
     if device.type == "mps":
@@ -90,7 +90,7 @@ def distributed_on(device: torch.device) -> Iterator[Distributed]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Distributed(device, dist.get_rank(), size)
+        yield Distributed(device, dist.get_rank(), world_size)
         dist.barrier()  # torchrun ends the others when one leaves with an exit code other than 0
     finally:
         dist.destroy_process_group()

@@ -1,62 +1,94 @@
-"""The state of a training run on disk: the newest and the one before, so that no moment of a kill loses both.
+"""The folder of a training run: its settings, and its state, kept twice so that no moment of a kill loses both.
 
-In:  a run's folder, its settings, a dict of tensors and plain values.
-Out: settings.json, last.pt and previous.pt there; and the newest of the two that loads.
+In:  a folder, the settings of the run, a dict of tensors and plain values.
+Out: settings.json, last.pt and previous.pt there; and the newer of the two that loads.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from support.cli import UserError
-from support.files import atomic_write
+from support.cli import UserError, notify
+from support.files import atomic_write, write_json
+from support.training.distributed import Distributed
 
 LAST, PREVIOUS = "last.pt", "previous.pt"
+MAY_CHANGE = ("out", "threads", "workers", "device", "tensorboard", "resume")  # when a run is resumed
 
 
-def save_state(folder: str | Path, state: dict) -> None:
-    """Write last.pt whole; what was last.pt becomes previous.pt."""
-    folder = Path(folder)
-    with atomic_write(folder / LAST) as temporary:
-        torch.save(state, temporary)
-        if (folder / LAST).exists():
-            os.replace(folder / LAST, folder / PREVIOUS)
+class RunFolder:
+    """The folder of one run. All processes read it; only the main one writes.
+
+    settings: a dataclass; all but MAY_CHANGE and `may_change` are to be the same when the run is resumed.
+    data: what else is to be the same then, plain values by name, such as how many pictures there are.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Any,
+        distributed: Distributed,
+        *,
+        data: dict[str, int],
+        may_change: Collection[str] = (),
+    ) -> None:
+        self.path, self.settings, self.is_main = Path(path), settings, distributed.is_main
+        values = dataclasses.asdict(settings) | data
+        self.identity = {name: value for name, value in values.items() if name not in {*MAY_CHANGE, *may_change}}
+
+    def begin(self) -> None:
+        """Write the settings into the folder of a new run; `UserError` where it holds a run already."""
+        if not self.is_main:
+            return
+        if any((self.path / name).exists() for name in (LAST, PREVIOUS)):
+            raise UserError(f"{self.path} holds a run already; add --resume to continue it, or name another --out.")
+        write_json(dataclasses.asdict(self.settings), self.path / "settings.json")
+
+    def save(self, state: dict) -> None:
+        """Write last.pt whole; what was last.pt becomes previous.pt."""
+        if not self.is_main:
+            return
+        with atomic_write(self.path / LAST) as temporary:
+            torch.save(state | {"settings": self.identity}, temporary)
+            if (self.path / LAST).exists():
+                os.replace(self.path / LAST, self.path / PREVIOUS)
+
+    def load(self) -> dict:
+        """The newest state; `UserError` where there is none, or where the run was started with other settings.
+
+        Settings that the state does not know, because the run is older than they are, have their defaults.
+        """
+        state = newest_state(self.path)
+        then = dataclasses.asdict(type(self.settings)()) | state.get("settings", {})
+        now = self.identity
+        changed = [name for name in now if then.get(name, now[name]) != now[name]]
+        if changed:
+            words = ", ".join(f"{name} {then[name]!r} and not {now[name]!r}" for name in changed)
+            raise UserError(f"the run to resume was started with {words}; give the same, or start a new run.")
+        return state
+
+    def export(self, export: Callable[[Path], Path], name: str) -> None:
+        """Give the weights file `name` to `export`, which writes an .onnx beside it; a sentence where that fails."""
+        if not self.is_main:
+            return
+        weights = self.path / name
+        try:
+            notify(f"{export(weights)}: the same network for ONNX Runtime")
+        except (UserError, ImportError) as error:  # the run itself is complete
+            notify(f"{weights} could not be exported to ONNX and runs in torch only: {error}")
 
 
 def newest_state(folder: str | Path) -> dict:
-    """last.pt, or previous.pt where a kill caught the moment between the two; `UserError` where neither loads."""
+    """last.pt, or previous.pt where a kill came between the two; `UserError` where neither loads."""
     for name in (LAST, PREVIOUS):
         try:
             return torch.load(Path(folder) / name, map_location="cpu", weights_only=True)
         except Exception:  # missing, cut off, or no pickle at all, which may fail in any way inside the unpickler
             continue
     raise UserError(f"--resume found no {LAST} or {PREVIOUS} that loads in {folder}; start the run without it.")
-
-
-def refuse_to_overwrite(folder: str | Path) -> None:
-    """`UserError` where `folder` holds a run already."""
-    if any((Path(folder) / name).exists() for name in (LAST, PREVIOUS)):
-        raise UserError(f"{folder} holds a run already; add --resume to carry on, or name another --out.")
-
-
-def begin_run(folder: str | Path, settings: object) -> None:
-    """Write the dataclass `settings` into the folder of a new run; `UserError` where it holds a run already."""
-    refuse_to_overwrite(folder)
-    with atomic_write(Path(folder) / "settings.json") as temporary:
-        temporary.write_text(json.dumps(dataclasses.asdict(settings), indent=1) + "\n", encoding="utf-8")
-
-
-def refuse_changes(then: dict, now: dict) -> None:
-    """`UserError` where a value of `now` is another in `then`, when the run to be resumed was started.
-
-    What `then` does not know, because the run is older than the setting, is not compared.
-    """
-    changed = [name for name in now if then.get(name, now[name]) != now[name]]
-    if changed:
-        words = ", ".join(f"{name} {then[name]!r} and not {now[name]!r}" for name in changed)
-        raise UserError(f"the run to resume was started with {words}; give the same, or start anew.")

@@ -1,0 +1,48 @@
+"""Training curves of a classifier: loss, validation scores and learning rate over the epochs.
+
+In:  the rows of a run's metrics.csv: epoch, train_loss, kl, accuracy, macro_f1, lr and others.
+Out: a figure; and how many epochs ago a score was best.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from support.figures import BLUE, GREY, VERMILION, styled
+
+FEW = 12  # epochs that are marked with a dot each
+
+
+def epochs_since_best(history: list[dict[str, float]], column: str) -> int:
+    """How many rows come after the first that is best in `column` (of kl the lowest, of others the highest)."""
+    values = [-row[column] if column == "kl" else row[column] for row in history]
+    return len(values) - 1 - values.index(max(values)) if values else 0
+
+
+@styled
+def training_curves(history: pd.DataFrame, *, title: str = "") -> Figure:
+    """Three panels beside each other, from a table of one row an epoch."""
+    epoch = history["epoch"]
+    style = {"marker": "o", "markersize": 3} if len(epoch) <= FEW else {}  # one epoch alone makes no line
+    figure = Figure(figsize=(9, 3.9))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    loss, scores, rate = figure.subplots(1, 3)
+    loss.plot(epoch, history["train_loss"], color=GREY, label="training, on augmented faces", **style)
+    loss.plot(epoch, history["kl"], color=BLUE, label="validation", **style)
+    loss.set(title="KL to the votes, nats", ylim=(0, None))
+    for column, name, colour in (("accuracy", "accuracy", BLUE), ("macro_f1", "macro-F1", VERMILION)):
+        values, best = history[column], int(history[column].argmax())
+        text = f"{name}, best {values.iloc[best]:.3f} in epoch {epoch.iloc[best]:g}"
+        scores.plot(epoch, values, color=colour, label=text, **style)
+        scores.plot(epoch.iloc[best], values.iloc[best], "o", color=colour, markersize=6)
+    scores.set(title="validation", ylim=(0, 1.02))
+    rate.plot(epoch, history["lr"], color=GREY, **style)
+    rate.set(title="learning rate", ylim=(0, None))
+    for axes in (loss, scores, rate):
+        axes.set(xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (loss, scores):
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0)  # below the panel
+    return figure

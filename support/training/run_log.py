@@ -1,0 +1,112 @@
+"""What a training writes for people: a progress bar, a line and a row of metrics.csv a validation, TensorBoard events.
+
+In:  steps as they are done; the history, one row of plain numbers by name a validation.
+Out: text on stderr, the bar only where that is a terminal; files in the run's folder, each whole or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from tqdm import tqdm
+
+from support.cli import notify
+from support.figures import save_figure
+from support.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch.utils.tensorboard import SummaryWriter
+
+Row = dict[str, float]
+FIGURE_INTERVAL_S = 60  # between two figures: one takes half a second
+
+
+class RunLog:
+    """The log of a run.
+
+    steps, done: steps of the whole run, and how many were done before. silent: write and say nothing.
+    index: the column that numbers the rows, "epoch" or "step".
+    training: columns that describe the training; the others are scores of the validation. hidden: columns that go into
+        metrics.csv, but not into the line.
+    tensorboard: also write events, into folder/tensorboard.
+    figure: makes a figure, curves.png, of all rows; at most one a minute, and one at the end.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        steps: int,
+        done: int,
+        silent: bool,
+        index: str,
+        training: Collection[str],
+        hidden: Collection[str] = (),
+        tensorboard: bool = False,
+        figure: Callable[[pd.DataFrame], Figure] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.silent, self.index, self.figure = Path(folder), silent, index, figure
+        self.training, self.hidden, self.tensorboard = training, {index, *hidden}, tensorboard
+        self.steps, self.before, self.done = steps, done, done
+        self.clock, self.began, self.figure_at = clock, clock(), clock()
+        self.writer: SummaryWriter | None = None
+        disable = True if silent else None  # None: tqdm looks whether stderr is a terminal
+        self.bar = tqdm(total=steps, initial=done, unit="step", disable=disable, dynamic_ncols=True)
+
+    def step(self, loss: float) -> None:
+        """After a step: advance the bar, and show the loss."""
+        self.done += 1
+        self.bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+        self.bar.update()
+
+    def row(self, history: list[Row]) -> None:
+        """After a validation, whose row is the last of `history`: its line and events, the table, perhaps a figure."""
+        if self.silent:
+            return
+        left_s = (self.clock() - self.began) / max(self.done - self.before, 1) * (self.steps - self.done)
+        row = history[-1]
+        words = [f"{name} {value:.4g}" for name, value in row.items() if name not in self.hidden]
+        self.bar.clear()
+        left = datetime.timedelta(seconds=round(left_s))
+        notify("  ".join([f"{self.index} {row[self.index]:g}", *words, f"left {left}"]))
+        with atomic_write(self.folder / "metrics.csv") as temporary:
+            pd.DataFrame(history).to_csv(temporary, index=False)
+        if self.tensorboard:
+            self._write_events(row)
+        if self.clock() - self.figure_at > FIGURE_INTERVAL_S:
+            self._save_figure(history)
+
+    def close(self, history: list[Row], sentence: str) -> None:
+        """At the end of a run, or when it is stopped: the figure as it is by now, and a last sentence."""
+        self.bar.close()
+        if self.silent:
+            return
+        if history:
+            self._save_figure(history)
+        if self.writer is not None:
+            self.writer.close()
+        notify(sentence)
+
+    def _save_figure(self, history: list[Row]) -> None:
+        if self.figure is not None:
+            save_figure(self.figure(pd.DataFrame(history)), self.folder / "curves.png")
+        self.figure_at = self.clock()
+
+    def _write_events(self, row: Row) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+        number = int(row[self.index])
+        if self.writer is None:  # what a killed run wrote of this row and later ones is void
+            self.writer = SummaryWriter(self.folder / "tensorboard", purge_step=number)
+        for name, value in row.items():
+            if name != self.index:
+                group = "training" if name in self.training else "validation"
+                self.writer.add_scalar(f"{group}/{name}", value, number)
+        self.writer.flush()
