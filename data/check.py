@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from data.datasets import find_format
+from data.datasets import Format, find_format
 from data.face_set import FaceSet
 from data.faults import Fault, FaultyData, counted
 from data.tables import SPLITS
@@ -32,7 +31,8 @@ def run(settings: Settings) -> int:
     """Print the report; 0 where the data set has no fault, else 1."""
     folder = Path(settings.folder)
     module = find_format(folder, name=settings.dataset)
-    print(f"{folder} is laid out like {module.NAME}: {module.__doc__.splitlines()[0]}")
+    about = (module.__doc__ or "").partition("\n")[0]
+    print(f"{folder} is laid out like {module.NAME}: {about}")
     columns: dict[str, dict[str, str]] = {}
     faults: dict[Fault, None] = {}
     for split in SPLITS:
@@ -46,7 +46,7 @@ def run(settings: Settings) -> int:
     return FAILED if faults else 0
 
 
-def examine(module: ModuleType, folder: Path, split: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
+def examine(module: Format, folder: Path, split: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
     """A column of the report from the usable faces of `split`, by row name; and the faults of the others."""
     try:
         return column(module.load(folder, split)), ()

@@ -16,7 +16,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Faces with how people read them.
+    """Faces and the votes of the people who labelled them.
 
     images: N pictures, (H, W, 3) uint8 RGB each; a list, where sizes may differ, or one array.
     votes: (N, K) float32, rows sum to 1: the crowd's distribution; one-hot where only a label is known.
@@ -41,7 +41,7 @@ class FaceSet:
     def rows(self, index: np.ndarray) -> FaceSet:
         """The faces at `index` (integers, or a (N,) bool mask), in that order."""
         index = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index)
-        images = self.images[index] if isinstance(self.images, np.ndarray) else [self.images[i] for i in index]
+        images = self.images[index] if isinstance(self.images, np.ndarray) else [self.images[int(i)] for i in index]
         return dataclasses.replace(
             self,
             images=images,

@@ -1,4 +1,4 @@
-"""What is wrong with the files of a data set: gathered while they are read, settled once.
+"""What is wrong with the files of a data set: collected while they are read, raised together at the end.
 
 In:  file, line and a clause for every row that cannot be used.
 Out: a `FaultyData` error with the first ten and a count, or, where bad rows may be left out, a warning with the count.
@@ -39,7 +39,7 @@ class FaultyData(UserError):
         self.faults = tuple(faults)
         shown = "".join(f"\n  {fault}" for fault in self.faults[:SHOWN])
         rest = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        super().__init__(f"{counted(faults)} in the data set; mend them or give --skip-bad:{shown}{rest}")
+        super().__init__(f"{counted(faults)} in the data set; repair them or give --skip-bad:{shown}{rest}")
 
 
 @contextlib.contextmanager

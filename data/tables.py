@@ -1,7 +1,7 @@
 """From the tables of a data set to a `FaceSet`: what the formats in data/datasets/ share.
 
 In:  text files with one picture a row.
-Out: `Sample` rows, checked; from these, decoded, a `FaceSet`.
+Out: checked rows, from which a format makes `Sample`s; from these, decoded, a `FaceSet`.
 
 Rows that cannot be used become faults (data/faults.py). Tables are read with csv and not with pandas, which hides line
 numbers, turns a picture named NA into NaN, and reads a table with another delimiter as one column without a word.
@@ -15,10 +15,11 @@ import hashlib
 import math
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from data.face_set import FaceSet
@@ -36,7 +37,7 @@ class Sample:
     """One face as its data set lists it, not decoded yet.
 
     label: index of the class names.
-    picture: what the `read` of `gather` turns into pixels: a path, or grey pixels (H, W) uint8.
+    picture: a path, or grey pixels (H, W) uint8.
     file, line: where the face is listed; a line of None means by its place in the folder `file`.
     votes: (K,) float32, or None where only the label is known.
     attributes: what else is known of it, such as {"gender": "female"}.
@@ -90,19 +91,19 @@ def read_records(path: Path, columns: Sequence[str], faults: list[Fault]) -> Ite
     places = [header.index(name) for name in columns]
     for line, fields in rows:
         with collect_errors(faults, path, line):
-            expect(fields, len(header), what="values as in the header")
+            check_field_count(fields, len(header), what="values as in the header")
             yield line, [fields[place] for place in places]
 
 
-def expect(fields: list[str], count: int, *, what: str) -> None:
+def check_field_count(fields: list[str], count: int, *, what: str) -> None:
     """Refuse a row that has not `count` fields."""
     if len(fields) != count:
         hint = "; is the delimiter another?" if len(fields) == 1 else ""
         raise UserError(f"wanted {count} fields ({what}), found {len(fields)}: {' '.join(fields)[:60]!r}{hint}")
 
 
-def claim(name: str, places: dict[str, str], *, file: Path, line: int) -> None:
-    """Enter where `name` stands into `places`; refuse a name that stands there already."""
+def register_name(name: str, places: dict[str, str], *, file: Path, line: int) -> None:
+    """Write into `places` where `name` stands; refuse an empty name and one that is there already."""
     if not name:
         raise UserError("the name of the picture is empty")
     if name in places:
@@ -142,61 +143,60 @@ def vote_counts(fields: Sequence[str]) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def split_off(listed: Sequence[Sample], share: float, *, split: str) -> list[Sample]:
-    """`listed`, with a fixed `share` of every class's "train" rows, at least one of two, moved to `split`.
+def split_off(samples: Sequence[Sample], share: float, *, split: str) -> list[Sample]:
+    """`samples`, with a fixed `share` of every class's "train" ones, at least one of two, moved to `split`.
 
-    The lot is a hash of the name, so it falls the same whatever the order of the rows, and on every machine.
+    They are drawn by a hash of the name, so the same ones whatever the order of the rows, and on every machine.
     """
     by_class = defaultdict(list)
-    for row in listed:
-        if row.split == "train":
-            by_class[row.label].append(row.name)
-    moved = set()
+    for sample in samples:
+        if sample.split == "train":
+            by_class[sample.label].append(sample.name)
+    moved: set[str] = set()
     for names in by_class.values():
         count = max(round(share * len(names)), 1) if len(names) > 1 else 0
-        moved.update(sorted(names, key=_lot)[:count])
-    return [dataclasses.replace(row, split=split) if row.name in moved else row for row in listed]
+        moved.update(sorted(names, key=_name_hash)[:count])
+    return [dataclasses.replace(sample, split=split) if sample.name in moved else sample for sample in samples]
 
 
-def _lot(name: str) -> bytes:
+def _name_hash(name: str) -> bytes:
     return hashlib.blake2b(os.fsencode(f"{SPLIT_SEED} {name}"), digest_size=8).digest()
 
 
-def gather(
-    listed: Sequence[Sample],
-    faults: list[Fault],
-    *,
-    split: str,
-    class_names: tuple[str, ...],
-    skip_bad: bool,
-    read: Callable[[Path | np.ndarray], np.ndarray] = read_picture,
+def build_face_set(
+    samples: Sequence[Sample], faults: list[Fault], *, split: str, class_names: tuple[str, ...], skip_bad: bool
 ) -> FaceSet:
-    """The rows of `split`, decoded by `read`; raises `FaultyData` where `faults` hold or gain any, see `raise_errors`.
+    """The samples of `split`, decoded; raises `FaultyData` where `faults` hold or gain any, see `raise_errors`.
 
-    Votes are scaled to sum to 1; where the rows have none they are the labels, one-hot.
+    Votes are scaled to sum to 1; where the samples have none they are the labels, one-hot.
     """
     kept, images = [], []
-    for row in listed:
-        if row.split == split:
-            with collect_errors(faults, row.file, row.line):
-                images.append(read(row.picture))
-                kept.append(row)
+    for sample in samples:
+        if sample.split == split:
+            with collect_errors(faults, sample.file, sample.line):
+                images.append(decode(sample.picture))
+                kept.append(sample)
     raise_errors(faults, skip_bad=skip_bad)
     if not kept:
         raise UserError(f"no usable face for {split}; `python -m data.check DIR` shows what the folder holds.")
-    labels = np.array([row.label for row in kept], dtype=np.int64)
-    has_votes = kept[0].votes is not None
-    if has_votes:
-        counts = np.stack([row.votes for row in kept])
-        votes = counts / counts.sum(axis=1, keepdims=True)
+    labels = np.array([sample.label for sample in kept], dtype=np.int64)
+    counts = [sample.votes for sample in kept if sample.votes is not None]
+    if counts:
+        votes = np.stack(counts)
+        votes /= votes.sum(axis=1, keepdims=True)
     else:
         votes = np.eye(len(class_names), dtype=np.float32)[labels]
     return FaceSet(
         images=images,
         votes=votes,
         labels=labels,
-        names=tuple(row.name for row in kept),
+        names=tuple(sample.name for sample in kept),
         class_names=class_names,
-        has_votes=has_votes,
-        attributes={name: np.array([row.attributes[name] for row in kept]) for name in kept[0].attributes},
+        has_votes=bool(counts),
+        attributes={name: np.array([sample.attributes[name] for sample in kept]) for name in kept[0].attributes},
     )
+
+
+def decode(picture: Path | np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of the file at a path, or of grey pixels (H, W) uint8, spread to three equal channels."""
+    return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if isinstance(picture, np.ndarray) else read_picture(picture)

@@ -9,7 +9,7 @@ import functools
 import importlib
 import pkgutil
 from pathlib import Path
-from types import ModuleType
+from typing import Protocol, cast
 
 from data.face_set import FaceSet, with_labels_for_votes, without_duplicates
 from data.tables import SPLITS
@@ -18,14 +18,29 @@ from support import UserError
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
 
 
+class Format(Protocol):
+    """What a module of this folder has; its docstring's first line says which data set it is."""
+
+    NAME: str
+
+    @staticmethod
+    def recognise(folder: Path) -> bool:
+        """Is `folder` laid out so?"""
+
+    @staticmethod
+    def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
+        """The faces of `split`; `FaultyData` where rows cannot be used, with `skip_bad` a warning instead."""
+
+
 @functools.cache
-def all_formats() -> dict[str, ModuleType]:
+def all_formats() -> dict[str, Format]:
     """Every format of this folder, by its NAME, in the order in which they are asked."""
-    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    names = [f"{__name__}.{entry.name}" for entry in pkgutil.iter_modules(__path__)]
+    modules = [cast(Format, importlib.import_module(name)) for name in names]
     return {module.NAME: module for module in sorted(modules, key=lambda module: module.NAME == ASKED_LAST)}
 
 
-def find_format(folder: str | Path, *, name: str = "") -> ModuleType:
+def find_format(folder: str | Path, *, name: str = "") -> Format:
     """The format of `folder`, recognised by its layout; with `name` it must be that one. Raises `UserError`."""
     folder, formats = Path(folder), all_formats()
     if not folder.is_dir():

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from data.emotions import EMOTIONS, canonical_name
 from data.face_set import FaceSet
 from data.faults import Fault, collect_errors
-from data.tables import Sample, gather, read_records, whole_number
+from data.tables import Sample, build_face_set, read_records, whole_number
 from support import UserError
 
 NAME = "fer2013"
@@ -41,12 +40,14 @@ def find_pixels(folder: Path) -> Path | None:
 def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     """The faces of `split`, named by their line in the csv."""
     path = find_pixels(folder)
-    listed: list[Sample] = []
+    if path is None:
+        raise UserError(f"{folder} holds neither {' nor '.join(FILES)}.")
+    samples: list[Sample] = []
     faults: list[Fault] = []
     for line, (emotion, pixels, usage) in read_records(path, ("emotion", "pixels", "Usage"), faults):
         with collect_errors(faults, path, line):
             if split_of(usage) == split:
-                row = Sample(
+                sample = Sample(
                     name=f"line {line}",
                     split=split,
                     label=CLASS_NAMES.index(LABELS[whole_number(emotion, len(LABELS) - 1)]),
@@ -54,8 +55,8 @@ def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
                     file=path,
                     line=line,
                 )
-                listed.append(row)
-    return gather(listed, faults, split=split, class_names=CLASS_NAMES, skip_bad=skip_bad, read=grey_to_rgb)
+                samples.append(sample)
+    return build_face_set(samples, faults, split=split, class_names=CLASS_NAMES, skip_bad=skip_bad)
 
 
 def split_of(usage: str) -> str:
@@ -76,8 +77,3 @@ def grey_pixels(text: str) -> np.ndarray:
     if values.min() < 0 or values.max() > 255:
         raise UserError(f"pixels must lie between 0 and 255, these reach from {values.min()} to {values.max()}")
     return values.astype(np.uint8).reshape(SIDE, SIDE)
-
-
-def grey_to_rgb(grey: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 -> (H, W, 3) uint8, three equal channels."""
-    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)

@@ -1,4 +1,4 @@
-"""FER+ (Barsoum et al. 2016, arXiv 1608.01041): FER2013's 48x48 grey faces, read again by ten people each.
+"""FER+ (Barsoum et al. 2016, arXiv 1608.01041): FER2013's 48x48 grey faces, labelled again by ten people each.
 
 In:  a folder with FER2013Train, FER2013Valid and FER2013Test, each holding PNGs and `label.csv`
      (name, box, then ten vote counts; no header); or one with Kaggle's `fer2013.csv` and the release's `fer2013new.csv`
@@ -14,17 +14,24 @@ swapped votes.
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from data.datasets.fer2013 import VOTES, find_pixels, grey_pixels, grey_to_rgb, split_of
+from data.datasets.fer2013 import VOTES, find_pixels, grey_pixels, split_of
 from data.emotions import EMOTIONS
 from data.face_set import FaceSet
 from data.faults import Fault, collect_errors
-from data.sources.pictures import read_picture
-from data.tables import Sample, claim, expect, gather, read_records, read_rows, vote_counts
+from data.tables import (
+    Sample,
+    build_face_set,
+    check_field_count,
+    read_records,
+    read_rows,
+    register_name,
+    vote_counts,
+)
 from support import UserError
 
 NAME = "ferplus"
@@ -46,32 +53,44 @@ def has_folders(folder: Path) -> bool:
 def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     """The faces of `split` ("train", "validation" or "test"), decoded into memory (7 kB each)."""
     faults: list[Fault] = []
-    if has_folders(folder):
-        listed, read = list_folder(folder / FOLDERS[split], split, faults), read_picture
-    else:
-        listed, read = list_csv(folder, split, faults), grey_to_rgb
-    return gather(official(listed, split), faults, split=split, class_names=EMOTIONS, skip_bad=skip_bad, read=read)
+    voted = list_folder(folder / FOLDERS[split], faults) if has_folders(folder) else list_csv(folder, split, faults)
+    samples = official_samples(voted, split)
+    return build_face_set(samples, faults, split=split, class_names=EMOTIONS, skip_bad=skip_bad)
 
 
-def list_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
-    """The rows of one label.csv, with ten vote counts each and no label yet."""
-    path, listed, places = folder / "label.csv", [], {}
+@dataclass(frozen=True)
+class VotedPicture:
+    """A row with its ten vote counts (10,) float32 in the order of `COLUMNS`; the other fields are a `Sample`'s."""
+
+    name: str
+    picture: Path | np.ndarray
+    counts: np.ndarray
+    file: Path
+    line: int
+
+
+def list_folder(folder: Path, faults: list[Fault]) -> list[VotedPicture]:
+    """The rows of one split's label.csv."""
+    path, voted = folder / "label.csv", []
+    places: dict[str, str] = {}
     for line, fields in read_rows(path):
         with collect_errors(faults, path, line):
-            expect(fields, 2 + len(COLUMNS), what="name, box and ten counts")
+            check_field_count(fields, 2 + len(COLUMNS), what="name, box and ten counts")
             name = fields[0]
-            claim(name, places, file=path, line=line)
-            listed.append(unlabelled(name, split, folder / name, file=path, line=line, votes=vote_counts(fields[2:])))
-    return listed
+            register_name(name, places, file=path, line=line)
+            voted.append(VotedPicture(name, folder / name, vote_counts(fields[2:]), file=path, line=line))
+    return voted
 
 
-def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
-    """The rows of both csv files, joined by line, with ten vote counts each and no label yet.
+def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[VotedPicture]:
+    """The rows of `split` in both csv files, joined by line.
 
     The release joins them so: fer2013.csv has no names, and the numbers in the names of fer2013new.csv are not its
     lines. Usage stands in both and must agree. A row without a name is a picture that the release dropped.
     """
-    path, listed = find_pixels(folder), []
+    path, voted = find_pixels(folder), []
+    if path is None:
+        raise UserError(f"{folder} holds neither the folders of the FER+ release nor FER2013's csv.")
     votes = read_votes(folder / VOTES, faults)
     for line, (pixels, usage) in read_records(path, ("pixels", "Usage"), faults):
         with collect_errors(faults, path, line):
@@ -80,39 +99,44 @@ def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
             row = votes.pop(line)
             if row is None:
                 continue
-            if row.split != split_of(usage):
+            name, row_split, counts = row
+            if row_split != split_of(usage):
                 raise UserError(f"Usage is {usage!r} here, but not on line {line} of {VOTES}")
-            if row.split == split and row.name:
-                listed.append(dataclasses.replace(row, picture=grey_pixels(pixels), file=path))
+            if row_split == split and name:
+                voted.append(VotedPicture(name, grey_pixels(pixels), counts, file=path, line=line))
     faults += [Fault(folder / VOTES, line, f"{path.name} has no usable line {line} for these votes") for line in votes]
-    return listed
+    return voted
 
 
-def read_votes(path: Path, faults: list[Fault]) -> dict[int, Sample | None]:
-    """The rows of fer2013new.csv by line, without pictures; None where the row was a fault."""
-    votes, places = {}, {}
+def read_votes(path: Path, faults: list[Fault]) -> dict[int, tuple[str, str, np.ndarray] | None]:
+    """(name, split, ten counts) of every line of fer2013new.csv; None where the row was a fault."""
+    votes: dict[int, tuple[str, str, np.ndarray] | None] = {}
+    places: dict[str, str] = {}
     for line, (usage, name, *counts) in read_records(path, ("Usage", "Image name", *EMOTIONS, "unknown", "NF"), faults):
         votes[line] = None
         with collect_errors(faults, path, line):
             if name:
-                claim(name, places, file=path, line=line)
-            votes[line] = unlabelled(name, split_of(usage), None, file=path, line=line, votes=vote_counts(counts))
+                register_name(name, places, file=path, line=line)
+            votes[line] = name, split_of(usage), vote_counts(counts)
     return votes
 
 
-def unlabelled(name: str, split: str, picture: Path | None, *, file: Path, line: int, votes: np.ndarray) -> Sample:
-    """A row whose label `official` will find."""
-    return Sample(name=name, split=split, label=-1, picture=picture, file=file, line=line, votes=votes)
-
-
-def official(listed: list[Sample], split: str) -> list[Sample]:
-    """The rows that the release counts, with their label and the votes for the eight expressions."""
-    counts = np.array([row.votes for row in listed], dtype=np.float32).reshape(-1, len(COLUMNS))  # (N, 10)
+def official_samples(voted: list[VotedPicture], split: str) -> list[Sample]:
+    """The rows of `split` that the release counts, with their label and the votes for the eight expressions."""
+    counts = np.array([row.counts for row in voted], dtype=np.float32).reshape(-1, len(COLUMNS))  # (N, 10)
     cleaned = drop_single_votes(counts)
     keep = cleaned.argmax(axis=1) < len(EMOTIONS) if split == "train" else majority_rows(counts)
     expressions = cleaned[:, : len(EMOTIONS)]  # (N, 8)
     return [
-        dataclasses.replace(listed[i], label=int(expressions[i].argmax()), votes=expressions[i])
+        Sample(
+            name=voted[i].name,
+            split=split,
+            label=int(expressions[i].argmax()),
+            picture=voted[i].picture,
+            file=voted[i].file,
+            line=voted[i].line,
+            votes=expressions[i],
+        )
         for i in np.flatnonzero(keep)
     ]
 

@@ -6,8 +6,8 @@ Out: a `FaceSet` with labels only. Its classes are those of all splits: expressi
      other names by alphabet.
 
 What is missing is split off train, the same faces every time and of each class: a fifth as test, then a tenth as
-validation. With train/ and val/ alone, as ImageNet has it, val/ is the test. A split drawn here looks at no person's
-name: where one person gave several pictures (CK+, JAFFE, FERG), make train/ and test/ of different people yourself.
+validation. With train/ and val/ alone, as ImageNet has it, val/ is the test. A split drawn here does not know who is
+who: where one person gave several pictures (CK+, JAFFE, FERG), make train/ and test/ of different people yourself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from data.emotions import EMOTIONS, canonical_name
 from data.face_set import FaceSet
 from data.sources.pictures import is_picture
-from data.tables import VALIDATION_SHARE, Sample, gather, split_off
+from data.tables import VALIDATION_SHARE, Sample, build_face_set, split_off
 
 NAME = "image_folder"
 SPLIT_FOLDERS = {
@@ -38,7 +38,7 @@ def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     parts = split_folders(folder)
     classes = {(part, path): canonical_name(path.name) for part in parts for path in class_folders(parts[part])}
     class_names = ordered(set(classes.values()))
-    listed = [
+    samples = [
         Sample(
             name=picture.relative_to(folder).as_posix(),
             split=part,
@@ -50,10 +50,10 @@ def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
         for picture in pictures_in(path)
     ]
     if "test" not in parts:
-        listed = split_off(listed, TEST_SHARE, split="test")
+        samples = split_off(samples, TEST_SHARE, split="test")
     if "validation" not in parts:
-        listed = split_off(listed, VALIDATION_SHARE, split="validation")
-    return gather(listed, [], split=split, class_names=class_names, skip_bad=skip_bad)
+        samples = split_off(samples, VALIDATION_SHARE, split="validation")
+    return build_face_set(samples, [], split=split, class_names=class_names, skip_bad=skip_bad)
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

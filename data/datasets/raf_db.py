@@ -1,4 +1,4 @@
-"""RAF-DB (Li, Deng & Du, CVPR 2017): 12,271 + 3,068 web faces, seven expressions, read by some forty people each.
+"""RAF-DB (Li, Deng & Du, CVPR 2017): 12,271 + 3,068 web faces, seven expressions, labelled by some forty people each.
 
 In:  the official layout, or that of the reference demonstrator; data/raw/README.md draws both. The folder given may be
      the one that holds `EmoLabel` and `Image`, or its parent. In `EmoLabel`:
@@ -24,11 +24,11 @@ from data.faults import Fault, collect_errors
 from data.tables import (
     VALIDATION_SHARE,
     Sample,
-    claim,
-    expect,
-    gather,
+    build_face_set,
+    check_field_count,
     is_number,
     read_rows,
+    register_name,
     split_off,
     vote_counts,
     whole_number,
@@ -55,11 +55,14 @@ def recognise(folder: Path) -> bool:
 
 def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     """The faces of `split`, 100x100 pixels as RAF-DB aligned them."""
-    root, faults = find_root(folder), []
-    listed = split_off(read_labels(root, faults), VALIDATION_SHARE, split="validation")
-    listed = [row for row in join_votes(root, listed, faults) if row.split == split]
-    listed = join_attributes(root, listed, faults)
-    return gather(listed, faults, split=split, class_names=CLASS_NAMES, skip_bad=skip_bad)
+    root = find_root(folder)
+    if root is None:
+        raise UserError(f"{folder} holds no EmoLabel with labels beside Image/aligned; see data/raw/README.md.")
+    faults: list[Fault] = []
+    samples = split_off(read_labels(root, faults), VALIDATION_SHARE, split="validation")
+    samples = [sample for sample in join_votes(root, samples, faults) if sample.split == split]
+    samples = join_attributes(root, samples, faults)
+    return build_face_set(samples, faults, split=split, class_names=CLASS_NAMES, skip_bad=skip_bad)
 
 
 def find_root(folder: Path) -> Path | None:
@@ -73,20 +76,22 @@ def label_files(root: Path) -> list[tuple[Path, int, str | None]]:
     labels = root / "EmoLabel"
     if (labels / OFFICIAL).is_file():
         return [(labels / OFFICIAL, 1, None)]
-    files = [(labels / name, 0, split) for split, name in REFERENCE.items()]
-    return files if all(path.is_file() for path, _, _ in files) else []
+    if not all((labels / name).is_file() for name in REFERENCE.values()):
+        return []
+    return [(labels / name, 0, split) for split, name in REFERENCE.items()]
 
 
 def read_labels(root: Path, faults: list[Fault]) -> list[Sample]:
     """Every picture that the label files name, without votes."""
-    listed, places = [], {}
+    samples: list[Sample] = []
+    places: dict[str, str] = {}
     for path, first, split in label_files(root):
         for line, fields in read_rows(path):
             with collect_errors(faults, path, line):
-                expect(fields, 2, what="a picture's name and its label")
+                check_field_count(fields, 2, what="a picture's name and its label")
                 number = whole_number(fields[1], first + len(RAF_ORDER) - 1, first=first)
                 key, picture = key_of(fields[0]), aligned_name(fields[0])
-                row = Sample(
+                sample = Sample(
                     name=picture,
                     split=split or split_of(key),
                     label=CLASS_NAMES.index(RAF_ORDER[number - first]),
@@ -94,9 +99,9 @@ def read_labels(root: Path, faults: list[Fault]) -> list[Sample]:
                     file=path,
                     line=line,
                 )
-                claim(key, places, file=path, line=line)
-                listed.append(row)
-    return listed
+                register_name(key, places, file=path, line=line)
+                samples.append(sample)
+    return samples
 
 
 def key_of(name: str) -> str:
@@ -122,37 +127,38 @@ def split_of(key: str) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def join_votes(root: Path, listed: list[Sample], faults: list[Fault]) -> list[Sample]:
-    """`listed` with everyone's votes, by name; as it is where there is no file of votes at all."""
+def join_votes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
+    """`samples` with their votes, by name; as they are where there is no file of votes at all."""
     labels = root / "EmoLabel"
     files = [path for path in sorted(labels.glob("*.csv")) if path.name not in REFERENCE.values()]
     files += sorted(labels.glob("*distribution*.txt"))
     if not files:
-        return listed
+        return samples
     votes, joined = read_votes(files, faults), []
-    for row in listed:
-        key = key_of(row.name)
-        with collect_errors(faults, row.file, row.line):
+    for sample in samples:
+        key = key_of(sample.name)
+        with collect_errors(faults, sample.file, sample.line):
             if key not in votes:
                 raise UserError(f"{key} has no votes in {', '.join(path.name for path in files)}")
             if votes[key] is not None:
-                joined.append(dataclasses.replace(row, votes=votes[key]))
+                joined.append(dataclasses.replace(sample, votes=votes[key]))
     return joined
 
 
 def read_votes(files: list[Path], faults: list[Fault]) -> dict[str, np.ndarray | None]:
     """(7,) float32 votes in the order of `CLASS_NAMES`, by the picture's key; None where they were a fault."""
-    votes, places = {}, {}
+    votes: dict[str, np.ndarray | None] = {}
+    places: dict[str, str] = {}
     for path in files:
         rows = list(read_rows(path))
-        order = RAF_ORDER
+        order: tuple[str, ...] = RAF_ORDER
         if rows and is_header(rows[0][1]):
             order = header_order(path, rows.pop(0)[1])
         for line, fields in rows:
             with collect_errors(faults, path, line):
-                expect(fields, 1 + len(RAF_ORDER), what="a picture's name and seven votes")
+                check_field_count(fields, 1 + len(RAF_ORDER), what="a picture's name and seven votes")
                 key = key_of(fields[0])
-                claim(key, places, file=path, line=line)
+                register_name(key, places, file=path, line=line)
                 votes[key] = None
                 votes[key] = vote_counts(fields[1:])[[order.index(name) for name in CLASS_NAMES]]
     return votes
@@ -174,16 +180,16 @@ def header_order(path: Path, header: list[str]) -> tuple[str, ...]:
     return order
 
 
-def join_attributes(root: Path, listed: list[Sample], faults: list[Fault]) -> list[Sample]:
-    """`listed` with everyone's gender, race and age; as it is where there is no `Annotation/manual`."""
+def join_attributes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
+    """`samples` with gender, race and age; as they are where there is no `Annotation/manual`."""
     folder = root / "Annotation" / "manual"
     if not folder.is_dir():
-        return listed
+        return samples
     joined = []
-    for row in listed:
-        path = folder / f"{key_of(row.name)}_manu_attri.txt"
-        with collect_errors(faults, row.file, row.line):
-            joined.append(dataclasses.replace(row, attributes=read_attributes(path)))
+    for sample in samples:
+        path = folder / f"{key_of(sample.name)}_manu_attri.txt"
+        with collect_errors(faults, sample.file, sample.line):
+            joined.append(dataclasses.replace(sample, attributes=read_attributes(path)))
     return joined
 
 

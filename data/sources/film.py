@@ -29,7 +29,8 @@ def open_film(path: str | Path) -> FileSource:
         file = open(path, "rb")  # noqa: SIM115 - the source closes it
     except OSError as error:
         raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
-    return film_source(cv2.VideoCapture(file, cv2.CAP_FFMPEG, []), name=printable(path), release=file.close)
+    capture = cv2.VideoCapture(file, cv2.CAP_FFMPEG, [])  # type: ignore[call-overload]  # it takes any readable file
+    return film_source(capture, name=printable(path), release=file.close)
 
 
 def film_source(capture: cv2.VideoCapture, *, name: str, release: Callable[[], None] = lambda: None) -> FileSource:
@@ -42,8 +43,8 @@ def film_source(capture: cv2.VideoCapture, *, name: str, release: Callable[[], N
     if not capture.isOpened():
         close()
         raise UserError(f"{name} is not a video that OpenCV can read.")
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    fps = fps if math.isfinite(fps) and fps > 0 else None
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    fps = rate if math.isfinite(rate) and rate > 0 else None
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     frames = _film_frames(capture, name=name, step_s=1 / (fps or FALLBACK_FPS))
     return FileSource(name, frames, fps=fps, count=count if count > 0 else None, release=close)

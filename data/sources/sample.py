@@ -127,10 +127,10 @@ def _sprite(photo: Photo, width: int) -> np.ndarray:
         picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     border, chin, margin = (round(part * width) for part in (_BORDER, _CHIN, _MARGIN))
     paper = cv2.copyMakeBorder(picture, border, chin, border, border, cv2.BORDER_CONSTANT, value=(246, 244, 238))
-    solid = cv2.copyMakeBorder(np.ones(paper.shape[:2], np.float32), *[margin] * 4, cv2.BORDER_CONSTANT, value=0.0)
+    solid = np.pad(np.ones(paper.shape[:2], np.float32), margin)
     soft = cv2.GaussianBlur(np.roll(solid, round(0.03 * width), axis=0), (0, 0), sigmaX=0.035 * width)
     alpha = solid + (1 - solid) * 0.45 * soft
-    rgb = cv2.copyMakeBorder(paper, *[margin] * 4, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    rgb = np.pad(paper, ((margin, margin), (margin, margin), (0, 0)))
     return np.dstack([rgb, (255 * alpha).round().astype(np.uint8)])
 
 

@@ -61,7 +61,7 @@ def test_labels_may_stand_for_votes(faces):
     assert labelled.votes.dtype == np.float32
 
 
-def test_twins_of_other_splits_leave(faces):
+def test_duplicates_of_other_splits_leave(faces):
     other = faces.rows(np.array([1]))
     assert without_duplicates(faces, other).names == ("a", "c")
     assert without_duplicates(faces, other, faces).names == ()

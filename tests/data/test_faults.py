@@ -33,7 +33,7 @@ def test_the_error_shows_ten_and_counts_all():
     with pytest.raises(FaultyData) as caught:
         raise_errors(FAULTS, skip_bad=False)
     lines = str(caught.value).splitlines()
-    assert lines[0] == "12 faults in the data set; mend them or give --skip-bad:"
+    assert lines[0] == "12 faults in the data set; repair them or give --skip-bad:"
     assert lines[1] == f"  {FAULTS[0]}"
     assert len(lines) == 1 + 10 + 1
     assert lines[-1] == "  and 2 more"

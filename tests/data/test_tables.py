@@ -1,4 +1,4 @@
-"""Tables, votes, the lot that splits, and decoding."""
+"""Tables, votes, the split by name, and decoding."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from helpers.tiny_sets import write_picture
 from data.faults import FaultyData
 from data.tables import (
     Sample,
-    claim,
-    expect,
-    gather,
+    build_face_set,
+    check_field_count,
     is_number,
     read_records,
     read_rows,
+    register_name,
     split_off,
     vote_counts,
     whole_number,
@@ -51,20 +51,20 @@ def test_records_need_their_columns(tmp_path, text):
 
 
 def test_a_row_of_another_length_is_refused_and_the_delimiter_suspected():
-    expect(["a", "1"], 2, what="name, label")
+    check_field_count(["a", "1"], 2, what="name, label")
     with pytest.raises(UserError, match=r"wanted 2 fields \(name, label\), found 1: 'a 1'; is the delimiter another"):
-        expect(["a 1"], 2, what="name, label")
+        check_field_count(["a 1"], 2, what="name, label")
     with pytest.raises(UserError, match=r"found 3: 'a 1 2'$"):
-        expect(["a", "1", "2"], 2, what="name, label")
+        check_field_count(["a", "1", "2"], 2, what="name, label")
 
 
-def test_a_name_stands_once():
+def test_a_name_may_stand_once():
     places = {}
-    claim("a", places, file=Path("x/l.csv"), line=3)
+    register_name("a", places, file=Path("x/l.csv"), line=3)
     with pytest.raises(UserError, match=r"a is a duplicate of l\.csv:3"):
-        claim("a", places, file=Path("x/l.csv"), line=5)
+        register_name("a", places, file=Path("x/l.csv"), line=5)
     with pytest.raises(UserError, match="empty"):
-        claim("", places, file=Path("x/l.csv"), line=6)
+        register_name("", places, file=Path("x/l.csv"), line=6)
 
 
 def test_whole_numbers_in_their_range():
@@ -91,7 +91,7 @@ def test_votes_are_numbers_not_negative_not_all_zero():
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def listed(name: str, *, label: int = 0, split: str = "train", picture: Path | None = None, **more) -> Sample:
+def sample(name: str, *, label: int = 0, split: str = "train", picture: Path | None = None, **more) -> Sample:
     return Sample(name=name, split=split, label=label, picture=picture, file=Path("list.csv"), line=1, **more)
 
 
@@ -100,8 +100,8 @@ def names_of(rows: list[Sample], split: str) -> set[str]:
 
 
 def test_the_split_is_stratified_and_leaves_other_splits_alone():
-    rows = [listed(f"{label}-{i}", label=label) for label, count in enumerate((100, 40, 3, 1)) for i in range(count)]
-    rows += [listed("t", split="test")]
+    rows = [sample(f"{label}-{i}", label=label) for label, count in enumerate((100, 40, 3, 1)) for i in range(count)]
+    rows += [sample("t", split="test")]
     split = split_off(rows, 0.1, split="validation")
     moved = [row.label for row in split if row.split == "validation"]
     assert np.bincount(moved, minlength=4).tolist() == [10, 4, 1, 0]  # one of three, but never the only one
@@ -111,7 +111,7 @@ def test_the_split_is_stratified_and_leaves_other_splits_alone():
 
 
 def test_the_split_does_not_depend_on_the_order_of_rows(rng):
-    rows = [listed(f"train_{i:05}", label=i % 7) for i in range(350)]
+    rows = [sample(f"train_{i:05}", label=i % 7) for i in range(350)]
     first = names_of(split_off(rows, 0.1, split="validation"), "validation")
     shuffled = [rows[i] for i in rng.permutation(len(rows))]
     assert names_of(split_off(shuffled, 0.1, split="validation"), "validation") == first
@@ -122,7 +122,7 @@ def test_the_split_does_not_depend_on_the_order_of_rows(rng):
     assert names_of(second, "test").isdisjoint(names_of(second, "validation"))
 
 
-def test_gather_decodes_any_picture_to_rgb(tmp_path):
+def test_build_face_set_decodes_any_picture_to_rgb(tmp_path):
     red_bgra = np.zeros((6, 5, 4), np.uint8)
     red_bgra[..., 2:] = 255
     pictures = {
@@ -130,22 +130,24 @@ def test_gather_decodes_any_picture_to_rgb(tmp_path):
         "grey.png": np.full((4, 4), 7, np.uint8),
         "deep.png": np.full((3, 3, 3), 0x8000, np.uint16),
     }
-    rows = [listed(name, picture=write_picture(tmp_path / name, image)) for name, image in pictures.items()]
-    faces = gather(rows, [], split="train", class_names=("neutral", "fear"), skip_bad=False)
+    rows = [sample(name, picture=write_picture(tmp_path / name, image)) for name, image in pictures.items()]
+    faces = build_face_set(rows, [], split="train", class_names=("neutral", "fear"), skip_bad=False)
     assert [image.shape for image in faces.images] == [(6, 5, 3), (4, 4, 3), (3, 3, 3)]
     assert all(image.dtype == np.uint8 for image in faces.images)
     assert [image[0, 0].tolist() for image in faces.images] == [[255, 0, 0], [7, 7, 7], [128, 128, 128]]
     assert faces.names == tuple(pictures)
 
 
-def test_gather_makes_votes_of_labels_or_scales_them(tmp_path):
+def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):
     picture = write_picture(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
-    faces = gather([listed("a", label=1, picture=picture)], [], split="train", class_names=("x", "y"), skip_bad=False)
+    faces = build_face_set(
+        [sample("a", label=1, picture=picture)], [], split="train", class_names=("x", "y"), skip_bad=False
+    )
     assert not faces.has_votes
     assert faces.votes.tolist() == [[0, 1]]
     assert faces.votes.dtype == np.float32
-    row = listed("a", label=1, picture=picture, votes=np.float32([1, 3]), attributes={"age": "20-39"})
-    faces = gather([row], [], split="train", class_names=("x", "y"), skip_bad=False)
+    row = sample("a", label=1, picture=picture, votes=np.float32([1, 3]), attributes={"age": "20-39"})
+    faces = build_face_set([row], [], split="train", class_names=("x", "y"), skip_bad=False)
     assert faces.has_votes
     assert faces.votes.tolist() == [[0.25, 0.75]]
     assert faces.votes.dtype == np.float32
@@ -157,15 +159,15 @@ def test_gather_makes_votes_of_labels_or_scales_them(tmp_path):
 def test_pictures_that_do_not_decode_are_faults_of_their_line(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     whole = write_picture(tmp_path / "whole.png", np.zeros((2, 2, 3), np.uint8))
-    rows = [listed(path.name, picture=path) for path in (tmp_path / "gone.jpg", tmp_path / "text.jpg", whole)]
+    rows = [sample(path.name, picture=path) for path in (tmp_path / "gone.jpg", tmp_path / "text.jpg", whole)]
     with pytest.raises(FaultyData) as caught:
-        gather(rows, [], split="train", class_names=("x",), skip_bad=False)
+        build_face_set(rows, [], split="train", class_names=("x",), skip_bad=False)
     gone, text = map(str, caught.value.faults)
     assert gone.startswith(f"list.csv:1: cannot open {tmp_path / 'gone.jpg'}")
     assert "text.jpg is not a picture" in text
-    assert gather(rows, [], split="train", class_names=("x",), skip_bad=True).names == ("whole.png",)
+    assert build_face_set(rows, [], split="train", class_names=("x",), skip_bad=True).names == ("whole.png",)
 
 
 def test_a_split_without_faces_is_refused():
     with pytest.raises(UserError, match="no usable face for test"):
-        gather([], [], split="test", class_names=("x",), skip_bad=False)
+        build_face_set([], [], split="test", class_names=("x",), skip_bad=False)

@@ -99,7 +99,7 @@ def test_what_cannot_be_found_is_refused(tmp_path):
 def test_skip_bad_leaves_rows_out_with_a_warning(tmp_path, caplog):
     folder = make_ferplus(tmp_path)
     (folder / "FER2013Test/fer0000020.png").unlink()
-    with pytest.raises(FaultyData, match="1 fault in the data set; mend them or give --skip-bad"):
+    with pytest.raises(FaultyData, match="1 fault in the data set; repair them or give --skip-bad"):
         load_faces(folder, "test")
     with caplog.at_level(logging.WARNING):
         assert load_faces(folder, "test", skip_bad=True).names == ("fer0000023.png",)
