@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ from support.resize import resizing
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor, nn
 
-    Array = np.ndarray | Tensor
+    Array: TypeAlias = Any  # np.ndarray or Tensor, which share the methods used
 
 TINY = 1e-6  # under Grad-CAM++'s fraction; as large as in pytorch-grad-cam, for it shows where gradients are small
 # (256, 1, 3) uint8, made once: applyColorMap would make it anew at each call
@@ -104,7 +104,7 @@ class ForwardPass:
     logits: Array
     activation: Array
     size_hw: tuple[int, int]
-    cells: tuple[float, float] | None = None
+    cells: tuple[float, float] | None
 
     @property
     def windows(self) -> Array | None:
@@ -144,15 +144,13 @@ class PooledPass(ForwardPass):
 
     There y^c = b_c + sum_k head_ck 1/Z sum_ij A_ij^k, so dy^c/dA_ij^k = head_ck / Z in each of the Z cells.
 
-    head: (K, C) float32, the weight of the linear layer; None: gradients are not known, and heatmaps are refused.
+    head: (K, C) float32, the weight of the linear layer.
     """
 
-    head: np.ndarray | None = None
+    head: np.ndarray
 
     def gradient(self, class_index: Array) -> Array:
         """As `ForwardPass.gradient`, without a backward pass."""
-        if self.head is None:
-            raise ValueError("this network's gradients are not known without a backward pass; run it in torch")
         rows = self.head[class_index] / np.float32(np.prod(self.activation.shape[2:]))  # (N, C)
         return np.broadcast_to(rows[:, :, None, None], self.activation.shape)
 
@@ -166,16 +164,16 @@ class HookedPass(ForwardPass):
         input, as high as they were; a peak that looks past the input's edge is lost, and such a map stays below 1.
     """
 
-    scores: Tensor | None = None
+    scores: Tensor
     warp: Warp | None = None
     theta: Tensor | None = None
 
     @property
     def windows(self) -> Array | None:
         """As `ForwardPass.windows`."""
-        return None if self.warp is None else self.warp.window(self.theta)
+        return None if self.warp is None or self.theta is None else self.warp.window(self.theta)
 
-    def gradient(self, class_index: Array) -> Array:
+    def gradient(self, class_index: Tensor) -> Tensor:
         """As `ForwardPass.gradient`, by a backward pass through the layers above the activation."""
         import torch
 
@@ -189,7 +187,9 @@ class HookedPass(ForwardPass):
 
         with torch.inference_mode(False), torch.no_grad():
             heatmaps = super().heatmaps(class_index, method)
-            return heatmaps if self.warp is None else self.warp.to_input(heatmaps, self.theta)
+            if self.warp is None or self.theta is None:
+                return heatmaps
+            return self.warp.to_input(heatmaps, self.theta)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +256,7 @@ def hooked_forward(
             handle.remove()
         network.train(was_training)
     theta = thetas[-1] if thetas else None
-    return HookedPass(scores.detach(), lifted[-1], tuple(x.shape[-2:]), cells, scores, warp, theta)
+    return HookedPass(scores.detach(), lifted[-1], (x.shape[-2], x.shape[-1]), cells, scores, warp, theta)
 
 
 def _like(values: Array, other: Array) -> Array:
@@ -271,12 +271,11 @@ def to_unit_range(maps: Array) -> Array:
 
 
 def enlarge(heatmaps: Array, size_hw: tuple[int, int], cells: tuple[float, float] | None = None) -> Array:
-    """(N, h, w) -> (N, *size_hw), linear between the cells' middles, which are laid over the input where they look.
+    """(N, h, w) -> (N, *size_hw), linear between the centres of the cells, which are laid over the input where they look.
 
-    cells: (first, step): the middle of what the first cell sees is pixel `first` of the input, counted from 0, and
-        each next one looks `step` pixels on; past the outermost cells the map goes on level. None: the cells tile the
-        input, as those of 2x2 poolings do. Strided convolutions with padding do not: their first cell looks at
-        pixel 0, so that tiles would lie half a cell too far right and down.
+    cells: (first, step): cell i looks at pixel first + i * step of the input; past the outermost cells the map stays
+        level. None: the cells tile the input, as those of 2x2 poolings do. Strided convolutions with padding do not:
+        their first cell looks at pixel 0, and tiles would lie half a cell too far right and down.
     """
     place = resizing if cells is None else functools.partial(_placing, *cells)
     rows, columns = (place(*sides) for sides in zip(heatmaps.shape[1:], size_hw, strict=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from support import UserError
 from support.weights import load_arrays, load_strictly, load_tensors, save_tensors
 
 if TYPE_CHECKING:  # torch is imported where it is used
-    from torch import Tensor, nn
+    from torch import nn
 
 FORMAT = "facial-expression-checkpoint/1"
 ONNX_FORMAT = "facial-expression-onnx/2"  # of the .onnx file beside it
@@ -39,7 +39,7 @@ class Checkpoint:
     network: str
     class_names: tuple[str, ...]
     preprocess: Preprocess
-    weights: dict[str, Tensor] | dict[str, np.ndarray]
+    weights: Mapping[str, Any]
     temperature: float = 1.0
     settings: dict = field(default_factory=dict)
     scores: dict = field(default_factory=dict)
@@ -62,9 +62,7 @@ class Checkpoint:
         }
 
     @classmethod
-    def from_header(
-        cls, header: Mapping, weights: Mapping[str, Tensor | np.ndarray], *, path: str | Path
-    ) -> Checkpoint:
+    def from_header(cls, header: Mapping[str, Any], weights: Mapping[str, Any], *, path: str | Path) -> Checkpoint:
         """What `header()` told, and weights; `UserError` naming `path` where an entry is missing or of another kind."""
         try:
             names = tuple(str(name) for name in header["class_names"])
@@ -76,7 +74,7 @@ class Checkpoint:
                 network=str(header["network"]),
                 class_names=names,
                 preprocess=Preprocess.from_dict(header["preprocess"]),
-                weights=dict(weights),
+                weights=weights,
                 temperature=temperature,
                 settings=dict(header.get("settings", {})),
                 scores=dict(header.get("scores", {})),

@@ -54,7 +54,8 @@ class Classifier:
         self.class_names = checkpoint.class_names
         of_label = confidence == "label"
         self.temperature = checkpoint.temperature if of_label else 1.0
-        self.class_bias = np.float32(checkpoint.class_bias if of_label else np.zeros(len(self.class_names)))
+        bias = checkpoint.class_bias if of_label else [0.0] * len(self.class_names)
+        self.class_bias = np.array(bias, np.float32)
         self.name = checkpoint.network
         self.device = device
         self.engine = engine or torch_engine(checkpoint, device)
@@ -117,7 +118,7 @@ class Classifier:
 
 def onnx_engine(session: OnnxSession, checkpoint: Checkpoint) -> OnnxEngine:
     """The network of an .onnx file, whose metadata hold the head (K, C) and, as [first, step], the cells."""
-    head, cells = np.float32(session.metadata["head"]), session.metadata["cells"]
+    head, cells = np.array(session.metadata["head"], np.float32), session.metadata["cells"]
     return OnnxEngine(session, checkpoint.preprocess, head, cells=None if cells is None else (cells[0], cells[1]))
 
 
@@ -125,7 +126,7 @@ def torch_engine(checkpoint: Checkpoint, device: torch.device | str) -> TorchEng
     """The checkpoint's network in torch on `device`."""
     import torch
 
-    network = checkpoint.build().to(device, memory_format=torch.channels_last).requires_grad_(False)
+    network = checkpoint.build().to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     spec = find_spec(checkpoint.network)
     layer = spec.explain_layer
     return TorchEngine(network, checkpoint.preprocess, device=device, layer=layer, cells=spec.cells, warp=spec.warp)
@@ -144,4 +145,4 @@ def in_batches(logits_of: Callable[[np.ndarray], np.ndarray], crops: np.ndarray 
         return np.concatenate([logits_of(crop[None]) for crop in crops])
     if not len(crops):
         return logits_of(np.empty((0, 8, 8, 3), np.uint8))
-    return np.concatenate([logits_of(np.stack(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)])
+    return np.concatenate([logits_of(np.stack(list(crops[i : i + BATCH]))) for i in range(0, len(crops), BATCH)])

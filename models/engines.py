@@ -89,7 +89,7 @@ class OnnxEngine:
 
     def logits(self, crops: np.ndarray) -> np.ndarray:
         """(N, K) float32."""
-        return self.forward(crops).logits
+        return np.asarray(self.forward(crops).logits)
 
     def forward(self, crops: np.ndarray) -> ForwardPass:
         """A pass of arrays."""

@@ -64,8 +64,9 @@ def classifier_from_files(
     threads: int = 2,
 ) -> Classifier | Ensemble:
     """The classifier in one file (the shipped one where none is named), or the ensemble of several."""
+    wanted: list[str | Path | None] = [*paths] or [None]
     members = [
         Classifier.from_file(path, device=device, confidence=confidence, engine=engine, threads=threads)
-        for path in list(paths) or [None]
+        for path in wanted
     ]
     return members[0] if len(members) == 1 else Ensemble(members)

@@ -6,12 +6,14 @@ Out: the name of the linear layer's weight, or None.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from models.spec import ModelSpec
 
-SAME = {"rtol": 1e-4, "atol": 1e-7}  # gradients are either equal but for rounding or quite different
+RTOL, ATOL = 1e-4, 1e-7  # gradients are either equal but for rounding or quite different
 
 
 def pooled_head(network: nn.Module, layer: str, example: Tensor) -> str | None:
@@ -39,11 +41,11 @@ def pooled_head(network: nn.Module, layer: str, example: Tensor) -> str | None:
         [torch.autograd.grad(score, activation, retain_graph=True)[0] for score in logits.sum(dim=0)]
     )
     everywhere = gradients[:, :1, :, :1, :1].expand_as(gradients)
-    if not torch.allclose(gradients, everywhere, **SAME):
+    if not torch.allclose(gradients, everywhere, rtol=RTOL, atol=ATOL):
         return None
     rows = gradients[:, 0].sum(dim=(2, 3))  # (K, C)
     for name, weight in network.state_dict().items():
-        if weight.shape == rows.shape and torch.allclose(weight, rows, **SAME):
+        if weight.shape == rows.shape and torch.allclose(weight, rows, rtol=RTOL, atol=ATOL):
             return name
     return None
 
@@ -53,7 +55,7 @@ def example_of(spec: ModelSpec) -> Tensor:
     return torch.randn(2, spec.preprocess.channels, *spec.preprocess.size_hw)
 
 
-def randomise(tensors) -> None:
+def randomise(tensors: Iterable[Tensor]) -> None:
     """Give every tensor numbers of its own, in place, so that none is told apart by being all ones or zeros."""
     generator = torch.Generator().manual_seed(0)
     for tensor in tensors:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from support.resize import resizing
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch
     from torch import Tensor
+
+    Array: TypeAlias = Any  # np.ndarray or Tensor, which share the methods used
 
 # Mean position of the five landmarks as a share of the crop's side, over the first 3,000 FER+ training pictures, made
 # symmetric left to right: python -m evaluation.classification.through_pipeline --template
@@ -70,13 +72,13 @@ class Preprocess:
             pixels = rows @ pixels @ columns.T
         return self.normalise(pixels)
 
-    def normalise(self, pixels: Tensor | np.ndarray) -> Tensor | np.ndarray:
+    def normalise(self, pixels: Array) -> Array:
         """(N, C, h, w) float32 in [0, 255] -> the same shape, zero-centred; a tensor or an array, as it came."""
-        if self.mean is None:
+        if self.mean is None or self.std is None:
             pixels = pixels - pixels.mean(axis=(1, 2, 3), keepdims=True)
             variance = (pixels**2).mean(axis=(1, 2, 3), keepdims=True)
             return pixels / (variance**0.5).clip(min=STANDARD_DEVIATION_FLOOR)
-        mean, std = np.float32([self.mean, self.std])[:, None, :, None, None]  # (1, C, 1, 1) each
+        mean, std = np.array([self.mean, self.std], np.float32)[:, None, :, None, None]  # (1, C, 1, 1) each
         if not isinstance(pixels, np.ndarray):
             mean, std = pixels.new_tensor(mean), pixels.new_tensor(std)
         return (pixels / 255 - mean) / std
@@ -91,5 +93,7 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, values: dict) -> Preprocess:
-        """The `Preprocess` that `to_dict` described."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        """What `to_dict` described; KeyError, TypeError or ValueError where `values` are no such thing."""
+        numbers = {name: values[name] and tuple(map(float, values[name])) for name in ("mean", "std")}
+        height, width = values["size_hw"]
+        return cls((int(height), int(width)), int(values["channels"]), numbers["mean"], numbers["std"])

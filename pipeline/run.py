@@ -134,9 +134,16 @@ class EmotionPipeline:
         `max_faces` and `imgsz` are `RetinaFace`'s, `confidence` is `Classifier`'s, `engine` and `threads` are of both.
         """
         paths = [weights] if isinstance(weights, (str, Path)) else weights
-        running = {"device": device, "engine": engine, "threads": threads}
-        detector = RetinaFace.from_file(detector_weights, conf=conf, max_faces=max_faces, imgsz=imgsz, **running)
-        classifier = classifier_from_files(paths, confidence=confidence, **running)
+        detector = RetinaFace.from_file(
+            detector_weights,
+            device=device,
+            engine=engine,
+            threads=threads,
+            conf=conf,
+            max_faces=max_faces,
+            imgsz=imgsz,
+        )
+        classifier = classifier_from_files(paths, device=device, confidence=confidence, engine=engine, threads=threads)
         return cls(detector, classifier, tracker=tracker, options=options)
 
     def close(self) -> None:

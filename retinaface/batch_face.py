@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from support.weights import load_strictly
 class BatchFaceDetector:
     """The same call and the same thresholds as `RetinaFace`, another implementation."""
 
-    def __init__(self, detector, *, conf: float, max_faces: int | None, imgsz: int | None) -> None:
+    def __init__(self, detector: Callable, *, conf: float, max_faces: int | None, imgsz: int | None) -> None:
         self.detector = detector
         self.conf, self.max_faces, self.imgsz = conf, max_faces, imgsz
 
@@ -71,5 +71,8 @@ class BatchFaceDetector:
         frame_bgr = np.ascontiguousarray(frame_rgb[..., ::-1])  # what the weights were trained on
         reduce = self.imgsz is not None and max(frame_bgr.shape[:2]) > self.imgsz
         found = self.detector(frame_bgr, threshold=self.conf, max_size=self.imgsz if reduce else -1, return_dict=False)
-        faces = [Face(np.float32(box), np.float32(points).reshape(5, 2), float(score)) for box, points, score in found]
+        faces = [
+            Face(np.asarray(box, np.float32), np.asarray(points, np.float32).reshape(5, 2), float(score))
+            for box, points, score in found
+        ]
         return sorted(faces, key=lambda face: -face.score)[: self.max_faces]

@@ -50,7 +50,7 @@ class RetinaFace:
 
     def __init__(
         self,
-        network: RetinaFaceNetwork | Engine,
+        network: RetinaFaceNetwork | OnnxEngine,
         *,
         conf: float = 0.5,
         iou_threshold: float = 0.4,
@@ -86,7 +86,7 @@ class RetinaFace:
         session = open_session(
             path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
         )
-        network: RetinaFaceNetwork | Engine
+        network: RetinaFaceNetwork | OnnxEngine
         if session is not None:
             network = OnnxEngine(session)
         else:
@@ -94,7 +94,7 @@ class RetinaFace:
 
             from retinaface.network import RetinaFaceNetwork
 
-            network = load_network(path, RetinaFaceNetwork).to(device, memory_format=torch.channels_last)
+            network = load_network(path, RetinaFaceNetwork).to(device).to(memory_format=torch.channels_last)
         return cls(network, conf=conf, iou_threshold=iou_threshold, max_faces=max_faces, imgsz=imgsz)
 
     def close(self) -> None:
@@ -120,7 +120,8 @@ class RetinaFace:
             frames = [cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA) for frame in frames]
         batch = np.stack(frames) if len(frames) > 1 else np.ascontiguousarray(frames[0])[None]
         scale = np.array([width / size_hw[1], height / size_hw[0]], np.float32)
-        return [self._faces(*values, size_hw, scale) for values in zip(*self.engine(batch), strict=True)]
+        outputs = zip(*self.engine(batch), strict=True)
+        return [self._faces(scores, boxes, points, size_hw, scale) for scores, boxes, points in outputs]
 
     def _faces(
         self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, size_hw: tuple[int, int], scale: np.ndarray

@@ -31,7 +31,7 @@ class Face:
         return float(np.sqrt(max(width, 0) * max(height, 0)))
 
 
-def resized(points: np.ndarray | float, zoom: np.ndarray | float) -> np.ndarray | float:
+def resized(points: np.ndarray, zoom: np.ndarray | float) -> np.ndarray:
     """Where coordinates of a picture are once `cv2.resize` has made it `zoom` times as large.
 
     It keeps the corners of the outer pixels in place, so their middles move.

@@ -161,12 +161,14 @@ class FramesToAnchors(RetinaFaceNetwork):
         logits, boxes, landmarks = (
             torch.cat(
                 [
-                    head.conv1x1(level).permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, head.numbers))
-                    for head, level in zip(heads, levels, strict=True)
+                    conv.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, numbers))
+                    for conv in (
+                        head.get_submodule("conv1x1")(level) for head, level in zip(heads, levels, strict=True)
+                    )
                 ],
                 dim=1,
             )
-            for heads in (self.ClassHead, self.BboxHead, self.LandmarkHead)
+            for heads, numbers in ((self.ClassHead, 2), (self.BboxHead, 4), (self.LandmarkHead, 10))
         )
         return logits, boxes, landmarks
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def save_tensors(path: str | Path, tensors: dict[str, Tensor], *, header: dict, half: bool = False) -> None:
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dict, half: bool = False) -> None:
     """Write tensors and `header` (JSON values by name) whole or not at all; `half` stores floats as float16."""
     from safetensors.numpy import save_file
 
@@ -114,5 +114,5 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} torch.{array.dtype} {tuple(arrays[name].shape)}".encode())
-        digest.update(array)
+        digest.update(array.data)
     return digest.hexdigest()

@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from gradcam import (
-    CLASS_FREE,
     EXPLAINERS,
+    PooledPass,
     attention_map,
     blend,
     enlarge,
     explain,
-    explain_pooled,
     grad_cam,
     grad_cam_plus_plus,
     hires_cam,
+    hooked_forward,
     to_unit_range,
 )
 from models.spec import find_spec
@@ -151,24 +151,27 @@ def test_from_arrays_without_a_backward_pass_the_same_as_by_hooks(rng, method):
     wanted = explain(
         network, "features", torch.from_numpy(activation), class_index=torch.from_numpy(index), method=method
     )
-    logits = activation.mean(axis=(2, 3)) @ head.T
-    found = explain_pooled(logits, activation, head, size_hw=(3, 4), class_index=lambda _: index, method=method)
-    np.testing.assert_allclose(found.logits, wanted.logits, atol=1e-6)
-    np.testing.assert_allclose(found.heatmaps, wanted.heatmaps, atol=1e-5)
-    assert found.heatmaps.max() > 0.9
-    np.testing.assert_array_equal(found.class_index, index)
-    np.testing.assert_array_equal(
-        explain_pooled(logits, activation, head, size_hw=(3, 4)).class_index, logits.argmax(1)
-    )
+    passed = PooledPass(activation.mean(axis=(2, 3)) @ head.T, activation, (3, 4), None, head)
+    heatmaps = passed.heatmaps(index, method)
+    np.testing.assert_allclose(passed.logits, wanted.logits, atol=1e-6)
+    np.testing.assert_allclose(heatmaps, wanted.heatmaps, atol=1e-5)
+    assert heatmaps.max() > 0.9
+    np.testing.assert_array_equal(passed.class_indices(), passed.logits.argmax(axis=1))
     with pytest.raises(IndexError, match="0 to 3"):
-        explain_pooled(logits, activation, head, size_hw=(3, 4), class_index=lambda _: index + 1)
+        passed.heatmaps(index + 1, method)
 
 
-def test_explainers_without_a_class_are_known():
-    x = torch.rand(1, 2, 3, 3)
-    for method in EXPLAINERS:
-        first, second = (explain(Tiny(), "features", x, class_index=c, method=method).heatmaps for c in (0, 1))
-        assert torch.equal(first, second) == (method in CLASS_FREE)
+def test_one_pass_is_explained_for_any_class_by_any_explainer():
+    network, passes = Tiny(), []
+    network.register_forward_hook(lambda *_: passes.append(1))
+    passed = hooked_forward(network, "features", X.repeat(2, 1, 1, 1))
+    for class_index in (0, 1, [0, 1], None):
+        for method in EXPLAINERS:
+            index = class_index if isinstance(class_index, int | None) else torch.tensor(class_index)
+            expected = explain(Tiny(), "features", X.repeat(2, 1, 1, 1), class_index=index, method=method)
+            assert torch.equal(passed.heatmaps(index, method), expected.heatmaps)
+    assert passes == [1]
+    assert not passed.logits.requires_grad
 
 
 def test_enlarging_is_torchs_bilinear_interpolation(rng):
@@ -186,9 +189,7 @@ def test_hooks_go_also_when_the_network_fails():
     assert network.training
 
 
-def test_the_class_may_be_chosen_from_the_logits():
-    found = explain(Tiny(), "features", X.repeat(2, 1, 1, 1), class_index=lambda logits: logits.argmin(dim=1))
-    assert found.class_index.tolist() == [0, 0]
+def test_left_out_the_class_is_the_highest_logits():
     assert explain(Tiny(), "features", X).class_index.tolist() == [1]
 
 

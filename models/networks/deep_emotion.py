@@ -33,6 +33,7 @@ class SpatialTransformer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        to_theta = nn.Linear(32, 6)
         self.localisation = nn.Sequential(
             nn.Conv2d(1, 8, 7),
             nn.MaxPool2d(2),
@@ -43,12 +44,11 @@ class SpatialTransformer(nn.Module):
             nn.Flatten(),
             nn.Linear(640, 32),
             nn.ReLU(),
-            nn.Linear(32, 6),
+            to_theta,
         )
-        last = self.localisation[-1]
-        nn.init.zeros_(last.weight)  # with the bias: every picture starts at the identity
+        nn.init.zeros_(to_theta.weight)  # with the bias: every picture starts at the identity
         with torch.no_grad():
-            last.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+            to_theta.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
 
     def forward(self, x: Tensor) -> Tensor:
         q = at_pixels(self.localisation(x).unflatten(1, (2, 3)))  # (N, 48, 48, 2)

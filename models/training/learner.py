@@ -20,7 +20,7 @@ from support.training.distributed import Distributed
 from support.training.learner import BaseLearner
 
 
-class Learner(BaseLearner):
+class Learner(BaseLearner[nn.Module]):
     """A classifier under training, on the device of `distributed` and over all of its processes.
 
     optimiser, weight_decay, momentum, ema, clip_norm: as in `BaseLearner`.

@@ -17,6 +17,7 @@ import io
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import onnx
@@ -55,7 +56,7 @@ def to_onnx(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is a newer exporter, and what a trace may miss
             torch.onnx.export(
-                network, (example,), buffer, dynamo=False, opset_version=OPSET,
+                network, (example,), cast(str, buffer), dynamo=False, opset_version=OPSET,
                 training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,  # weights stay as they are
                 input_names=["input"], output_names=list(outputs),
                 dynamic_axes={name: dict(axes) for name, axes in dynamic_axes.items()},

@@ -103,5 +103,5 @@ def test_the_classifier_puts_heat_where_cells_look(engine, rng):
     spec, crops = find_spec(checkpoint.network), rng.integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     x = checkpoint.preprocess(crops)
     expected = explain(checkpoint.build(), spec.explain_layer, x, cells=spec.cells).heatmaps
-    found = Classifier(checkpoint, engine=engine).explained(crops).heatmaps
+    found = Classifier.from_file(engine=engine).forward(crops).heatmaps()
     np.testing.assert_allclose(found, expected, atol=1e-3)

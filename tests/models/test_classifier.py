@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from helpers.exported import classifier_in
 from torch import nn
 
 from data.emotions import EMOTIONS
 from gradcam import EXPLAINERS
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, save_checkpoint
 from models.classifier import BATCH, Classifier, predict_logits
-from models.onnx_engine import OnnxEngine
+from models.engines import OnnxEngine, TorchEngine
+from models.export import export_checkpoint
 from models.spec import find_spec
-from models.torch_engine import TorchEngine
 from support import UserError
 
 SPEC = find_spec("small_resnet18_w32")
@@ -29,8 +32,8 @@ def checkpoint() -> Checkpoint:
 
 
 @pytest.fixture(scope="module", params=["onnx", "torch"])
-def classifier(checkpoint, request) -> Classifier:
-    return Classifier(checkpoint, calibrated=True, engine=request.param)
+def classifier(checkpoint, request, tmp_path_factory) -> Classifier:
+    return classifier_in(request.param, checkpoint, tmp_path_factory.mktemp("c"), confidence="label")
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_mirror_views_make_the_answer_symmetric(classifier, crops):
 
 
 @pytest.mark.parametrize("name", ["small_resnet18_w32", "resnet18"])
-def test_in_onnx_runtime_heat_without_a_backward_pass_is_that_of_hooks(rng, name):
+def test_in_onnx_runtime_heatmaps_without_a_backward_pass_are_those_of_hooks(rng, name, tmp_path):
     spec = find_spec(name)
     torch.manual_seed(1)
     network = spec.build(3)
@@ -86,71 +89,107 @@ def test_in_onnx_runtime_heat_without_a_backward_pass_is_that_of_hooks(rng, name
         nn.init.uniform_(norm.weight, 0.5, 1.0)  # small_resnet's blocks start as their shortcut
         norm.running_var.uniform_(0.5, 1.5)
     one = Checkpoint(name, tuple("abc"), spec.preprocess, network.state_dict())
-    onnx, hooks = (Classifier(one, engine=engine) for engine in ("onnx", "torch"))
+    onnx, hooks = (classifier_in(engine, one, tmp_path) for engine in ("onnx", "torch"))
     assert isinstance(onnx.engine, OnnxEngine)
     crops = rng.integers(0, 256, (3, 60, 60, 3), dtype=np.uint8)
-    wanted_class = [2, 0, 2]
+    found, wanted = onnx.forward(crops), hooks.forward(crops)
+    np.testing.assert_allclose(found.probabilities, wanted.probabilities, atol=1e-5)
     for method in EXPLAINERS:
-        found, wanted = (c.explained(crops, class_index=lambda _: wanted_class, method=method) for c in (onnx, hooks))
-        assert wanted.heatmaps.max() > 0.9, "nothing is compared"
-        assert found.class_index.tolist() == wanted.class_index.tolist() == wanted_class
-        np.testing.assert_allclose(
-            onnx.to_probabilities(found.logits), hooks.to_probabilities(wanted.logits), atol=1e-5
-        )
-        np.testing.assert_allclose(found.heatmaps, wanted.heatmaps, atol=1e-5, err_msg=method)
+        heatmaps = wanted.heatmaps([2, 0, 2], method)
+        assert heatmaps.max() > 0.9, "nothing is compared"
+        np.testing.assert_allclose(found.heatmaps([2, 0, 2], method), heatmaps, atol=1e-5, err_msg=method)
 
 
-def test_each_row_is_explained_for_the_class_chosen_from_its_logits(classifier, crops):
-    found = classifier.explained(crops)
-    assert found.heatmaps.shape == (5, 48, 48)
-    assert {array.dtype for array in (found.logits, found.heatmaps)} == {np.dtype(np.float32)}
-    assert found.class_index.dtype == np.int64
+def test_a_forward_pass_holds_logits_and_probabilities_and_is_explained_afterwards(classifier, crops):
+    found = classifier.forward(crops)
     np.testing.assert_allclose(found.logits, classifier.logits(crops), atol=1e-6)
-    np.testing.assert_array_equal(found.class_index, found.logits.argmax(axis=1))
-    least = classifier.explained(crops, class_index=lambda logits: logits.argmin(axis=1))
-    np.testing.assert_array_equal(least.class_index, found.logits.argmin(axis=1))
-    nothing = classifier.explained(crops[:0])
-    assert (nothing.logits.shape, nothing.heatmaps.shape, nothing.class_index.shape) == ((0, 4), (0, 48, 48), (0,))
+    np.testing.assert_allclose(found.probabilities, classifier.probabilities(crops), atol=1e-6)
+    assert {array.dtype for array in (found.logits, found.probabilities)} == {np.dtype(np.float32)}
+    heatmaps = found.heatmaps()
+    assert (heatmaps.shape, heatmaps.dtype) == ((5, 48, 48), np.float32)
+    np.testing.assert_array_equal(heatmaps, found.heatmaps(found.probabilities.argmax(axis=1)))
+    np.testing.assert_array_equal(found.heatmaps(1), found.heatmaps(np.full(5, 1)))
+    alone = classifier.forward(crops[2:3]).heatmaps(3, "hirescam")
+    np.testing.assert_allclose(found.heatmaps([0, 1, 3, 2, 0], "hirescam")[2:3], alone, atol=1e-4)
+    assert found.windows is None
+    with pytest.raises(IndexError, match="0 to 3"):
+        found.heatmaps(4)
+    nothing = classifier.forward(crops[:0], tta=True)
+    assert [array.shape for array in (nothing.logits, nothing.probabilities)] == [(0, 4), (0, 4)]
+    assert nothing.heatmaps().shape == (0, 48, 48)
 
 
-def test_a_reading_is_that_of_probabilities_and_of_explained(classifier, crops):
-    least = classifier.read(crops, method="hirescam", choose=lambda probabilities: probabilities.argmin(axis=1))
-    np.testing.assert_allclose(least.probabilities, classifier.probabilities(crops), atol=1e-6)
-    np.testing.assert_array_equal(least.class_index, least.probabilities.argmin(axis=1))
-    wanted = classifier.explained(crops, class_index=lambda _: least.class_index, method="hirescam")
-    np.testing.assert_array_equal(least.heatmaps, wanted.heatmaps)
-    plain = classifier.read(crops)
-    np.testing.assert_array_equal(plain.probabilities, classifier.probabilities(crops))
-    assert plain.heatmaps is plain.class_index is plain.windows is None
-    nothing = classifier.read(crops[:0], method="gradcam", tta=True)
-    assert [len(array) for array in (nothing.probabilities, nothing.heatmaps, nothing.class_index)] == [0, 0, 0]
+def test_the_most_probable_class_is_that_of_the_label_reading(checkpoint, crops, tmp_path):
+    """A class bias moves it: heatmaps are then for the class that is shown, not for the highest logit."""
+    biased = Checkpoint(*list(vars(checkpoint).values())[:4], class_bias=(0.0, 0.0, 0.0, 99.0))
+    found = classifier_in("onnx", biased, tmp_path, confidence="label").forward(crops)
+    assert (found.probabilities.argmax(axis=1) == 3).all()
+    assert (found.logits.argmax(axis=1) != 3).any()
+    np.testing.assert_array_equal(found.heatmaps(), found.heatmaps(3))
 
 
-def test_with_mirror_images_heat_is_the_mean_of_both_and_of_a_symmetric_picture_symmetric(classifier, crops):
-    found = classifier.read(crops, method="attention", tta=True)
+def test_with_mirror_images_heatmaps_are_the_mean_of_both_and_of_a_symmetric_picture_symmetric(classifier, crops):
+    found = classifier.forward(crops, tta=True)
     np.testing.assert_allclose(found.probabilities, classifier.probabilities(crops, tta=True), atol=1e-6)
-    np.testing.assert_array_equal(found.class_index, found.probabilities.argmax(axis=1))
-    one, other = (classifier.explained(view, method="attention").heatmaps for view in (crops, crops[:, :, ::-1]))
+    np.testing.assert_allclose(found.logits, classifier.logits(crops), atol=1e-4)
+    one, other = (classifier.forward(view).heatmaps(method="attention") for view in (crops, crops[:, :, ::-1]))
     assert not np.allclose(one, other[:, :, ::-1], atol=0.05), "nothing is averaged"
-    np.testing.assert_allclose(found.heatmaps, (one + other[:, :, ::-1]) / 2, atol=1e-5)
+    np.testing.assert_allclose(found.heatmaps(method="attention"), (one + other[:, :, ::-1]) / 2, atol=1e-5)
     symmetric = np.concatenate([crops[:, :, :24], crops[:, :, 23::-1]], axis=2)
-    heat = classifier.read(symmetric, method="attention", tta=True).heatmaps
-    np.testing.assert_allclose(heat, heat[:, :, ::-1], atol=1e-5)
+    heatmaps = classifier.forward(symmetric, tta=True).heatmaps(method="attention")
+    np.testing.assert_allclose(heatmaps, heatmaps[:, :, ::-1], atol=1e-5)
 
 
-def test_other_networks_and_devices_run_in_torch_or_are_refused_with_the_reason():
+def test_weights_run_in_torch_until_they_are_exported(checkpoint, crops, tmp_path, capsys):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, checkpoint)
+    in_torch = Classifier.from_file(path)
+    assert isinstance(in_torch.engine, TorchEngine)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("c.safetensors runs in torch, because there is no ")
+    assert f"python -m models.export --weights {path} makes one" in line
+    with pytest.raises(UserError, match=r"--engine onnx cannot run c\.safetensors: there is no "):
+        Classifier.from_file(path, engine="onnx")
+    export_checkpoint(path)
+    capsys.readouterr()
+    for one in (path, path.with_suffix(".onnx")):
+        exported = Classifier.from_file(one)
+        assert isinstance(exported.engine, OnnxEngine)
+        np.testing.assert_allclose(exported.logits(crops), in_torch.logits(crops), atol=1e-4)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_export_of_other_weights_is_not_taken(checkpoint, tmp_path, capsys):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, checkpoint)
+    export_checkpoint(path)
+    save_checkpoint(path, dataclasses.replace(checkpoint, temperature=0.6))  # the same tensors, another header
+    capsys.readouterr()
+    assert isinstance(Classifier.from_file(path).engine, TorchEngine)
+    assert "c.onnx was made from other weights" in capsys.readouterr().err
+
+
+def test_other_networks_and_devices_run_in_torch_or_are_refused_with_the_reason(tmp_path, capsys):
     spec = find_spec("face_emotion_cnn")
     one = Checkpoint("face_emotion_cnn", ("a", "b"), spec.preprocess, spec.build(2).state_dict())
-    classifier = Classifier(one)
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, one)
+    export_checkpoint(path)
+    classifier = Classifier.from_file(path)
     assert isinstance(classifier.engine, TorchEngine)
-    assert classifier.explained(np.zeros((1, 48, 48, 3), np.uint8)).heatmaps.shape == (1, 48, 48)
-    with pytest.raises(UserError, match="onnx cannot run face_emotion_cnn: above the layer to explain"):
-        Classifier(one, engine="onnx")
-    with pytest.raises(UserError, match="CPU only"):
-        Classifier(one, engine="onnx", device="mps")
+    assert classifier.forward(np.zeros((1, 48, 48, 3), np.uint8)).heatmaps().shape == (1, 48, 48)
+    with pytest.raises(UserError, match=r"onnx cannot explain c\.safetensors: above the explained layer"):
+        Classifier.from_file(path, engine="onnx")
+    for device, message in (("mps", "runs on the CPU only, not on mps"), ("cuda:0", "not on cuda:0")):
+        with pytest.raises(UserError, match=message):
+            Classifier.from_file(engine="onnx", device=device)
+    with pytest.raises(UserError, match="runs in ONNX Runtime on the CPU only"):
+        Classifier.from_file(path.with_suffix(".onnx"), engine="torch")
+    with pytest.raises(UserError, match="--confidence takes crowd or label, not 'mean'"):
+        Classifier(one, confidence="mean")
 
 
-def test_the_shipped_checkpoint_reads_a_smile(portrait):
+def test_the_shipped_checkpoint_predicts_a_smile(portrait):
     classifier = Classifier.from_file()
     assert classifier.class_names == EMOTIONS
     probabilities = classifier.probabilities(portrait[None, 60:172, 169:281])

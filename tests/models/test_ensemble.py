@@ -21,7 +21,7 @@ def member(class_names: tuple[str, ...], *, seed: int, temperature: float = 1.0,
     spec = find_spec(network)
     weights = spec.build(len(class_names)).state_dict()
     checkpoint = Checkpoint(network, class_names, spec.preprocess, weights, temperature)
-    return Classifier(checkpoint, calibrated=True)
+    return Classifier(checkpoint, confidence="label")
 
 
 @pytest.fixture
@@ -54,56 +54,50 @@ def test_members_of_other_classes_are_refused():
 
 @pytest.mark.parametrize("tta", [False, True])
 @pytest.mark.parametrize("method", ["gradcam", "hirescam"])
-def test_heat_is_the_mean_for_the_class_that_the_mean_of_all_chose(crops, tta, method):
+def test_a_heatmap_is_the_mean_for_a_class_chosen_from_the_mean_of_all(crops, tta, method):
     first, second = member(("joy", "fear", "calm"), seed=0), member(("calm", "joy", "fear"), seed=1, temperature=0.2)
-    ensemble, asked = Ensemble([first, second]), []
-
-    def choose(probabilities):
-        asked.append(probabilities)
-        return probabilities.argmin(axis=1)
-
-    found = ensemble.read(crops, method=method, choose=choose, tta=tta)
+    ensemble = Ensemble([first, second])
+    found = ensemble.forward(crops, tta=tta)
     np.testing.assert_allclose(found.probabilities, ensemble.probabilities(crops, tta=tta), atol=1e-6)
-    (told,) = asked
-    np.testing.assert_array_equal(told, found.probabilities)
-    index = found.probabilities.argmin(axis=1)
-    np.testing.assert_array_equal(found.class_index, index)
-    a = first.read(crops, method=method, choose=lambda _: index, tta=tta).heatmaps
-    in_second = np.array([1, 2, 0])[index]  # joy, fear, calm are its columns 1, 2, 0
-    b = second.read(crops, method=method, choose=lambda _: in_second, tta=tta).heatmaps
-    assert not np.allclose(a, b, atol=0.05), "nothing is averaged"
-    np.testing.assert_allclose(found.heatmaps, (a + b) / 2, atol=1e-5)
-    nothing = ensemble.read(crops[:0], method=method, tta=tta)
-    assert (nothing.probabilities.shape, nothing.heatmaps.shape) == ((0, 3), (0, 48, 48))
+    for index in (found.probabilities.argmin(axis=1), found.probabilities.argmax(axis=1)):
+        a = first.forward(crops, tta=tta).heatmaps(index, method)
+        in_second = np.array([1, 2, 0])[index]  # joy, fear, calm are its columns 1, 2, 0
+        b = second.forward(crops, tta=tta).heatmaps(in_second, method)
+        assert not np.allclose(a, b, atol=0.05), "nothing is averaged"
+        np.testing.assert_allclose(found.heatmaps(index, method), (a + b) / 2, atol=1e-5)
+    np.testing.assert_array_equal(found.heatmaps(method=method), found.heatmaps(index, method))
+    nothing = ensemble.forward(crops[:0], tta=tta)
+    assert (nothing.probabilities.shape, nothing.heatmaps().shape) == ((0, 3), (0, 48, 48))
 
 
 @pytest.mark.parametrize("network", [NETWORK, "deep_emotion"])
 @pytest.mark.parametrize("tta", [False, True])
-def test_a_reading_of_one_is_that_of_its_member(crops, network, tta):
+def test_a_prediction_of_one_is_that_of_its_member(crops, network, tta):
     alone = member(("joy", "fear"), seed=0, network=network)
-    found, wanted = (one.read(crops, method="attention", tta=tta) for one in (Ensemble([alone]), alone))
-    for name, value in vars(wanted).items():
-        np.testing.assert_array_equal(getattr(found, name), value, err_msg=name)
-    assert (found.windows is not None) == (network == "deep_emotion")
+    found, wanted = (one.forward(crops, tta=tta) for one in (Ensemble([alone]), alone))
+    np.testing.assert_array_equal(found.probabilities, wanted.probabilities)
+    np.testing.assert_array_equal(found.heatmaps(method="attention"), wanted.heatmaps(method="attention"))
+    assert (found.windows is None) == (network != "deep_emotion")
+    if found.windows is not None:
+        np.testing.assert_array_equal(found.windows, wanted.windows)
 
 
-def test_each_member_reads_once_and_the_largest_tells_the_size(crops, monkeypatch):
+def test_each_member_passes_once_and_the_largest_tells_the_size(crops, monkeypatch):
     small, large = member(("joy", "fear"), seed=0), member(("joy", "fear"), seed=1, network="resnet18")
     ensemble, passes = Ensemble([small, large]), []
     for one in (small, large):
-        engine, explained = one.engine, one.engine.explained
-        monkeypatch.setattr(engine, "logits", None)
-        monkeypatch.setattr(
-            engine, "explained", lambda x, explained=explained, **how: passes.append(len(x)) or explained(x, **how)
-        )
-    found = ensemble.read(crops, method="attention")
+        forward = one.engine.forward
+        monkeypatch.setattr(one.engine, "logits", None)
+        monkeypatch.setattr(one.engine, "forward", lambda x, forward=forward: passes.append(len(x)) or forward(x))
+    found = ensemble.forward(crops)
+    heatmaps = found.heatmaps(method="attention")
     assert passes == [3, 3]
-    assert ensemble.size_hw == large.size_hw == found.heatmaps.shape[1:]
+    assert ensemble.size_hw == large.size_hw == heatmaps.shape[1:]
     assert ensemble.name == "small_resnet18_w32 + resnet18"
 
 
 def test_one_file_is_a_classifier_and_several_are_an_ensemble():
     assert isinstance(classifier_from_files([]), Classifier)
     assert isinstance(classifier_from_files([SHIPPED]), Classifier)
-    both = classifier_from_files([SHIPPED, str(SHIPPED)], calibrated=True)
+    both = classifier_from_files([SHIPPED, str(SHIPPED)], confidence="label")
     assert [one.temperature for one in both.members] == [load_checkpoint(SHIPPED).temperature] * 2

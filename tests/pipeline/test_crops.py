@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.crops import TEMPLATE, back_to_frame, crop_faces, crop_matrix, points_in_frame, similarity
+from models.preprocess import CROP_TEMPLATE
+from pipeline.crops import back_to_frame, crop_faces, crop_matrix, points_in_frame, similarity
 from retinaface.face import Face
 
 
 def face_at(matrix: np.ndarray, size: int = 48) -> Face:
     """A face whose landmarks lie where `matrix` (2, 3), crop to frame, puts the template."""
-    points = (TEMPLATE * size - 0.5) @ matrix[:, :2].T + matrix[:, 2]
+    points = (CROP_TEMPLATE * size - 0.5) @ matrix[:, :2].T + matrix[:, 2]
     return Face(np.array([0, 0, 10, 10], np.float32), points.astype(np.float32), 1.0)
 
 
@@ -47,13 +48,13 @@ def test_similarity_is_opencvs_least_squares(rng):
 
 def test_points_of_a_crop_lie_in_the_frame_where_its_landmarks_do():
     face = face_at(turn(30, 2.5, (100, 40)))
-    found = points_in_frame(TEMPLATE * 48 - 0.5, crop_matrix(face, 48))
+    found = points_in_frame(CROP_TEMPLATE * 48 - 0.5, crop_matrix(face, 48))
     np.testing.assert_allclose(found, face.landmarks_xy, atol=1e-4)
     assert points_in_frame(np.zeros((4, 2)), np.zeros((2, 3))) is None
 
 
 def test_landmarks_in_one_place_make_no_noise():
-    matrix = similarity(np.ones((5, 2)), TEMPLATE)
+    matrix = similarity(np.ones((5, 2)), CROP_TEMPLATE)
     assert np.isfinite(matrix).all()
     crops, _ = crop_faces(np.zeros((20, 20, 3), np.uint8), [Face(np.zeros(4), np.ones((5, 2)), 1.0)], size=48)
     assert crops.shape == (1, 48, 48, 3)

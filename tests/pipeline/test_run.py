@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -10,9 +11,11 @@ import pytest
 import torch
 
 from models.checkpoint import SHIPPED, Checkpoint
-from models.classifier import Classifier, Reading
+from models.classifier import Classifier
+from models.preprocess import CROP_TEMPLATE
 from models.spec import find_spec
-from pipeline.crops import TEMPLATE, crop_faces
+from pipeline.crops import crop_faces
+from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from retinaface.detector import RetinaFace
@@ -65,16 +68,15 @@ def test_heat_costs_no_second_pass(pipeline, frames, monkeypatch):
 
 
 def test_faces_are_cut_from_the_whole_frame_however_small_it_is_searched(pipeline, portrait, monkeypatch):
-    detector = RetinaFace.from_file(longest_side=160)
-    cut, logits = [], pipeline.classifier.logits
-    monkeypatch.setattr(pipeline.classifier, "logits", lambda crops: cut.append(crops) or logits(crops))
-    (face,) = EmotionPipeline(detector, pipeline.classifier, explainer=None)([portrait])[0].faces
+    detector = RetinaFace.from_file(imgsz=160)
+    cut, forward = [], pipeline.classifier.engine.forward
+    monkeypatch.setattr(pipeline.classifier.engine, "forward", lambda crops: cut.append(crops) or forward(crops))
+    (face,) = EmotionPipeline(detector, pipeline.classifier)([portrait])[0].faces
     np.testing.assert_array_equal(cut[0], crop_faces(portrait, [face.face], size=48)[0])
 
 
 def test_without_heat_the_same_probabilities(frames, pipeline):
-    plain = EmotionPipeline(pipeline.detector, pipeline.classifier, explainer=None)
-    for a, b in zip(plain(frames), pipeline(frames), strict=True):
+    for a, b in zip(pipeline(frames, options=PredictOptions(explainer=None)), pipeline(frames), strict=True):
         for x, y in zip(a.faces, b.faces, strict=True):
             assert x.heatmap is None
             assert x.explained is None
@@ -82,8 +84,7 @@ def test_without_heat_the_same_probabilities(frames, pipeline):
 
 
 def test_a_named_class_is_explained_whatever_the_label(frames, pipeline):
-    angry = EmotionPipeline(pipeline.detector, pipeline.classifier, explain_class="anger")
-    (face,) = angry(frames[:1])[0].faces
+    (face,) = pipeline(frames[:1], options=PredictOptions(explain_class="anger"))[0].faces
     assert face.label == "happiness"
     assert face.explained == "anger"
     (happy,) = pipeline(frames[:1])[0].faces
@@ -92,9 +93,11 @@ def test_a_named_class_is_explained_whatever_the_label(frames, pipeline):
 
 def test_what_it_does_not_know_is_refused_with_the_list(pipeline):
     with pytest.raises(UserError, match=r"no class 'joy'; its classes are neutral, happiness"):
-        EmotionPipeline(pipeline.detector, pipeline.classifier, explain_class="joy")
+        EmotionPipeline(pipeline.detector, pipeline.classifier, options=PredictOptions(explain_class="joy"))
+    with pytest.raises(UserError, match=r"no class 'joy'"):
+        pipeline([], options=PredictOptions(explain_class="joy"))
     with pytest.raises(UserError, match=r"no explainer 'lime'; the explainers are gradcam"):
-        EmotionPipeline(pipeline.detector, pipeline.classifier, explainer="lime")
+        PredictOptions(explainer="lime")
 
 
 class OneFace:
@@ -102,88 +105,100 @@ class OneFace:
 
     class_names = ("calm", "glad")
     size_hw = (48, 48)
+    windows = None
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def detect(self, frames):
+    def __call__(self, frames):
         points = np.array([[30, 30], [50, 30], [40, 40], [32, 50], [48, 50]], np.float32)
         return [[Face(np.array([20, 20, 60, 60], np.float32), points, 0.9)] for _ in frames]
 
-    def read(self, crops, *, tta):
+    def forward(self, crops, *, tta):
         self.calls += 1
         p = 0.7 if self.calls % 3 else 0.2
-        return Reading(np.float32([[p, 1 - p]]).repeat(len(crops), axis=0))
+        self.probabilities = np.float32([[p, 1 - p]]).repeat(len(crops), axis=0)
+        return self
+
+    def heatmaps(self, class_index, method):
+        return np.full((len(class_index), 48, 48), class_index[:, None, None], np.float32)
 
 
-def test_a_call_is_find_and_then_read(pipeline, frames):
-    found = pipeline.find(frames)
-    assert [len(faces) for faces in found] == [1, 3, 0]
-    for a, b in zip(pipeline(frames), pipeline.read(frames, found), strict=True):
+def test_a_call_is_detect_and_then_predict(pipeline, frames):
+    faces = pipeline.detect(frames)
+    assert [len(some) for some in faces] == [1, 3, 0]
+    for a, b in zip(pipeline(frames), pipeline.predict(frames, faces), strict=True):
         for x, y in zip(a.faces, b.faces, strict=True):
             np.testing.assert_array_equal(x.probabilities, y.probabilities)
             np.testing.assert_array_equal(x.heatmap, y.heatmap)
 
 
-def test_heat_anew_leaves_what_was_read(pipeline, frames):
+def test_explaining_anew_leaves_what_was_predicted(pipeline, frames):
     before = pipeline(frames)[1]
-    other = EmotionPipeline(pipeline.detector, pipeline.classifier, explainer="hirescam", explain_class="fear")
-    after, fresh = other.explain(before), other(frames)[1]
-    assert other.explain(after) is after
+    options = PredictOptions(explainer="hirescam", explain_class="fear")
+    after, fresh = pipeline.explain(before, options), pipeline(frames, options=options)[1]
+    assert pipeline.explain(after, options) is after
     assert after.explainer == "hirescam"
     for old, new, expected in zip(before.faces, after.faces, fresh.faces, strict=True):
         assert new.explained == "fear"
         assert (new.label, new.probabilities, new.face) == (old.label, old.probabilities, old.face)
         np.testing.assert_allclose(new.heatmap, expected.heatmap, atol=1e-4)
-    none = EmotionPipeline(pipeline.detector, pipeline.classifier, explainer=None).explain(after)
+    none = pipeline.explain(after, PredictOptions(explainer=None))
     assert {face.heatmap for face in none.faces} == {face.explained for face in none.faces} == {None}
     nobody = pipeline(frames)[2]
-    assert other.explain(nobody).faces == ()
+    assert pipeline.explain(nobody, options).faces == ()
 
 
-def test_one_thread_may_read_while_another_explains_anew(pipeline, frames):
+def test_one_thread_may_predict_while_another_explains_anew(pipeline, frames):
     """As a key does while frames run. In torch both lift activations out of the same network."""
     pipeline = EmotionPipeline(pipeline.detector, Classifier.from_file(engine="torch"))
-    three, found = frames[1], pipeline.find(frames[:1])
-    (before,) = EmotionPipeline(pipeline.detector, pipeline.classifier, explain_class="fear")([three])
-    expected = [face.heatmap for result in (pipeline.explain(before), *pipeline(frames[:1])) for face in result.faces]
+    three, faces, fear = frames[1], pipeline.detect(frames[:1]), PredictOptions(explain_class="fear")
+    (before,) = pipeline([three], options=fear)
+    label = PredictOptions()
+    expected = [
+        face.heatmap for result in (pipeline.explain(before, label), *pipeline(frames[:1])) for face in result.faces
+    ]
     with ThreadPoolExecutor(2) as pool:
         for _ in range(15):
-            anew, read = pool.submit(pipeline.explain, before), pool.submit(pipeline.read, frames[:1], found)
-            heat = [face.heatmap for result in (anew.result(), *read.result()) for face in result.faces]
-            np.testing.assert_allclose(heat, expected, atol=1e-4)
+            anew = pool.submit(pipeline.explain, before, label)
+            predicted = pool.submit(pipeline.predict, frames[:1], faces)
+            heatmaps = [face.heatmap for result in (anew.result(), *predicted.result()) for face in result.faces]
+            np.testing.assert_allclose(heatmaps, expected, atol=1e-4)
 
 
-def test_a_tracker_gives_numbers_and_calm_labels():
-    stub = OneFace()
-    tracked = EmotionPipeline(stub.detect, stub, explainer=None, tracker=Tracker(smooth_s=0.5))
+def test_a_tracker_gives_numbers_and_calm_labels_that_heatmaps_are_for():
+    stub, options = OneFace(), PredictOptions(smooth_s=0.5)
+    tracked = EmotionPipeline(stub, stub, tracker=Tracker(), options=options)
     frame = np.zeros((80, 80, 3), np.uint8)
     faces = [tracked([frame], time_s=i / 30)[0].faces[0] for i in range(30)]
     assert {face.track for face in faces} == {1}
-    assert {face.label for face in faces} == {"calm"}
+    assert {face.label for face in faces} == {face.explained for face in faces} == {"calm"}
+    assert not any(face.heatmap.any() for face in faces)  # the stand-in's heatmaps hold the index of the class
     assert all(face.probabilities.sum() == pytest.approx(1, abs=1e-6) for face in faces)
     stub.calls = 0
-    fresh = EmotionPipeline(stub.detect, stub, explainer=None, tracker=Tracker(smooth_s=0.5))
+    fresh = EmotionPipeline(stub, stub, tracker=Tracker(), options=options)
     assert {face.track for face in fresh([frame])[0].faces} == {0}  # no time, no track
+    stub.calls = 2
+    rough = [fresh([frame], time_s=i / 30, options=PredictOptions(smooth_s=0))[0].faces[0].label for i in range(3)]
+    assert rough == ["glad", "calm", "calm"]
 
 
 def test_several_checkpoints_with_mirror_images_read_and_explain_as_one(pipeline, frames):
     """Two of the same are as one; the numbers are those of the classifier asked for both views."""
-    several = EmotionPipeline.from_files(weights=[SHIPPED, SHIPPED], tta=True, explain_class="anger")
+    options = PredictOptions(tta=True, explain_class="anger")
+    several = EmotionPipeline.from_files(weights=[SHIPPED, SHIPPED], options=options)
     assert len(several.classifier.members) == 2
     index = pipeline.classifier.class_names.index("anger")
     for frame, result in zip(frames, several(frames), strict=True):
         for face in result.faces:
             crops, _ = crop_faces(frame, [face.face], size=48)
-            wanted = pipeline.classifier.read(crops, method="gradcam", choose=lambda p: [index] * len(p), tta=True)
+            wanted = pipeline.classifier.forward(crops, tta=True)
             np.testing.assert_allclose(face.probabilities, wanted.probabilities[0], atol=1e-4)
-            np.testing.assert_allclose(face.heatmap, wanted.heatmaps[0], atol=1e-3)
+            np.testing.assert_allclose(face.heatmap, wanted.heatmaps(index)[0], atol=1e-3)
             assert face.explained == "anger"
             assert face.window_xy is None
-    again = EmotionPipeline(several.detector, several.classifier, tta=True, explain_class="anger", explainer=None)
-    (plain,) = again(frames[:1])
-    again.explainer = "gradcam"
-    anew, fresh = again.explain(plain), several(frames[:1])[0]
+    (plain,) = several(frames[:1], options=dataclasses.replace(options, explainer=None))
+    anew, fresh = several.explain(plain, options), several(frames[:1])[0]
     np.testing.assert_allclose(anew.faces[0].heatmap, fresh.faces[0].heatmap, atol=1e-4)
 
 
@@ -193,15 +208,15 @@ def test_the_window_that_a_network_attends_lies_in_the_frame():
     weights = spec.build(2).state_dict()
     weights["transformer.localisation.9.bias"][:] = torch.tensor([0.5, 0, 0.25, 0, 0.5, -0.5])
     classifier = Classifier(Checkpoint("deep_emotion", ("calm", "glad"), spec.preprocess, weights))
-    points = (TEMPLATE * 96 + [100, 50] - 0.5).astype(np.float32)
+    points = (CROP_TEMPLATE * 96 + [100, 50] - 0.5).astype(np.float32)
     face = Face(np.array([100, 50, 196, 146], np.float32), points, 0.9)
     attending = EmotionPipeline(lambda frames: [[face]] * len(frames), classifier)
     frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     expected = [[135.5, 49.5], [183.5, 49.5], [183.5, 97.5], [135.5, 97.5]]
     for result in attending([frame, frame]):
         np.testing.assert_allclose(result.faces[0].window_xy, expected, atol=0.01)
-    attending.explainer = None
-    none = attending.explain(result)
-    assert none.faces[0].window_xy is attending([frame])[0].faces[0].window_xy is None
-    attending.explainer = "hirescam"
-    np.testing.assert_allclose(attending.explain(none).faces[0].window_xy, expected, atol=0.01)
+    none = attending.explain(result, PredictOptions(explainer=None))
+    plain = attending([frame], options=PredictOptions(explainer=None))[0]
+    assert none.faces[0].window_xy is plain.faces[0].window_xy is None
+    anew = attending.explain(none, PredictOptions(explainer="hirescam"))
+    np.testing.assert_allclose(anew.faces[0].window_xy, expected, atol=0.01)

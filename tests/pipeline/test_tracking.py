@@ -17,7 +17,7 @@ def face(x: float, y: float = 100.0, side: float = 80.0) -> Face:
 
 
 def numbers(tracker: Tracker, faces: list[Face], time_s: float) -> list[int]:
-    return [sighting.track.number for sighting in tracker.follow(faces, time_s)[1]]
+    return [observation.track.number for observation in tracker.update(faces, time_s)[1]]
 
 
 def test_faces_keep_their_numbers_in_any_order_while_they_move():
@@ -28,7 +28,7 @@ def test_faces_keep_their_numbers_in_any_order_while_they_move():
 
 
 def test_the_best_overlap_wins_and_a_track_serves_one_face():
-    tracker = Tracker(smooth_s=0)
+    tracker = Tracker()
     numbers(tracker, [face(0)], 0)
     assert numbers(tracker, [face(35), face(5)], FRAME_S) == [2, 1]
 
@@ -46,7 +46,7 @@ def test_a_still_face_rests_and_a_moving_one_is_not_left_behind(rng):
     tracker, raw, shown = Tracker(), [], []
     for frame in range(90):
         seen = face(100 + rng.normal(0, 1.0))
-        (steady,), _ = tracker.follow([seen], frame * FRAME_S)
+        (steady,), _ = tracker.update([seen], frame * FRAME_S)
         raw.append(seen.box_xyxy[0])
         shown.append(steady.box_xyxy[0])
     jitter = [np.abs(np.diff(values[30:])).mean() for values in (raw, shown)]
@@ -55,19 +55,19 @@ def test_a_still_face_rests_and_a_moving_one_is_not_left_behind(rng):
     lag = []
     for frame in range(90, 150):  # 8 pixels a frame: three face widths a second
         x = 100 + 8 * (frame - 90)
-        (steady,), _ = tracker.follow([face(x)], frame * FRAME_S)
+        (steady,), _ = tracker.update([face(x)], frame * FRAME_S)
         lag.append((x - steady.box_xyxy[0]) / 8)
     assert max(lag[10:]) < 2  # frames
 
 
 def test_probabilities_follow_with_the_time_constant_and_stay_probabilities():
-    tracker = Tracker(smooth_s=0.5)
+    tracker = Tracker()
     before, after = np.array([[1.0, 0.0]], np.float32), np.array([[0.0, 1.0]], np.float32)
-    _, sightings = tracker.follow([face(0)], 0)
-    assert tracker.smooth(sightings, before).tolist() == before.tolist()  # the first is taken as it is
+    _, observations = tracker.update([face(0)], 0)
+    assert tracker.smooth(observations, before).tolist() == before.tolist()  # the first is taken as it is
     for frame in range(1, 16):
-        _, sightings = tracker.follow([face(0)], frame * FRAME_S)
-        shown = tracker.smooth(sightings, after)
+        _, observations = tracker.update([face(0)], frame * FRAME_S)
+        shown = tracker.smooth(observations, after, smooth_s=0.5)
     assert shown[0, 0] == pytest.approx(np.exp(-0.5 / 0.5), rel=1e-4)  # after one time constant
     assert shown.sum() == pytest.approx(1)
 
@@ -75,65 +75,65 @@ def test_probabilities_follow_with_the_time_constant_and_stay_probabilities():
 def test_a_label_does_not_flicker_between_two_that_are_close(rng):
     changes = {}
     for smooth_s in (0.0, 0.4):
-        tracker, labels = Tracker(smooth_s=smooth_s), []
+        tracker, labels = Tracker(), []
         noise = np.random.default_rng(3)
         for frame in range(120):
             p = 0.52 + noise.normal(0, 0.1)
-            _, sightings = tracker.follow([face(0)], frame * FRAME_S)
-            labels.append(tracker.smooth(sightings, np.array([[p, 1 - p]])).argmax())
+            _, observations = tracker.update([face(0)], frame * FRAME_S)
+            labels.append(tracker.smooth(observations, np.array([[p, 1 - p]]), smooth_s=smooth_s).argmax())
         changes[smooth_s] = np.count_nonzero(np.diff(labels))
     assert changes[0.0] > 30
     assert changes[0.4] < changes[0.0] / 4
 
 
 def test_smoothing_can_be_turned_off():
-    tracker = Tracker(smooth_s=0)
-    tracker.follow([face(0)], 0)
+    tracker = Tracker()
+    tracker.update([face(0)], 0)
     moved = face(10)
-    (steady,), sightings = tracker.follow([moved], FRAME_S)
+    (steady,), observations = tracker.update([moved], FRAME_S, smooth_s=0)
     assert steady is moved
-    assert tracker.smooth(sightings, np.array([[0.2, 0.8]])).tolist() == [[0.2, 0.8]]
+    assert tracker.smooth(observations, np.array([[0.2, 0.8]]), smooth_s=0).tolist() == [[0.2, 0.8]]
 
 
 def test_the_same_moment_again_changes_nothing():
     tracker = Tracker()
-    tracker.follow([face(0)], 0)
-    (first,), sightings = tracker.follow([face(4)], FRAME_S)
-    p = tracker.smooth(sightings, np.array([[0.2, 0.8]]))
-    (again,), sightings = tracker.follow([face(4)], FRAME_S)
+    tracker.update([face(0)], 0)
+    (first,), observations = tracker.update([face(4)], FRAME_S)
+    p = tracker.smooth(observations, np.array([[0.2, 0.8]]))
+    (again,), observations = tracker.update([face(4)], FRAME_S)
     np.testing.assert_array_equal(first.box_xyxy, again.box_xyxy)
-    np.testing.assert_array_equal(tracker.smooth(sightings, np.array([[0.9, 0.1]])), p)
+    np.testing.assert_array_equal(tracker.smooth(observations, np.array([[0.9, 0.1]])), p)
 
 
-def test_frames_may_be_followed_first_and_read_later(rng):
+def test_frames_may_be_tracked_first_and_classified_later(rng):
     """As in a batch of a film: the outcome is that of one frame after the other."""
-    read = rng.dirichlet([1, 1], 6)
+    probabilities = rng.dirichlet([1, 1], 6)
     alone, batch = Tracker(), Tracker()
-    one_by_one = [alone.smooth(alone.follow([face(i)], i * FRAME_S)[1], read[i : i + 1]) for i in range(6)]
-    together = [sighting for i in range(6) for sighting in batch.follow([face(i)], i * FRAME_S)[1]]
-    np.testing.assert_array_equal(batch.smooth(together, read), np.concatenate(one_by_one))
+    one_by_one = [alone.smooth(alone.update([face(i)], i * FRAME_S)[1], probabilities[i : i + 1]) for i in range(6)]
+    together = [observation for i in range(6) for observation in batch.update([face(i)], i * FRAME_S)[1]]
+    np.testing.assert_array_equal(batch.smooth(together, probabilities), np.concatenate(one_by_one))
 
 
-def test_a_frame_nobody_searched_shows_the_faces_of_the_one_before():
+def test_a_frame_without_detection_shows_the_faces_of_the_one_before():
     tracker = Tracker()
-    assert tracker.follow(None, 0.0) == ([], [])
-    before, _ = tracker.follow([face(0), face(300)], FRAME_S)
-    again, sightings = tracker.follow(None, 2 * FRAME_S)
+    assert tracker.update(None, 0.0) == ([], [])
+    before, _ = tracker.update([face(0), face(300)], FRAME_S)
+    again, observations = tracker.update(None, 2 * FRAME_S)
     assert again == before
-    assert [sighting.track.number for sighting in sightings] == [1, 2]
+    assert [observation.track.number for observation in observations] == [1, 2]
     assert numbers(tracker, [face(310), face(5)], 3 * FRAME_S) == [2, 1]
 
 
 def test_searching_every_third_frame_does_not_make_a_track_believe_in_haste():
-    """The filter goes by the time since the face was found, not since it was last shown."""
-    found, waited = Tracker(), Tracker()
+    """The filter goes by the time since the face was detected, not since it was last shown."""
+    detected, waited = Tracker(), Tracker()
     for third in range(5):
         time_s, moved = 3 * third * FRAME_S, [face(2.0 * third)]
-        (a,), _ = found.follow(moved, time_s)
-        (b,), _ = waited.follow(moved, time_s)
+        (a,), _ = detected.update(moved, time_s)
+        (b,), _ = waited.update(moved, time_s)
         np.testing.assert_array_equal(a.box_xyxy, b.box_xyxy)
         for skipped in (1, 2):
-            waited.follow(None, time_s + skipped * FRAME_S)
+            waited.update(None, time_s + skipped * FRAME_S)
 
 
 def test_the_filters_share_by_hand():

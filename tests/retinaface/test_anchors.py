@@ -66,16 +66,16 @@ def test_iou_is_torchvisions(rng):
 def test_suppression_is_torchvisions(rng, threshold):
     boxes, scores = random_boxes(rng, 200), rng.permutation(200).astype(np.float32)
     expected = torchvision.ops.nms(torch.from_numpy(boxes), torch.from_numpy(scores), threshold).numpy()
-    np.testing.assert_array_equal(non_maximum_suppression(boxes, scores, threshold=threshold), expected)
+    np.testing.assert_array_equal(non_maximum_suppression(boxes, scores, iou_threshold=threshold), expected)
 
 
 def test_suppression_of_nothing():
-    assert non_maximum_suppression(np.empty((0, 4)), np.empty(0), threshold=0.4).shape == (0,)
+    assert non_maximum_suppression(np.empty((0, 4)), np.empty(0), iou_threshold=0.4).shape == (0,)
 
 
 def test_a_part_of_a_face_is_no_face_of_its_own():
     boxes = np.array([[0, 0, 100, 100], [30, 50, 70, 95], [80, 60, 120, 100], [0, 0, 300, 300]], np.float32)
     scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)  # all of the second, half of the third lie in the first
-    assert non_maximum_suppression(boxes, scores, threshold=0.4).tolist() == [0, 1, 2, 3]
-    assert non_maximum_suppression(boxes, scores, threshold=0.4, inside=0.9).tolist() == [0, 2, 3]
-    assert non_maximum_suppression(boxes, scores[::-1], threshold=0.4, inside=0.9).tolist() == [3]
+    assert non_maximum_suppression(boxes, scores, iou_threshold=0.4).tolist() == [0, 1, 2, 3]
+    assert non_maximum_suppression(boxes, scores, iou_threshold=0.4, containment=0.9).tolist() == [0, 2, 3]
+    assert non_maximum_suppression(boxes, scores[::-1], iou_threshold=0.4, containment=0.9).tolist() == [3]

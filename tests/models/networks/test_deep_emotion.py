@@ -13,9 +13,9 @@ from torch import nn
 
 from models.checkpoint import Checkpoint
 from models.classifier import Classifier
+from models.engines import TorchEngine
 from models.networks.deep_emotion import DeepEmotion, at_pixels, attended_window, to_crop_grid
 from models.spec import find_spec
-from models.torch_engine import TorchEngine
 
 IDENTITY = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 ZOOM = [[0.5, 0.0, 0.25], [0.0, 0.5, -0.5]]  # half the crop's side, centre 6 pixels to the right and 12 up
@@ -129,13 +129,14 @@ def test_a_peak_of_the_warped_picture_is_explained_at_its_place_in_the_crop(deep
     deep_emotion.transformer.localisation.register_forward_hook(lambda *_: looked.append(1))
     looks = {"layer": spec.explain_layer, "cells": spec.cells, "warp": spec.warp}
     engine = TorchEngine(deep_emotion, spec.preprocess, device="cpu", **looks)
-    found = engine.explained(rng.integers(0, 256, (2, 60, 60, 3), dtype=np.uint8), class_index=None, method=method)
+    found = engine.forward(rng.integers(0, 256, (2, 60, 60, 3), dtype=np.uint8))
+    heatmaps = found.heatmaps(method=method)
     assert looked == [1]  # one pass
     side = np.array([0, 0.25, 0.75, 0.75, 0.25, 0])  # 0.5 and 1.5 of 2 pixels from the cell's middle
     expected = np.zeros((48, 48))
     expected[5:11, 31:37] = np.outer(side, side)
-    np.testing.assert_allclose(found.heatmaps, [expected, expected], atol=1e-4)
-    for heat in found.heatmaps:
+    np.testing.assert_allclose(heatmaps, [expected, expected], atol=1e-4)
+    for heat in heatmaps.numpy():
         rows, columns = np.mgrid[:48, :48]
         assert ((heat * rows).sum() / heat.sum(), (heat * columns).sum() / heat.sum()) == pytest.approx((7.5, 33.5))
         assert not heat[(abs(rows - 7.5) > 2.5) | (abs(columns - 33.5) > 2.5)].any()
@@ -148,15 +149,15 @@ def test_a_classifier_gives_the_window_and_no_heat_outside_it(deep_emotion, rng)
     weights = {**deep_emotion.state_dict()}
     classifier = Classifier(Checkpoint("deep_emotion", tuple("abcdefg"), spec.preprocess, weights))
     crops = rng.integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
-    reading = classifier.read(crops, method="attention")
-    np.testing.assert_allclose(reading.windows, [ZOOM_WINDOW] * 3, atol=1e-4)
+    prediction = classifier.forward(crops)
+    heatmaps = prediction.heatmaps(method="attention")
+    np.testing.assert_allclose(prediction.windows, [ZOOM_WINDOW] * 3, atol=1e-4)
     inside = np.zeros((48, 48), bool)
     inside[:24, 18:42] = True
-    assert not reading.heatmaps[:, ~inside].any()
-    assert (reading.heatmaps[:, inside].max(axis=1) > 0.8).all()
-    assert classifier.read(crops[:0], method="gradcam").windows.shape == (0, 4, 2)
-    np.testing.assert_allclose(classifier.read(crops, method="gradcam", tta=True).windows, reading.windows)
-    assert classifier.read(crops).windows is None  # without heat nobody asks
+    assert not heatmaps[:, ~inside].any()
+    assert (heatmaps[:, inside].max(axis=1) > 0.8).all()
+    assert classifier.forward(crops[:0]).windows.shape == (0, 4, 2)
+    np.testing.assert_allclose(classifier.forward(crops, tta=True).windows, prediction.windows)
 
 
 def test_geometry_of_no_faces_and_of_a_window_without_area():

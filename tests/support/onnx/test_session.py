@@ -1,8 +1,9 @@
-"""ONNX Runtime: when it is taken, and that a session computes with the weights it was given."""
+"""ONNX Runtime: when it is taken, that a session computes what its file says, and that the file is whole."""
 
 from __future__ import annotations
 
 import builtins
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,46 +12,74 @@ import torch
 from torch import nn
 
 from support import UserError
-from support.onnx.session import OnnxSession, takes_onnx
-from support.onnx.tracing import weightless
+from support.onnx.export import to_onnx
+from support.onnx.session import OnnxSession, load_session, seal, wants_onnx
+
+METADATA = {"format": "test/1", "names": ["a", "b"], "none": None}
 
 
-@pytest.fixture(scope="module")
-def graph():
-    return weightless(nn.Conv2d(1, 2, 1), torch.randn(2, 1, 3, 3), free={0: "n"}, outputs=("y",), makers=[])
+def convolution(*, weight: float = 1.0, metadata: dict | None = None) -> bytes:
+    """The file of a 1x1 convolution from one channel to two: y = (weight x + 10, 2 weight x + 20)."""
+    network = nn.Conv2d(1, 2, 1).eval()
+    network.weight.data = weight * torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
+    network.bias.data = torch.tensor([10.0, 20.0])
+    axes = {"input": {0: "n"}, "y": {0: "n"}}
+    return to_onnx(network, torch.randn(2, 1, 3, 3), dynamic_axes=axes, outputs=("y",), metadata=metadata or METADATA)
 
 
-def weights(factor: float) -> dict[str, np.ndarray]:
-    return {"weight": factor * np.float32([1, 2]).reshape(2, 1, 1, 1), "bias": np.float32([10, 20])}
-
-
-def test_a_session_by_hand(graph):
+def test_a_session_by_hand():
     x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
-    for factor in (1, 3):  # the same graph, other weights
-        session = OnnxSession(graph, weights(factor), threads=2, what="it")
+    for weight in (1, 3):
+        session = OnnxSession(convolution(weight=weight), threads=2)
         (found,) = session(x)
-        np.testing.assert_allclose(found[0], np.stack([factor * x[0, 0] + 10, 2 * factor * x[0, 0] + 20]))
+        np.testing.assert_allclose(found[0], np.stack([weight * x[0, 0] + 10, 2 * weight * x[0, 0] + 20]))
+        assert session.metadata == METADATA
         with ThreadPoolExecutor(4) as pool:
             for one in pool.map(lambda _, run=session: run(x)[0], range(20)):
                 np.testing.assert_array_equal(one, found)
 
 
-def test_weights_of_another_network_are_refused(graph):
-    for wrong in ({"weight": weights(1)["weight"]}, weights(1) | {"bias": np.zeros(3, np.float32)}):
-        with pytest.raises(UserError, match=r"it does not fit its network: .*\(bias\)"):
-            OnnxSession(graph, wrong, threads=1, what="it")
+def test_a_file_that_was_altered_anywhere_is_refused(tmp_path):
+    file = convolution()
+    path = tmp_path / "x.onnx"
+    for place in (0, len(file) // 2, len(file) - 100, len(file) - 1):
+        damaged = bytearray(file)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"x\.onnx is damaged, or was not written by this project"):
+            load_session(path, wanted_format="test/1", threads=1)
+    for whole in (file[:-1], file + b" ", b""):
+        path.write_bytes(whole)
+        with pytest.raises(UserError, match="is damaged"):
+            load_session(path, wanted_format="test/1", threads=1)
+    path.write_bytes(seal(b"no model"))
+    with pytest.raises(UserError, match="cannot be run by ONNX Runtime"):
+        load_session(path, wanted_format="test/1", threads=1)
+
+
+def test_a_file_of_another_kind_or_none_is_refused(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(convolution())
+    assert load_session(tmp_path / "x.onnx", wanted_format="test/1", threads=1).metadata == METADATA
+    with pytest.raises(UserError, match="is not a test/2 file but 'test/1'"):
+        load_session(tmp_path / "x.onnx", wanted_format="test/2", threads=1)
+    with pytest.raises(UserError, match=r"cannot read .*none\.onnx: No such file"):
+        load_session(tmp_path / "none.onnx", wanted_format="test/1", threads=1)
+
+
+def test_nothing_is_to_leave_the_machine():
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 def test_it_is_taken_on_the_cpu_only():
-    assert takes_onnx("auto", "cpu")
-    assert takes_onnx("onnx", torch.device("cpu"))
-    assert not takes_onnx("torch", "cpu")
+    assert wants_onnx("auto", "cpu")
+    assert wants_onnx("onnx", torch.device("cpu"))
+    assert not wants_onnx("torch", "cpu")
     for device in ("cuda:0", torch.device("mps")):
-        assert not takes_onnx("auto", device)
+        assert not wants_onnx("auto", device)
         with pytest.raises(UserError, match="onnx runs on the CPU only, not on"):
-            takes_onnx("onnx", device)
+            wants_onnx("onnx", device)
     with pytest.raises(UserError, match="takes auto, torch, onnx, not 'tvm'"):
-        takes_onnx("tvm", "cpu")
+        wants_onnx("tvm", "cpu")
 
 
 def test_it_may_be_missing(monkeypatch):
@@ -62,6 +91,6 @@ def test_it_may_be_missing(monkeypatch):
         return real(name, *args, **options)
 
     monkeypatch.setattr(builtins, "__import__", no_onnxruntime)
-    assert not takes_onnx("auto", "cpu")
+    assert not wants_onnx("auto", "cpu")
     with pytest.raises(UserError, match=r"needs the package onnxruntime \(DLL load failed\); pip install onnxruntime"):
-        takes_onnx("onnx", "cpu")
+        wants_onnx("onnx", "cpu")

@@ -1,4 +1,4 @@
-"""A classifier's graph: which networks have a head that tells the gradient, by trying and not by name."""
+"""Which networks have a head that tells the gradient, by trying and not by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.graph import NO_HEAD, make_graph, pooled_head
+from models.pooled_head import example_of, pooled_head
 from models.spec import find_spec
 
 
@@ -53,11 +53,4 @@ def test_a_layer_that_is_no_grid_has_none():
 )
 def test_networks(name, head):
     spec = find_spec(name)
-    graph = make_graph(name, 3)
-    assert graph.about["head"] == head
-    assert bool(graph.model) == bool(head)
-    assert graph.about.get("why_not") == (None if head else NO_HEAD)
-    assert {"models/graph.py", "support/onnx/tracing.py"} < graph.about["sources"].keys()
-    assert graph.is_current()
-    if head:
-        assert graph.about["weights"] == {n: list(t.shape) for n, t in spec.build(3).state_dict().items()}
+    assert pooled_head(spec.build(3).eval(), spec.explain_layer, example_of(spec)) == head
