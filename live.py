@@ -1,85 +1,91 @@
-"""Faces in front of a camera, read and explained: python live.py
+"""Expressions of the faces in front of a camera, predicted and explained: python live.py
 
 In:  frames from a camera, a film, pictures, a stream or the bundled sample (--source).
 Out: the same frames with boxes, labels, bars and heatmaps in a window; on request a recording (--save) and a table of
      every prediction (--log); one line a prediction on stdout, everything else on stderr.
 
-Nothing leaves the machine. The loop at the end of `main` is the whole program: a frame whose faces were found, read and
-explained comes in, an annotated frame goes out. The work before it runs in threads, in `pipeline/live/feed.py`.
+Nothing leaves the machine. The loop at the end of `run` is the whole program: a frame whose faces were detected,
+predicted and explained comes in, an annotated frame goes out. The work before it is done in threads
+(`pipeline/live/feed.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib.util
+import math
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from support import UserError, command, notify, pick_device, run_and_exit, setting
+from pipeline.options import PredictOptions, SessionOptions
+from support import command, notify, pick_device, run_and_exit, setting
 from support.accelerators import gpu_possible
 
+if TYPE_CHECKING:
+    import torch
 
-@dataclasses.dataclass
-class Settings:
-    """Flags of live.py."""
+    from pipeline.run import Detector, EmotionPipeline
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings(SessionOptions):
+    """Flags of live.py: those of a session, where frames come from, and how they are analysed."""
 
     source: str | None = setting(
         None, "camera number, film, picture, folder, pattern, http or rtsp address, or `sample` (default: camera 0)"
     )
+    width: int | None = setting(None, "width in pixels asked of the camera")
+    height: int | None = setting(None, "height in pixels asked of the camera")
+    fps: float | None = setting(None, "frames a second asked of the camera")
+    max_frames: int | None = setting(None, "stop after so many frames")
+    list_cameras: bool = setting(False, "name the cameras that answer, and leave")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    weights: list[str] = setting(
-        [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
-    )
-    tta: bool = setting(False, "read every face together with its mirror image")
-    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    detector: str = setting("ours", "who finds the faces", choices=["ours", "batch-face"])
     engine: str = setting(
         "auto",
         "what runs the networks: onnx is faster on a CPU, torch runs anywhere",
         choices=["auto", "torch", "onnx"],
     )
+    detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
+    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
     imgsz: int = setting(
-        640, "faces are searched on the frame reduced to so many pixels on its longer side; 0: never reduced",
-        metavar="PX",
+        640, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced",
+        metavar="PX", within=(0, math.inf),
     )  # fmt: skip
-    every: int = setting(
-        1, "search only every N-th frame for faces; between these they are taken to be where they were", metavar="N"
+    conf: float = setting(0.5, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
+    max_faces: int = setting(20, "the most faces of a frame, the surest first", within=(1, math.inf))
+    weights: list[str] = setting(
+        [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
     )
-    conf: float = setting(0.5, "faces the detector is less sure of are left out, 0 to 1")
-    max_faces: int = setting(20, "read so many faces of a frame at most, the surest first")
-    explain: str | None = setting("gradcam", "explainer of the heatmap; `none` for no heat", metavar="NAME")
-    explain_class: str | None = setting(
-        None, "class the heatmap is for (default: each face's own label)", metavar="NAME"
-    )
-    alpha: float = setting(0.55, "how strongly heat is painted, 0 to 1")
     confidence: str = setting(
         "crowd", "what percentages say: the share of people who would name it, or how likely the label is",
         choices=["crowd", "label"],
     )  # fmt: skip
-    smooth: float = setting(0.4, "seconds over which labels and boxes are smoothed; 0: not at all")
-    mirror: bool | None = setting(None, "show the picture as a mirror does (default: cameras yes, files no)")
-    width: int | None = setting(None, "width in pixels asked of the camera")
-    height: int | None = setting(None, "height in pixels asked of the camera")
-    fps: float | None = setting(None, "frames a second asked of the camera")
-    save: str | None = setting(None, "record the annotated frames", metavar="FILE.mp4|.avi|.webm")
-    log: str | None = setting(None, "write one row a face and frame", metavar="FILE.csv|.jsonl")
-    show: bool = setting(True, "open a window")
-    max_frames: int | None = setting(None, "stop after so many frames")
-    quiet: bool = setting(False, "print no predictions")
-    list_cameras: bool = setting(False, "name the cameras that answer, and leave")
+    tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
+    explainer: str | None = setting(
+        PredictOptions.explainer, "what makes the heatmaps; `none` for no heatmaps", metavar="NAME",
+        aliases=["--explain"],
+    )  # fmt: skip
+    explain_class: str | None = setting(None, "class the heatmaps are for (default: each face's label)", metavar="NAME")
+    smooth_s: float = setting(
+        PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
+        metavar="SECONDS", within=(0, math.inf), aliases=["--smooth"],
+    )  # fmt: skip
+
+    @property
+    def predict_options(self) -> PredictOptions:
+        """How faces are predicted and explained, until a key changes it."""
+        explainer = None if self.explainer == "none" else self.explainer
+        return PredictOptions(explainer, self.explain_class, self.tta, self.smooth_s)
 
 
 def run(settings: Settings) -> int:
-    """Parse flags, build the parts, run; the exit code."""
-    for name in ("conf", "alpha"):
-        if not 0 <= getattr(settings, name) <= 1:
-            raise UserError(f"--{name} takes a number from 0 to 1, not {getattr(settings, name)}.")
-    if min(settings.max_faces, settings.every) < 1 or min(settings.smooth, settings.imgsz) < 0:
-        raise UserError("--max-faces and --every take a number above 0, --smooth and --imgsz one of 0 or more.")
-
+    """Open the source, build the pipeline, show and keep every frame; the exit code."""
     from data.sources.opencv_install import opencv_conflict
 
     if conflict := opencv_conflict():  # asked first: a broken cv2 may not import at all
@@ -93,56 +99,66 @@ def run(settings: Settings) -> int:
         print("\n".join(f"{index}: {width} x {height}" for index, width, height in cameras) or "no camera answers")
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # finish files also when the system says stop
-    on_cpu = settings.device == "cpu" or (settings.device == "auto" and not gpu_possible())
-    device = "cpu" if on_cpu else pick_device(settings.device)  # which imports torch
-    asked = {name: getattr(settings, name) for name in ("width", "height", "fps", "max_frames")}
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        pipeline = beside.submit(
-            build_pipeline, settings, device
-        )  # while a camera opens, which macOS wants of this thread
+    device = device_for(settings.device)
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        loading = executor.submit(build_pipeline, settings, device)  # macOS wants cameras opened by the main thread
+        source = open_source(
+            settings.source,
+            width=settings.width,
+            height=settings.height,
+            fps=settings.fps,
+            max_frames=settings.max_frames,
+        )
         with (
-            open_source(settings.source, **asked) as source,
-            Session(settings, source, pipeline.result(), device) as session,
+            source,
+            contextlib.closing(loading.result()) as pipeline,
+            Session(settings, source, pipeline, device) as session,
         ):
-            for seen in session.results():
-                session.present(seen)
+            for analysed in session.results():  # frame -> faces -> crops -> probabilities -> heatmaps, in threads
+                annotated = session.draw(analysed)  # a new picture; None where nobody watches or records
+                session.present(analysed, annotated)  # window, recording, log, stdout
     return 0
 
 
-def build_pipeline(settings: Settings, device):
+def device_for(wanted: str) -> torch.device | str:
+    """The device of the networks; where it can only be the CPU, without importing torch, which takes seconds."""
+    if wanted == "cpu" or (wanted == "auto" and not gpu_possible()):
+        return "cpu"
+    if wanted == "auto" and importlib.util.find_spec("torch") is None:
+        notify("torch is not installed, so the CPU is used; a GPU needs pip install -r requirements.txt.")
+        return "cpu"
+    return pick_device(wanted)
+
+
+def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPipeline:
     """The detector, classifier and explainer that the flags name."""
     from models.ensemble import classifier_from_files
     from pipeline.run import EmotionPipeline
     from retinaface.detector import RetinaFace
-    from support.onnx.session import threads_here
+    from support.onnx.session import available_threads
 
-    threads = threads_here()
-    wanted = {
-        "device": device,
-        "score_threshold": settings.conf,
-        "max_faces": settings.max_faces,
-        "longest_side": settings.imgsz or None,
-    }
+    threads, imgsz = available_threads(), settings.imgsz or None
+    detector: Detector
     if settings.detector == "batch-face":
         from retinaface.batch_face import BatchFaceDetector
 
-        detector = BatchFaceDetector.from_file(settings.detector_weights, **wanted)
+        detector = BatchFaceDetector.from_file(
+            settings.detector_weights, device=device, conf=settings.conf, max_faces=settings.max_faces, imgsz=imgsz
+        )
     else:
-        detector = RetinaFace.from_file(settings.detector_weights, engine=settings.engine, threads=threads, **wanted)
+        detector = RetinaFace.from_file(
+            settings.detector_weights,
+            device=device,
+            engine=settings.engine,
+            threads=threads,
+            conf=settings.conf,
+            max_faces=settings.max_faces,
+            imgsz=imgsz,
+        )
     classifier = classifier_from_files(
-        settings.weights,
-        device=device,
-        calibrated=settings.confidence == "label",
-        engine=settings.engine,
-        threads=threads,
+        settings.weights, device=device, confidence=settings.confidence, engine=settings.engine, threads=threads
     )
-    return EmotionPipeline(
-        detector,
-        classifier,
-        explainer=None if settings.explain in (None, "none") else settings.explain,
-        explain_class=settings.explain_class,
-        tta=settings.tta,
-    )
+    return EmotionPipeline(detector, classifier, options=settings.predict_options)
 
 
 main = command(Settings, run, prog="live.py", doc=__doc__)

@@ -1,7 +1,7 @@
 """What stands beside a face: its label, and the bars of all its classes.
 
-In:  what was read in a face, a font size, the place that `pipeline/drawing/layout.py` found.
-Out: how much room they take, and functions that paint them into a picture (H, W, 3) uint8 RGB.
+In:  a `FaceResult`, a font size, the position that `pipeline/drawing/layout.py` chose.
+Out: how large they are, and functions that paint them into a picture (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.drawing.primitives import OverlayPatch, Rect, decal, paint_heat_scale, paint_plate, place
-from pipeline.drawing.text import BOLD, DIM, REGULAR, WHITE, baseline, cut, put_text, text_width
+from pipeline.drawing.primitives import OverlayPatch, Rect, overlay_patch, paint_colour_scale, paint_panel
+from pipeline.drawing.text import BOLD, DIM, REGULAR, WHITE, Colour, baseline, put_text, text_width, truncate
 from pipeline.run import FaceResult
 
-Colour = tuple[int, int, int]
 Piece = tuple[str, Colour, int]  # words, their colour, their weight
 
-# The hues of Okabe & Ito (2008), made lighter to stand out on plates and then moved a little until every two are at
+# The hues of Okabe & Ito (2008), made lighter to stand out on panels and then moved a little until every two are at
 # least 11 apart (CIEDE2000) for trichromats, protanopes, deuteranopes and tritanopes (Machado et al. 2009).
 PALETTE: dict[str, Colour] = {
     "neutral": (236, 240, 234),
@@ -30,10 +29,10 @@ PALETTE: dict[str, Colour] = {
     "fear": (184, 130, 176),
     "contempt": (170, 208, 244),
 }
-QUIET: Colour = (150, 150, 150)  # bars of the other classes
+OTHER_CLASS: Colour = (150, 150, 150)  # bars of the classes that are not the most probable one
 TRACK: Colour = (84, 84, 84)  # the full length of a bar
 
-LONGEST_NAME = 9  # font sizes; longer names of classes are cut
+LONGEST_NAME = 9  # font sizes; longer names of classes are truncated
 BAR_LENGTH = 4.5  # font sizes
 ROW = 1.35  # height of one class, font sizes
 
@@ -45,13 +44,13 @@ def colour_of(name: str, index: int) -> Colour:
 
 @dataclass(frozen=True, eq=False)
 class Label:
-    """The words "looks like happiness 82 %" or a part of them, on a plate at `rect`, in font size `size`.
+    """The words "looks like happiness 82 %" or a part of them, on a panel at `rect`, in font size `size`.
 
-    place: what `rect` is to the face ("above"), which `place_labels` takes for the frame after.
+    position: where `rect` is beside the face ("above"); `place_labels` takes it for the next frame.
     """
 
     rect: Rect
-    place: str
+    position: str
     pieces: tuple[Piece, ...]
     colour: Colour
     size: int
@@ -59,13 +58,13 @@ class Label:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """The probabilities of a face as one row a class, on a plate at `rect`; `explained` marks the row of the heat.
+    """The probabilities (K,) of a face as one row a class, on a panel at `rect`; `explained` marks the heatmap's row.
 
-    place, track: what `rect` is to the face ("right, top"), and whose it is.
+    position, track: where `rect` is beside the face ("right, top"), and the face's track.
     """
 
     rect: Rect
-    place: str
+    position: str
     track: int
     names: tuple[str, ...]
     probabilities: np.ndarray
@@ -76,7 +75,7 @@ class Bars:
 
 def label_texts(face: FaceResult, size: int) -> list[tuple[Piece, ...]]:
     """What a label may say in font size `size`, best first."""
-    name = (cut(face.label, LONGEST_NAME * size, size=size, weight=BOLD), WHITE, BOLD)
+    name = (truncate(face.label, LONGEST_NAME * size, size=size, weight=BOLD), WHITE, BOLD)
     percent = (f"{100 * face.confidence:.0f} %", WHITE, REGULAR)
     return [(("looks like", DIM, REGULAR), name, percent), (name, percent), (name,)]
 
@@ -88,12 +87,12 @@ def label_wh(pieces: tuple[Piece, ...], size: int) -> tuple[int, int]:
 
 
 def paint_label(canvas: np.ndarray, label: Label) -> None:
-    """A plate with a stripe in the colour of the class, and the words."""
+    """A panel with a stripe in the colour of the class, and the words."""
     size, rect = label.size, label.rect
-    paint_plate(canvas, rect, radius=size // 4)
+    paint_panel(canvas, rect, radius=size // 4)
     inset = size // 4
     stripe = Rect(rect.left + inset, rect.top + inset, rect.left + inset + _stripe(size), rect.bottom - inset)
-    stripe.of(canvas)[:] = label.colour
+    stripe.view(canvas)[:] = label.colour
     x = stripe.right + _padding(size) - inset
     for text, colour, weight in label.pieces:
         xy = (x, baseline(rect.top, rect.bottom, size=size))
@@ -112,35 +111,35 @@ def _name_width(names: tuple[str, ...], size: int) -> int:
 
 
 def paint_bars(canvas: np.ndarray, bars: Bars) -> None:
-    """A plate with a row a class: name and bar, the most probable one in its colour; left of one, the mark of heat."""
+    """A panel with a row a class: name and bar, the most probable one in its colour; the explained one is marked."""
     size, rect = bars.size, bars.rect
     top = int(bars.probabilities.argmax())
-    _bars_patch(bars.names, bars.names[top], bars.explained, size).lay(rect.of(canvas))
+    _empty_bars(bars.names, bars.names[top], bars.explained, size).paint_on(rect.view(canvas))
     for i, (bar, probability) in enumerate(zip(_bar_rects(bars.names, size), bars.probabilities.tolist(), strict=True)):
-        left, filled = rect.left + bar.left, round(bar.width * probability)
-        colour = bars.colour if i == top else QUIET
-        canvas[rect.top + bar.top : rect.top + bar.bottom, left : left + filled] = colour
+        left, length = rect.left + bar.left, round(bar.width * probability)
+        colour = bars.colour if i == top else OTHER_CLASS
+        canvas[rect.top + bar.top : rect.top + bar.bottom, left : left + length] = colour
 
 
 @functools.lru_cache(maxsize=32)
-def _bars_patch(names: tuple[str, ...], top: str, explained: str | None, size: int) -> OverlayPatch:
+def _empty_bars(names: tuple[str, ...], top: str, explained: str | None, size: int) -> OverlayPatch:
     """All of a panel but how far its bars are filled."""
     size_wh = bars_wh(names, size)
     widest, row = _name_width(names, size), round(ROW * size)
 
     def paint(canvas: np.ndarray) -> None:
-        paint_plate(canvas, place(0, 0, size_wh=size_wh), radius=size // 3)
+        paint_panel(canvas, Rect.at(0, 0, size_wh=size_wh), radius=size // 3)
         for i, (name, bar) in enumerate(zip(names, _bar_rects(names, size), strict=True)):
             y = _padding(size) // 2 + i * row
             weight, colour = (BOLD, WHITE) if name == top else (REGULAR, DIM)
-            words = cut(name, widest, size=size, weight=weight)
+            words = truncate(name, widest, size=size, weight=weight)
             xy = (_padding(size), baseline(y, y + row, size=size))
             put_text(canvas, words, xy=xy, size=size, weight=weight, colour=colour)
-            bar.of(canvas)[:] = TRACK
+            bar.view(canvas)[:] = TRACK
             if name == explained:
-                paint_heat_scale(canvas, place(0, y, size_wh=(max(3, round(0.32 * size)), row)))
+                paint_colour_scale(canvas, Rect.at(0, y, size_wh=(max(3, round(0.32 * size)), row)))
 
-    return decal(size_wh, paint)
+    return overlay_patch(size_wh, paint)
 
 
 @functools.lru_cache(maxsize=32)
@@ -148,7 +147,7 @@ def _bar_rects(names: tuple[str, ...], size: int) -> tuple[Rect, ...]:
     """Where the full bar of each class lies on its panel."""
     row, length, thickness = round(ROW * size), round(BAR_LENGTH * size), max(3, round(0.45 * size))
     left, top = bars_wh(names, size)[0] - _padding(size) - length, _padding(size) // 2 + (row - thickness) / 2
-    return tuple(place(left, top + i * row, size_wh=(length, thickness)) for i in range(len(names)))
+    return tuple(Rect.at(left, top + i * row, size_wh=(length, thickness)) for i in range(len(names)))
 
 
 def _padding(size: int) -> int:

@@ -1,8 +1,8 @@
 """What the picture says of itself: the status line, the notice, a message, the list of keys.
 
 In:  a `Status`, sentences, (key, meaning) pairs, the frame they have to fit in.
-Out: `Plate`s with their rectangles, known before faces look for room, and `paint_lines`, `paint_keys` that paint them
-     into a picture (H, W, 3) uint8 RGB. What would fill the frame stays away.
+Out: `TextBox`es with their rectangles, known before faces look for room, and functions that paint them into a picture
+     (H, W, 3) uint8 RGB. What would fill the frame is left out.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.drawing.primitives import Rect, paint_heat_scale, paint_pause_bars, paint_plate, paint_record_dot, place
-from pipeline.drawing.text import BOLD, DIM, SMALLEST, WHITE, baseline, cut, put_text, text_width, wrap
+from pipeline.drawing.primitives import Rect, paint_colour_scale, paint_panel, paint_pause_bars, paint_record_dot
+from pipeline.drawing.text import BOLD, DIM, SMALLEST, WHITE, Colour, baseline, put_text, text_width, truncate, wrap
 
 NOTICE = "Expressions are not feelings: this says how a face reads, not what a person feels."
 LARGEST_SHARE = 0.3  # of the frame's height, for the status line and for the notice
@@ -28,7 +28,7 @@ class Icon(NamedTuple):
     width: float
 
 
-HEAT, PAUSE, RECORD = Icon(paint_heat_scale, 1.8), Icon(paint_pause_bars, 0.55), Icon(paint_record_dot, 0.65)
+HEATMAP, PAUSE, RECORD = Icon(paint_colour_scale, 1.8), Icon(paint_pause_bars, 0.55), Icon(paint_record_dot, 0.65)
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Status:
     """What the status line tells; what is empty is left out.
 
     fps: frames a second. device: as a person calls it.
-    explainer, explain_class: how heat is made, and the one class it is for where that is fixed.
-    message: a sentence for the moment ("saved snapshot.png"), which gets a plate of its own.
+    explainer, explain_class: how heatmaps are made, and the one class they are for where that is fixed.
+    message: a sentence for the moment ("saved snapshot.png"), which gets a box of its own.
     """
 
     fps: float = 0.0
@@ -50,29 +50,29 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Plate:
-    """Lines of text in font size `size` on a plate at `rect`, behind an icon where there is one."""
+class TextBox:
+    """Lines of text in font size `size` on a panel at `rect`, behind an icon where there is one."""
 
     rect: Rect
     lines: tuple[str, ...]
     size: int
     icon: Icon | None = None
-    colour: tuple[int, int, int] = WHITE
+    colour: Colour = WHITE
 
 
 def margin(size: int) -> int:
-    """The distance of plates from the frame's edge, in pixels."""
+    """The distance of text boxes from the frame's edge, in pixels."""
     return round(0.7 * size)
 
 
-def status_items(status: Status, *, faces: int, heat: bool) -> list[tuple[str, Icon | None]]:
-    """The texts of the status line in reading order, each with its icon; `heat`: is any shown?"""
+def status_items(status: Status, *, faces: int) -> list[tuple[str, Icon | None]]:
+    """The texts of the status line in reading order, each with its icon; `faces` is how many the frame shows."""
     rate = f"{status.fps:.{0 if status.fps >= 10 else 1}f} fps" if status.fps else ""
-    counted = f"{faces or 'no'} face{'s' if faces > 1 else ''}"
-    items: list[tuple[str, Icon | None]] = [(" · ".join(filter(None, (rate, status.device, counted))), None)]
-    if heat and status.explainer:
+    count = f"{faces or 'no'} face{'s' if faces > 1 else ''}"
+    items: list[tuple[str, Icon | None]] = [(" · ".join(filter(None, (rate, status.device, count))), None)]
+    if status.explainer:
         which = f"why {status.explain_class} ({status.explainer})" if status.explain_class else status.explainer
-        items.append((f"heat: {which}", HEAT))
+        items.append((f"heat: {which}", HEATMAP))
     if status.paused:
         items.append(("paused", PAUSE))
     if status.recording:
@@ -80,83 +80,82 @@ def status_items(status: Status, *, faces: int, heat: bool) -> list[tuple[str, I
     return items
 
 
-def place_status(items: Sequence[tuple[str, Icon | None]], *, frame: Rect, size: int) -> list[Plate]:
-    """Plates from the upper left corner on, in as many rows as they need."""
-    bounds = frame.grown(-margin(size))
+def place_status(items: Sequence[tuple[str, Icon | None]], *, frame: Rect, size: int) -> list[TextBox]:
+    """Boxes from the upper left corner on, in as many rows as they need."""
+    bounds = frame.padded(-margin(size))
     apart = margin(size) // 2
     left, top = bounds.left, bounds.top
-    plates: list[Plate] = []
+    boxes: list[TextBox] = []
     for text, icon in items:
-        plate = _plate([text], icon=icon, widest=bounds.width, size=size)
-        if plates and left + plate.rect.width > bounds.right:
-            left, top = bounds.left, plates[-1].rect.bottom + apart
-        plates.append(_at(plate, left, top))
-        left = plates[-1].rect.right + apart
-    return [plate for plate in plates if _fits(plate, frame)]
+        box = _text_box([text], icon=icon, widest=bounds.width, size=size)
+        if boxes and left + box.rect.width > bounds.right:
+            left, top = bounds.left, boxes[-1].rect.bottom + apart
+        boxes.append(_moved(box, left, top))
+        left = boxes[-1].rect.right + apart
+    return [box for box in boxes if _fits(box, frame)]
 
 
-def place_notice(text: str, *, frame: Rect, size: int) -> list[Plate]:
-    """The notice in the lower left corner, a little smaller than other text: one plate, or none."""
+def place_notice(text: str, *, frame: Rect, size: int) -> list[TextBox]:
+    """The notice in the lower left corner, a little smaller than other text: one box, or none."""
     apart = margin(size)
-    plate = _wrapped(text, widest=frame.width - 2 * apart, size=max(SMALLEST, round(0.86 * size)), colour=DIM)
-    plate = _at(plate, apart, frame.bottom - apart - plate.rect.height)
-    return [plate] if _fits(plate, frame) else []
+    box = _wrapped(text, widest=frame.width - 2 * apart, size=max(SMALLEST, round(0.86 * size)), colour=DIM)
+    box = _moved(box, apart, frame.bottom - apart - box.rect.height)
+    return [box] if _fits(box, frame) else []
 
 
-def place_message(text: str, *, frame: Rect, above: int, size: int) -> list[Plate]:
-    """A sentence in larger text, centred, ending a margin above the row `above`: one plate, or none if it is empty."""
-    plate = _wrapped(text, widest=frame.width - 2 * margin(size), size=round(1.15 * size), colour=WHITE)
-    left, top = (frame.width - plate.rect.width) // 2, above - margin(size) - plate.rect.height
-    plate = _at(plate, left, top)
-    return [plate] if text and plate.rect.inside(frame) else []
+def place_message(text: str, *, frame: Rect, above: int, size: int) -> list[TextBox]:
+    """A sentence in larger text, centred, ending a margin above the row `above`: one box, or none if it is empty."""
+    box = _wrapped(text, widest=frame.width - 2 * margin(size), size=round(1.15 * size), colour=WHITE)
+    box = _moved(box, (frame.width - box.rect.width) // 2, above - margin(size) - box.rect.height)
+    return [box] if text and box.rect.inside(frame) else []
 
 
-def _wrapped(text: str, *, widest: int, size: int, colour: tuple[int, int, int]) -> Plate:
+def _wrapped(text: str, *, widest: int, size: int, colour: Colour) -> TextBox:
     lines = wrap(text, widest - 2 * _padding(size), size=size)
-    return replace(_plate(lines, icon=None, widest=widest, size=size), colour=colour)
+    return replace(_text_box(lines, icon=None, widest=widest, size=size), colour=colour)
 
 
-def _plate(lines: Sequence[str], *, icon: Icon | None, widest: int, size: int) -> Plate:
-    """A plate as large as its text, at (0, 0)."""
+def _text_box(lines: Sequence[str], *, icon: Icon | None, widest: int, size: int) -> TextBox:
+    """A box as large as its text, at (0, 0)."""
     around = 2 * _padding(size) + _icon_width(icon, size)
-    lines = [cut(line, widest - around, size=size) for line in lines]
+    lines = [truncate(line, widest - around, size=size) for line in lines]
     width = around + max((text_width(line, size) for line in lines), default=0)
     height = round(LINE * size) * len(lines) + 2 * (_padding(size) // 2)
-    return Plate(Rect(0, 0, width, height), tuple(lines), size, icon)
+    return TextBox(Rect(0, 0, width, height), tuple(lines), size, icon)
 
 
-def _at(plate: Plate, left: int, top: int) -> Plate:
-    return replace(plate, rect=place(left, top, size_wh=(plate.rect.width, plate.rect.height)))
+def _moved(box: TextBox, left: int, top: int) -> TextBox:
+    return replace(box, rect=Rect.at(left, top, size_wh=(box.rect.width, box.rect.height)))
 
 
-def _fits(plate: Plate, frame: Rect) -> bool:
+def _fits(box: TextBox, frame: Rect) -> bool:
     share = LARGEST_SHARE * frame.height
-    return plate.rect.inside(frame) and (plate.rect.bottom <= share or plate.rect.top >= frame.height - share)
+    return box.rect.inside(frame) and (box.rect.bottom <= share or box.rect.top >= frame.height - share)
 
 
-def paint_lines(canvas: np.ndarray, plate: Plate) -> None:
-    """A plate with its icon and its lines."""
-    rect, size = plate.rect, plate.size
-    paint_plate(canvas, rect, radius=size // 3)
+def paint_text_box(canvas: np.ndarray, box: TextBox) -> None:
+    """A panel with its icon and its lines."""
+    rect, size = box.rect, box.size
+    paint_panel(canvas, rect, radius=size // 3)
     left = rect.left + _padding(size)
-    if plate.icon:
-        icon_wh = (round(plate.icon.width * size), round(0.62 * size))
-        plate.icon.paint(canvas, place(left, (rect.top + rect.bottom - icon_wh[1]) / 2, size_wh=icon_wh))
-    for i, line in enumerate(plate.lines):
+    if box.icon:
+        icon_wh = (round(box.icon.width * size), round(0.62 * size))
+        box.icon.paint(canvas, Rect.at(left, (rect.top + rect.bottom - icon_wh[1]) / 2, size_wh=icon_wh))
+    for i, line in enumerate(box.lines):
         top = rect.top + _padding(size) // 2 + i * round(LINE * size)
-        xy = (left + _icon_width(plate.icon, size), baseline(top, top + round(LINE * size), size=size))
-        put_text(canvas, line, xy=xy, size=size, colour=plate.colour)
+        xy = (left + _icon_width(box.icon, size), baseline(top, top + round(LINE * size), size=size))
+        put_text(canvas, line, xy=xy, size=size, colour=box.colour)
 
 
 def paint_keys(canvas: np.ndarray, keys: Sequence[tuple[str, str]], *, size: int) -> None:
-    """(key, meaning) pairs in two columns on a plate in the middle, in letters as small as the frame asks for."""
+    """(key, meaning) pairs in two columns on a panel in the middle, in font size `size` or as small as they need."""
     frame = Rect(0, 0, canvas.shape[1], canvas.shape[0])
     size = next((size for size in range(size, SMALLEST, -1) if _keys_rect(keys, frame, size).inside(frame)), SMALLEST)
     rect = _keys_rect(keys, frame, size)
     if not rect.inside(frame):
         return
     for _ in range(2):  # twice as dark: what lies under the list must not be read through it
-        paint_plate(canvas, rect, radius=size // 2)
+        paint_panel(canvas, rect, radius=size // 2)
     meaning_left = rect.left + 3 * _padding(size) + _key_width(keys, size) + size
     for i, (key, meaning) in enumerate(keys):
         top = rect.top + 2 * _padding(size) + i * round(1.6 * size)
@@ -169,7 +168,7 @@ def _keys_rect(keys: Sequence[tuple[str, str]], frame: Rect, size: int) -> Rect:
     meanings = max(text_width(meaning, size) for _, meaning in keys)
     width = 6 * _padding(size) + _key_width(keys, size) + size + meanings
     height = 4 * _padding(size) + round(1.6 * size) * len(keys)
-    return place((frame.width - width) / 2, (frame.height - height) / 2, size_wh=(width, height))
+    return Rect.at((frame.width - width) / 2, (frame.height - height) / 2, size_wh=(width, height))
 
 
 def _key_width(keys: Sequence[tuple[str, str]], size: int) -> int:

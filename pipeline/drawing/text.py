@@ -1,7 +1,7 @@
 """Text on pictures, in the vector font that OpenCV carries inside itself: no font file, no display needed.
 
 In:  a picture (H, W, 3) uint8 RGB to write on, in place; words; positions and sizes in pixels.
-Out: widths in pixels, words cut or wrapped to a width.
+Out: widths in pixels, text truncated or wrapped to a width.
 
 Letters that the font lacks (Greek, Chinese ...) come from OpenCV's second font; what no font has becomes a "?".
 """
@@ -14,10 +14,13 @@ import functools
 import cv2
 import numpy as np
 
-WHITE, DIM = (255, 255, 255), (205, 205, 205)
-REGULAR, BOLD = 400, 600
-SMALLEST = 9  # pixels; below this the font is a blur
-CAPITAL = 0.72  # height of a capital letter, in font sizes
+Colour = tuple[int, int, int]  # RGB
+
+WHITE: Colour = (255, 255, 255)
+DIM: Colour = (205, 205, 205)
+REGULAR, BOLD = 400, 600  # weights of the font
+SMALLEST = 9  # font size in pixels; below this the font is a blur
+CAP_HEIGHT = 0.72  # height of a capital letter, in font sizes
 
 
 def text_size(shape: tuple[int, ...]) -> int:
@@ -33,7 +36,7 @@ def printable(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: int, weight: int = REGULAR) -> int:
-    """How far `text` reaches, in pixels."""
+    """The width of `text` in pixels."""
     return cv2.getTextSize((0, 0), printable(text), (0, 0), _font(), size, weight)[2]
 
 
@@ -44,7 +47,7 @@ def put_text(
     xy: tuple[int, int],
     size: int,
     weight: int = REGULAR,
-    colour: tuple[int, int, int] = WHITE,
+    colour: Colour = WHITE,
 ) -> None:
     """Write `text` into `canvas` (H, W, 3) uint8 RGB; its baseline starts at `xy`."""
     cv2.putText(canvas, printable(text), xy, colour, _font(), size, weight)
@@ -52,10 +55,10 @@ def put_text(
 
 def baseline(top: int, bottom: int, *, size: int) -> int:
     """The baseline y that centres capitals between the rows `top` and `bottom`."""
-    return round((top + bottom + CAPITAL * size) / 2)
+    return round((top + bottom + CAP_HEIGHT * size) / 2)
 
 
-def cut(text: str, width: int, *, size: int, weight: int = REGULAR) -> str:
+def truncate(text: str, width: int, *, size: int, weight: int = REGULAR) -> str:
     """`text`, or as much of its beginning as fits in `width` pixels with "…" behind it."""
     if text_width(text, size, weight) <= width:
         return text
@@ -67,26 +70,26 @@ def cut(text: str, width: int, *, size: int, weight: int = REGULAR) -> str:
 
 @functools.lru_cache(maxsize=64)
 def wrap(text: str, width: int, *, size: int) -> tuple[str, ...]:
-    """`text` broken between words into as few lines of at most `width` pixels as it takes, of like lengths.
+    """`text` broken between words into the fewest lines of at most `width` pixels, of similar lengths.
 
-    A word wider than a line is cut.
+    A word wider than a line is truncated.
     """
-    lines = _filled(text, width, size)
-    narrower = _filled(text, width - size, size)
-    while len(narrower) == len(lines) > 1 and " ".join(narrower) == " ".join(text.split()):  # until a word is cut
+    lines = _fill_lines(text, width, size)
+    narrower = _fill_lines(text, width - size, size)
+    while len(narrower) == len(lines) > 1 and " ".join(narrower) == " ".join(text.split()):  # no word is truncated yet
         lines, width = narrower, width - size
-        narrower = _filled(text, width - size, size)
+        narrower = _fill_lines(text, width - size, size)
     return lines
 
 
-def _filled(text: str, width: int, size: int) -> tuple[str, ...]:
-    """Lines as full as they get."""
+def _fill_lines(text: str, width: int, size: int) -> tuple[str, ...]:
+    """Each line with as many words as fit."""
     lines: list[str] = []
     for word in text.split():
         if lines and text_width(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += f" {word}"
         else:
-            lines.append(cut(word, width, size=size))
+            lines.append(truncate(word, width, size=size))
     return tuple(lines)
 
 

@@ -1,29 +1,31 @@
-"""From a source to results: what the threads of a sitting do, step by step.
+"""From a source to results: what the threads of a session do, stage by stage.
 
-In:  a frame source, the pipeline; whether frames are mirrored, how many go together, how often faces are searched for.
-Out: `Seen`, each frame with what was read in it, in order: lists of them, from `Stages`.
+In:  a frame source, the pipeline; options that may change from batch to batch, how many frames make a batch, and how
+     often faces are detected.
+Out: lists of `AnalysedFrame`, each frame with its result, in order, from `StageThreads`.
 
-    with Feed(source, pipeline).stages() as stages:
-        while not stages.ended:
-            for seen in stages.get(timeout_s=1.0) or ():
-                print(seen.frame.index, [face.label for face in seen.result.faces])
+    with Feed(source, pipeline).threads() as threads:
+        while not threads.ended:
+            for analysed in threads.get(timeout_s=1.0) or ():
+                print(analysed.frame.index, [face.label for face in analysed.result.faces])
 
-What a person watches goes frame by frame through one thread, each network on all cores, while the frame before is drawn
-and shown: so a picture is hardly older than the work on it. Nobody minds how old those of a file are. They go in
-batches, in which every core searches a frame of its own, and which are read while the next is searched: more a second.
+What a person watches goes frame by frame through one thread, each network on all cores, while the frame before is
+drawn and shown: so a picture is hardly older than the work on it. The latency of files does not matter. They go in
+batches, in which every core detects faces in a frame of its own, while those of the batch before are predicted: more
+frames a second.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import cv2
 
 from data.sources.frame import Frame, FrameSource
-from pipeline.live.threads import Stages
+from pipeline.live.threads import StageThreads
+from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline, FrameResult
 from retinaface.face import Face
 
@@ -31,95 +33,133 @@ GRAB_S = 0.1  # the longest wait for a camera before the thread looks whether to
 BATCH_BYTES = 32 * 2**20  # large pictures go in smaller batches: 6 of 1920x1080, 1 of 24 megapixels
 
 
-class Grabbed(NamedTuple):
-    """A frame as it will be seen; whether it is to be searched for faces, or those of the frame before will do."""
+@dataclass(frozen=True)
+class FeedOptions:
+    """What keys may change while frames come in: mirror them or not, how their faces are predicted and explained."""
 
-    frame: Frame
-    mirrored: bool
-    search: bool
-
-
-class Seen(NamedTuple):
-    """A frame, and what was read in it."""
-
-    frame: Frame
-    mirrored: bool
-    result: FrameResult
+    mirror: bool = False
+    predict: PredictOptions = PredictOptions()
 
 
-@dataclass
-class Feed:
-    """The steps from source to result.
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Frames that go through the networks together, as they will be shown, and the options that they go with.
 
-    mirror: turn frames as a mirror does, from the next one on.
-    every: search every n-th frame for faces; between these, they are taken to be where they were. Above 1 it needs the
-        pipeline's tracker.
-    batch: how many frames go through the networks together at most.
-    waiting_s: since when the source has been waited for, by `time.monotonic`; None where it is not.
+    detect: whether faces are detected in each frame; where not, those of the frame before are used.
+    faces: those of each frame once they are detected; None for a frame in which they are not.
     """
 
-    source: FrameSource
-    pipeline: EmotionPipeline
-    mirror: bool = False
-    every: int = 1
-    batch: int = 1
-    waiting_s: float | None = None
+    frames: Sequence[Frame]
+    detect: Sequence[bool]
+    options: FeedOptions
+    faces: Sequence[list[Face] | None] = ()
 
-    def stages(self) -> Stages:
+
+@dataclass(frozen=True, eq=False)
+class AnalysedFrame:
+    """A frame as it is shown, its result, and the options that it was made with."""
+
+    frame: Frame
+    result: FrameResult
+    options: FeedOptions
+
+
+class Feed:
+    """The stages from source to result.
+
+    options: those of the first batch; `use` changes them for the next one.
+    every: detect faces in every n-th frame; between these they are taken to be where they were. Above 1 it needs the
+        pipeline's tracker.
+    batch_size: how many frames go through the networks together at most.
+    clock: gives seconds. waiting_since_s: since when the source has been waited for by it; None where it is not.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        pipeline: EmotionPipeline,
+        *,
+        options: FeedOptions | None = None,
+        every: int = 1,
+        batch_size: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source, self.pipeline, self.every, self.batch_size = source, pipeline, every, batch_size
+        self.waiting_since_s: float | None = None
+        self._options, self._clock = options or FeedOptions(), clock
+
+    @property
+    def options(self) -> FeedOptions:
+        """Those of the next batch."""
+        return self._options
+
+    def use(self, options: FeedOptions) -> None:
+        """Take these options from the next batch on. They are replaced as a whole, so a thread sees old or new ones."""
+        self._options = options
+
+    def threads(self) -> StageThreads[list[AnalysedFrame]]:
         """The threads, to be entered."""
-        if self.batch == 1:
-            return Stages(self.grab(), self.analyse, places=2)
-        return Stages(self.grab(), self.find, self.read, places=3)
+        if self.batch_size == 1:
+            return StageThreads(self.grab(), self.analyse, max_in_flight=2)
+        return StageThreads(self.grab(), self.detect, self.predict, max_in_flight=3)
 
-    def grab(self) -> Iterator[list[Grabbed] | None]:
-        """Batches of frames until the source ends; None where none came for a while."""
-        mirrored = self.mirror
+    def grab(self) -> Iterator[Batch | None]:
+        """Batches of frames until the source ends; None where no frame came for a while."""
+        mirrored = self._options.mirror  # was the frame before?
         while True:
-            batch: list[Grabbed] = []
-            while not self._full(batch) and (frame := self._wait_for_frame()) is not None:
-                search = frame.index % self.every == 0 or self.mirror != mirrored
-                mirrored = self.mirror
-                batch.append(Grabbed(turned(frame) if mirrored else frame, mirrored, search))
-            if not batch and self.source.ended:
+            frames: list[Frame] = []
+            while not self._is_full(frames) and (frame := self._wait_for_frame()) is not None:
+                frames.append(frame)
+            if frames:
+                options = self._options
+                detect = [frame.index % self.every == 0 for frame in frames]
+                detect[0] |= options.mirror != mirrored  # faces of the frame before stood on the other side
+                mirrored = options.mirror
+                yield Batch([mirror(frame) for frame in frames] if mirrored else frames, detect, options)
+            elif self.source.ended:
                 return
-            yield batch or None
+            else:
+                yield None
 
     def _wait_for_frame(self) -> Frame | None:
-        self.waiting_s = self.waiting_s or time.monotonic()
+        if self.waiting_since_s is None:
+            self.waiting_since_s = self._clock()
         frame = self.source.read(timeout_s=GRAB_S)
         if frame is not None:
-            self.waiting_s = None
+            self.waiting_since_s = None
         return frame
 
-    def _full(self, batch: Sequence[Grabbed]) -> bool:
-        size = sum(grabbed.frame.image_rgb.nbytes for grabbed in batch)
-        return len(batch) == self.batch or size >= BATCH_BYTES
+    def _is_full(self, frames: Sequence[Frame]) -> bool:
+        return len(frames) == self.batch_size or sum(frame.image_rgb.nbytes for frame in frames) >= BATCH_BYTES
 
-    def analyse(self, batch: list[Grabbed]) -> list[Seen]:
-        """`find`, then `read`."""
-        return self.read(self.find(batch))
+    def analyse(self, batch: Batch) -> list[AnalysedFrame]:
+        """`detect`, then `predict`."""
+        return self.predict(self.detect(batch))
 
-    def find(self, batch: list[Grabbed]) -> tuple[list[Grabbed], list[list[Face] | None]]:
-        """The batch with the faces of each frame; None for a frame that was not searched."""
-        found = iter(self.pipeline.find([grabbed.frame.image_rgb for grabbed in batch if grabbed.search]))
-        return batch, [next(found) if grabbed.search else None for grabbed in batch]
+    def detect(self, batch: Batch) -> Batch:
+        """The batch with the faces of each frame."""
+        pairs = list(zip(batch.frames, batch.detect, strict=True))
+        faces = iter(self.pipeline.detect([frame.image_rgb for frame, detect in pairs if detect]))
+        return replace(batch, faces=[next(faces) if detect else None for _, detect in pairs])
 
-    def read(self, found: tuple[list[Grabbed], list[list[Face] | None]]) -> list[Seen]:
-        """What the faces of a batch show."""
-        batch, faces = found
-        frames = [grabbed.frame for grabbed in batch]
-        images, times_s = [frame.image_rgb for frame in frames], [frame.time_s for frame in frames]
-        results = self.pipeline.read(images, faces, time_s=times_s)
-        return [Seen(*grabbed[:2], result) for grabbed, result in zip(batch, results, strict=True)]
+    def predict(self, batch: Batch) -> list[AnalysedFrame]:
+        """Every frame of the batch with what its faces show."""
+        images, times_s = zip(*((frame.image_rgb, frame.time_s) for frame in batch.frames), strict=True)
+        results = self.pipeline.predict(images, batch.faces, time_s=times_s, options=batch.options.predict)
+        pairs = zip(batch.frames, results, strict=True)
+        return [AnalysedFrame(frame, result, batch.options) for frame, result in pairs]
 
-    def up_to_date(self, seen: Seen) -> Seen:
-        """`seen` as it would look now, where mirror or heat were switched while it was on its way."""
-        if seen.mirrored != self.mirror:
-            frame = turned(seen.frame)
-            seen = Seen(frame, self.mirror, self.pipeline([frame.image_rgb])[0])
-        return seen._replace(result=self.pipeline.explain(seen.result))
+    def refresh(self, analysed: AnalysedFrame) -> AnalysedFrame:
+        """The frame as it would look with the options of now, where they changed after it was grabbed."""
+        frame, result, options = analysed.frame, analysed.result, self._options
+        if analysed.options == options:
+            return analysed
+        if analysed.options.mirror != options.mirror:
+            frame = mirror(frame)
+            (result,) = self.pipeline([frame.image_rgb], options=options.predict)
+        return AnalysedFrame(frame, self.pipeline.explain(result, options.predict), options)
 
 
-def turned(frame: Frame) -> Frame:
+def mirror(frame: Frame) -> Frame:
     """The frame as a mirror shows it."""
     return replace(frame, image_rgb=cv2.flip(frame.image_rgb, 1))

@@ -1,27 +1,29 @@
-"""One sitting at live.py: what is open, what is switched on, which key does what.
+"""One session of live.py: what is open, what is switched on, which key does what.
 
-In:  the flags, a frame source, the pipeline; keys from the window.
-Out: frames with what was read in them, in `results`; and what becomes of them, in `present`.
+In:  the options of the session, a frame source, the pipeline; keys from the window.
+Out: frames with their results, in `results`; the annotated picture, in `draw`; window, files and lines, in `present`.
 
-Frames are grabbed, searched and read in threads (`pipeline/live/feed.py`). This thread shows them and listens, which windows
+Frames are grabbed and analysed in threads (`pipeline/live/feed.py`). This thread shows them and listens, which windows
 want of a program's main thread. A key is answered with the last result, which is at hand however slow frames are.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from data.sources.frame import Frame, FrameSource
 from gradcam import EXPLAINERS
 from pipeline.drawing.overlay import Overlay, Show, Status
-from pipeline.live.feed import Feed, Seen
-from pipeline.output.outputs import Records
-from pipeline.output.window import RateMeter, Window, display_available
+from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
+from pipeline.live.threads import StageThreads
+from pipeline.options import PredictOptions, SessionOptions
+from pipeline.output.outputs import Outputs
+from pipeline.output.window import RateMeter, Screen, Window, display_available
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from support import notify
@@ -40,131 +42,157 @@ KEYS = (
 )
 MESSAGE_S = 2.5  # how long "saved ..." stays on the screen
 POLL_S = 0.02  # between two looks at the keyboard while no frame comes
-AWAY_S = 1.0  # a live source that is silent for so long is said to be away
+AWAY_S = 1.0  # a live source that gives no frame for so long is reported
 FILE_BATCH = {"cpu": 8, "mps": 16, "cuda": 32}  # frames of a file that go together where nobody watches
 
 
 class Session:
-    """A context manager: threads are ended, files finished and the camera let go whatever happens."""
+    """A context manager: threads are ended, files finished and the camera let go whatever happens.
 
-    def __init__(self, settings, source: FrameSource, pipeline: EmotionPipeline, device) -> None:
-        self.settings, self.source, self.pipeline, self.device = settings, source, pipeline, device
-        pipeline.tracker = None if source.stills else Tracker(smooth_s=settings.smooth)
-        self.show = Show(alpha=settings.alpha, heatmap=pipeline.explainer is not None, keys=KEYS)
-        self.explainer = pipeline.explainer or next(iter(EXPLAINERS))  # the one that h switches on
-        self.rate, self.overlay = RateMeter(), Overlay()
+    The pipeline's networks and options are used; tracks and smoothing are the session's own. clock: gives seconds.
+    """
+
+    threads: StageThreads[list[AnalysedFrame]]
+
+    def __init__(
+        self,
+        options: SessionOptions,
+        source: FrameSource,
+        pipeline: EmotionPipeline,
+        device: object,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.options, self.source, self.device, self._clock = options, source, str(device), clock
+        self.watched = options.show and display_available()
+        predict = pipeline.options
+        self.feed = Feed(
+            source,
+            EmotionPipeline(
+                pipeline.detector,
+                pipeline.classifier,
+                tracker=None if source.stills else Tracker(),
+                options=predict,
+            ),
+            options=FeedOptions(source.live if options.mirror is None else options.mirror, predict),
+            every=1 if source.stills else options.every,
+            batch_size=1 if self.watched or source.live else FILE_BATCH[self.device.partition(":")[0]],
+            clock=clock,
+        )
+        self.class_names = pipeline.classifier.class_names
+        self.outputs = Outputs(options, source, self.class_names, notify=self._notify, clock=clock)
+        self.show, self.overlay, self.rate = Show(alpha=options.alpha), Overlay(), RateMeter(clock)
+        self.explainer = predict.explainer or next(iter(EXPLAINERS))  # the one that h switches on
+        self.window: Screen | None = None
         self.paused = self.stopped = self.repaint = False
         self.away = False  # the camera gives no picture, and that has been said
-        self.window: Window | None = None
         self.message, self.message_until_s = "", 0.0
-        self.written = 0  # frames
-        self.last: Seen | None = None  # what the screen shows
+        self.presented = 0  # frames
+        self.last: AnalysedFrame | None = None  # what the screen shows
         self.annotated: np.ndarray | None = None
-        self.started_s = time.monotonic()
+        self.started_s = clock()
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
 
     def __enter__(self) -> Session:
-        settings, source = self.settings, self.source
-        names = self.pipeline.classifier.class_names
         with contextlib.ExitStack() as opened:
-            opened.enter_context(source)
-            self.records = opened.enter_context(Records(settings, source, names, say=self._say))
-            watched = settings.show and display_available()
-            self.feed = Feed(
-                source,
-                self.pipeline,
-                mirror=source.live if settings.mirror is None else settings.mirror,
-                every=1 if source.stills else settings.every,
-                batch=1 if watched or source.live else FILE_BATCH[str(self.device).partition(":")[0]],
-            )
-            self.stages = opened.enter_context(self.feed.stages())
-            if watched:
+            opened.enter_context(self.source)
+            opened.enter_context(self.outputs)
+            self.threads = opened.enter_context(self.feed.threads())
+            if self.watched:
                 self.window = opened.enter_context(Window("Facial expressions"))  # the last to open, the first to go
-            elif settings.show:
+            elif self.options.show:
                 notify("no display can be reached, so no window opens; --save and --log keep what is seen.")
-            self.opened = opened.pop_all()
-        if source.note:
-            notify(source.note)
-        notify(f"{source.description}, {self.pipeline.classifier.name} on {self.device}")
-        self.started_s = time.monotonic()
+            self._opened = opened.pop_all()
+        if self.source.note:
+            notify(self.source.note)
+        notify(f"{self.source.description}, {self.feed.pipeline.classifier.name} on {self.device}")
+        self.started_s = self._clock()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.opened.close()
-        seconds = time.monotonic() - self.started_s
-        notify(f"{self.written} frames in {seconds:.1f} s, {self.written / max(seconds, 1e-9):.1f} a second")
+        self._opened.close()
+        seconds = self._clock() - self.started_s
+        notify(f"{self.presented} frames in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
 
     # -----------------------------------------------------------------------------------------------------------------
     # Results in
     # -----------------------------------------------------------------------------------------------------------------
 
-    def results(self) -> Iterator[Seen]:
+    def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""
         while not self.stopped:
-            came = None if self.paused else self.stages.get(timeout_s=POLL_S if self.window else 0.5)
-            for seen in came or ():
-                self._wait_for(seen.frame)
+            batch = None if self.paused else self.threads.get(timeout_s=POLL_S if self.window else 0.5)
+            for analysed in batch or ():
+                self._wait_for(analysed.frame)
                 if self.stopped:
                     return
                 self.away = False
-                yield self.feed.up_to_date(seen)
+                yield self.feed.refresh(analysed)
                 self.paused = self.paused or (self.source.stills and self.window is not None)
-            if self.stages.ended and not self.paused:
+            if self.threads.ended and not self.paused:
                 return
             self._attend(POLL_S if self.paused else 0.001)
 
     def _wait_for(self, frame: Frame) -> None:
         """Until a pause ends. A film in a window waits for its time too, but does not race when it is late."""
-        due_s = now_s = time.monotonic()
+        due_s = now_s = self._clock()
         if self.window and self.source.fps:
             if self.media_start_s is None or now_s > self.media_start_s + frame.time_s:
                 self.media_start_s = now_s - frame.time_s
             due_s = self.media_start_s + frame.time_s
         while not self.stopped and (self.paused or now_s < due_s):
             self._attend(POLL_S if self.paused else min(due_s - now_s, POLL_S))
-            now_s = time.monotonic()
+            now_s = self._clock()
 
     def _attend(self, wait_s: float) -> None:
-        """Answer a key, take an old message off the screen, say so where the camera has gone."""
+        """Answer a key, take an old message off the screen, report a camera that gives no frame."""
         self._handle_key(wait_s)
-        now_s = time.monotonic()
+        now_s, waiting_since_s = self._clock(), self.feed.waiting_since_s
         if self.message and now_s > self.message_until_s:
             self.message, self.repaint = "", True
-        silent_s = now_s - (self.feed.waiting_s or now_s)
-        if self.source.live and not self.paused and silent_s > AWAY_S and not self.message:
-            self._say("no picture comes from the camera; waiting for it", aloud=not self.away)
+        silent = waiting_since_s is not None and now_s - waiting_since_s > AWAY_S
+        if self.source.live and silent and not self.paused and not self.message:
+            self._notify("no picture comes from the camera; waiting for it", printed=not self.away)
             self.away = True
-        self.records.hold()
+        self.outputs.repeat_last()
         if self.repaint and self.window and self.last:
-            self._paint(self.feed.up_to_date(self.last))
+            analysed = self.feed.refresh(self.last)
+            self._put_up(analysed, self._annotate(analysed))
         self.repaint = False
 
     # -----------------------------------------------------------------------------------------------------------------
     # Results out
     # -----------------------------------------------------------------------------------------------------------------
 
-    def present(self, seen: Seen) -> None:
-        """Show, log, print and record a frame."""
-        self.written += 1
-        self.rate.tick()
-        if self.window or self.records.wants_pictures:
-            self._paint(seen)
-        self.records.add(seen.frame, seen.result, self.annotated)
+    def draw(self, analysed: AnalysedFrame) -> np.ndarray | None:
+        """The annotated picture, (H, W, 3) uint8 RGB; None where nobody watches and nothing is recorded."""
+        return self._annotate(analysed) if self.window or self.outputs.wants_pictures else None
 
-    def _paint(self, seen: Seen) -> None:
-        self.last = seen
-        self.annotated = self.overlay.draw(seen.result, show=self.show, status=self.status())
+    def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
+        """Show, log, print and record a frame; `annotated` is what `draw` gave for it."""
+        self.presented += 1
+        self.rate.tick()
+        if annotated is not None:
+            self._put_up(analysed, annotated)
+        self.outputs.add(analysed.frame, analysed.result, annotated)
+
+    def _annotate(self, analysed: AnalysedFrame) -> np.ndarray:
+        return self.overlay.draw(analysed.result, show=self.show, status=self.status())
+
+    def _put_up(self, analysed: AnalysedFrame, annotated: np.ndarray) -> None:
+        self.last, self.annotated = analysed, annotated
         if self.window:
-            self.window.show(self.annotated)
+            self.window.show(annotated)
 
     def status(self) -> Status:
         """What the status line says now."""
+        predict = self.feed.options.predict
         return Status(
             fps=self.rate.per_second,
-            device=str(self.device),
-            explainer=self.pipeline.explainer if self.show.heatmap else None,
-            explain_class=self.pipeline.explain_class,
-            recording=self.records.recording is not None,
+            device=self.device,
+            explainer=predict.explainer,
+            explain_class=predict.explain_class,
+            recording=self.outputs.recording is not None,
             paused=self.paused and not self.source.stills,
             message=self.message,
         )
@@ -179,50 +207,61 @@ class Session:
         key = self.window.key(round(1000 * wait_s))
         if key in ("q", "esc") or self.window.closed:
             self.stopped = True
-        elif key in self._actions():
-            self._actions()[key]()
+        elif action := self._actions().get(key or ""):
+            action()
             self.repaint = True
 
-    def _actions(self) -> dict:
+    def _actions(self) -> dict[str, Callable[[], None]]:
         return {
-            "space": self._pause,
-            "h": lambda: self._switch("heatmap"),
-            "b": lambda: self._switch("bars"),
-            "?": lambda: self._switch("help"),
-            "e": self._next_class,
-            "x": self._next_explainer,
-            "s": self._snapshot,
-            "r": self.records.toggle_recording,
-            "m": self._mirror,
+            "space": self._toggle_pause,
+            "h": self._toggle_heatmaps,
+            "b": self._toggle_bars,
+            "?": self._toggle_help,
+            "e": self._explain_next_class,
+            "x": self._use_next_explainer,
+            "s": self._save_snapshot,
+            "r": self.outputs.toggle_recording,
+            "m": self._toggle_mirror,
         }
 
-    def _pause(self) -> None:
+    def _toggle_pause(self) -> None:
         self.paused = not self.paused
 
-    def _switch(self, name: str) -> None:
-        self.show = dataclasses.replace(self.show, **{name: not getattr(self.show, name)})
-        self.pipeline.explainer = self.explainer if self.show.heatmap else None  # heat nobody sees is not computed
+    def _toggle_bars(self) -> None:
+        self.show = replace(self.show, bars=not self.show.bars)
 
-    def _next_class(self) -> None:
-        choices = [None, *self.pipeline.classifier.class_names]
-        self.pipeline.explain_class = choices[(choices.index(self.pipeline.explain_class) + 1) % len(choices)]
-        self._say(f"heat shows {self.pipeline.explain_class or 'each face its own label'}")
+    def _toggle_help(self) -> None:
+        self.show = replace(self.show, keys=() if self.show.keys else KEYS)
 
-    def _next_explainer(self) -> None:
-        names = list(EXPLAINERS)
-        if self.show.heatmap:
-            self.explainer = self.pipeline.explainer = names[(names.index(self.explainer) + 1) % len(names)]
-            self._say(f"explained by {self.explainer}")
+    def _toggle_heatmaps(self) -> None:
+        predict = self.feed.options.predict
+        self._predict_with(replace(predict, explainer=None if predict.explainer else self.explainer))
 
-    def _mirror(self) -> None:
-        self.feed.mirror = not self.feed.mirror
+    def _explain_next_class(self) -> None:
+        predict, choices = self.feed.options.predict, [None, *self.class_names]
+        name = choices[(choices.index(predict.explain_class) + 1) % len(choices)]
+        self._predict_with(replace(predict, explain_class=name))
+        self._notify(f"heatmaps are for {name or 'the label of each face'}")
 
-    def _snapshot(self) -> None:
+    def _use_next_explainer(self) -> None:
+        predict, names = self.feed.options.predict, list(EXPLAINERS)
+        if predict.explainer:
+            self.explainer = names[(names.index(predict.explainer) + 1) % len(names)]
+            self._predict_with(replace(predict, explainer=self.explainer))
+            self._notify(f"explained by {self.explainer}")
+
+    def _predict_with(self, predict: PredictOptions) -> None:
+        self.feed.use(replace(self.feed.options, predict=predict))
+
+    def _toggle_mirror(self) -> None:
+        self.feed.use(replace(self.feed.options, mirror=not self.feed.options.mirror))
+
+    def _save_snapshot(self) -> None:
         if self.annotated is not None:
-            self.records.snapshot(self.annotated)
+            self.outputs.snapshot(self.annotated)
 
-    def _say(self, sentence: str, *, aloud: bool = True) -> None:
-        """Show a sentence for a while, and unless it has been said print it too."""
-        if aloud:
+    def _notify(self, sentence: str, *, printed: bool = True) -> None:
+        """Show a sentence for a while, and print it unless it has been printed before."""
+        if printed:
             notify(sentence)
-        self.message, self.message_until_s, self.repaint = sentence, time.monotonic() + MESSAGE_S, True
+        self.message, self.message_until_s, self.repaint = sentence, self._clock() + MESSAGE_S, True

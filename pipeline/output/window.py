@@ -15,15 +15,30 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from support import FAILED, UserError
 
-LARGEST_WH = (1280, 720)  # a new window fits in this, and fills it in one direction if the picture is larger
-SMALLEST_WIDTH = 640
+MAX_WH = (1280, 720)  # a new window fits in this, and fills it in one direction if the picture is larger
+MIN_WIDTH = 640
 KEY_NAMES = {27: "esc", 32: "space"}
+
+
+class Screen(Protocol):
+    """What a session shows its pictures on and takes keys from: a `Window`, or what stands for one in a measurement."""
+
+    @property
+    def closed(self) -> bool:
+        """Has it gone?"""
+
+    def show(self, image_rgb: np.ndarray) -> None:
+        """Show a picture, (H, W, 3) uint8 RGB."""
+
+    def key(self, wait_ms: int = 1) -> str | None:
+        """Wait up to `wait_ms` for a key; its name, or None."""
 
 
 @functools.cache
@@ -102,8 +117,8 @@ def _is_open(title: str) -> bool:
 
 def _first_size(width: int, height: int) -> tuple[int, int]:
     """(width, height) of a new window for a picture of this size: its own where that is neither tiny nor huge."""
-    scale = max(1.0, SMALLEST_WIDTH / width)
-    scale = min(scale, LARGEST_WH[0] / width, LARGEST_WH[1] / height)
+    scale = max(1.0, MIN_WIDTH / width)
+    scale = min(scale, MAX_WH[0] / width, MAX_WH[1] / height)
     return round(width * scale), round(height * scale)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from pipeline.drawing.labels import PALETTE, colour_of
+from pipeline.drawing.labels import PALETTE, Bars, Label, colour_of
 from pipeline.drawing.layout import place_bars, place_labels, visible_box
 from pipeline.drawing.primitives import Rect
 from pipeline.run import FaceResult
@@ -14,23 +16,45 @@ NAMES = tuple(PALETTE)
 FRAME, SIZE = Rect(0, 0, 640, 480), 14
 
 
-def face(box_xyxy, *, label="happiness", confidence=0.82, names=NAMES, explained=None, track=0):
+def face(
+    box_xyxy: Sequence[float],
+    *,
+    label: str = "happiness",
+    confidence: float = 0.82,
+    names: tuple[str, ...] = NAMES,
+    explained: str | None = None,
+    track: int = 0,
+) -> FaceResult:
+    """A face of that label and confidence; the other classes share the rest."""
     probabilities = np.full(len(names), (1 - confidence) / max(1, len(names) - 1), np.float32)
     probabilities[names.index(label)] = confidence
-    found = Face(np.array(box_xyxy, np.float32), np.zeros((5, 2), np.float32), 0.9)
-    return FaceResult(found, probabilities, label, confidence, None, explained, np.zeros((2, 3)), track)
+    detected = Face(np.array(box_xyxy, np.float32), np.zeros((5, 2), np.float32), 0.9)
+    return FaceResult(detected, probabilities, label, confidence, None, explained, np.zeros((2, 3)), track)
 
 
-def placed(faces, *, names=NAMES, bounds=FRAME, taken=(), before=({}, {})):
-    """Boxes, labels and bars; `before`: where labels and bars stood, by track."""
+def placed(
+    faces: Sequence[FaceResult],
+    *,
+    names: tuple[str, ...] = NAMES,
+    bounds: Rect = FRAME,
+    occupied: Sequence[Rect] = (),
+    previous: tuple[Mapping[int, str], Mapping[int, str]] = ({}, {}),
+) -> tuple[list[Rect], list[Label | None], list[Bars]]:
+    """Boxes, labels and bars; `previous`: the positions of labels and bars in the last frame, by track."""
     boxes = [visible_box(one, FRAME) for one in faces]
-    common = {
-        "boxes": boxes,
-        "colours": [colour_of(one.label, names.index(one.label)) for one in faces],
-        "bounds": bounds,
-        "taken": taken,
-        "size": SIZE,
-    }
-    labels = place_labels(faces, before=before[0], **common)
-    bars = place_bars(faces, before=before[1], class_names=names, labels=labels, heat=True, **common)
+    colours = [colour_of(one.label, names.index(one.label)) for one in faces]
+    labels = place_labels(
+        faces, boxes=boxes, colours=colours, bounds=bounds, occupied=occupied, size=SIZE, previous=previous[0]
+    )
+    bars = place_bars(
+        faces,
+        class_names=names,
+        boxes=boxes,
+        colours=colours,
+        labels=labels,
+        bounds=bounds,
+        occupied=occupied,
+        size=SIZE,
+        previous=previous[1],
+    )
     return boxes, labels, bars

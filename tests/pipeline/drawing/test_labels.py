@@ -7,8 +7,8 @@ import pytest
 from helpers.placed_labels import SIZE, face, placed
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from pipeline.drawing.labels import PALETTE, QUIET, TRACK, colour_of, paint_bars, paint_label
-from pipeline.drawing.primitives import Rect, paint_heat_scale
+from pipeline.drawing.labels import OTHER_CLASS, PALETTE, TRACK, colour_of, paint_bars, paint_label
+from pipeline.drawing.primitives import Rect, paint_colour_scale
 
 # What the three kinds of colour-blind eyes make of linear RGB (Machado et al. 2009, severity 1.0).
 EYES = {
@@ -23,9 +23,9 @@ def test_bars_are_as_long_as_the_probabilities():
     *_, (bars,) = placed([face((200, 150, 300, 280), label="surprise", confidence=0.65)])
     canvas = np.zeros((480, 640, 3), np.uint8)
     paint_bars(canvas, bars)
-    half = bars.rect._replace(left=bars.rect.left + bars.rect.width // 2).of(canvas)  # without the names
+    half = bars.rect._replace(left=bars.rect.left + bars.rect.width // 2).view(canvas)  # without the names
     top, other, track = (
-        (half == colour).all(axis=2).sum(axis=1).max() for colour in (PALETTE["surprise"], QUIET, TRACK)
+        (half == colour).all(axis=2).sum(axis=1).max() for colour in (PALETTE["surprise"], OTHER_CLASS, TRACK)
     )
     full = track + other
     assert top == pytest.approx(0.65 * full, abs=1)
@@ -40,7 +40,7 @@ def test_the_explained_class_is_marked_in_its_row():
         pictures.append(np.zeros((480, 640, 3), np.uint8))
         paint_bars(pictures[-1], bars)
     scale = np.zeros((20, 4, 3), np.uint8)
-    paint_heat_scale(scale, Rect(0, 0, 4, 20))
+    paint_colour_scale(scale, Rect(0, 0, 4, 20))
     for picture, third in ((pictures[1], slice(0, 1)), (pictures[2], slice(2, 3))):
         rows, columns = np.nonzero((picture != pictures[0]).any(axis=2))
         assert columns.max() < bars.rect.left + 0.5 * SIZE
@@ -49,14 +49,14 @@ def test_the_explained_class_is_marked_in_its_row():
         assert (picture == scale[0, 0]).all(axis=2).any()  # the colour of the highest heat
 
 
-def test_painting_stays_on_the_plates():
+def test_painting_stays_on_the_panels():
     _, (label,), (bars,) = placed([face((200, 150, 300, 280), explained="fear")])
     canvas = np.full((480, 640, 3), 255, np.uint8)
     paint_label(canvas, label)
     paint_bars(canvas, bars)
     assert tuple(canvas[(label.rect.top + label.rect.bottom) // 2, label.rect.left + 4]) == PALETTE["happiness"]
     for rect in (label.rect, bars.rect):
-        rect.of(canvas)[:] = 255
+        rect.view(canvas)[:] = 255
     assert (canvas == 255).all()
 
 
@@ -68,7 +68,7 @@ def test_names_of_any_script_and_length():
         paint_label(canvas, drawn)
         paint_bars(canvas, bars)
         for rect in (drawn.rect, bars.rect):
-            rect.of(canvas)[:] = 0
+            rect.view(canvas)[:] = 0
         assert not canvas.any()
 
 
@@ -85,5 +85,5 @@ def test_every_two_colours_differ_for_colour_blind_eyes(eye):
     lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
     assert min(deltaE_ciede2000(one, other) for one, other in itertools.combinations(lab, 2)) > 11
     luminance = linear @ [0.2126, 0.7152, 0.0722]
-    plate = ((64 / 255 + 0.055) / 1.055) ** 2.4  # on white ground
-    assert ((luminance + 0.05) / (plate + 0.05)).min() >= 3  # WCAG 2.2, 1.4.11: graphics
+    panel = ((64 / 255 + 0.055) / 1.055) ** 2.4  # on white
+    assert ((luminance + 0.05) / (panel + 0.05)).min() >= 3  # WCAG 2.2, 1.4.11: graphics

@@ -1,4 +1,4 @@
-"""Room for labels and bars: inside the frame, on no other face, label or panel, and where they were before."""
+"""Room for labels and bars: inside the frame, on no other face, label or panel, and where they were previous."""
 
 import itertools
 
@@ -29,8 +29,8 @@ def test_faces_in_the_corners_keep_label_and_bars_inside(corner):
     (box,), (label,), (bars,) = placed([face((x - 15, y - 15, x + 115, y + 135))])
     for rect in (label.rect, bars.rect):
         assert rect.inside(FRAME)
-        assert not rect.touches(box)
-    assert not label.rect.touches(bars.rect)
+        assert not rect.intersects(box)
+    assert not label.rect.intersects(bars.rect)
 
 
 @pytest.mark.parametrize("count", [2, 5, 12, 30])
@@ -40,13 +40,13 @@ def test_nothing_covers_another_face_label_or_panel(count):
         corners = rng.uniform(-30, 600, (count, 2)) * [1, 0.75]
         sizes = rng.uniform(12, 700 / count, (count, 1)) * [1, 1.3]
         faces = [face((*corner, *(corner + size))) for corner, size in zip(corners, sizes, strict=True)]
-        bounds, taken = Rect(5, 40, 635, 445), [Rect(200, 400, 440, 440)]
-        boxes, labels, panels = placed(faces, bounds=bounds, taken=taken)
+        bounds, occupied = Rect(5, 40, 635, 445), [Rect(200, 400, 440, 440)]
+        boxes, labels, panels = placed(faces, bounds=bounds, occupied=occupied)
         rects = [label.rect for label in labels if label] + [panel.rect for panel in panels]
         assert all(rect.inside(bounds) for rect in rects)
-        assert not any(one.touches(other) for one, other in itertools.combinations([*rects, *taken], 2))
+        assert not any(one.intersects(other) for one, other in itertools.combinations([*rects, *occupied], 2))
         for label, box in zip(labels, boxes, strict=True):
-            assert not label or not any(label.rect.touches(other) for other in boxes if other is not box)
+            assert not label or not any(label.rect.intersects(other) for other in boxes if other is not box)
 
 
 @pytest.mark.parametrize("count", [2, 4, 6])
@@ -62,7 +62,7 @@ def test_bars_stay_beside_their_own_face(count):
             reach = Rect(
                 panel.rect.left - SIZE, panel.rect.top - SIZE, panel.rect.right + SIZE, panel.rect.bottom + SIZE
             )
-            assert any(reach.touches(rect) for rect in near), "a panel on its own belongs to nobody"
+            assert any(reach.intersects(rect) for rect in near), "a panel on its own belongs to nobody"
 
 
 def test_a_crowd_gets_short_labels_and_small_faces_no_bars():
@@ -75,16 +75,16 @@ def test_a_crowd_gets_short_labels_and_small_faces_no_bars():
 def test_a_label_without_room_gets_shorter_and_then_stays_away():
     one = face((300, 200, 340, 240))
     walls = [Rect(0, 0, 640, 150), Rect(0, 290, 640, 480)]
-    assert words(placed([one], taken=[*walls, Rect(440, 150, 640, 290)])[1][0]) == "happiness 82 %"
-    assert words(placed([one], taken=[*walls, Rect(405, 150, 640, 290)])[1][0]) == "happiness"
-    assert placed([one], taken=[*walls, Rect(345, 150, 640, 290)])[1] == [None]
+    assert words(placed([one], occupied=[*walls, Rect(440, 150, 640, 290)])[1][0]) == "happiness 82 %"
+    assert words(placed([one], occupied=[*walls, Rect(405, 150, 640, 290)])[1][0]) == "happiness"
+    assert placed([one], occupied=[*walls, Rect(345, 150, 640, 290)])[1] == [None]
 
 
 def test_a_face_that_fills_the_frame_is_labelled_inside_and_hardly_covered():
     (box,), (label,), (bars,) = placed([face((60, -20, 580, 500))])
     assert label.rect.inside(box)
     assert bars.rect.inside(FRAME)
-    assert bars.rect.overlap(box) <= 0.2 * box.width * box.height
+    assert bars.rect.intersection(box).area <= 0.2 * box.area
 
 
 def test_boxes_outside_of_the_frame_shrink_to_its_edge():
@@ -98,13 +98,13 @@ def test_what_stood_somewhere_stays_there_while_it_can():
     rng = np.random.default_rng(2)
     changes = {"with memory": 0, "without": 0}
     for kind in changes:
-        before, places = ({}, {}), []
+        previous, places = ({}, {}), []
         for _ in range(60):
             x, y = (503, 27) + rng.normal(0, 1.5, 2)  # bars just fit at its right, a label just above it
-            _, (label,), (bars,) = placed([face((x, y, x + 22, y + 60), track=7)], before=before)
+            _, (label,), (bars,) = placed([face((x, y, x + 22, y + 60), track=7)], previous=previous)
             if kind == "with memory":
-                before = ({7: label.place}, {7: bars.place})
-            places.append((label.place, bars.place))
+                previous = ({7: label.position}, {7: bars.position})
+            places.append((label.position, bars.position))
         changes[kind] = sum(
             np.diff([hash(one) for one in column]).astype(bool).sum() for column in zip(*places, strict=True)
         )
@@ -114,37 +114,37 @@ def test_what_stood_somewhere_stays_there_while_it_can():
 
 def test_a_place_that_is_lost_is_given_up():
     one = face((200, 150, 300, 280), track=7)
-    before = ({7: "below"}, {7: "left, top"})
-    (box,), (label,), (bars,) = placed([one], before=before, taken=[Rect(0, 0, 640, 122)])
+    previous = ({7: "below"}, {7: "left, top"})
+    (box,), (label,), (bars,) = placed([one], previous=previous, occupied=[Rect(0, 0, 640, 122)])
     assert label.rect.top > box.bottom
     assert bars.rect.right < box.left
     walls = [Rect(0, 100, 195, 400), Rect(150, 285, 400, 400)]
-    (box,), (label,), (bars,) = placed([one], before=before, taken=walls)
+    (box,), (label,), (bars,) = placed([one], previous=previous, occupied=walls)
     assert label.rect.bottom < box.top
     assert bars.rect.left > box.right
-    assert (label.place, bars.place, bars.track) == ("above", "right, top", 7)
+    assert (label.position, bars.position, bars.track) == ("above", "right, top", 7)
 
 
 def test_who_is_larger_by_a_hair_takes_nobodys_place_away():
     left, right = (160, 150, 260, 280), (410, 150, 510, 280)  # between them is room for the bars of one
     wall = [Rect(515, 0, 640, 480), Rect(0, 0, 155, 480)]
-    before, owners = ({}, {}), []
+    previous, owners = ({}, {}), []
     for frame in range(10):
         hair = 0.5 if frame % 2 else -0.5
         faces = [face(left, track=1), face((*right[:3], right[3] + hair), track=2)]
-        _, _, panels = placed(faces, before=before, taken=wall)
-        before = ({}, {panel.track: panel.place for panel in panels})
+        _, _, panels = placed(faces, previous=previous, occupied=wall)
+        previous = ({}, {panel.track: panel.position for panel in panels})
         owners.append([panel.track for panel in panels if panel.rect.left > 260 and panel.rect.right < 410])
     assert owners == owners[:1] * 10
 
 
 def test_a_label_goes_up_again_only_where_there_is_ample_room():
     one = face((200, 150, 300, 280), track=7)
-    before = ({7: "below"}, {})
-    _, (label,), _ = placed([one], before=before)
-    assert label.place == "above"
+    previous = ({7: "below"}, {})
+    _, (label,), _ = placed([one], previous=previous)
+    assert label.position == "above"
     ceiling = Rect(0, 0, 640, label.rect.top - 2)  # free, but only just
-    _, (label,), _ = placed([one], before=before, taken=[ceiling])
-    assert label.place == "below"
-    _, (label,), _ = placed([one], taken=[ceiling])
-    assert label.place == "above"
+    _, (label,), _ = placed([one], previous=previous, occupied=[ceiling])
+    assert label.position == "below"
+    _, (label,), _ = placed([one], occupied=[ceiling])
+    assert label.position == "above"

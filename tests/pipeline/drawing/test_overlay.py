@@ -7,14 +7,14 @@ import pytest
 
 from gradcam import blend
 from pipeline.crops import back_to_frame, crop_matrix
-from pipeline.drawing.overlay import Overlay, Show, Status, draw, paint_heat, paint_landmarks, paint_window
+from pipeline.drawing.overlay import Overlay, Show, Status, draw, paint_heatmaps, paint_window
 from pipeline.run import FaceResult, FrameResult
 from retinaface.face import Face
 
 NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 CROP = 32
 EVERYTHING = {
-    "show": Show(landmarks=True, help=True, keys=(("q", "quit"), ("?", "help"))),
+    "show": Show(keys=(("q", "quit"), ("?", "help"))),
     "status": Status(24.0, "cpu", "gradcam", "happiness", True, True, "saved snapshot.png"),
 }
 
@@ -73,7 +73,7 @@ def test_heat_changes_nothing_outside_the_crop_square(centre, degrees):
     face = turned_face(centre, degrees=degrees, heatmap=np.ones((CROP, CROP), np.float32))
     frame = np.full((240, 320, 3), 90, np.uint8)
     canvas = frame.copy()
-    paint_heat(canvas, [face], alpha=0.5)
+    paint_heatmaps(canvas, [face], alpha=0.5)
     place = crop_coordinates(face.to_crop, 240, 320)
     changed = (canvas != frame).any(axis=2)
     inside = ((place >= 0) & (place <= CROP - 1)).all(axis=2)
@@ -85,7 +85,7 @@ def test_heat_changes_nothing_outside_the_crop_square(centre, degrees):
 def test_heat_peaks_where_the_matrix_says():
     face = turned_face((170, 110), side=160, degrees=25, heatmap=spot(10, 21))
     canvas = np.full((240, 320, 3), 128, np.uint8)
-    paint_heat(canvas, [face], alpha=1.0)
+    paint_heatmaps(canvas, [face], alpha=1.0)
     # by hand: the frame's point p with A p + t = (10, 21)
     (a, b, tx), (c, d, ty) = face.to_crop
     u, v = 10 - tx, 21 - ty
@@ -102,7 +102,7 @@ def test_heat_peaks_where_the_matrix_says():
 def test_no_heat_or_no_strength_leaves_every_pixel(heatmap, alpha):
     frame = noise(240, 320)
     canvas = frame.copy()
-    paint_heat(canvas, [turned_face((150, 120), degrees=20, heatmap=heatmap)], alpha=alpha)
+    paint_heatmaps(canvas, [turned_face((150, 120), degrees=20, heatmap=heatmap)], alpha=alpha)
     assert (canvas == frame).all()
 
 
@@ -110,23 +110,23 @@ def test_no_heat_or_no_strength_leaves_every_pixel(heatmap, alpha):
 def test_heat_is_that_of_the_explainers_own_picture(alpha):
     """The overlay paints in whole numbers what `gradcam.blend` computes in floats."""
     heatmap = np.random.default_rng(1).random((CROP, CROP)).astype(np.float32)
-    face, ground = turned_face((150, 120), degrees=20, heatmap=heatmap), noise(240, 320)
-    canvas = ground.copy()
-    paint_heat(canvas, [face], alpha=alpha)
+    face, background = turned_face((150, 120), degrees=20, heatmap=heatmap), noise(240, 320)
+    canvas = background.copy()
+    paint_heatmaps(canvas, [face], alpha=alpha)
     whole = back_to_frame(heatmap, face.to_crop, rect_xyxy=np.array([0, 0, 320, 240]))
-    away = np.abs(canvas.astype(int) - blend(ground, whole, alpha=alpha))
+    away = np.abs(canvas.astype(int) - blend(background, whole, alpha=alpha))
     assert away.max() <= 8  # a step of one in 256 heights
     assert away.mean() < 0.5
 
 
 def test_bars_do_not_jump_between_the_sides_of_a_face_that_trembles():
-    rng, ground = np.random.default_rng(0), np.full((480, 640, 3), 120, np.uint8)
+    rng, background = np.random.default_rng(0), np.full((480, 640, 3), 120, np.uint8)
     steady, sides, sides_anew = Overlay(), [], []
     for _ in range(30):
         face = dataclasses.replace(turned_face((465.0, 240.0) + rng.normal(0, 1.0, 2), side=120), track=1)
-        result = FrameResult(ground, (face,), NAMES)
+        result = FrameResult(background, (face,), NAMES)
         for draw_it, kept in ((steady.draw, sides), (draw, sides_anew)):
-            rows = (draw_it(result)[200:280] != ground[200:280]).any(axis=(0, 2))
+            rows = (draw_it(result)[200:280] != background[200:280]).any(axis=(0, 2))
             kept.append(bool(rows[: int(face.box_xyxy[0]) - 10].any()))
     assert np.diff(sides_anew).sum() > 5, "the case does not tremble where the room ends"
     assert np.diff(sides).sum() <= 1
@@ -137,7 +137,7 @@ def test_stronger_alpha_paints_more():
     changes = []
     for alpha in (0.2, 0.5, 1.0):
         canvas = frame.copy()
-        paint_heat(canvas, [turned_face((150, 120), heatmap=spot(16, 16))], alpha=alpha)
+        paint_heatmaps(canvas, [turned_face((150, 120), heatmap=spot(16, 16))], alpha=alpha)
         changes.append(np.abs(canvas.astype(int) - frame).sum())
     assert changes[0] < changes[1] < changes[2]
 
@@ -148,7 +148,7 @@ def test_landmarks_that_all_lie_in_one_place_get_no_heat():
     face = FaceResult(found, probabilities, "neutral", 1.0, spot(16, 16), "neutral", crop_matrix(found, CROP))
     canvas = noise(100, 100)
     kept = canvas.copy()
-    paint_heat(canvas, [face], alpha=1.0)
+    paint_heatmaps(canvas, [face], alpha=1.0)
     assert (canvas == kept).all()
 
 
@@ -177,18 +177,17 @@ def test_a_face_beside_the_frame_does_not_stop_the_others():
     draw(FrameResult(noise(240, 320), faces, NAMES), **EVERYTHING)
 
 
-@pytest.mark.parametrize("ground", [0, 255])
-def test_what_is_switched_off_is_not_drawn(ground):
+@pytest.mark.parametrize("background", [0, 255])
+def test_what_is_switched_off_is_not_drawn(background):
     result = FrameResult(
-        np.full((480, 640, 3), ground, np.uint8), (turned_face((250, 240), heatmap=spot(16, 16)),), NAMES
+        np.full((480, 640, 3), background, np.uint8), (turned_face((250, 240), heatmap=spot(16, 16)),), NAMES
     )
     full = draw(result)
-    for show in (Show(heatmap=False), Show(bars=False), Show(landmarks=True)):
+    for show in (Show(alpha=0.0), Show(bars=False), Show(keys=(("q", "quit"),))):
         assert (draw(result, show=show) != full).any()
-    assert (draw(result, show=Show(alpha=0.0)) != full).any()
     beside = np.s_[200:280, 305:420]  # right of the box, where the bars stand
-    assert (full[beside] != ground).any()
-    assert (draw(result, show=Show(bars=False))[beside] == ground).all()
+    assert (full[beside] != background).any()
+    assert (draw(result, show=Show(bars=False))[beside] == background).all()
 
 
 def test_the_notice_is_always_there_and_the_status_line_when_told():
@@ -199,16 +198,7 @@ def test_the_notice_is_always_there_and_the_status_line_when_told():
     assert (draw(empty, status=Status(fps=12.0))[:50] != 255).any()
 
 
-def test_landmarks_are_dots_at_their_points():
-    face = turned_face((150.0, 120.0), side=160)
-    canvas = np.full((240, 320, 3), 90, np.uint8)
-    paint_landmarks(canvas, face, radius=2.5)
-    for x, y in face.landmarks_xy:
-        assert (canvas[round(float(y)), round(float(x))] == 255).all()
-    assert (canvas != 90).any(axis=2).sum() < 5 * 10**2
-
-
-def test_the_window_that_a_network_attended_is_a_thin_line_which_goes_with_the_heat():
+def test_the_window_that_a_network_saw_is_a_thin_line():
     window = np.array([[40.0, 50.0], [120.0, 50.0], [120.0, 110.0], [40.0, 110.0]])
     face = turned_face((80, 80), side=120, heatmap=np.zeros((CROP, CROP), np.float32))
     framed = dataclasses.replace(face, window_xy=window)
@@ -221,10 +211,6 @@ def test_the_window_that_a_network_attended_is_a_thin_line_which_goes_with_the_h
     y, x = np.mgrid[:160, :200]
     off = np.maximum(abs(x - 80) - 40, abs(y - 80) - 30)  # pixels outside the window's edge
     assert not (canvas != frame).any(axis=2)[abs(off) > 3].any()
-    with_heat, without = (
-        [draw(FrameResult(frame, (one,), NAMES), show=Show(heatmap=heat, bars=False)) for one in (face, framed)]
-        for heat in (True, False)
-    )
-    assert (with_heat[0] != with_heat[1]).any()
-    assert (without[0] == without[1]).all()
+    drawn = [draw(FrameResult(frame, (one,), NAMES), show=Show(bars=False)) for one in (face, framed)]
+    assert (drawn[0] != drawn[1]).any()
     paint_window(canvas, dataclasses.replace(face, window_xy=1e9 * window), colour=(250, 200, 0))  # far away

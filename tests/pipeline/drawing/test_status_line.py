@@ -10,7 +10,7 @@ from pipeline.drawing.status_line import (
     NOTICE,
     Status,
     paint_keys,
-    paint_lines,
+    paint_text_box,
     place_message,
     place_notice,
     place_status,
@@ -29,62 +29,62 @@ def size_of(frame):
     return text_size((frame.height, frame.width))
 
 
-def plates_of(frame):
+def boxes_of(frame):
     size = size_of(frame)
-    upper = place_status(status_items(FULL, faces=3, heat=True), frame=frame, size=size)
+    upper = place_status(status_items(FULL, faces=3), frame=frame, size=size)
     lower = place_notice(NOTICE, frame=frame, size=size)
-    above = min((plate.rect.top for plate in lower), default=frame.bottom)
+    above = min((box.rect.top for box in lower), default=frame.bottom)
     return [*upper, *lower, *place_message("saved snapshot.png", frame=frame, above=above, size=size)]
 
 
 def test_the_status_line_says_what_is_on():
-    texts = [text for text, _ in status_items(FULL, faces=3, heat=True)]
+    texts = [text for text, _ in status_items(FULL, faces=3)]
     assert texts == ["24 fps · cuda:0 · 3 faces", "heat: why happiness (gradcam)", "paused", "recording"]
 
 
 @pytest.mark.parametrize(
-    ("status", "faces", "heat", "texts"),
+    ("status", "faces", "texts"),
     [
-        (Status(), 0, True, ["no face"]),
-        (Status(fps=7.31, device="cpu"), 1, True, ["7.3 fps · cpu · 1 face"]),
-        (Status(explainer="gradcam"), 2, True, ["2 faces", "heat: gradcam"]),
-        (Status(explainer="gradcam", explain_class="fear"), 2, False, ["2 faces"]),
+        (Status(), 0, ["no face"]),
+        (Status(fps=7.31, device="cpu"), 1, ["7.3 fps · cpu · 1 face"]),
+        (Status(explainer="gradcam"), 2, ["2 faces", "heat: gradcam"]),
+        (Status(explain_class="fear"), 2, ["2 faces"]),
     ],
 )
-def test_the_status_line_leaves_out_what_is_not(status, faces, heat, texts):
-    assert [text for text, _ in status_items(status, faces=faces, heat=heat)] == texts
+def test_the_status_line_leaves_out_what_is_not(status, faces, texts):
+    assert [text for text, _ in status_items(status, faces=faces)] == texts
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_plates_lie_in_the_frame_and_apart(frame):
-    rects = [plate.rect for plate in plates_of(frame)]
+def test_text_boxes_lie_in_the_frame_and_apart(frame):
+    rects = [box.rect for box in boxes_of(frame)]
     assert all(rect.inside(frame) for rect in rects)
-    assert not any(one.touches(other) for one, other in itertools.combinations(rects, 2))
+    assert not any(one.intersects(other) for one, other in itertools.combinations(rects, 2))
 
 
 def test_ordinary_frames_show_them_all():
     for frame in FRAMES[:2]:
-        lines = [line for plate in plates_of(frame) for line in plate.lines]
+        lines = [line for box in boxes_of(frame) for line in box.lines]
         assert lines[-1] == "saved snapshot.png"
         assert " ".join(lines[4:-1]) == NOTICE
         assert len(lines) == 6
     assert " ".join(place_notice(NOTICE, frame=FRAMES[2], size=9)[0].lines) == NOTICE
 
 
-def test_no_message_no_plate():
+def test_no_message_no_box():
     assert place_message("", frame=FRAMES[0], above=400, size=14) == []
 
 
 @pytest.mark.parametrize("frame", FRAMES[:3])
-@pytest.mark.parametrize("ground", [0, 255])
-def test_text_and_icons_stay_on_their_plates(frame, ground):
-    canvas = np.full((frame.height, frame.width, 3), ground, np.uint8)
-    for plate in plates_of(frame):
-        paint_lines(canvas, plate)
-        ink = np.ptp(plate.rect.of(canvas).astype(int), axis=(0, 1))
+@pytest.mark.parametrize("background", [0, 255])
+def test_text_and_icons_stay_on_their_panels(frame, background):
+    canvas = np.full((frame.height, frame.width, 3), background, np.uint8)
+    for box in boxes_of(frame):
+        paint_text_box(canvas, box)
+        ink = np.ptp(box.rect.view(canvas).astype(int), axis=(0, 1))
         assert ink.max() > 120  # letters stand out
-        plate.rect.of(canvas)[:] = ground
-    assert (canvas == ground).all()
+        box.rect.view(canvas)[:] = background
+    assert (canvas == background).all()
 
 
 def test_the_list_of_keys_covers_the_middle_and_fits():

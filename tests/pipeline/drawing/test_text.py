@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.drawing.text import BOLD, baseline, cut, printable, put_text, text_size, text_width, wrap
+from pipeline.drawing.text import BOLD, baseline, printable, put_text, text_size, text_width, truncate, wrap
 
 ODD = [
     "",
@@ -28,7 +28,7 @@ def written(text, *, size, weight=400, xy=(20, 60)):
 
 @pytest.mark.parametrize("size", [9, 14, 31])
 @pytest.mark.parametrize("weight", [400, BOLD])
-def test_ink_stays_in_the_width_that_was_said(size, weight):
+def test_ink_stays_in_its_width(size, weight):
     columns = np.flatnonzero(written("looks like happiness 82 %", size=size, weight=weight).any(axis=0))
     width = text_width("looks like happiness 82 %", size, weight)
     assert columns.min() >= 20 - 1
@@ -58,9 +58,9 @@ def test_signs_without_a_shape_become_spaces():
 
 
 @pytest.mark.parametrize("width", range(20, 300, 23))
-def test_cut_fits_and_keeps_as_much_as_possible(width):
+def test_truncated_text_fits_and_keeps_as_much_as_possible(width):
     text = "looks like happiness and joy"
-    kept = cut(text, width, size=14)
+    kept = truncate(text, width, size=14)
     assert text_width(kept, 14) <= width
     if kept != text:
         assert kept.endswith("…")
@@ -83,7 +83,7 @@ def test_wrap_keeps_all_words_in_few_lines_of_like_length():
     assert max(text_width(line, 12) for line in lines) <= narrowest + 12
 
 
-def test_wrap_cuts_a_word_wider_than_the_line_and_takes_nothing():
+def test_wrap_truncates_a_word_wider_than_the_line_and_takes_nothing():
     assert wrap("", 100, size=12) == ()
     (line,) = wrap("x" * 300, 100, size=12)
     assert line.endswith("…")

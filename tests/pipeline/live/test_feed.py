@@ -1,17 +1,21 @@
-"""From a source to results: every frame once and in order, batched or not, mirrored, searched every so often."""
+"""From a source to results: every frame once and in order, batched or not, mirrored, detected every so often."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from data.sources.frame import FileSource, Frame, FrameSource
 from pipeline.live import feed as module
-from pipeline.live.feed import Feed, turned
+from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions, mirror
+from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
+from retinaface.face import Face
 
 
 @pytest.fixture(scope="module")
@@ -20,53 +24,56 @@ def parts():
     return pipeline.detector, pipeline.classifier
 
 
-def film(images, fps=25.0) -> FileSource:
+def film(images: Sequence[np.ndarray], fps: float = 25.0) -> FileSource:
     return FileSource("film", (Frame(image, i / fps, i, "film") for i, image in enumerate(images)), fps=fps)
 
 
-def drain(feed: Feed) -> list:
-    found = []
-    with feed.stages() as stages:
-        while not stages.ended:
-            found += stages.get(timeout_s=5) or []
-    return found
+def drain(feed: Feed) -> list[AnalysedFrame]:
+    analysed: list[AnalysedFrame] = []
+    with feed.threads() as threads:
+        while not threads.ended:
+            analysed += threads.get(timeout_s=30) or []
+    return analysed
 
 
-class Spy:
-    """A detector that notes how many frames it is given, and finds nothing."""
+class CountingDetector:
+    """Records how many frames it is given; detects what `detector` does, or nothing."""
 
-    def __init__(self) -> None:
-        self.calls = []
+    def __init__(self, detector=None) -> None:
+        self.calls: list[int] = []
+        self.detector = detector or (lambda frames: [[] for _ in frames])
 
-    def __call__(self, frames):
+    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
         self.calls.append(len(frames))
-        return [[] for _ in frames]
+        return self.detector(frames)
+
+    def close(self) -> None:
+        pass
 
 
-@pytest.mark.parametrize(("batch", "calls"), [(1, [1] * 7), (3, [3, 3, 1]), (20, [7])])
-def test_every_frame_once_in_order_in_batches(parts, batch, calls):
-    spy = Spy()
+@pytest.mark.parametrize(("batch_size", "calls"), [(1, [1] * 7), (3, [3, 3, 1]), (20, [7])])
+def test_every_frame_once_in_order_in_batches(parts, batch_size, calls):
+    detector = CountingDetector()
     images = [np.full((40, 50, 3), i, np.uint8) for i in range(7)]
-    found = drain(Feed(film(images), EmotionPipeline(spy, parts[1]), batch=batch))
-    assert [seen.frame.index for seen in found] == list(range(7))
-    assert all(seen.result.frame_rgb is image for seen, image in zip(found, images, strict=True))
-    assert spy.calls == calls
+    frames = drain(Feed(film(images), EmotionPipeline(detector, parts[1]), batch_size=batch_size))
+    assert [analysed.frame.index for analysed in frames] == list(range(7))
+    assert all(analysed.result.frame_rgb is image for analysed, image in zip(frames, images, strict=True))
+    assert detector.calls == calls
 
 
 def test_large_pictures_go_in_smaller_batches(parts, monkeypatch):
     monkeypatch.setattr(module, "BATCH_BYTES", 2 * 40 * 50 * 3)
-    spy = Spy()
-    drain(Feed(film([np.zeros((40, 50, 3), np.uint8)] * 5), EmotionPipeline(spy, parts[1]), batch=4))
-    assert spy.calls == [2, 2, 1]
+    detector = CountingDetector()
+    drain(Feed(film([np.zeros((40, 50, 3), np.uint8)] * 5), EmotionPipeline(detector, parts[1]), batch_size=4))
+    assert detector.calls == [2, 2, 1]
 
 
-def test_batches_follow_people_as_single_frames_do(parts, portrait):
+def test_people_are_tracked_in_batches_as_in_single_frames(parts, portrait):
     images = [np.roll(portrait, 5 * i, axis=1) for i in range(6)]
     outcome = []
-    for batch in (1, 4):
-        feed = Feed(film(images), EmotionPipeline(*parts, tracker=Tracker()), batch=batch)
-        found = drain(feed)
-        outcome.append([face for seen in found for face in seen.result.faces])
+    for batch_size in (1, 4):
+        feed = Feed(film(images), EmotionPipeline(*parts, tracker=Tracker()), batch_size=batch_size)
+        outcome.append([face for analysed in drain(feed) for face in analysed.result.faces])
     assert [face.track for face in outcome[0]] == [1] * 6
     for one, other in zip(*outcome, strict=True):
         assert (one.track, one.label, one.explained) == (other.track, other.label, other.explained)
@@ -75,64 +82,69 @@ def test_batches_follow_people_as_single_frames_do(parts, portrait):
         np.testing.assert_allclose(one.heatmap, other.heatmap, atol=1e-2)
 
 
-def test_between_searches_faces_stay_where_they_were_and_are_read_anew(parts, portrait):
-    spy = []
-
-    def detector(frames):
-        spy.append(len(frames))
-        return parts[0](frames)
-
+def test_between_detections_faces_stay_where_they_were_and_are_predicted_anew(parts, portrait):
+    detector = CountingDetector(parts[0])
     images = [np.roll(portrait, 3 * i, axis=1) for i in range(7)]
-    found = drain(Feed(film(images), EmotionPipeline(detector, parts[1], tracker=Tracker()), every=3))
-    assert sum(spy) == 3
-    boxes = [seen.result.faces[0].box_xyxy for seen in found]
+    frames = drain(Feed(film(images), EmotionPipeline(detector, parts[1], tracker=Tracker()), every=3))
+    assert sum(detector.calls) == 3
+    boxes = [analysed.result.faces[0].box_xyxy for analysed in frames]
     assert [bool((boxes[i] == boxes[i - 1]).all()) for i in range(1, 7)] == [True, True, False, True, True, False]
-    heat = [seen.result.faces[0].heatmap for seen in found]
-    assert all((one != other).any() for one, other in itertools.pairwise(heat))
+    heatmaps = [analysed.result.faces[0].heatmap for analysed in frames]
+    assert all((one != other).any() for one, other in itertools.pairwise(heatmaps))
 
 
-def test_a_mirrored_frame_is_searched_also_when_it_is_not_its_turn(parts):
-    spy = Spy()
-    feed = Feed(film([np.zeros((40, 50, 3), np.uint8)] * 6), EmotionPipeline(spy, parts[1]), every=100)
-    grabbed = []
-    for (one,) in feed.grab():
-        grabbed.append(one)
-        feed.mirror = len(grabbed) >= 3
-    assert [one.mirrored for one in grabbed] == [False] * 3 + [True] * 3
-    assert [one.search for one in grabbed] == [True, False, False, True, False, False]
+def test_options_go_with_the_next_batch_and_a_newly_mirrored_frame_is_detected_out_of_turn(parts):
+    source = film([np.zeros((40, 50, 3), np.uint8)] * 6)
+    feed = Feed(source, EmotionPipeline(CountingDetector(), parts[1]), every=100)
+    batches = []
+    for batch in feed.grab():
+        batches.append(batch)
+        feed.use(FeedOptions(mirror=len(batches) >= 3))
+    assert [batch.options.mirror for batch in batches] == [False] * 3 + [True] * 3
+    assert [batch.detect for batch in batches] == [[True], [False], [False], [True], [False], [False]]
 
 
-def test_what_was_on_its_way_is_brought_up_to_date(parts, portrait):
+def test_a_frame_keeps_the_options_of_its_batch(parts, portrait):
+    feed = Feed(film([portrait, portrait]), EmotionPipeline(*parts))
+    batches = feed.grab()
+    before = next(batches)
+    feed.use(FeedOptions(predict=PredictOptions(explainer=None)))
+    (first,), (second,) = feed.analyse(before), feed.analyse(next(batches))
+    assert first.result.faces[0].heatmap is not None
+    assert second.result.faces[0].heatmap is None
+
+
+def test_a_frame_is_refreshed_where_options_changed_after_it_was_grabbed(parts, portrait):
     feed = Feed(film([portrait]), EmotionPipeline(*parts))
-    (seen,) = drain(feed)
-    assert feed.up_to_date(seen).result is seen.result  # nothing was switched
-    feed.pipeline.explain_class = "anger"
-    (before,), (after,) = seen.result.faces, feed.up_to_date(seen).result.faces
+    (analysed,) = drain(feed)
+    assert feed.refresh(analysed) is analysed  # nothing has changed
+    feed.use(FeedOptions(predict=PredictOptions(explain_class="anger")))
+    (before,), (after,) = analysed.result.faces, feed.refresh(analysed).result.faces
     assert (before.explained, after.explained) == ("happiness", "anger")
     assert after.probabilities is before.probabilities
     assert not np.allclose(after.heatmap, before.heatmap, atol=0.05)
-    feed.mirror = True
-    turned_round = feed.up_to_date(seen)
-    np.testing.assert_array_equal(turned_round.frame.image_rgb, portrait[:, ::-1])
-    assert turned_round.result.faces[0].landmarks_xy[:, 0] == pytest.approx(
+    feed.use(replace(feed.options, mirror=True))
+    mirrored = feed.refresh(analysed)
+    np.testing.assert_array_equal(mirrored.frame.image_rgb, portrait[:, ::-1])
+    assert mirrored.result.faces[0].landmarks_xy[:, 0] == pytest.approx(
         511 - before.landmarks_xy[[1, 0, 2, 4, 3], 0], abs=4
     )
+    assert mirrored.result.faces[0].explained == "anger"
 
 
-def test_a_mirror_turns_left_and_right_only():
+def test_a_mirror_swaps_left_and_right_only():
     image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    np.testing.assert_array_equal(turned(Frame(image, 0.0, 0, "a")).image_rgb, image[:, ::-1])
+    np.testing.assert_array_equal(mirror(Frame(image, 0.0, 0, "a")).image_rgb, image[:, ::-1])
 
 
-def test_a_silent_source_is_known_to_be_waited_for(parts):
+def test_it_is_known_since_when_a_silent_source_is_waited_for(parts):
     class Silent(FrameSource):
         def _next(self, timeout_s):
             return None
 
-    feed = Feed(Silent("camera"), EmotionPipeline(Spy(), parts[1]))
-    assert feed.waiting_s is None
-    grabbed = feed.grab()
-    assert next(grabbed) is None
-    since_s = feed.waiting_s
-    assert next(grabbed) is None
-    assert feed.waiting_s == since_s > 0
+    clock = itertools.count(7)
+    feed = Feed(Silent("camera"), EmotionPipeline(CountingDetector(), parts[1]), clock=lambda: float(next(clock)))
+    assert feed.waiting_since_s is None
+    batches = feed.grab()
+    assert [next(batches) for _ in range(3)] == [None] * 3
+    assert feed.waiting_since_s == 7.0

@@ -1,4 +1,4 @@
-"""A sitting at live.py: keys, pauses, files and a camera that goes away, with a window made of Python."""
+"""A session of live.py: keys, pauses, files and a camera that goes away, with a window and a clock made of Python."""
 
 from __future__ import annotations
 
@@ -7,42 +7,76 @@ import itertools
 import json
 import threading
 import time
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pytest
 
-import live
 from data.sources.frame import FileSource, Frame, FrameSource
 from pipeline.live import session as module
 from pipeline.live.session import Session
-from pipeline.output.writers import VideoWriter
+from pipeline.options import PredictOptions, SessionOptions
+from pipeline.output.film import VideoWriter
 from pipeline.run import EmotionPipeline
+from retinaface.face import Face
 
 SIZE = (96, 128, 3)
+PATIENCE_S = 30
+
+
+class Clock:
+    """A clock that only looks at the keyboard and the tests move; `looks` counts the former."""
+
+    now_s, looks = 50.0, 0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_noticed(self, seconds: float) -> None:
+        """Let time pass, and wait until the session has looked at the keyboard twice since."""
+        self.now_s += seconds
+        until, deadline_s = self.looks + 2, time.monotonic() + PATIENCE_S
+        while self.looks < until and time.monotonic() < deadline_s:
+            time.sleep(0.001)
 
 
 class FakeWindow:
-    """Shows nothing, presses the keys it is told to: one entry a look, None for no key, a number for a wait in s."""
+    """Shows nothing, presses keys.
 
-    def __init__(self, keys=()) -> None:
-        self.keys, self.shown, self.closed = itertools.chain(keys, [None] * 5000), [], False
-        self.pressed_s, self.shown_s = [], []
+    keys: one entry a look; a number waits until so many pictures have been shown, and then the next entry follows.
+    events: each key that was pressed and each picture that was shown ("show"), in order.
+    """
 
-    def show(self, image_rgb):
+    def __init__(self, keys: Iterable[str | int], clock: Clock) -> None:
+        self._keys, self._clock = list(keys), clock
+        self.shown: list[np.ndarray] = []
+        self.events: list[str] = []
+        self.closed = False
+        self.gone = threading.Event()
+
+    def show(self, image_rgb: np.ndarray) -> None:
         self.shown.append(image_rgb)
-        self.shown_s.append(time.monotonic())
+        self.events.append("show")
 
-    def key(self, wait_ms):
-        key = next(self.keys)  # StopIteration: the session does not end
-        time.sleep(wait_ms / 1000 if key is None else key if isinstance(key, float) else 0)
-        self.pressed_s += [time.monotonic()] if isinstance(key, str) else []
-        return key if isinstance(key, str) else None
+    def key(self, wait_ms: int = 1) -> str | None:
+        self._clock.now_s += max(1, wait_ms) / 1000  # as `Window.key`
+        self._clock.looks += 1
+        assert self._clock.looks < 20_000, "the session does not end"
+        while self._keys and isinstance(self._keys[0], int) and len(self.shown) >= self._keys[0]:
+            self._keys.pop(0)
+        if not self._keys or isinstance(self._keys[0], int):
+            time.sleep(0.0005)  # the threads may work meanwhile
+            return None
+        key = str(self._keys.pop(0))
+        self.events.append(key)
+        return key
 
-    def __enter__(self):
+    def __enter__(self) -> FakeWindow:
         return self
 
-    def __exit__(self, *exception):
-        self.closed, self.closed_s = True, time.monotonic()
+    def __exit__(self, *exception: object) -> None:
+        self.closed = True
+        self.gone.set()
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +85,15 @@ def parts():
     return pipeline.detector, pipeline.classifier
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 def clip(count: int, *, fps: float | None = 500.0) -> FileSource:
     """Frames that count: frame i is 3 i all over, with a light left half."""
 
-    def frames():
+    def frames() -> Iterator[Frame]:
         for index in range(count):
             image = np.full(SIZE, 3 * index, np.uint8)
             image[:, :64] += 5
@@ -63,198 +102,226 @@ def clip(count: int, *, fps: float | None = 500.0) -> FileSource:
     return FileSource("a clip", frames(), fps=fps, count=count, stills=fps is None)
 
 
+def film(images: Sequence[np.ndarray], *, fps: float) -> FileSource:
+    frames = (Frame(image, i / fps, i, f"{i}.png") for i, image in enumerate(images))
+    return FileSource("a film", frames, fps=fps)
+
+
 @pytest.fixture
-def sit(parts, monkeypatch, tmp_path, capsys):
-    """Run a whole session: keys from the window, flags as on the command line; (session, window, frames presented)."""
+def play(parts, clock, monkeypatch, tmp_path):
+    """Run a whole session: keys from the window, options as flags; (session, window, frames presented)."""
     monkeypatch.chdir(tmp_path)
 
-    def run(source, *, keys=None, pipeline=None, **flags):
-        window = FakeWindow(keys or ())
+    def run(source, *, keys=None, pipeline=None, window=None, **options):
+        window = window or FakeWindow(keys or (), clock)
         monkeypatch.setattr(module, "display_available", lambda: keys is not None)
         monkeypatch.setattr(module, "Window", lambda title: window)
         presented = []
-        with Session(live.Settings(**flags), source, pipeline or EmotionPipeline(*parts), "cpu") as session:
-            for seen in session.results():
-                presented.append(seen.frame)
-                session.present(seen)
-        assert not {"analyse", "find", "read"} & {thread.name for thread in threading.enumerate()}
+        pipeline = pipeline or EmotionPipeline(*parts)
+        with Session(SessionOptions(**options), source, pipeline, "cpu", clock=clock) as session:
+            for analysed in session.results():
+                presented.append(analysed.frame)
+                session.present(analysed, session.draw(analysed))
+        assert not {"analyse", "detect", "predict"} & {thread.name for thread in threading.enumerate()}
         return session, window, presented
 
     return run
 
 
-def test_every_frame_once_in_order_without_a_window(sit):
-    session, window, read = sit(clip(5))
-    assert [frame.index for frame in read] == [0, 1, 2, 3, 4]
-    assert session.written == 5
+def test_every_frame_once_in_order_without_a_window(play):
+    session, window, presented = play(clip(5))
+    assert [frame.index for frame in presented] == [0, 1, 2, 3, 4]
+    assert session.presented == 5
     assert window.shown == []
 
 
-def test_q_escape_and_the_windows_button_end_it(sit):
-    for key in ("q", "esc"):
-        _, window, read = sit(clip(50), keys=[None, None, key])
-        assert len(read) == len(window.shown) < 6
-        assert window.closed
+@pytest.mark.parametrize("key", ["q", "esc"])
+def test_q_and_escape_end_it(play, key):
+    _, window, presented = play(clip(50), keys=[2, key])
+    assert len(presented) == len(window.shown) == 2
+    assert window.closed
 
 
-def test_pause_holds_the_frame_and_goes_on_after(sit):
+def test_the_windows_button_ends_it(play, clock, monkeypatch):
+    window = FakeWindow([], clock)
+    monkeypatch.setattr(window, "show", lambda image: setattr(window, "closed", True))
+    _, _, presented = play(clip(50), keys=[], window=window)
+    assert len(presented) == 1
+
+
+def test_pause_holds_the_frame_and_goes_on_after(play):
     """While paused the picture is painted again where a key changed the view; no frame is lost or doubled."""
-    session, window, presented = sit(clip(6), keys=[None, "space", 0.1, "b", 0.1, "?", 0.1, "space"])
+    session, window, presented = play(clip(6), keys=[1, "space", 2, "b", 3, "?", 4, "space"])
     assert [frame.index for frame in presented] == list(range(6))
-    assert session.written == 6
+    assert session.presented == 6
+    assert window.events[:9] == ["show", "space", "show", "b", "show", "?", "show", "space", "show"]
     levels = [int(image[40, 100, 0]) for image in window.shown]  # a place where nothing is painted
-    (held,) = [level for level in set(levels) if levels.count(level) >= 4]  # as it came, paused, b, ?, and going on
     assert levels == sorted(levels)
-    gap_s = max(np.diff(window.shown_s))
-    assert gap_s < 0.25, f"the key pressed while level {held} was on the screen is answered at once"
+    assert levels.count(levels[0]) == 5  # as it came, paused, b, ?, and going on
 
 
-def test_keys_switch_what_is_seen_and_computed(sit, parts):
-    session, *_ = sit(clip(40), keys=["h", "b", "?"])
-    assert not session.show.heatmap
-    assert session.pipeline.explainer is None
+def test_keys_switch_what_is_seen_and_computed(play, parts):
+    session, *_ = play(clip(40), keys=["h", "b", "?"])
+    assert session.feed.options.predict.explainer is None
     assert not session.show.bars
-    assert session.show.help
-    session, *_ = sit(clip(40), keys=["e", "e", "x", "h", "h"])
-    assert session.pipeline.explain_class == parts[1].class_names[1]
-    assert session.pipeline.explainer == "gradcam++"  # also after h was pressed twice
+    assert session.show.keys == module.KEYS
+    session, *_ = play(clip(40), keys=["e", "e", "x", "h", "h"])
+    assert session.feed.options.predict.explain_class == parts[1].class_names[1]
+    assert session.feed.options.predict.explainer == "gradcam++"  # also after h was pressed twice
     everything_once = ["e"] * (len(parts[1].class_names) + 1)
-    assert sit(clip(60), keys=everything_once)[0].pipeline.explain_class is None
+    assert play(clip(60), keys=everything_once)[0].feed.options.predict.explain_class is None
 
 
-def test_another_class_is_explained_while_paused_and_nothing_else_changes(sit, portrait):
-    source = FileSource("one", iter([Frame(portrait, 0.0, 0, "a"), Frame(portrait, 0.1, 1, "b")]), fps=10.0)
-    keys = [0.3, "space", "e", 0.1, "x", 0.1, "h", 0.1, "q"]
-    session, window, _ = sit(source, keys=keys)
+def test_keys_change_nothing_of_the_pipeline_that_was_given(play, parts):
+    pipeline = EmotionPipeline(*parts)
+    before = dict(vars(pipeline))
+    session, *_ = play(clip(20), keys=[1, "h", "e", "x", "h", "m"], pipeline=pipeline)
+    assert session.feed.options.mirror
+    assert vars(pipeline) == before
+    assert pipeline.options == PredictOptions()
+
+
+def test_another_class_is_explained_while_paused_and_nothing_else_changes(play, portrait):
+    keys = [1, "space", 2, "e", 3, "x", 4, "h", 5, "q"]
+    session, window, _ = play(film([portrait, portrait], fps=10.0), keys=keys)
     (face,) = session.last.result.faces
     assert face.label == "happiness"
     assert face.heatmap is None
     assert face.track == 1
-    pictures = [image for image in window.shown if image.shape == portrait.shape]
-    assert len({image.tobytes() for image in pictures}) >= 4
+    assert len({image.tobytes() for image in window.shown}) >= 4
 
 
-class Slow:
-    """A pipeline of a slow machine."""
+class StoppedDetector:
+    """Detects nothing, and from its second frame on it waits until `go` is set."""
 
-    def __init__(self, pipeline: EmotionPipeline, seconds: float) -> None:
-        self._pipeline, self._seconds = pipeline, seconds
+    def __init__(self, go: threading.Event) -> None:
+        self.go, self.frames = go, 0
 
-    def __getattr__(self, name):
-        return getattr(self._pipeline, name)
+    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+        self.frames += 1
+        if self.frames > 1:
+            assert self.go.wait(PATIENCE_S), "the window waits for the frame under way"
+        return [[] for _ in frames]
 
-    def find(self, images):
-        time.sleep(self._seconds)
-        return self._pipeline.find(images)
-
-
-def test_keys_answer_at_once_also_when_frames_are_slow(sit, parts):
-    keys = [0.9, "b", *[None] * 8, "?", *[None] * 8, "q"]
-    started_s = time.monotonic()
-    _, window, presented = sit(clip(50), keys=keys, pipeline=Slow(EmotionPipeline(*parts), 0.6))
-    for pressed_s in window.pressed_s[:-1]:
-        assert min(s - pressed_s for s in window.shown_s if s >= pressed_s) < 0.1
-    assert window.closed_s - window.pressed_s[-1] < 0.1  # q too: the window does not wait for the frame under way
-    assert len(presented) <= 3
-    assert time.monotonic() - started_s < 0.9 + 0.4 + 2 * 0.6 + 0.5
+    def close(self) -> None:
+        pass
 
 
-def test_mirror_turns_the_frame_before_it_is_read(sit):
-    _, _, read = sit(clip(1), mirror=True)
-    assert read[0].image_rgb[0, 0, 0] < read[0].image_rgb[0, -1, 0]
-    assert read[0].image_rgb.flags.c_contiguous
+def test_keys_are_answered_while_a_frame_is_under_way(play, parts, clock):
+    window = FakeWindow([1, "b", 2, "?", 3, "q"], clock)
+    pipeline = EmotionPipeline(StoppedDetector(window.gone), parts[1])
+    _, _, presented = play(clip(50), keys=[], window=window, pipeline=pipeline)
+    assert window.events == ["show", "b", "show", "?", "show", "q"]
+    assert len(presented) == 1
 
 
-def test_mirror_turns_the_paused_picture_and_those_on_their_way(sit):
-    session, window, presented = sit(clip(3, fps=None), keys=[0.2, "m", None, "space", None, "space", None, "space"])
-    assert session.written == 3
+def test_mirror_turns_the_frame_before_it_is_analysed(play):
+    _, _, presented = play(clip(1), mirror=True)
+    assert presented[0].image_rgb[0, 0, 0] < presented[0].image_rgb[0, -1, 0]
+    assert presented[0].image_rgb.flags.c_contiguous
+
+
+def test_mirror_turns_the_paused_picture_and_those_under_way(play):
+    session, window, presented = play(clip(3, fps=None), keys=[1, "m", 2, "space", 4, "space", 6, "space"])
+    assert session.presented == 3
     left_is_brighter = [int(image[40, 20, 0]) > int(image[40, 100, 0]) for image in window.shown]
     assert left_is_brighter[0]
-    assert not any(left_is_brighter[2:])  # from the key on
+    assert not any(left_is_brighter[1:])  # from the key on
     assert presented[-1].image_rgb[0, 0, 0] < presented[-1].image_rgb[0, -1, 0]
 
 
-def test_snapshots_and_recordings_land_on_disk(sit, tmp_path):
-    _, window, _ = sit(clip(60), keys=[0.3, "s", "r", *[None] * 40])
+def test_snapshots_and_recordings_land_on_disk(play, tmp_path):
+    _, window, _ = play(clip(60), keys=[1, "s", "r"])
     assert window.closed
     assert len(list((tmp_path / "snapshots").glob("*.png"))) == 1
-    (film,) = (tmp_path / "recordings").glob("*.mp4")
-    assert film.stat().st_size > 0
+    (recording,) = (tmp_path / "recordings").glob("*.mp4")
+    assert recording.stat().st_size > 0
 
 
-def test_a_snapshot_that_cannot_be_written_does_not_end_the_show(sit, tmp_path, capsys):
+def test_a_snapshot_that_cannot_be_written_does_not_end_the_session(play, tmp_path, capsys):
     (tmp_path / "snapshots").write_text("a file where a folder should be")
-    session, *_ = sit(clip(8), keys=["s"])
-    assert session.written == 8
+    session, *_ = play(clip(8), keys=[1, "s"])
+    assert session.presented == 8
     assert "cannot" in capsys.readouterr().err
 
 
-def test_pictures_wait_for_the_space_bar_and_have_no_tracks(sit):
-    session, _, read = sit(clip(3, fps=None), keys=[None, None, "space", None, "space", None, "space"])
-    assert [frame.index for frame in read if frame.index >= 0][-1] == 2
-    assert session.pipeline.tracker is None
-    assert session.written == 3
+def test_pictures_wait_for_the_space_bar_and_have_no_tracks(play, portrait):
+    frames = [Frame(portrait, 0.0, index, f"picture {index}") for index in range(3)]
+    source = FileSource("pictures", iter(frames), stills=True)
+    session, window, presented = play(source, keys=[1, "space", 3, "space", 5, "space"])
+    assert [frame.index for frame in presented] == [0, 1, 2]
+    assert window.events[:6] == ["show", "space", "show", "show", "space", "show"]
+    assert session.last.result.faces[0].track == 0
 
 
 class Camera(FrameSource):
-    """Live; a script of frames and silences of 0.2 s."""
+    """Live; plays a script of frames ("F") and silences of 0.1 s (".") that the session notices."""
 
     live = True
 
-    def __init__(self, script: str) -> None:
+    def __init__(self, script: str, clock: Clock) -> None:
         super().__init__("a camera")
-        self.script, self.started_s = itertools.chain(script, itertools.repeat("E")), time.monotonic()
+        self._script, self._clock, self.started_s = itertools.chain(script, itertools.repeat("E")), clock, clock()
+        self.times_s: list[float] = []
 
-    def _next(self, timeout_s):
-        what = next(self.script)
+    def _next(self, timeout_s: float) -> Frame | None:
+        what = next(self._script)
         if what == "E":
             self.close()
         if what == ".":
-            time.sleep(0.2)
+            self._clock.pass_noticed(0.1)
         if what != "F":
             return None
-        return Frame(np.full(SIZE, 80, np.uint8), time.monotonic() - self.started_s, self._given, "camera")
+        self.times_s.append(self._clock() - self.started_s)
+        return Frame(np.full(SIZE, 80, np.uint8), self.times_s[-1], self._given, "camera")
 
 
-def test_a_camera_that_goes_away_is_waited_for_and_said_so(sit, monkeypatch, capsys):
+def test_a_camera_that_goes_away_is_waited_for_and_reported(play, clock, monkeypatch, capsys):
     monkeypatch.setattr(module, "AWAY_S", 0.1)
-    session, window, _ = sit(Camera("FF...FF"), keys=[])
-    assert session.written == 4
+    session, window, _ = play(Camera("FF...FF", clock), keys=[])
+    assert session.presented == 4
     assert "waiting" in capsys.readouterr().err
     assert len(window.shown) > 4  # the last frame again, with the message on it
-    assert session.feed.mirror  # a camera is a mirror unless told otherwise
+    assert session.feed.options.mirror  # a camera is a mirror unless told otherwise
 
 
-def test_an_absence_is_told_once_and_the_next_one_again(sit, monkeypatch, capsys):
+def test_an_absence_is_printed_once_and_the_next_one_again(play, clock, monkeypatch, capsys):
     monkeypatch.setattr(module, "AWAY_S", 0.1)
     monkeypatch.setattr(module, "MESSAGE_S", 0.05)  # the message leaves the screen at once, and comes back there
-    sit(Camera("F...F...F"), keys=[])
+    play(Camera("F....F....F", clock), keys=[])
     assert capsys.readouterr().err.count("waiting for it") == 2
 
 
-def test_a_slow_machine_is_not_taken_for_an_absent_camera(sit, parts, monkeypatch, capsys):
+def test_a_slow_machine_is_not_taken_for_an_absent_camera(play, parts, clock, monkeypatch, capsys):
+    class SlowDetector(StoppedDetector):
+        def __call__(self, frames):
+            clock.pass_noticed(0.3)
+            return [[] for _ in frames]
+
     monkeypatch.setattr(module, "AWAY_S", 0.1)
-    sit(Camera("F" * 4), keys=[], pipeline=Slow(EmotionPipeline(*parts), 0.3))
+    pipeline = EmotionPipeline(SlowDetector(threading.Event()), parts[1])
+    play(Camera("F" * 4, clock), keys=[], pipeline=pipeline)
     assert "waiting for it" not in capsys.readouterr().err
 
 
-def test_a_recording_goes_on_while_the_camera_is_away(sit, monkeypatch):
+def test_a_recording_goes_on_while_the_camera_is_away(play, clock, monkeypatch):
     """What an absence lasts must not be made up for in one go when the camera is back: nobody could press a key."""
-    written = []
+    written: list[int] = []
     monkeypatch.setattr(VideoWriter, "_put_waiting", lambda self, *, times: written.append(times))
     monkeypatch.setattr(VideoWriter, "close", lambda self: None)
-    sit(Camera("FF.......F"), keys=[], save="out.avi", mirror=False)
-    assert sum(written) == pytest.approx(1.4 * 30, abs=8)
+    camera = Camera("FF..............F", clock)
+    play(camera, keys=[], save="out.avi", mirror=False)
+    assert camera.times_s[-1] - camera.times_s[0] >= 1.4
+    assert sum(written) == pytest.approx((camera.times_s[-1] - camera.times_s[0]) * 30, abs=1)
     assert max(written) <= 12
 
 
-def test_log_and_lines_say_what_the_pipeline_said(sit, tmp_path, portrait, capsys, parts):
-    source = FileSource("one", iter([Frame(portrait, 0.0, 0, "a.png"), Frame(portrait, 0.5, 1, "b.png")]), fps=2.0)
-    sit(source, log="out.csv")
+def test_log_and_lines_say_what_the_pipeline_said(play, tmp_path, portrait, capsys, parts):
+    play(film([portrait, portrait], fps=2.0), log="out.csv")
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
     assert [row["frame"] for row in rows] == ["0", "1"]
     assert {row["track"] for row in rows} == {"1"}
-    result = EmotionPipeline(*parts, explainer=None)([portrait])[0].faces[0]
+    result = EmotionPipeline(*parts, options=PredictOptions(explainer=None))([portrait])[0].faces[0]
     assert rows[0]["label"] == result.label
     assert float(rows[0]["p_happiness"]) == pytest.approx(result.probabilities[1], abs=1e-4)
     assert float(rows[0]["x1"]) == pytest.approx(result.box_xyxy[0], abs=0.06)
@@ -263,19 +330,18 @@ def test_log_and_lines_say_what_the_pipeline_said(sit, tmp_path, portrait, capsy
     assert "person 1  looks like happiness" in lines[0]
 
 
-def test_quiet_prints_no_predictions(sit, portrait, capsys):
-    sit(FileSource("one", iter([Frame(portrait, 0.0, 0, "a")]), fps=30.0), quiet=True)
+def test_quiet_prints_no_predictions(play, portrait, capsys):
+    play(film([portrait], fps=30.0), quiet=True)
     assert capsys.readouterr().out == ""
 
 
-def test_a_file_that_nobody_watches_goes_in_batches_to_the_same_end(sit, portrait, tmp_path, monkeypatch):
+def test_a_file_that_nobody_watches_goes_in_batches_to_the_same_end(play, portrait, tmp_path, monkeypatch):
     """The same rows of the log and the same recording, frame by frame or five at a time, mirrored too."""
     frames = [np.roll(portrait, 4 * i, axis=1) for i in range(12)]
     outcome = {}
     for batch in (1, 5):
         monkeypatch.setitem(module.FILE_BATCH, "cpu", batch)
-        source = FileSource("film", (Frame(image, i / 25, i, "film") for i, image in enumerate(frames)), fps=25.0)
-        sit(source, log=f"{batch}.jsonl", save=f"{batch}.avi", mirror=True, quiet=True)
+        play(film(frames, fps=25.0), log=f"{batch}.jsonl", save=f"{batch}.avi", mirror=True, quiet=True)
         outcome[batch] = [(tmp_path / f"{batch}.{kind}").read_bytes() for kind in ("jsonl", "avi")]
     rows = [[json.loads(line) for line in outcome[batch][0].splitlines()] for batch in (1, 5)]
     assert [row["frame"] for row in rows[0]] == list(range(12))
@@ -286,6 +352,6 @@ def test_a_file_that_nobody_watches_goes_in_batches_to_the_same_end(sit, portrai
     assert len(outcome[1][1]) == pytest.approx(len(outcome[5][1]), rel=0.01)
 
 
-def test_without_window_and_recording_nothing_is_drawn(sit, monkeypatch):
+def test_without_window_and_recording_nothing_is_drawn(play, monkeypatch):
     monkeypatch.setattr(module.Overlay, "draw", None)
-    assert sit(clip(3))[0].written == 3
+    assert play(clip(3))[0].presented == 3

@@ -1,7 +1,7 @@
-"""Files that stay: read back with OpenCV, Pillow, csv and json."""
+"""Recordings, read back with OpenCV: true speed, true colours, complete or not there."""
 
-import csv
-import json
+from __future__ import annotations
+
 import os
 import shutil
 import sys
@@ -9,15 +9,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from pipeline.output.writers import CODECS, PredictionLog, Row, VideoWriter, save_picture, snapshot_name
+from pipeline.output.film import CODECS, VideoWriter
 from support import UserError
-
-CLASSES = ("happiness", "not-a-face")
-ROW = Row(
-    1.23456, 37, 0, 4, 10.04, 20.0, 30.06, 40.0, np.float32(0.98765432), "happiness", 0.75, np.float32([0.75, 0.25])
-)
 
 
 def _grey(level, size_hw=(48, 64)):
@@ -36,11 +30,6 @@ def _read_back(path):
 def _ctrl_c_in(sink):
     with pytest.raises(KeyboardInterrupt), sink:
         raise KeyboardInterrupt
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Video
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", CODECS)
@@ -155,85 +144,3 @@ def test_what_cannot_be_recorded_is_one_sentence(tmp_path, capfd):
 def test_a_name_that_would_crash_opencv_is_refused(tmp_path):
     with pytest.raises(UserError, match="not valid UTF-8"):
         VideoWriter(tmp_path / os.fsdecode(b"a\xff.mp4"))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Log
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_csv(tmp_path):
-    with PredictionLog(tmp_path / "log.csv", CLASSES) as log:
-        log.write([ROW, ROW])
-        log.write([])
-    lines = (tmp_path / "log.csv").read_text().splitlines()
-    columns = "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_happiness,p_not-a-face"
-    assert lines == [columns] + ["1.235,37,0,4,10.0,20.0,30.1,40.0,0.987654,happiness,0.75,0.75,0.25"] * 2
-
-
-def test_jsonl_has_the_same_columns(tmp_path):
-    for suffix in (".csv", ".jsonl"):
-        with PredictionLog(tmp_path / f"log{suffix}", CLASSES) as log:
-            log.write([ROW])
-    cells = json.loads((tmp_path / "log.jsonl").read_text())
-    with open(tmp_path / "log.csv", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert list(cells) == list(row)
-    assert {name: str(value) for name, value in cells.items()} == row
-
-
-def test_log_is_flushed_and_survives_ctrl_c(tmp_path):
-    log = PredictionLog(tmp_path / "log.csv", CLASSES)
-    log.write([ROW])
-    (temporary,) = tmp_path.iterdir()
-    assert temporary.name != "log.csv"
-    assert len(temporary.read_text().splitlines()) == 2
-    _ctrl_c_in(log)
-    assert os.listdir(tmp_path) == ["log.csv"]
-
-
-def test_log_without_rows_has_its_header(tmp_path):
-    PredictionLog(tmp_path / "log.csv", CLASSES).close()
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_log_on_a_full_disk_is_one_sentence(tmp_path):
-    log = PredictionLog(tmp_path / "log.csv", CLASSES)
-    log.write([ROW])
-    with open("/dev/full", "w") as full:
-        os.dup2(full.fileno(), log._file.fileno())
-    with pytest.raises(UserError, match=r"cannot write .*log\.csv: No space left") as error, log:
-        log.write([ROW])
-    assert error.value.exit_code == 1
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2, "what reached the disk is kept"
-
-
-def test_log_refuses(tmp_path):
-    with pytest.raises(UserError, match=r"ends in \.csv, \.jsonl, which 'log\.txt' does not"):
-        PredictionLog(tmp_path / "log.txt", CLASSES)
-    with pytest.raises(ValueError, match="zip"), PredictionLog(tmp_path / "log.csv", CLASSES[:1]) as log:
-        log.write([ROW])
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Pictures
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_save_picture(tmp_path):
-    image_rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    save_picture(tmp_path / "new" / "ä.png", image_rgb)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "new" / "ä.png")), image_rgb)
-    with pytest.raises(UserError, match=r"take \.png"):
-        save_picture(tmp_path / "a.xyz", image_rgb)
-    assert os.listdir(tmp_path) == ["new"]
-
-
-def test_snapshot_names_are_not_taken(tmp_path):
-    names = []
-    for _ in range(3):
-        names.append(snapshot_name(tmp_path, ".png"))
-        names[-1].touch()
-    assert len(set(names)) == 3
-    assert all(name.suffix == ".png" for name in names)

@@ -1,0 +1,47 @@
+"""Pictures on disk, and the names of files that a session writes.
+
+In:  a picture (H, W, 3) uint8 RGB.
+Out: a .png, .jpg or .webp file, under its own name only when complete; names that are not taken.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from support import FAILED, UserError, atomic_write
+
+
+def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 RGB as the kind of picture that the suffix names; `UserError` where OpenCV knows none."""
+    path = Path(path)
+    try:
+        _, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise UserError(f"cannot write a picture to {path.name}; take .png, .jpg or .webp.") from error
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}.", exit_code=FAILED) from error
+
+
+def free_name(folder: str | Path, suffix: str) -> Path:
+    """A name in `folder` that tells the time and is not taken: 2026-11-22_14-03-09.png, then ..._2.png."""
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    path = Path(folder) / f"{stamp}{suffix}"
+    number = 2
+    while path.exists():
+        path = Path(folder) / f"{stamp}_{number}{suffix}"
+        number += 1
+    return path
+
+
+def check_suffix(path: Path, suffixes: Iterable[str], what: str) -> None:
+    """`UserError` where `path` ends in none of `suffixes`; `what` names the kind of file in the sentence."""
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{what} ends in {', '.join(suffixes)}, which {path.name!r} does not.")
