@@ -1,9 +1,7 @@
-"""Figures of numbers: scores, training, the people of a film; pictures are in `evaluation/sheets.py`.
+"""Figures of numbers: scores, splits of a data set, the people of a film. Pictures are in `evaluation/sheets.py`.
 
-In:  arrays, `scores["per_class"]`, the columns of a run's metrics.csv, splits of a data set, results of a film.
-Out: matplotlib Figures that belong to no window: `figure.savefig(path)`, or the last line of a notebook's cell.
-
-Colours are those of Okabe & Ito (2008), which the colour-blind tell apart; shades run from white to one blue.
+In:  a confusion matrix, probabilities, `scores["per_class"]`, splits of a data set, results of a film.
+Out: matplotlib Figures without a window: for `support.figures.save_figure`, or the last line of a notebook's cell.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -21,14 +19,14 @@ from pipeline.run import FrameResult
 from support.figures import BLUE, GREEN, GREY, INK, LIGHT_BLUE, ORANGE, SHADES, VERMILION, styled
 from support.metrics import calibration_bins, expected_calibration_error
 
-LEGIBLE = 16  # a matrix of more classes has no room for numbers
+MOST_CLASSES = 16  # with numbers in the cells of a confusion matrix
 
 
 @styled
 def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title: str = "") -> Figure:
-    """A confusion matrix (K, K) int, row = label: in each cell the share of its row in per cent, shaded by it."""
-    count = confusion.sum(axis=1)
-    shares = confusion / np.maximum(count, 1)[:, None]
+    """A confusion matrix (K, K) int, row = label; in each cell, and as its shade, the share of its row in per cent."""
+    support = confusion.sum(axis=1)
+    shares = confusion / np.maximum(support, 1)[:, None]
     side = 2.2 + 0.52 * len(class_names)
     figure = Figure(figsize=(side + 0.6, side))
     axes = figure.add_subplot(title=title)
@@ -36,9 +34,9 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.set_xticks(range(len(class_names)), class_names, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(class_names)), [f"{n}  {c:,}" for n, c in zip(class_names, count, strict=True)])
-    axes.set(xlabel="named by the network, % of the row", ylabel="label and its number of faces")
-    if len(class_names) <= LEGIBLE:
+    axes.set_yticks(range(len(class_names)), [f"{n}  {c:,}" for n, c in zip(class_names, support, strict=True)])
+    axes.set(xlabel="predicted, % of the row", ylabel="label and its number of faces")
+    if len(class_names) <= MOST_CLASSES:
         for row, column in np.argwhere(confusion):
             share = shares[row, column]
             text = f"{100 * share:.0f}" if share >= 0.005 else "<1"
@@ -48,35 +46,35 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title
 
 @styled
 def reliability_figure(labels: np.ndarray, before: np.ndarray, after: np.ndarray, *, title: str = "") -> Figure:
-    """Accuracy over confidence, and how often each confidence occurs; before and after the temperature.
+    """Reliability diagram: accuracy over confidence, and a histogram of confidence, before and after calibration.
 
-    labels (N,) int; before, after (N, K) float: probabilities at temperature 1 and at the fitted one. The area of a
-    dot is the number of faces in its bin.
+    labels: (N,) int. before, after: (N, K) float, probabilities at temperature 1 and with the fitted temperature. The
+    area of a dot is proportional to the number of faces in its bin.
     """
     figure = Figure(figsize=(4.6, 5.8))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (2, 2)))
     for probabilities, colour, name in ((before, ORANGE, "temperature 1"), (after, BLUE, "fitted temperature")):
         bins = calibration_bins(labels, probabilities)
-        used = bins["count"] > 0
+        occupied = bins["count"] > 0
         share = bins["count"] / len(labels)
-        confidence, accuracy = bins["confidence"][used], bins["accuracy"][used]
+        confidence, accuracy = bins["confidence"][occupied], bins["accuracy"][occupied]
         error = 100 * expected_calibration_error(labels, probabilities)
         upper.plot(
             confidence, accuracy, color=colour, linewidth=1, marker="o", markersize=3, label=f"{name}: ECE {error:.1f}%"
         )
-        upper.scatter(confidence, accuracy, s=300 * share[used], color=colour, linewidth=0)
+        upper.scatter(confidence, accuracy, s=300 * share[occupied], color=colour, linewidth=0)
         lower.stairs(share, np.linspace(0, 1, len(share) + 1), color=colour, linewidth=1.4)
     upper.legend(loc="lower right")
     upper.set(title=title, ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.03))
     lower.set(xlabel="confidence", ylabel="share of faces", ylim=(0, None))
-    _in_per_cent(upper, "xy")
-    _in_per_cent(lower, "xy")
+    for axes in (upper, lower):
+        format_as_percent(axes.xaxis, axes.yaxis)
     return figure
 
 
 @styled
-def class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:
+def per_class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:
     """F1 of each class that occurs as a bar, precision and recall as marks; `table` is `scores["per_class"]`."""
     table = {name: scores for name, scores in table.items() if scores["support"]}
     rows = np.arange(len(table))
@@ -96,8 +94,8 @@ def class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "") -
 
 
 @styled
-def counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
-    """The classes of each split, by its name, and how far the crowd agrees on the label."""
+def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
+    """The share of each class in each split, and how far the votes agree on the label; `splits` by name."""
     names = next(iter(splits.values())).class_names
     figure = Figure(figsize=(9, 1.4 + 0.28 * len(names)))
     left, right = figure.subplots(1, 2)
@@ -113,20 +111,19 @@ def counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
     left.set(title=title, xlabel="share of the split's faces", ylim=(len(names) - 0.5, -0.5))
     left.grid(axis="y", visible=False)
     left.legend(loc="lower right")
-    known = any(faces.has_votes for faces in splits.values())
-    right.set(title="how far the crowd agrees" if known else "one label a face, no votes")
+    has_votes = any(faces.has_votes for faces in splits.values())
+    right.set(title="how far the votes agree" if has_votes else "one label a face, no votes")
     right.set(xlabel="at least this share of votes is for the label", ylabel="share of faces")
     right.set(xlim=(0, 1.02), ylim=(0, 1.03))
-    _in_per_cent(left, "x")
-    _in_per_cent(right, "xy")
+    format_as_percent(left.xaxis, right.xaxis, right.yaxis)
     return figure
 
 
 @styled
 def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, title: str = "") -> Figure:
-    """The probabilities of each person over a film, a row a person, in the colours of the overlay.
+    """The probabilities of each person over time, a row a person, in the colours of the overlay.
 
-    results, times_s: what a pipeline with a tracker found in each frame, and the frame's time in seconds.
+    results: of each frame, by a pipeline with a tracker. times_s: of each frame, seconds.
     """
     tracks = sorted({face.track for result in results for face in result.faces})
     names = results[0].class_names
@@ -135,24 +132,24 @@ def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, tit
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     rows = figure.subplots(max(len(tracks), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axes, track in zip(rows, tracks, strict=False):
-        seen = [
+        person = [
             (time_s, face.probabilities)
             for time_s, result in zip(times_s, results, strict=True)
             for face in result.faces
             if face.track == track
         ]
-        times, probabilities = zip(*seen, strict=True)
-        areas = axes.stackplot(times, np.transpose(probabilities), colors=colours, edgecolor=GREY, linewidth=0.4)
+        person_s, probabilities = zip(*person, strict=True)
+        areas = axes.stackplot(person_s, np.transpose(probabilities), colors=colours, edgecolor=GREY, linewidth=0.4)
         axes.set(ylim=(0, 1), xlim=(times_s[0], times_s[-1]), yticks=(0, 0.5, 1), ylabel=f"person {track}")
         axes.grid(False)
-        _in_per_cent(axes, "y")
+        format_as_percent(axes.yaxis)
     if tracks:
         figure.legend(areas, names, loc="outside right center")
     rows[-1].set_xlabel("time, s")
     return figure
 
 
-def _in_per_cent(axes: Axes, which: str) -> None:
-    """Write the shares along the axes named, "x", "y" or "xy", in per cent."""
-    for letter in which:
-        getattr(axes, f"{letter}axis").set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+def format_as_percent(*axes: Axis) -> None:
+    """Write the shares along these axes, such as `axes.xaxis`, in per cent."""
+    for axis in axes:
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))

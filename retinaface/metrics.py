@@ -6,9 +6,9 @@ Out: `Scores` over all faces, or by their size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -16,18 +16,33 @@ from retinaface.anchors import iou
 from retinaface.face import Face
 from support.metrics import average_precision
 
-if TYPE_CHECKING:
-    from retinaface.training.annotations import Picture
+Detector = Callable[[Sequence[np.ndarray]], list[list[Face]]]
 
-LOWEST_SCORE = 0.002  # detections below it move no curve that anyone would use
-DECISION = 0.5
+LOWEST_SCORE = 0.002  # the detector's score threshold while average precision is measured
+SCORE_THRESHOLD = 0.5  # recall and false positives are counted at this score
 MATCH_IOU = 0.5
 SIZE_BINS = ((0, 24), (24, 48), (48, 96), (96, 192), (192, float("inf")))  # pixels, longer side of the box
 
 
+class AnnotatedPicture(Protocol):
+    """What is needed of a picture to score it; `retinaface.training.annotations.Picture` is one."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """(M, 4) float32 xyxy, pixels."""
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """(M, 5, 2) float32, pixels; NaN where unknown."""
+
+
 @dataclass(frozen=True)
 class Scores:
-    """Figures of one set; ap, recall and landmark_error are None where there is nothing to measure."""
+    """Metrics of one set; ap, recall and landmark_error are None where there is nothing to measure."""
 
     ap: float | None
     recall: float | None
@@ -38,11 +53,11 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
-    """Detections of a set against its faces.
+class Matches:
+    """The detections in a set of pictures, matched to its faces.
 
-    scores (D,) and hits (D,) int: the matched face's index, -1 where it hit none; sizes (F,) pixels of all faces;
-    landmark_errors (F,) float, NaN where unknown or not found.
+    scores (D,) float; hits (D,) int: index of the matched face, -1 for a false positive; sizes (F,) float: of all
+    faces, pixels; landmark_errors (F,) float: NaN where unknown or not detected.
     """
 
     scores: np.ndarray
@@ -52,67 +67,73 @@ class Matched:
     images: int
 
 
-def match_pictures(pictures: Iterable[Picture], detector, *, min_size: float = 0.0) -> Matched:
-    """Run `detector` (frames -> faces) over the pictures and match what it finds, best score first."""
-    scores, hits, sizes, errors, images = [], [], [], [], 0
+def match_pictures(pictures: Iterable[AnnotatedPicture], detector: Detector, *, min_size: float = 0.0) -> Matches:
+    """Run `detector` over the pictures and match its detections to the faces, best score first.
+
+    min_size: faces whose longer side is shorter (pixels), and detections that match them, are left out.
+    """
+    scores: list[float] = []
+    hits: list[int] = []
+    sizes: list[float] = []
+    errors: list[float] = []
+    images = 0
     for picture in pictures:
         images += 1
-        found = detector([picture.image])[0]
+        detections = detector([picture.image])[0]
         sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).max(axis=1, initial=0)
         counts = sides >= min_size
-        index = np.cumsum(counts) - 1 + len(sizes)  # a face's place among all faces that count
-        owner = match_faces(found, picture.boxes)
+        index = np.cumsum(counts) - 1 + len(sizes)  # of each face among all that count
         new_errors = np.full(int(counts.sum()), np.nan)
-        for face, row in zip(found, owner, strict=True):
+        for face, row in zip(detections, match_faces(detections, picture.boxes), strict=True):
             if row >= 0 and not counts[row]:
                 continue
             scores.append(face.score)
-            hits.append(index[row] if row >= 0 else -1)
+            hits.append(int(index[row]) if row >= 0 else -1)
             if row >= 0:
                 new_errors[index[row] - len(sizes)] = landmark_error(face.landmarks_xy, picture.landmarks[row])
         sizes.extend(sides[counts])
         errors.extend(new_errors)
-    return Matched(np.array(scores), np.array(hits, int), np.array(sizes), np.array(errors), images)
+    return Matches(np.array(scores), np.array(hits, int), np.array(sizes), np.array(errors), images)
 
 
-def match_faces(found: list[Face], boxes: np.ndarray) -> list[int]:
-    """For each detection, best score first, the row of the box (M, 4) it hits; -1 for none, or one already hit."""
-    overlap = iou(np.stack([f.box_xyxy for f in found]), boxes) if found and len(boxes) else np.zeros((len(found), 1))
-    owner, taken = [], set()
-    for row in overlap:
-        best = int(row.argmax())
-        hit = row[best] >= MATCH_IOU and best not in taken
-        owner.append(best if hit else -1)
-        taken.add(best if hit else None)
-    return owner
+def match_faces(detections: Sequence[Face], boxes: np.ndarray) -> list[int]:
+    """For each detection, best score first, the row of the box (M, 4) that it matches, or -1; a box matches once."""
+    if not detections or not len(boxes):
+        return [-1] * len(detections)
+    matches: list[int] = []
+    for overlaps in iou(np.stack([face.box_xyxy for face in detections]), boxes):
+        best = int(overlaps.argmax())
+        matches.append(best if overlaps[best] >= MATCH_IOU and best not in matches else -1)
+    return matches
 
 
-def landmark_error(found: np.ndarray, marked: np.ndarray) -> float:
-    """Mean distance of five landmarks (5, 2) as a share of the distance between the marked eyes; NaN if unmarked."""
-    return float(np.linalg.norm(found - marked, axis=1).mean() / np.linalg.norm(marked[1] - marked[0]))
+def landmark_error(detected: np.ndarray, annotated: np.ndarray) -> float:
+    """Mean distance of five landmarks (5, 2) as a share of the distance between the annotated eyes; NaN without."""
+    eye_distance = np.linalg.norm(annotated[1] - annotated[0])
+    return float(np.linalg.norm(detected - annotated, axis=1).mean() / eye_distance)
 
 
-def scores_of(matched: Matched, *, sizes: tuple[float, float] = (0, float("inf"))) -> Scores:
-    """The figures over all faces, or over those whose size lies in the half-open range `sizes`.
+def scores_of(matches: Matches, *, sizes: tuple[float, float] = (0, float("inf"))) -> Scores:
+    """Metrics over all faces, or over those whose size lies in the half-open range `sizes`.
 
-    A detection that hits no face counts against every range: its size says nothing of a face that is not there.
+    A false positive counts in every range: the size of a face that is not there is not known.
     """
-    counts = (matched.sizes >= sizes[0]) & (matched.sizes < sizes[1])
-    hit = matched.hits >= 0
-    relevant = ~hit | counts[matched.hits] if len(counts) else ~hit
-    scores, hit = matched.scores[relevant], hit[relevant]
+    counts = (matches.sizes >= sizes[0]) & (matches.sizes < sizes[1])
+    hits = matches.hits >= 0
+    relevant = ~hits | counts[matches.hits] if len(counts) else ~hits
+    scores, hits = matches.scores[relevant], hits[relevant]
     faces = int(counts.sum())
-    errors = matched.landmark_errors[counts]
+    errors = matches.landmark_errors[counts]
     return Scores(
-        ap=average_precision(scores, hit, faces) if faces else None,
-        recall=float((hit & (scores >= DECISION)).sum() / faces) if faces else None,
-        false_positives=int((~hit & (scores >= DECISION)).sum()),
+        ap=average_precision(scores, hits, faces=faces) if faces else None,
+        recall=float((hits & (scores >= SCORE_THRESHOLD)).sum() / faces) if faces else None,
+        false_positives=int((~hits & (scores >= SCORE_THRESHOLD)).sum()),
         landmark_error=float(np.nanmean(errors)) if np.isfinite(errors).any() else None,
         faces=faces,
-        images=matched.images,
+        images=matches.images,
     )
 
 
-def scores_by_size(matched: Matched) -> dict[str, dict]:
-    """The figures for each of `SIZE_BINS`, by a name such as "24-48"."""
-    return {f"{low:g}-{high:g}": asdict(scores_of(matched, sizes=(low, high))) for low, high in SIZE_BINS}
+def scores_by_size(matches: Matches) -> dict[str, dict]:
+    """Metrics for each of `SIZE_BINS`, by a name such as "24-48"."""
+    return {f"{low:g}-{high:g}": asdict(scores_of(matches, sizes=(low, high))) for low, high in SIZE_BINS}

@@ -1,7 +1,7 @@
-"""Scores of a whole split, in pure numpy: how often right, how balanced, how well calibrated.
+"""Scores of a whole split, in numpy: accuracy, F1, divergence, calibration, average precision, bootstrap intervals.
 
 In:  probabilities (N, K) float, rows sum to 1; labels (N,) int; votes (N, K) float, rows sum to 1.
-Out: numbers. Nothing here averages over batches: macro-F1 of halves is not half of macro-F1.
+Out: plain numbers. Nothing here averages over batches: macro-F1 of two halves is not the mean of their macro-F1.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-DRAWS = 2000
+RESAMPLES = 2000
 TINY = 1e-12  # keeps logarithms finite; far below any probability that matters
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Rows of (N, K) logits -> probabilities (N, K)."""
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponents / exponents.sum(axis=1, keepdims=True)
+    """(N, K) float logits -> (N, K) probabilities of the same dtype, whose rows sum to 1; N may be 0."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, *, classes: int) -> np.ndarray:
@@ -27,12 +27,12 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, *, classes: int)
 
 def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """precision, recall, f1 (K,) float64 and support (K,) int64 from a confusion matrix; 0 where undefined."""
-    hits, named, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
-    precision, recall = _share(hits, named), _share(hits, support)
+    true_positives, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    precision, recall = _divide(true_positives, predicted), _divide(true_positives, support)
     return {
         "precision": precision,
         "recall": recall,
-        "f1": _share(2 * precision * recall, precision + recall),
+        "f1": _divide(2 * precision * recall, precision + recall),
         "support": support,
     }
 
@@ -43,13 +43,13 @@ def accuracy(confusion: np.ndarray) -> float:
 
 
 def balanced_accuracy(confusion: np.ndarray) -> float:
-    """Mean recall of the classes that occur: what accuracy would be, were all of them equally frequent."""
+    """Mean recall of the classes that occur."""
     table = per_class(confusion)
     return float(table["recall"][table["support"] > 0].mean())
 
 
-def macro_f1(confusion: np.ndarray, *, classes: Sequence[int] | None = None) -> float:
-    """Unweighted mean F1 of the `classes`, by index; left out: of those that occur. All rows and columns count."""
+def macro_f1(confusion: np.ndarray, *, classes: Sequence[int] | np.ndarray | None = None) -> float:
+    """Unweighted mean F1 of `classes` (indices); None: of the classes that occur. All rows and columns count."""
     table = per_class(confusion)
     return float(table["f1"][table["support"] > 0 if classes is None else list(classes)].mean())
 
@@ -59,20 +59,28 @@ def bootstrap_interval(
     statistic: Callable[[np.ndarray], float],
     *,
     level: float = 0.95,
-    draws: int = 1000,
+    resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval (Efron 1979) of a `statistic` of the confusion matrix (K, K) int.
 
-    Drawing N faces anew, with replacement, fills the matrix as a multinomial draw of N from its cells does, so only
-    the matrix is drawn. Faces count as independent: people who were photographed several times make it too narrow.
-    Where all faces are right, or none is, an accuracy's interval has no width, however few they are.
+    Sampling N faces with replacement fills the matrix as a multinomial sample of N from its cells does, so only the
+    matrix is resampled. Faces count as independent: people who were photographed several times make it too narrow.
+    Where all faces are right, or none is, the interval of an accuracy has no width.
     """
     n = confusion.sum()
-    drawn = np.random.default_rng(seed).multinomial(n, confusion.ravel() / n, size=draws)  # (draws, K * K)
-    values = [statistic(matrix) for matrix in drawn.reshape(draws, *confusion.shape)]
+    resampled = np.random.default_rng(seed).multinomial(n, confusion.ravel() / n, size=resamples)  # (resamples, K * K)
+    values = [statistic(matrix) for matrix in resampled.reshape(resamples, *confusion.shape)]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def mean_with_interval(values: np.ndarray, *, seed: int = 0) -> dict:
+    """`mean`, `interval` [low, high] and `n` of (N,) values, N at least 1: percentile bootstrap over faces, 95 %."""
+    values = np.asarray(values, np.float64)
+    rows = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
+    return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": len(values)}
 
 
 def kl_divergence(votes: np.ndarray, probabilities: np.ndarray) -> float:
@@ -89,13 +97,13 @@ def js_divergence(votes: np.ndarray, probabilities: np.ndarray) -> float:
 def calibration_bins(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> dict[str, np.ndarray]:
     """Confidence against accuracy in equal-width bins: count, confidence, accuracy, each (bins,)."""
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(index, minlength=bins)
     return {
         "count": count,
-        "confidence": _share(np.bincount(index, confidence, bins), count),
-        "accuracy": _share(np.bincount(index, right, bins), count),
+        "confidence": _divide(np.bincount(index, confidence, bins), count),
+        "accuracy": _divide(np.bincount(index, correct, bins), count),
     }
 
 
@@ -123,22 +131,17 @@ def score(labels: np.ndarray, probabilities: np.ndarray, votes: np.ndarray) -> d
     }
 
 
-def mean_of(values: np.ndarray, *, seed: int = 0) -> dict[str, float | int | list[float]]:
-    """`mean`, `interval` and `n` of (N,) values, N at least 1: percentile bootstrap over faces (Efron 1979), 95 %."""
-    values = np.asarray(values, np.float64)
-    drawn = np.random.default_rng(seed).integers(0, len(values), (DRAWS, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
-    return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": len(values)}
+def average_precision(scores: np.ndarray, hits: np.ndarray, *, faces: int) -> float:
+    """Area under precision over recall, with monotone precision (Everingham et al. 2010, all points).
 
-
-def average_precision(scores: np.ndarray, hit: np.ndarray, faces: int) -> float:
-    """Area under precision over recall, precision made to fall monotonically (Everingham et al. 2010, all points)."""
+    scores: (D,) float, of the detections. hits: (D,) bool, whether each matches a face. faces: how many there are.
+    """
     order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(hit[order])
-    recall = np.concatenate([[0], hits / faces])
-    precision = hits / np.arange(1, len(hits) + 1)
-    highest_to_come = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((np.diff(recall) * highest_to_come).sum())
+    true_positives = np.cumsum(hits[order])
+    recall = np.concatenate([[0], true_positives / faces])
+    precision = true_positives / np.arange(1, len(order) + 1)
+    monotone = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((np.diff(recall) * monotone).sum())
 
 
 def _kl_rows(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -146,6 +149,6 @@ def _kl_rows(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return (p * (np.log(p.clip(TINY)) - np.log(q.clip(TINY)))).sum(axis=1)
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole as float64, 0 where whole is 0."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole != 0)
+def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Elementwise, as float64; 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator != 0)

@@ -1,4 +1,4 @@
-"""The mistakes that a network was surest of, as a sheet of pictures.
+"""The most confident mistakes of a network, as a sheet of pictures.
 
 In:  an `Evaluation`.
 Out: a matplotlib Figure, as in `evaluation/sheets.py`.
@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from evaluation.classification.scores import Evaluation
-from evaluation.sheets import contact_sheet, label_of
+from evaluation.sheets import contact_sheet, label_text
 
 
 def mistakes_figure(evaluation: Evaluation, *, count: int = 24, title: str = "") -> Figure:
-    """The `count` mistakes that the network was surest of, surest first, with its word and the label."""
-    faces, confidence = evaluation.faces, evaluation.calibrated.max(axis=1)
-    wrong = np.flatnonzero(evaluation.predicted != faces.labels)
-    rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    """The `count` most confident mistakes, most confident first, with the prediction and the label."""
+    faces, predicted, confidence = evaluation.faces, evaluation.predicted, evaluation.label.max(axis=1)
+    wrong = np.flatnonzero(predicted != faces.labels)
+    rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:count].tolist()
     captions = [
-        f"network: {faces.class_names[evaluation.predicted[row]]} {confidence[row]:.0%}\nlabel: {label_of(faces, row)}"
+        f"network: {faces.class_names[predicted[row]]} {confidence[row]:.0%}\nlabel: {label_text(faces, row)}"
         for row in rows
     ]
     return contact_sheet([faces.images[row] for row in rows], captions, columns=6, side=1.4, title=title)

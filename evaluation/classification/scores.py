@@ -1,26 +1,24 @@
 """All scores of one network, or of several as an ensemble, on one split.
 
-In:  checkpoints, a `FaceSet`, and the training faces where duplicates are to be looked for.
-Out: `Evaluation`: probabilities in two readings, and `scores`, plain JSON values by name.
+In:  classifiers, a `FaceSet`, and the training faces among which duplicates are looked for.
+Out: `Evaluation`: probabilities by both confidences, and `scores`, plain JSON values by name.
 
-A network trained on votes gives the shares of a crowd, the plain softmax: KL and JS are of these. Which label the
-majority gave, and how likely that is, it says with the bias and the temperature that were fitted on validation
-(models/training/calibration.py): accuracy, F1 and the calibration error (ece) are of that reading.
+A network trained on votes predicts, as plain softmax, the shares of a crowd (confidence "crowd"): KL and JS divergence
+are of these. The label and how likely it is come with the class bias and temperature fitted on validation data
+(confidence "label", models/training/calibration.py): accuracy, F1 and the calibration error (ece) are of these.
 """
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
 from data.face_set import FaceSet, without_duplicates
-from models.checkpoint import Checkpoint
-from models.classifier import Classifier, softmax
+from models.classifier import Classifier
 from models.ensemble import Ensemble
 from support import UserError
 from support.metrics import (
@@ -33,6 +31,7 @@ from support.metrics import (
     macro_f1,
     per_class,
     score,
+    softmax,
 )
 
 RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by about a point
@@ -40,22 +39,21 @@ RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the networks made of N faces of K classes.
+    """What the networks predict for N faces of K classes.
 
-    crowd: (N, K) float32, the plain softmax; calibrated: (N, K) float32, with the fitted bias and temperature; rows
-        sum to 1.
-    scores: n, correct, accuracy ... per_class, without_train_twins, groups, members, readings.
+    crowd: (N, K) float32, the plain softmax; label: (N, K) float32, with class bias and temperature; rows sum to 1.
+    scores: n, correct, accuracy, ... per_class, without_train_duplicates, groups, members.
     """
 
     faces: FaceSet
     crowd: np.ndarray
-    calibrated: np.ndarray
+    label: np.ndarray
     scores: dict
 
     @property
     def predicted(self) -> np.ndarray:
-        """(N,) int64: the most likely label."""
-        return self.calibrated.argmax(axis=1)
+        """(N,) int64: the most probable label."""
+        return self.label.argmax(axis=1)
 
     @property
     def confusion(self) -> np.ndarray:
@@ -64,60 +62,51 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoints: Sequence[Checkpoint],
-    faces: FaceSet,
-    *,
-    train: FaceSet | None = None,
-    tta: bool = False,
-    device: torch.device | str = "cpu",
+    classifiers: Sequence[Classifier], faces: FaceSet, *, train: FaceSet | None = None, tta: bool = False
 ) -> Evaluation:
-    """Classify `faces` with every checkpoint and score the unweighted mean of their probabilities.
+    """Classify `faces` with every classifier and score the unweighted mean of their probabilities.
 
-    train: faces among which byte-identical duplicates are looked for. tta: read every face and its mirror image.
+    classifiers: made with confidence="label". train: faces among which byte-identical duplicates are looked for.
+    tta: every face is predicted together with its mirror image.
     Raises `UserError` where a class of `faces` is unknown to a network.
     """
-    crowd, calibrated = read_by_each(checkpoints, faces, tta=tta, device=device)
-    columns = (faces.labels, faces.votes, crowd.mean(axis=0), calibrated.mean(axis=0))
+    crowd, label = predict_each(classifiers, faces, tta=tta)
+    columns = (faces.labels, faces.votes, crowd.mean(axis=0), label.mean(axis=0))
 
-    def scored(rows: np.ndarray | slice = slice(None)) -> dict:
+    def scores_of(rows: np.ndarray | slice) -> dict:
         return summary(*(column[rows] for column in columns), class_names=faces.class_names)
 
-    scores = scored()
+    scores = scores_of(slice(None))
     if train is not None:
-        rows = without_duplicates(faces, train)
-        scores["without_train_twins"] = {"duplicates": int((~rows).sum()), **(scored(rows) if rows.any() else {})}
+        kept = rows_without_duplicate(faces, train)
+        scores["without_train_duplicates"] = {"duplicates": int((~kept).sum())} | (
+            scores_of(kept) if kept.any() else {}
+        )
     if faces.attributes:
         scores["groups"] = {
-            name: {value: scored(values == value) for value in sorted(set(values) - {None})}
+            name: {value: scores_of(values == value) for value in sorted(set(values) - {None})}
             for name, values in faces.attributes.items()
         }
-    if len(checkpoints) > 1:
+    if len(classifiers) > 1:
         scores["members"] = [
-            {"network": checkpoint.network, **summary(*columns[:2], *own, class_names=faces.class_names)}
-            for checkpoint, *own in zip(checkpoints, crowd, calibrated, strict=True)
+            {"network": classifier.name, **summary(*columns[:2], *own, class_names=faces.class_names)}
+            for classifier, *own in zip(classifiers, crowd, label, strict=True)
         ]
-    scores["readings"] = {
-        "kl, js": "the plain softmax: the shares of a crowd",
-        "accuracy, F1, ece, confidence": "with the fitted bias and temperature: the probability of the label",
-        "temperatures": [checkpoint.temperature for checkpoint in checkpoints],
-        "kl, js are to": "the crowd's votes" if faces.has_votes else "the labels, one-hot: there are no votes",
-    }
+    scores["temperatures"] = [classifier.temperature for classifier in classifiers]
+    scores["kl_js_target"] = "the votes" if faces.has_votes else "the labels, one-hot: there are no votes"
     return Evaluation(faces, *columns[2:], scores)
 
 
-def read_by_each(
-    checkpoints: Sequence[Checkpoint], faces: FaceSet, *, tta: bool, device: torch.device | str
-) -> tuple[np.ndarray, np.ndarray]:
-    """(M, N, K) float32 at temperature 1 and at the fitted ones: what each of the M networks says of the faces.
+def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(M, N, K) float32 twice: the crowd and the label probabilities of each of the M networks.
 
     Classes are joined by name: those that `faces` lack are dropped, and the others scaled to sum to 1.
     """
-    wanted = {"device": device, "calibrated": True, "threads": os.cpu_count()}
-    classifiers = [Classifier(checkpoint, **wanted) for checkpoint in checkpoints]
     ensemble = Ensemble(classifiers)
     columns = class_columns(ensemble.class_names, faces.class_names)
-    crowd, calibrated = zip(*(read(classifier, faces.images, tta=tta) for classifier in classifiers), strict=True)
-    return scaled(ensemble.aligned(crowd)[:, :, columns]), scaled(ensemble.aligned(calibrated)[:, :, columns])
+    both = (predict(classifier, faces.images, tta=tta) for classifier in classifiers)
+    crowd, label = (normalise(ensemble.aligned(outputs)[:, :, columns]) for outputs in zip(*both, strict=True))
+    return crowd, label
 
 
 def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -131,36 +120,39 @@ def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
     return [known.index(name) for name in wanted]
 
 
-def scaled(probabilities: np.ndarray) -> np.ndarray:
+def normalise(probabilities: np.ndarray) -> np.ndarray:
     """(..., K) float32, rows scaled to sum to 1."""
     return probabilities / probabilities.sum(axis=-1, keepdims=True)
 
 
-def read(classifier: Classifier, images: Sequence[np.ndarray], *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(N, K) float32 at temperature 1 and at the classifier's own, from the same forward passes."""
+def predict(
+    classifier: Classifier, images: Sequence[np.ndarray] | np.ndarray, *, tta: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, K) float32 twice: the plain softmax and the classifier's own probabilities, from the same forward passes."""
     views = [classifier.logits(images)]
     if tta:
         views.append(classifier.logits([image[:, ::-1] for image in images]))
-    crowd = np.stack([softmax(logits) for logits in views])
-    calibrated = np.stack([classifier.to_probabilities(logits) for logits in views])
-    return crowd.mean(axis=0), calibrated.mean(axis=0)
+    crowd = np.mean([softmax(logits) for logits in views], axis=0)
+    label = np.mean([classifier.to_probabilities(logits) for logits in views], axis=0)
+    return crowd, label
 
 
-def unseen_in(faces: FaceSet, train: FaceSet) -> np.ndarray:
-    """(N,) bool: the faces without a byte-identical picture in `train`."""
-    alone = set(without_duplicates(faces, train).names)
-    return np.array([name in alone for name in faces.names])
+def rows_without_duplicate(faces: FaceSet, train: FaceSet) -> np.ndarray:
+    """(N,) bool: the faces of which `train` holds no byte-identical picture."""
+    numbered = dataclasses.replace(faces, names=tuple(map(str, range(len(faces)))))
+    kept = without_duplicates(numbered, train).names
+    return np.isin(np.arange(len(faces)), np.array(kept, int))
 
 
 def summary(
-    labels: np.ndarray, votes: np.ndarray, crowd: np.ndarray, calibrated: np.ndarray, *, class_names: Sequence[str]
+    labels: np.ndarray, votes: np.ndarray, crowd: np.ndarray, label: np.ndarray, *, class_names: Sequence[str]
 ) -> dict:
-    """The scores of some faces. labels (N,) int; votes, crowd, calibrated (N, K) float; N at least 1."""
-    confusion = confusion_matrix(labels, calibrated.argmax(axis=1), classes=len(class_names))
-    occurring = np.unique(labels)  # a draw that misses one of them must not score the better for it
-    scores = score(labels, calibrated, votes)
+    """The scores of some faces. labels (N,) int; votes, crowd, label (N, K) float; N at least 1."""
+    confusion = confusion_matrix(labels, label.argmax(axis=1), classes=len(class_names))
+    occurring = np.unique(labels)  # a resample in which one of them is missing must not score the better for it
+    scores: dict = score(labels, label, votes)
     scores |= {"kl": kl_divergence(votes, crowd), "js": js_divergence(votes, crowd)}
-    scores["ece_temperature_1"] = expected_calibration_error(labels, crowd)
+    scores["ece_crowd"] = expected_calibration_error(labels, crowd)
     scores["accuracy_crowd"] = float((crowd.argmax(axis=1) == labels).mean())
     scores["accuracy_interval"] = bootstrap_interval(confusion, accuracy)
     scores["macro_f1_interval"] = bootstrap_interval(confusion, partial(macro_f1, classes=occurring))

@@ -1,15 +1,15 @@
-"""Does a live crop look to the network like a training picture? python -m evaluation.classification.through_pipeline --data-path DIR
+"""The accuracy that cropping costs: python -m evaluation.classification.through_pipeline --data-path DIR
 
 In:  a data set of cropped faces (FER+), the detector and classifier.
-Out: with --template, where the detector's landmarks lie in the pictures on average, which is `pipeline.crops.TEMPLATE`;
-     else the accuracy lost on the way: every picture is classified directly, and again after it has been enlarged,
-     pasted into a larger scene, found, aligned and cropped by the whole pipeline.
+Out: JSON: does a live crop look to the network like a training picture? Every picture is classified directly, and again
+     after it was enlarged, pasted into a larger scene, detected, aligned and cropped by the whole pipeline. With
+     --template instead: the mean place of the landmarks in the pictures, which is `models.preprocess.CROP_TEMPLATE`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,14 +17,17 @@ import numpy as np
 
 from data.datasets import load_faces
 from data.face_set import FaceSet
+from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Face
+from retinaface.metrics import Detector
 from support import command, notify, pick_device, run_and_exit, setting, write_json
 
 SCENE_HW = (480, 640)
 GRID = (2, 3)  # faces a scene: rows, columns
 SIDES = (90, 200)  # pixels of a pasted picture
-MIRRORED = [1, 0, 2, 4, 3]  # landmarks after left and right have been swapped
+FLIPPED = [1, 0, 2, 4, 3]  # landmarks after left and right have been swapped
+TEMPLATE_FACES = 3000
 
 
 @dataclass
@@ -32,122 +35,123 @@ class Settings:
     """Flags of `python -m evaluation.classification.through_pipeline`."""
 
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    dataset: str = setting("", "format of the data set; recognised by its layout where left out")
+    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
     split: str = setting("test", "which pictures are pasted", choices=["train", "validation", "test"])
     weights: str | None = setting(None, "emotion checkpoint (default: the shipped one)", metavar="FILE")
     detector_weights: str | None = setting(None, "detector weights (default: the shipped ones)", metavar="FILE")
-    template: bool = setting(False, "print the mean landmarks of the first 3,000 training pictures instead")
-    max_faces: int | None = setting(None, "use so many pictures only")
+    template: bool = setting(False, f"print the mean landmarks of {TEMPLATE_FACES:,} training pictures instead")
+    limit: int | None = setting(None, "use only the first so many pictures", metavar="N")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    out: str = setting("", "where the figures go as JSON; left out: stdout only", metavar="FILE.json")
+    out: str = setting("", "also write the JSON here", metavar="FILE.json")
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """image (H, W, 3) uint8 RGB; rows: which pictures were pasted; squares (N, 4) float32 xyxy: where."""
+    """image (H, W, 3) uint8 RGB; rows (N,): which pictures were pasted; boxes_xyxy (N, 4) float32: where."""
 
     image: np.ndarray
     rows: np.ndarray
-    squares: np.ndarray
+    boxes_xyxy: np.ndarray
 
 
 def run(settings: Settings) -> int:
-    """Parse flags, measure, print."""
+    """Measure, print."""
+    faces = load_faces(settings.data_path, "train" if settings.template else settings.split, name=settings.dataset)
+    limit = settings.limit or (TEMPLATE_FACES if settings.template else len(faces))
+    faces = faces.rows(np.arange(min(len(faces), limit)))
     pipeline = EmotionPipeline.from_files(
-        weights=settings.weights,
+        weights=settings.weights or (),
         detector_weights=settings.detector_weights,
         device=pick_device(settings.device),
-        explainer=None,
+        options=PredictOptions(explainer=None),
     )
-    faces = load_faces(settings.data_path, "train" if settings.template else settings.split, name=settings.dataset)
-    faces = faces.rows(np.arange(min(len(faces), settings.max_faces or (3000 if settings.template else len(faces)))))
-    if settings.template:
-        print(json.dumps(mean_landmarks(faces, pipeline.detector).round(3).tolist()))
-        return 0
-    figures = accuracy_lost(faces, pipeline)
-    write_json(figures)
+    with contextlib.closing(pipeline):
+        if settings.template:
+            write_json(mean_landmarks(faces.images, pipeline.detector).round(3).tolist())
+            return 0
+        report = accuracy_lost(faces, pipeline)
+    write_json(report)
     if settings.out:
-        write_json(figures, settings.out)
+        write_json(report, settings.out)
     return 0
 
 
-def mean_landmarks(faces: FaceSet, detector) -> np.ndarray:
-    """(5, 2) float64: the landmarks' mean place as a share of the side, made symmetric left to right.
+def mean_landmarks(images: Sequence[np.ndarray] | np.ndarray, detector: Detector) -> np.ndarray:
+    """(5, 2) float64: the mean place of the landmarks as a share of the side, made symmetric left to right.
 
-    Each picture stands enlarged, four times, in the middle of a grey frame, so that a face may reach past its edge.
+    Each picture is enlarged four times and put in the middle of a grey frame, so that a box may reach past its edge.
     """
-    found = []
-    for image in faces.images:
+    landmarks = []
+    for image in images:
         side = 4 * len(image)
         frame = np.full((side * 3 // 2, side * 3 // 2, 3), 110, np.uint8)
         corner = side // 4
-        frame[corner : corner + side, corner : corner + side] = cv2.resize(
-            image, (side, side), interpolation=cv2.INTER_CUBIC
-        )
+        frame[corner : corner + side, corner : corner + side] = resize_to(image, side)
         for face in detector([frame])[0][:1]:
-            found.append((face.landmarks_xy - corner + 0.5) / side)
-    mean = np.mean(found, axis=0)
-    mirrored = (np.array([1.0, 0.0]) + mean * [-1, 1])[MIRRORED]
-    return (mean + mirrored) / 2
+            landmarks.append((face.landmarks_xy - corner + 0.5) / side)
+    mean = np.mean(landmarks, axis=0)
+    flipped = (np.array([1.0, 0.0]) + mean * [-1, 1])[FLIPPED]
+    return (mean + flipped) / 2
 
 
 def accuracy_lost(faces: FaceSet, pipeline: EmotionPipeline) -> dict[str, float | None]:
-    """Accuracy of classifying the pictures directly and through the pipeline; a face that is not found is an error."""
+    """Accuracy of the pictures classified directly and through the pipeline; a face not detected is an error."""
     direct = pipeline.classifier.probabilities(faces.images).argmax(axis=1)
-    read = np.full(len(faces), -1)
+    piped = np.full(len(faces), -1)
     names = list(pipeline.classifier.class_names)
-    for scene in scenes(faces):
-        result = pipeline([scene.image])[0]
-        for face in result.faces:
-            row = owner(face.face, scene)
-            if row is not None and read[row] < 0:  # the surest detection comes first
-                read[row] = names.index(face.label)
-    found = read >= 0
-    right, right_read = direct == faces.labels, read == faces.labels
-    notify(f"{len(faces)} faces, {found.sum()} found again")
+    for scene in scenes(faces.images):
+        for face in pipeline([scene.image])[0].faces:
+            row = pasted_row(face.face, scene)
+            if row is not None and piped[row] < 0:  # the detection with the highest score comes first
+                piped[row] = names.index(face.label)
+    detected = piped >= 0
+    correct, piped_correct = direct == faces.labels, piped == faces.labels
+    lost = 100.0 * (correct.astype(float) - piped_correct)
+    notify(f"{len(faces)} faces, {detected.sum()} detected")
     return {
         "n": len(faces),
-        "found": float(found.mean()),
-        "accuracy_direct": float(right.mean()),
-        "accuracy_pipeline": float(right_read.mean()),
-        "lost_points": float(100 * (right.mean() - right_read.mean())),
-        "lost_points_of_found": float(100 * (right[found].mean() - right_read[found].mean())) if found.any() else None,
-        "same_label": float((read == direct)[found].mean()) if found.any() else None,
+        "detected": float(detected.mean()),
+        "accuracy_direct": float(correct.mean()),
+        "accuracy_pipeline": float(piped_correct.mean()),
+        "lost_points": float(lost.mean()),
+        "lost_points_of_detected": float(lost[detected].mean()) if detected.any() else None,
+        "same_label": float((piped == direct)[detected].mean()) if detected.any() else None,
     }
 
 
-def scenes(faces: FaceSet, *, seed: int = 0) -> Iterator[Scene]:
-    """All faces, six to a scene, each at its own size and place in a cell of the grid."""
+def scenes(images: Sequence[np.ndarray] | np.ndarray, *, seed: int = 0) -> Iterator[Scene]:
+    """All pictures, six a scene, each at a random size and place in its cell of the grid."""
     rng = np.random.default_rng(seed)
-    cell = np.array([SCENE_HW[1] / GRID[1], SCENE_HW[0] / GRID[0]])
-    for start in range(0, len(faces), GRID[0] * GRID[1]):
-        rows = np.arange(start, min(start + GRID[0] * GRID[1], len(faces)))
-        image, squares = ground(rng), []
+    cell_wh = np.array([SCENE_HW[1] / GRID[1], SCENE_HW[0] / GRID[0]])
+    for start in range(0, len(images), GRID[0] * GRID[1]):
+        rows = range(start, min(start + GRID[0] * GRID[1], len(images)))
+        scene, boxes = background(rng), []
         for place, row in enumerate(rows):
             side = int(rng.integers(*SIDES))
-            corner = cell * [place % GRID[1], place // GRID[1]] + rng.uniform(4, cell - side - 4)
+            corner = cell_wh * [place % GRID[1], place // GRID[1]] + rng.uniform(4, cell_wh - side - 4)
             left, top = corner.astype(int)
-            image[top : top + side, left : left + side] = cv2.resize(
-                faces.images[row], (side, side), interpolation=cv2.INTER_CUBIC
-            )
-            squares.append([left, top, left + side, top + side])
-        yield Scene(image, rows, np.array(squares, np.float32))
+            scene[top : top + side, left : left + side] = resize_to(images[row], side)
+            boxes.append([left, top, left + side, top + side])
+        yield Scene(scene, np.array(rows), np.array(boxes, np.float32))
 
 
-def ground(rng: np.random.Generator) -> np.ndarray:
-    """(480, 640, 3) uint8: soft coloured clouds with some grain, so that nothing in it is a face."""
-    clouds = cv2.resize(
-        rng.uniform(40, 210, (6, 8, 3)).astype(np.float32), SCENE_HW[::-1], interpolation=cv2.INTER_CUBIC
-    )
-    return (clouds + rng.normal(0, 6, (*SCENE_HW, 1))).clip(0, 255).astype(np.uint8)
+def background(rng: np.random.Generator) -> np.ndarray:
+    """(480, 640, 3) uint8: smooth coloured noise with some grain, in which nothing is a face."""
+    coarse = rng.uniform(40, 210, (6, 8, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, SCENE_HW[::-1], interpolation=cv2.INTER_CUBIC)
+    return (smooth + rng.normal(0, 6, (*SCENE_HW, 1))).clip(0, 255).astype(np.uint8)
 
 
-def owner(face: Face, scene: Scene) -> int | None:
-    """The row of the picture that the middle of the face's landmarks lies in; None for a find elsewhere."""
-    x, y = face.landmarks_xy.mean(axis=0)
-    inside = (
-        (scene.squares[:, 0] <= x) & (x < scene.squares[:, 2]) & (scene.squares[:, 1] <= y) & (y < scene.squares[:, 3])
-    )
+def resize_to(image: np.ndarray, side: int) -> np.ndarray:
+    """The picture (S, S, 3) uint8 brought to `side` pixels."""
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def pasted_row(face: Face, scene: Scene) -> int | None:
+    """The row of the picture in which the mean of the face's landmarks lies; None where it lies in none."""
+    centre = face.landmarks_xy.mean(axis=0)
+    contains = (scene.boxes_xyxy[:, :2] <= centre) & (centre < scene.boxes_xyxy[:, 2:])
+    inside = contains.all(axis=1)
     return int(scene.rows[inside.argmax()]) if inside.any() else None
 
 

@@ -1,11 +1,11 @@
-"""Do boxes and landmarks stand still when the face does, and keep up when it moves? python -m evaluation.detection.jitter_and_lag
+"""Jitter and lag of detected and tracked faces: python -m evaluation.detection.jitter_and_lag
 
-In:  detector weights (the shipped ones where left out); a face whose place in each frame is known: the bundled
-     portrait over a wall, with fresh sensor noise in every frame, at rest and swaying.
-Out: JSON: jitter of box and landmarks at rest and their lag when moving, as detected and as tracked.
+In:  detector weights (left out: the shipped ones); two synthetic videos in which the place of the face is known: a
+     portrait before a wall, with fresh sensor noise in every frame, at rest and swaying.
+Out: JSON: jitter of box and landmarks at rest and their lag in motion, as detected and as tracked.
 
 Jitter is the mean distance that a corner or landmark moves between two frames of a face at rest, over the side of the
-box. Lag is the delay in frames at which the known path, delayed so, lies nearest to the path found.
+box. Lag is the delay in frames for which the known path, delayed by it, lies nearest to the detected path.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ import cv2
 import numpy as np
 
 from data.sources.sample import portrait
+from pipeline.tracking import Tracker
+from retinaface.detector import RetinaFace
 from retinaface.face import Face
 from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
 
 SIZE_HW = (480, 640)
-WALL = (150, 158, 160)
+WALL_RGB = (150, 158, 160)
+FACE_XYXY = np.array([178.0, 57, 270, 175])  # in the portrait
+FEWEST_FRAMES = 30
 LONGEST_LAG = 8.0  # frames
 SWAY_HZ = 0.5
 
@@ -30,10 +34,10 @@ SWAY_HZ = 0.5
 class Settings:
     """Flags of `python -m evaluation.detection.jitter_and_lag`."""
 
-    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
+    weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
     smooth: float = setting(0.4, "as live.py's --smooth")
     fps: float = setting(30.0, "frames a second")
-    frames: int = setting(120, "frames of each film")
+    frames: int = setting(120, "frames a video")
     face: float = setting(110.0, "side of the face in pixels")
     noise: float = setting(4.0, "standard deviation of the sensor noise, of 255")
     sway: float = setting(0.6, "how far the moving face sways to either side, in face sizes")
@@ -42,7 +46,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Steadiness:
+class JitterAndLag:
     """Jitter as shares of the box's side, lags in frames."""
 
     box_jitter: float
@@ -52,68 +56,71 @@ class Steadiness:
 
 
 def run(settings: Settings) -> int:
-    """Parse, detect on both films, write."""
-    if settings.frames < 30 or settings.fps <= 0:
-        raise UserError("--frames takes 30 or more and --fps a number above 0: shorter films tell nothing.")
-    from pipeline.tracking import Tracker
-    from retinaface.detector import RetinaFace
-
-    detector = RetinaFace.from_file(settings.detector_weights, device=pick_device(settings.device), max_faces=1)
-    films = {
-        name: [detector([frame])[0] for frame in film(settings, path)]
-        for name, path in {"rest": rest(settings), "sway": sway(settings)}.items()
+    """Detect and track in both videos, write."""
+    if settings.frames < FEWEST_FRAMES or settings.fps <= 0:
+        raise UserError(f"--frames takes {FEWEST_FRAMES} or more and --fps a number above 0.")
+    detector = RetinaFace.from_file(settings.weights, device=pick_device(settings.device), max_faces=1)
+    sway = sway_path(settings)
+    rest_detected, rest_tracked = detect_and_track(detector, rest_path(settings), settings)
+    sway_detected, sway_tracked = detect_and_track(detector, sway, settings)
+    report = {
+        "frames": settings.frames,
+        "fps": settings.fps,
+        "noise": settings.noise,
+        "detected": asdict(jitter_and_lag(rest_detected, sway_detected, sway)),
+        "tracked": asdict(jitter_and_lag(rest_tracked, sway_tracked, sway)),
     }
-    for name, found in films.items():
-        missed = sum(not faces for faces in found)
-        if missed:
-            raise UserError(f"the face was not found in {missed} of {len(found)} frames ({name}).", exit_code=1)
-    detected, tracked = {}, {}
-    for name, found in films.items():
-        tracker = Tracker(smooth_s=settings.smooth)
-        detected[name] = [faces[0] for faces in found]
-        tracked[name] = [tracker.follow(faces, time_s=i / settings.fps)[0][0] for i, faces in enumerate(found)]
-    report = {"frames": settings.frames, "fps": settings.fps, "noise": settings.noise}
-    for kind, faces in (("detected", detected), ("tracked", tracked)):
-        report[kind] = asdict(steadiness(faces["rest"], faces["sway"], sway(settings)))
     write_json(report, settings.out)
     if settings.out:
         notify(f"{settings.out}: {report['tracked']}")
     return 0
 
 
-def rest(settings: Settings) -> np.ndarray:
-    """(T, 2) centres of the photograph, all the same."""
+def rest_path(settings: Settings) -> np.ndarray:
+    """(T, 2) float64 centres of the face, all the same."""
     return np.tile(np.array([SIZE_HW[1] / 2 + 0.3, SIZE_HW[0] / 2 + 0.3]), (settings.frames, 1))
 
 
-def sway(settings: Settings) -> np.ndarray:
-    """(T, 2) centres on a slanted sine, `SWAY_HZ` a second."""
+def sway_path(settings: Settings) -> np.ndarray:
+    """(T, 2) float64 centres on a slanted sine of `SWAY_HZ`."""
     phase = 2 * np.pi * SWAY_HZ * np.arange(settings.frames) / settings.fps
-    return rest(settings) + settings.sway * settings.face * np.sin(phase)[:, None] * np.array([1.0, 0.4])
+    return rest_path(settings) + settings.sway * settings.face * np.sin(phase)[:, None] * np.array([1.0, 0.4])
 
 
-def film(settings: Settings, centres: np.ndarray) -> Iterator[np.ndarray]:
-    """Frames (480, 640, 3) uint8 RGB with the portrait's face centred on each of `centres` (T, 2), noise on all."""
+def video(settings: Settings, path: np.ndarray) -> Iterator[np.ndarray]:
+    """Frames (480, 640, 3) uint8 RGB with the face centred on each point of `path` (T, 2), and noise."""
     image, rng = portrait(), np.random.default_rng(0)
-    box = np.array([178.0, 57, 270, 175])  # of the face in that picture
-    zoom = settings.face / np.sqrt((box[2:] - box[:2]).prod())
-    for centre in centres:
-        shift = centre - zoom * (box[:2] + box[2:]) / 2
+    zoom = settings.face / np.sqrt((FACE_XYXY[2:] - FACE_XYXY[:2]).prod())
+    for centre in path:
+        shift = centre - zoom * (FACE_XYXY[:2] + FACE_XYXY[2:]) / 2
         matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
-        frame = cv2.warpAffine(image, matrix, SIZE_HW[::-1], flags=cv2.INTER_AREA, borderValue=WALL)
+        frame = cv2.warpAffine(image, matrix, SIZE_HW[::-1], flags=cv2.INTER_AREA, borderValue=WALL_RGB)
         yield (frame + rng.normal(0, settings.noise, frame.shape)).clip(0, 255).round().astype(np.uint8)
 
 
-def steadiness(at_rest: Sequence[Face], moving: Sequence[Face], path: np.ndarray) -> Steadiness:
-    """The figures of one face in two films; `path` (T, 2) is where it really was in the moving one."""
-    boxes = np.stack([face.box_xyxy.reshape(2, 2) for face in at_rest])  # (T, 2, 2)
-    side = np.sqrt((boxes[:, 1] - boxes[:, 0]).prod(axis=1)).mean()
-    landmarks = np.stack([face.landmarks_xy for face in at_rest])
-    return Steadiness(
-        box_jitter=float(jitter(boxes) / side),
+def detect_and_track(detector: RetinaFace, path: np.ndarray, settings: Settings) -> tuple[list[Face], list[Face]]:
+    """The face in each frame of the video along `path` (T, 2), as detected and as tracked."""
+    found = [detector([frame])[0] for frame in video(settings, path)]
+    missed = sum(not faces for faces in found)
+    if missed:
+        raise UserError(
+            f"the face was not detected in {missed} of {len(found)} frames; try a larger --face.", exit_code=1
+        )
+    tracker = Tracker()
+    tracked = [tracker.update(faces, time_s=index / settings.fps)[0][0] for index, faces in enumerate(found)]
+    return [faces[0] for faces in found], tracked
+
+
+def jitter_and_lag(rest: Sequence[Face], sway: Sequence[Face], path: np.ndarray) -> JitterAndLag:
+    """Of a face at rest and one that sways; `path` (T, 2) is where the swaying one really was."""
+    corners = np.stack([face.box_xyxy.reshape(2, 2) for face in rest])  # (T, 2, 2)
+    side = np.sqrt((corners[:, 1] - corners[:, 0]).prod(axis=1)).mean()
+    landmarks = np.stack([face.landmarks_xy for face in rest])
+    return JitterAndLag(
+        box_jitter=float(jitter(corners) / side),
         landmark_jitter=float(jitter(landmarks) / side),
-        box_lag=lag(np.stack([face.box_xyxy.reshape(2, 2).mean(axis=0) for face in moving]), path),
-        landmark_lag=lag(np.stack([face.landmarks_xy.mean(axis=0) for face in moving]), path),
+        box_lag=lag(np.stack([face.box_xyxy.reshape(2, 2).mean(axis=0) for face in sway]), path),
+        landmark_lag=lag(np.stack([face.landmarks_xy.mean(axis=0) for face in sway]), path),
     )
 
 
@@ -122,19 +129,19 @@ def jitter(points: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=2).mean())
 
 
-def lag(found: np.ndarray, path: np.ndarray) -> float:
-    """Frames by which `found` (T, 2) trails `path` (T, 2): the delay with the smallest squared distance.
+def lag(detected: np.ndarray, path: np.ndarray) -> float:
+    """Frames by which `detected` (T, 2) trails `path` (T, 2): the delay with the smallest squared distance.
 
-    A constant offset between the two (a box is not centred where the photograph is) is taken out first. Negative
-    where it runs ahead; steps of 0.05 frames.
+    A constant offset between the two is removed first: a box is not centred where the portrait is. Negative where
+    `detected` runs ahead; in steps of 0.05 frames.
     """
     times = np.arange(len(path))
     delays = np.arange(-LONGEST_LAG, LONGEST_LAG + 0.01, 0.05)
-    inside = slice(round(LONGEST_LAG), -round(LONGEST_LAG))  # where every delay stays on the film
+    inner = slice(round(LONGEST_LAG), -round(LONGEST_LAG))  # frames for which every delay stays inside the video
     costs = []
     for delay in delays:
         delayed = np.stack([np.interp(times - delay, times, path[:, axis]) for axis in (0, 1)], axis=1)
-        difference = (found - delayed)[inside]
+        difference = (detected - delayed)[inner]
         costs.append((difference - difference.mean(axis=0)).var())
     return round(float(delays[int(np.argmin(costs))]), 2)
 

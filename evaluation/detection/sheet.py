@@ -1,9 +1,8 @@
-"""Look at what a detector hits, misses and imagines: python -m evaluation.detection.sheet --annotations A --images DIR
+"""Contact sheets of what a detector hits and misses: python -m evaluation.detection.sheet --annotations A --images DIR
 
-In:  detector weights (the shipped ones where left out), annotated pictures as in `retinaface/training/annotations.py`.
-Out: DIR/hits.png (drawn at random), misses.png (largest faces first), false.png (surest first), all at score 0.5.
-
-In the pictures what was found is yellow, what was annotated is white.
+In:  detector weights (left out: the shipped ones), annotated pictures as in retinaface/training/annotations.py.
+Out: DIR/hits.png (in random order), misses.png (largest faces first), false_positives.png (highest scores first), all
+     at score 0.5. Detections are yellow, annotations white.
 """
 
 from __future__ import annotations
@@ -15,15 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evaluation.sheets import contact_sheet
+from retinaface.detector import RetinaFace
 from retinaface.face import Face
-from retinaface.metrics import DECISION, match_faces
-from retinaface.training.annotations import Picture, chosen_rows, read_pictures
+from retinaface.metrics import SCORE_THRESHOLD, AnnotatedPicture, match_faces
+from retinaface.training.annotations import chosen_rows, read_pictures
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.figures import save_figure
 
-FOUND_RGB, MARKED_RGB = (255, 210, 0), (255, 255, 255)
-CONTEXT = 2.2  # side of a cut-out, in sides of the box
-TILE = 128  # pixels a side of a cut-out
+DETECTED_RGB, ANNOTATED_RGB = (255, 210, 0), (255, 255, 255)
+CONTEXT = 2.2  # side of a cutout, in sides of the box
+TILE = 128  # pixels a side of a cutout
 
 
 @dataclass
@@ -35,70 +36,67 @@ class Settings:
     weights: str = setting("", "detector weights; left out: the shipped ones", metavar="FILE")
     split: str = setting("val", "which of the pictures", choices=["all", "train", "val"])
     source: str = setting("", "only pictures whose name starts with this", metavar="PREFIX")
-    count: int = setting(32, "cut-outs a sheet")
+    count: int = setting(32, "cutouts a sheet")
     out: str = setting("runs/detector_sheet", "folder of the sheets", metavar="DIR")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 @dataclass(frozen=True, eq=False)
-class CutOut:
-    """A square part of a picture (TILE, TILE, 3) uint8 RGB, what to order it by, and its caption."""
+class Cutout:
+    """A square part of a picture (TILE, TILE, 3) uint8 RGB, its caption, and what sheets are sorted by."""
 
     image: np.ndarray
-    rank: float
+    sort_key: float
     caption: str
 
 
 def run(settings: Settings) -> int:
-    """Parse, detect, draw three sheets."""
+    """Detect, cut out, draw three sheets."""
     if not settings.annotations or not settings.images:
         raise UserError(
             "--annotations FILE.jsonl and --images DIR are both needed; see retinaface/training/annotations.py."
         )
-    from evaluation.sheets import contact_sheet
-    from retinaface.detector import RetinaFace
-
     rows = chosen_rows(settings.annotations, split=settings.split, source=settings.source)
     detector = RetinaFace.from_file(
-        settings.weights or None,
-        device=pick_device(settings.device),
-        score_threshold=DECISION,
-        longest_side=None,
+        settings.weights or None, device=pick_device(settings.device), conf=SCORE_THRESHOLD, imgsz=None
     )
-    sheets: dict[str, list[CutOut]] = {"hits": [], "misses": [], "false": []}
+    sheets: dict[str, list[Cutout]] = {"hits": [], "misses": [], "false_positives": []}
     rng = np.random.default_rng(0)
     for picture in read_pictures(rows, settings.images):
-        for name, cut_outs in cut_outs_of(picture, detector([picture.image])[0], rng).items():
-            sheets[name] += cut_outs
-    for name, cut_outs in sheets.items():
-        best = sorted(cut_outs, key=lambda cut_out: -cut_out.rank)[: settings.count]
-        title = f"{name}: {len(best)} of {len(cut_outs)} in {len(rows)} pictures"
-        figure = contact_sheet([c.image for c in best], [c.caption for c in best], columns=8, side=1.3, title=title)
+        for name, cutouts in cutouts_of(picture, detector([picture.image])[0], rng).items():
+            sheets[name] += cutouts
+    for name, cutouts in sheets.items():
+        first = sorted(cutouts, key=lambda cutout: -cutout.sort_key)[: settings.count]
+        title = f"{name.replace('_', ' ')}: {len(first)} of {len(cutouts)} in {len(rows)} pictures"
+        images, captions = [cutout.image for cutout in first], [cutout.caption for cutout in first]
+        figure = contact_sheet(images, captions, columns=8, side=1.3, title=title)
         save_figure(figure, Path(settings.out) / f"{name}.png")
-    notify(f"{settings.out}: " + ", ".join(f"{len(cut_outs)} {name}" for name, cut_outs in sheets.items()))
+    notify(f"{settings.out}: " + ", ".join(f"{len(cutouts)} {name}" for name, cutouts in sheets.items()))
     return 0
 
 
-def cut_outs_of(picture: Picture, found: Sequence[Face], rng: np.random.Generator) -> dict[str, list[CutOut]]:
-    """Cut-outs of the hits (in random order), misses (by size) and false faces (by score) of one picture."""
-    owner = match_faces(list(found), picture.boxes)
-    drawn = picture.image.copy()
-    for boxes, colour in ((picture.boxes, MARKED_RGB), ([face.box_xyxy for face in found], FOUND_RGB)):
+def cutouts_of(
+    picture: AnnotatedPicture, detections: Sequence[Face], rng: np.random.Generator
+) -> dict[str, list[Cutout]]:
+    """Cutouts of one picture's hits (sorted at random), misses (by size) and false positives (by score)."""
+    matches = match_faces(detections, picture.boxes)
+    drawing = picture.image.copy()
+    for boxes, colour in ((picture.boxes, ANNOTATED_RGB), ([face.box_xyxy for face in detections], DETECTED_RGB)):
         for x1, y1, x2, y2 in np.asarray(boxes).round().astype(int).tolist():
-            cv2.rectangle(drawn, (x1, y1), (x2, y2), colour, 1)
+            cv2.rectangle(drawing, (x1, y1), (x2, y2), colour, 1)
     sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).max(axis=1, initial=0)
-    missed = sorted(set(range(len(picture.boxes))) - set(owner))
-    hits = [face for face, row in zip(found, owner, strict=True) if row >= 0]
-    false = [face for face, row in zip(found, owner, strict=True) if row < 0]
+    missed = sorted(set(range(len(picture.boxes))) - set(matches))
+    hits = [face for face, row in zip(detections, matches, strict=True) if row >= 0]
+    false = [face for face, row in zip(detections, matches, strict=True) if row < 0]
     return {
-        "hits": [CutOut(cut_out(drawn, f.box_xyxy), rng.random(), f"{f.score:.2f}") for f in hits],
-        "misses": [CutOut(cut_out(drawn, picture.boxes[row]), sides[row], f"{sides[row]:.0f} px") for row in missed],
-        "false": [CutOut(cut_out(drawn, f.box_xyxy), f.score, f"{f.score:.2f}") for f in false],
+        "hits": [Cutout(cut_out(drawing, f.box_xyxy), rng.random(), f"{f.score:.2f}") for f in hits],
+        "misses": [Cutout(cut_out(drawing, picture.boxes[row]), sides[row], f"{sides[row]:.0f} px") for row in missed],
+        "false_positives": [Cutout(cut_out(drawing, f.box_xyxy), f.score, f"{f.score:.2f}") for f in false],
     }
 
 
 def cut_out(image: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
-    """(TILE, TILE, 3) uint8 around a box, with some of what surrounds it; grey beyond the picture's edge."""
+    """(TILE, TILE, 3) uint8 around a box, with some of its surroundings; grey beyond the picture's edge."""
     centre, side = (box_xyxy[:2] + box_xyxy[2:]) / 2, CONTEXT * (box_xyxy[2:] - box_xyxy[:2]).max()
     zoom = TILE / max(side, 1.0)
     corner = centre * zoom - TILE / 2

@@ -1,1 +1,1 @@
-"""Are the heatmaps faithful? Deletion and insertion, randomisation, the pointing game, mean heatmaps."""
+"""Are heatmaps faithful? Deletion and insertion, parameter randomisation, pointing game, mean heatmaps."""

@@ -7,8 +7,7 @@ Out: medians and spreads, and the ratio to probabilities alone; they mean someth
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -17,21 +16,36 @@ from evaluation.speed.machine import machine, versions
 from evaluation.speed.timing import spread
 from models.classifier import Classifier
 
-FACES = 5  # a batch, as many as a live picture may well hold
+FACES = 5  # a batch
 WARM_UP = 5  # rounds that do not count
 ALONE = "probabilities"
 
 
-def heat_cost(classifier: Classifier, crops: np.ndarray, methods: Sequence[str], *, rounds: int) -> dict:
+def explanation_cost(
+    classifier: Classifier,
+    crops: np.ndarray,
+    methods: Sequence[str],
+    *,
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict:
     """`ms_a_face` by name, "probabilities" and `methods`, and `ratio` of each method to probabilities alone.
 
     crops: (N, S, S, 3) uint8 RGB, one batch. Every round times each once, in turn, so that a change of the machine's
-    speed meets all alike; a ratio is the median over rounds of the two times in one round.
+    speed affects all; a ratio is the median over rounds of the two times of one round. clock: in seconds.
     """
-    work = {ALONE: partial(classifier.probabilities, crops)}
-    work |= {method: partial(classifier.explained, crops, method=method) for method in methods}
-    rows = [[_seconds(do) for do in work.values()] for _ in range(WARM_UP + rounds)][WARM_UP:]
-    seconds = dict(zip(work, np.array(rows).T, strict=True))  # (rounds,) each
+
+    def seconds_of(method: str) -> float:
+        started = clock()
+        if method == ALONE:
+            classifier.probabilities(crops)
+        else:
+            classifier.forward(crops).heatmaps(method=method)  # an array, so a GPU has finished
+        return clock() - started
+
+    names = [ALONE, *methods]
+    rows = [[seconds_of(name) for name in names] for _ in range(WARM_UP + rounds)][WARM_UP:]
+    seconds = dict(zip(names, np.array(rows).T, strict=True))  # (rounds,) each
     return {
         "faces": len(crops),
         "rounds": rounds,
@@ -43,10 +57,3 @@ def heat_cost(classifier: Classifier, crops: np.ndarray, methods: Sequence[str],
         "machine": machine(),
         "versions": versions(),
     }
-
-
-def _seconds(do) -> float:
-    """How long one call takes; what the classifier gives lies in main memory, so a GPU has finished."""
-    started = time.perf_counter()
-    do()
-    return time.perf_counter() - started

@@ -1,12 +1,11 @@
-"""Deletion and insertion: does the network lose its answer with the pixels that a heatmap calls important?
+"""Deletion and insertion: does the network need the pixels that a heatmap calls important?
 
 In:  the network's input x (N, C, h, w) float32, heatmaps (N, h, w), a score of each row.
-Out: the score while pixels are taken away, or put back, hottest first; the area under that curve.
+Out: the score while pixels are removed, or put back, most important first; the area under that curve.
 
-Petsiuk, Das & Saenko 2018, RISE (arXiv 1806.07421), section 3 and algorithm 1. Pixels are replaced after they have
-been normalised, so that those left keep their values. Deletion puts the picture's mean in their place. Insertion starts
-from a blurred picture; the paper's blur, 5 pixels of 224, would leave a face of 48 readable, so it is an eighth of the
-side here.
+Petsiuk, Das & Saenko 2018, RISE (arXiv 1806.07421), section 3 and algorithm 1. Pixels are replaced after normalisation,
+so that the others keep their values. Deletion replaces them by the picture's mean. Insertion starts from a blurred
+picture: a face of 48 pixels would be recognisable with the paper's blur of 5 pixels of 224; here it is 1/8 of the side.
 """
 
 from __future__ import annotations
@@ -20,36 +19,41 @@ from torch import Tensor
 
 from evaluation.explanations.explained_faces import ExplainedFaces, probabilities_of
 
-BLUR = 1 / 8  # the Gaussian's standard deviation as a share of the side
+BLUR = 1 / 8  # standard deviation of the Gaussian as a share of the height
+
+Score = Callable[[Tensor], Tensor]  # (N, C, h, w) -> (N,)
 
 
-def both_curves(study: ExplainedFaces, heat: Tensor, *, steps: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """`deletion` and `insertion`, (N, steps + 1) float64 each: the probability of the class predicted at the outset.
+def curves_of(faces: ExplainedFaces, heatmaps: Tensor, *, steps: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """`deletion` and `insertion`, (N, steps + 1) float64 each: the probability of the class first predicted.
 
-    heat: (N, h, w), a map of each face of the study. At temperature 1, as the network was trained.
+    heatmaps: (N, h, w), of each face. The probability is the plain softmax.
     """
-    predicted, rank = study.predicted[:, None], ranks(heat, seed=seed)
+    predicted, rank = faces.predicted[:, None], pixel_ranks(heatmaps, seed=seed)
 
     def score(x: Tensor) -> Tensor:
-        return probabilities_of(study.network, x).gather(1, predicted)[:, 0]
+        return probabilities_of(faces.network, x).gather(1, predicted)[:, 0]
 
-    return {kind.__name__: kind(score, study.x, rank, steps=steps) for kind in (deletion, insertion)}
-
-
-def deletion(score: Callable[[Tensor], Tensor], x: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
-    """(N, steps + 1) float64: the score as more and more pixels become the mean; a good map's falls at once."""
-    return curve(score, x, mean_grey(x), rank, steps=steps)
+    return {
+        "deletion": deletion(score, faces.x, rank, steps=steps),
+        "insertion": insertion(score, faces.x, rank, steps=steps),
+    }
 
 
-def insertion(score: Callable[[Tensor], Tensor], x: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
-    """(N, steps + 1) float64: the score as pixels return to a blurred picture; a good map's rises at once."""
-    return curve(score, blurred(x), x, rank, steps=steps)
+def deletion(score: Score, x: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
+    """(N, steps + 1) float64: the score while pixels are replaced by the mean; a faithful map's falls at once."""
+    return curve(score, x, channel_means(x), rank, steps=steps)
 
 
-def curve(score: Callable[[Tensor], Tensor], start: Tensor, finish: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
-    """(N, steps + 1) float64: `score` of `start` with its first 0, 1/steps, ... 1 of pixels, by `rank`, of `finish`.
+def insertion(score: Score, x: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
+    """(N, steps + 1) float64: the score while pixels return to a blurred picture; a faithful map's rises at once."""
+    return curve(score, blur(x), x, rank, steps=steps)
 
-    score: (N, C, h, w) -> (N,). rank: (N, h, w) int, as `ranks` gives it.
+
+def curve(score: Score, start: Tensor, finish: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
+    """(N, steps + 1) float64: `score` of `start` with the first 0, 1/steps, ... 1 of its pixels taken from `finish`.
+
+    rank: (N, h, w) int, the order of the pixels, as `pixel_ranks` gives it.
     """
     pixels = rank[0].numel()
     values = [
@@ -63,26 +67,26 @@ def area(curves: np.ndarray) -> np.ndarray:
     return (curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2
 
 
-def ranks(heat: Tensor, *, seed: int = 0) -> Tensor:
-    """(N, h, w) int64: 0 for the hottest pixel of its map, h w - 1 for the coldest; ties fall by lot.
+def pixel_ranks(heatmaps: Tensor, *, seed: int = 0) -> Tensor:
+    """(N, h, w) int64: 0 for the pixel with the highest value of its map, h w - 1 for the lowest.
 
-    Without the lot the zeros of a map, often a third of it, would go from top to bottom.
+    Ties are broken at random: the zeros of a map, often a third of it, would else go from top to bottom.
     """
-    flat = heat.flatten(1).cpu().numpy()
-    lot = np.random.default_rng(seed).random(flat.shape)
-    order = np.lexsort((lot, -flat), axis=1)
+    flat = heatmaps.flatten(1).cpu().numpy()
+    tie_break = np.random.default_rng(seed).random(flat.shape)
+    order = np.lexsort((tie_break, -flat), axis=1)
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(flat.shape[1])[None], axis=1)
-    return torch.from_numpy(rank).to(heat.device).view(heat.shape)
+    return torch.from_numpy(rank).to(heatmaps.device).view(heatmaps.shape)
 
 
-def mean_grey(x: Tensor) -> Tensor:
+def channel_means(x: Tensor) -> Tensor:
     """(N, C, h, w): every pixel the mean of its channel."""
     return x.mean(dim=(2, 3), keepdim=True).expand_as(x)
 
 
-def blurred(x: Tensor) -> Tensor:
+def blur(x: Tensor) -> Tensor:
     """(N, C, h, w) through a Gaussian of `BLUR` of the height."""
     planes = x.flatten(0, 1).cpu().numpy()
-    soft = [cv2.GaussianBlur(plane, (0, 0), BLUR * x.shape[2]) for plane in planes]
-    return torch.from_numpy(np.stack(soft)).view(x.shape).to(x.device)
+    blurred = [cv2.GaussianBlur(plane, (0, 0), BLUR * x.shape[2]) for plane in planes]
+    return torch.from_numpy(np.stack(blurred)).view(x.shape).to(x.device)

@@ -1,7 +1,7 @@
-"""What is put to the test: a network, the faces that it reads, and maps of where it looks.
+"""What is tested: a network, the faces that it classifies, and heatmaps for them.
 
 In:  a checkpoint, a `FaceSet`.
-Out: `ExplainedFaces`; heatmaps (N, H, W) float32 in [0, 1] of an explainer, or of a control that knows nothing of the network.
+Out: `ExplainedFaces`; heatmaps (N, h, w) float32 in [0, 1] of an explainer, or of a baseline without the network.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from torch import Tensor, nn
 
 from data.face_set import FaceSet
 from evaluation.classification.scores import class_columns
-from gradcam import EXPLAINERS, Warp, enlarge, explain, to_unit_range
+from gradcam import EXPLAINERS, Warp, enlarge, hooked_forward, to_unit_range
 from models.checkpoint import Checkpoint
 from models.spec import find_spec
 from support import UserError
 
 BATCH = 128  # faces a pass
-CELLS = 6  # a side of a random map: as coarse as the layers explained, which have 6 to 9
+CELLS = 6  # a side of a random map: as coarse as the explained layers, which have 6 to 9
 
 
 @dataclass(frozen=True, eq=False)
 class ExplainedFaces:
-    """A network and the N faces on which its heatmaps are examined.
+    """A network and the N faces on which its heatmaps are tested.
 
-    layer: the module explained; cells, warp: where it looks (`ModelSpec`). fixed_size: no picture of another size fits.
+    layer: the explained module. fixed_size: whether the network takes one size of picture only. cells, warp: as in
+    `ModelSpec`.
     images: N pictures (S, S, 3) uint8 RGB. x: (N, C, h, w) float32, the same as the network's input.
-    probabilities: (N, K) float32 at temperature 1. labels: (N,) int64. Columns and labels are in the order of
+    probabilities: (N, K) float32, the plain softmax. labels: (N,) int64. Columns and labels are in the order of
     `class_names`, the network's.
     """
 
@@ -39,7 +40,7 @@ class ExplainedFaces:
     layer: str
     fixed_size: bool
     class_names: tuple[str, ...]
-    images: Sequence[np.ndarray]
+    images: Sequence[np.ndarray] | np.ndarray
     x: Tensor
     probabilities: Tensor
     labels: Tensor
@@ -51,52 +52,60 @@ class ExplainedFaces:
 
     @property
     def predicted(self) -> Tensor:
-        """(N,) int64: the class of the highest probability."""
+        """(N,) int64: the most probable class."""
         return self.probabilities.argmax(dim=1)
 
-    def maps(self, method: str) -> Tensor:
-        """(N, h, w): the heatmaps of the faces for the classes predicted."""
-        return self.explain(self.x, self.predicted, method)
+    def heatmaps(self, methods: Sequence[str]) -> dict[str, Tensor]:
+        """(N, h, w) by explainer: the heatmaps of the faces for the predicted classes."""
+        return self.explain(self.x, self.predicted, methods)
 
-    def explain(self, x: Tensor, class_index: Tensor, method: str) -> Tensor:
-        """(M, h, w) float32 in [0, 1]: heatmaps of the input x (M, C, h, w) for the classes (M,), by an explainer."""
-        how = {"method": method, "cells": self.cells, "warp": self.warp}
-        found = [
-            explain(self.network, self.layer, x[rows], class_index=class_index[rows], **how).heatmaps
-            for rows in batches(len(x))
-        ]
-        return torch.cat(found)
+    def explain(self, x: Tensor, class_index: Tensor, methods: Sequence[str]) -> dict[str, Tensor]:
+        """(M, h, w) float32 in [0, 1] by explainer: heatmaps of the input x (M, C, h, w) for the classes (M,) int64."""
+        found: dict[str, list[Tensor]] = {method: [] for method in methods}
+        for rows in batches(len(x)):
+            passed = hooked_forward(self.network, self.layer, x[rows], cells=self.cells, warp=self.warp)
+            for method in methods:
+                found[method].append(torch.as_tensor(passed.heatmaps(class_index[rows], method)))
+        return {method: torch.cat(maps) for method, maps in found.items()}
 
     def rows(self, some: slice) -> ExplainedFaces:
         """The same network with some of the faces."""
         tensors = {name: getattr(self, name)[some] for name in ("x", "probabilities", "labels")}
         return dataclasses.replace(self, images=self.images[some], **tensors)
 
-    def shown(self) -> list[str]:
-        """What the network says of each face, "fear 62%"."""
-        highest, index = self.probabilities.max(dim=1)
-        return [f"{self.class_names[i]} {p:.0%}" for p, i in zip(highest.tolist(), index.tolist(), strict=True)]
+    def captions(self) -> list[str]:
+        """What is predicted for each face, "fear 62%"."""
+        confidence, index = self.probabilities.max(dim=1)
+        return [f"{self.class_names[i]} {p:.0%}" for p, i in zip(confidence.tolist(), index.tolist(), strict=True)]
 
 
 def load_explained_faces(
     checkpoint: Checkpoint, faces: FaceSet, *, device: torch.device | str = "cpu"
 ) -> ExplainedFaces:
-    """The network of `checkpoint`, on `device`, and what it says of `faces`, which may differ in size.
+    """The network of `checkpoint` on `device`, and what it predicts for `faces`, which may differ in size.
 
     Raises `UserError` where the network does not know a class of `faces`.
     """
     columns = class_columns(checkpoint.class_names, faces.class_names)
-    network = checkpoint.build().to(device, memory_format=torch.channels_last).requires_grad_(False)
+    network = checkpoint.build().to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     spec = find_spec(checkpoint.network)
     x = torch.cat([checkpoint.preprocess(image[None], device=device) for image in faces.images])
     x = x.contiguous(memory_format=torch.channels_last)
-    labels = torch.as_tensor(np.array(columns)[faces.labels], device=x.device)
-    probabilities = probabilities_of(network, x)
-    about = (network, spec.explain_layer, spec.fixed_size, checkpoint.class_names)
-    return ExplainedFaces(*about, faces.images, x, probabilities, labels, cells=spec.cells, warp=spec.warp)
+    return ExplainedFaces(
+        network=network,
+        layer=spec.explain_layer,
+        fixed_size=spec.fixed_size,
+        class_names=checkpoint.class_names,
+        images=faces.images,
+        x=x,
+        probabilities=probabilities_of(network, x),
+        labels=torch.as_tensor(np.array(columns)[faces.labels], device=x.device),
+        cells=spec.cells,
+        warp=spec.warp,
+    )
 
 
-def refuse_unknown(methods: Sequence[str]) -> None:
+def check_explainers(methods: Sequence[str]) -> None:
     """`UserError` where one of `methods` is no explainer."""
     unknown = [method for method in methods if method not in EXPLAINERS]
     if unknown:
@@ -105,7 +114,7 @@ def refuse_unknown(methods: Sequence[str]) -> None:
 
 @torch.inference_mode()
 def probabilities_of(network: nn.Module, x: Tensor) -> Tensor:
-    """(N, C, h, w) -> (N, K) float32: the softmax at temperature 1."""
+    """(N, C, h, w) -> (N, K) float32: the plain softmax."""
     return torch.cat([network(x[rows]).float().softmax(dim=1) for rows in batches(len(x))])
 
 
@@ -114,19 +123,20 @@ def batches(count: int) -> Iterator[slice]:
     return (slice(start, start + BATCH) for start in range(0, max(count, 1), BATCH))
 
 
-def controls(x: Tensor, *, seed: int = 0) -> dict[str, Tensor]:
-    """Maps (N, h, w) that know nothing of the network, by name: what an explainer has to beat."""
+def baselines(x: Tensor, *, seed: int = 0) -> dict[str, Tensor]:
+    """Maps (N, h, w) that do not depend on the network, by name, to compare explainers with."""
     return {"random": random_maps(x, seed=seed), "centre": centre_blobs(x)}
 
 
 def random_maps(x: Tensor, *, seed: int = 0) -> Tensor:
-    """(N, h, w): `CELLS` x `CELLS` uniform numbers a face, laid over it as an explainer's cells are."""
+    """(N, h, w): `CELLS` x `CELLS` uniform numbers a face, enlarged as an explainer's cells are."""
     cells = np.random.default_rng(seed).random((len(x), CELLS, CELLS), np.float32)
-    return enlarge(to_unit_range(torch.from_numpy(cells)), x.shape[-2:]).to(x.device)
+    maps = enlarge(to_unit_range(torch.from_numpy(cells)), (x.shape[2], x.shape[3]))
+    return torch.as_tensor(maps).to(x.device)
 
 
 def centre_blobs(x: Tensor) -> Tensor:
-    """(N, h, w): one Gaussian in the middle of every face, its deviation a quarter of the side."""
+    """(N, h, w): a Gaussian in the centre of every face, its standard deviation a quarter of the side."""
     down, across = (4 * (torch.arange(side, device=x.device) + 0.5) / side - 2 for side in x.shape[-2:])
     blob = torch.exp(-(down[:, None] ** 2 + across**2) / 2)
     return blob.expand(len(x), -1, -1)

@@ -1,19 +1,35 @@
-"""Where does the network look for each expression? python -m evaluation.explanations.mean_heatmaps --weights F --data-path DIR --out DIR
+"""The mean heatmap of each expression: python -m evaluation.explanations.mean_heatmaps --weights F --data-path DIR
 
-In:  a checkpoint (the shipped one where left out), faces of a data set that fill their pictures as FER+'s do.
-Out: DIR/mean_heat.json, its table on stdout, and mean_heat.png: the mean heatmap of each expression on its mean face.
+In:  a checkpoint (left out: the shipped one), faces of a data set that fill their pictures as FER+'s do.
+Out: DIR/mean_heatmaps.json, its table on stdout, and mean_heatmaps.png: the mean heatmap of each expression over its
+     mean face.
 
-Every face is explained for its label; the faces that the network reads rightly count. The share of heat in a region, and
-the probability that is lost where the region is made grey (evaluation/explanations/face_regions.py), are means over faces; intervals are the
-bootstrap's, 95 %.
+Every face is explained for its label; correctly classified faces count. The share of the heatmap in a region, and by
+how much the probability drops where the region is grey (face_regions.py), are means over faces with 95 % bootstrap
+intervals.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from support import command, run_and_exit, setting
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from data.datasets import find_format, load_faces
+from data.tables import SPLITS
+from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
+from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean, expression_means
+from evaluation.plots import format_as_percent
+from gradcam import blend
+from models.checkpoint import SHIPPED, load_checkpoint
+from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
+from support.figures import GREY, LIGHT_BLUE, VERMILION, save_figure, styled
+from support.metrics import mean_with_interval
 
 
 @dataclasses.dataclass
@@ -21,24 +37,128 @@ class Settings:
     """Flags of `python -m evaluation.explanations.mean_heatmaps`."""
 
     weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
-    dataset: str = setting("", "format of the data set; recognised by its layout where left out")
+    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    split: str = setting("test", "which faces", choices=["train", "validation", "test"])
+    split: str = setting("test", "which faces", choices=SPLITS)
     explainer: str = setting("gradcam", "which, of gradcam.EXPLAINERS", metavar="NAME")
-    out: str = setting("runs/mean_heat", "where mean_heat.json and the picture go", metavar="DIR")
+    out: str = setting("runs/mean_heatmaps", "where mean_heatmaps.json and the picture go", metavar="DIR")
     skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
-    """Parse flags, explain, write, print."""
-    from evaluation.explanations.mean_heatmaps_report import averaged, table, write
-
-    expressions, report = averaged(settings)
-    write(expressions, report, Path(settings.out))
+    """Explain, average, write, print."""
+    means, report = average(settings)
+    folder = Path(settings.out)
+    write_json(report, folder / "mean_heatmaps.json")
+    save_figure(mean_heatmaps_figure(means, title=title(report)), folder / "mean_heatmaps.png")
+    notify(f"mean_heatmaps.json and mean_heatmaps.png are in {folder}")
     for line in table(report):
         print(line)
     return 0
+
+
+def average(settings: Settings) -> tuple[list[ExpressionMean], dict]:
+    """The expressions, and the content of mean_heatmaps.json; `UserError` where none has `FEWEST` correct faces."""
+    check_explainers([settings.explainer])
+    path, device = settings.weights or str(SHIPPED), pick_device(settings.device)
+    checkpoint = load_checkpoint(path)
+    dataset = find_format(settings.data_path, name=settings.dataset).NAME
+    faces = load_faces(settings.data_path, settings.split, name=dataset, skip_bad=settings.skip_bad)
+    means = expression_means(load_explained_faces(checkpoint, faces, device=device), settings.explainer)
+    if not means:
+        raise UserError(
+            f"no expression of the split has {FEWEST} faces that the network classifies correctly; name another split."
+        )
+    report = {
+        "network": checkpoint.network,
+        "weights": path,
+        "dataset": dataset,
+        "split": settings.split,
+        "explainer": settings.explainer,
+        "faces": "correctly classified, explained for their label",
+        "n": len(faces),
+        "uniform": dict(zip(REGIONS, np.diff(EDGES).tolist(), strict=True)),
+        "expressions": {
+            mean.name: {
+                "correct": mean.correct,
+                "labelled": mean.labelled,
+                "shares": means_by_region(mean.shares),
+                "probability_drops": means_by_region(mean.drops),
+            }
+            for mean in means
+        },
+        "left_out": sorted(set(faces.class_names) - {mean.name for mean in means}),
+    }
+    return means, report
+
+
+def means_by_region(values: np.ndarray) -> dict[str, dict]:
+    """The means with intervals of (N, 5), by region."""
+    return {region: mean_with_interval(values[:, column]) for column, region in enumerate(REGIONS)}
+
+
+def title(report: dict) -> str:
+    """What the picture shows."""
+    split = f"{report['dataset']} {report['split']}"
+    return f"{report['network']}, {report['explainer']}, {split}: correctly classified faces"
+
+
+def table(report: dict) -> Iterator[str]:
+    """mean_heatmaps.json as lines of text, in per cent."""
+    yield title(report)
+    headings = {"shares": "share of the heatmap in each region", "probability_drops": "drop without the region"}
+    for key, heading in headings.items():
+        yield ""
+        yield f"{heading}, %"
+        yield f"{'':<12}{'faces':>8}" + "".join(f"{region:>20}" for region in REGIONS)
+        for name, row in report["expressions"].items():
+            yield f"{name:<12}{row['correct']:>8,}" + "".join(f"{_percent(row[key][r]):>20}" for r in REGIONS)
+        if key == "shares":
+            yield f"{'a uniform map':<20}" + "".join(f"{100 * share:>20.1f}" for share in report["uniform"].values())
+    yield ""
+    if report["left_out"]:
+        yield f"fewer than {FEWEST} classified correctly: {', '.join(report['left_out'])}"
+
+
+def _percent(mean: dict) -> str:
+    low, high = mean["interval"]
+    return f"{100 * mean['mean']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+@styled
+def mean_heatmaps_figure(means: Sequence[ExpressionMean], *, title: str = "") -> Figure:
+    """A column an expression: the mean face, the mean heatmap over it, shares and probability drops by region.
+
+    All heatmaps have one colour scale, from 0 to the highest value of any.
+    """
+    highest = max(mean.heatmap.max() for mean in means)
+    figure = Figure(figsize=(1.1 + 1.35 * len(means), 4.6))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    grid = figure.subplots(3, len(means), squeeze=False, height_ratios=(1, 1, 1.1))
+    widths = [values.mean(axis=0) for mean in means for values in (mean.shares, mean.drops)]
+    limits = (min(np.min(widths), 0) - 0.02, 1.1 * np.max(widths))
+    rows = np.arange(len(REGIONS))
+    for column, mean in enumerate(means):
+        # stretched: a mean of many faces has little contrast
+        face = cv2.normalize(mean.face, np.empty_like(mean.face), 0, 255, cv2.NORM_MINMAX)
+        for axes, image in zip(grid[:2, column], (face, blend(face, mean.heatmap / highest)), strict=True):
+            axes.imshow(image, interpolation="bicubic")
+            axes.set_axis_off()
+        grid[0, column].set_title(f"{mean.name}\n{mean.correct:,} of {mean.labelled:,}", loc="center", fontsize=9)
+        axes = grid[2, column]
+        axes.barh(rows, mean.shares.mean(axis=0), height=0.7, color=LIGHT_BLUE)
+        axes.vlines(np.diff(EDGES), rows - 0.4, rows + 0.4, color=GREY, linewidth=1)
+        axes.plot(mean.drops.mean(axis=0), rows, "o", color=VERMILION, markersize=4, clip_on=False)
+        axes.axvline(0, color=GREY, linewidth=1)
+        axes.set(xlim=limits, ylim=(len(REGIONS) - 0.5, -0.5))
+        axes.set_yticks(rows, REGIONS if column == 0 else [])
+        axes.grid(axis="y", visible=False)
+        axes.xaxis.set_major_locator(MaxNLocator(2))
+        format_as_percent(axes.xaxis)
+    legend = "bar: share of the heatmap, line: share of a uniform map, dot: drop of the probability without the region"
+    figure.supxlabel(legend, fontsize=9)
+    return figure
 
 
 main = command(Settings, run, prog="python -m evaluation.explanations.mean_heatmaps", doc=__doc__)

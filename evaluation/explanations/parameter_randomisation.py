@@ -1,11 +1,11 @@
-"""Cascading randomisation: does a heatmap change when the network forgets what it learned?
+"""Cascading parameter randomisation: does a heatmap change when the network loses what it learned?
 
-In:  a `ExplainedFaces`, its maps by explainer.
-Out: `Cascade`: how alike they are to the maps after the last unit of the network has been shuffled, then the last two,
-     ... down to the first.
+In:  `ExplainedFaces`, and their heatmaps by explainer.
+Out: `Randomisation`: how similar these are to the heatmaps after the last unit of the network was randomised, then the
+     last two, ... down to the first.
 
-Adebayo et al. 2018 (arXiv 1810.03292), section 3.1: an explanation that survives this says nothing of the weights. They
-draw weights anew; here the values of each tensor are shuffled, which keeps their scale and so the activations alive.
+Adebayo et al. 2018 (arXiv 1810.03292), section 3.1: a heatmap that does not change does not depend on the weights. They
+re-initialise weights; here the values of each tensor are shuffled, which keeps the scale of weights and activations.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from torch import Tensor, nn
 from evaluation.explanations.explained_faces import ExplainedFaces
 from evaluation.explanations.similarity import rank_correlation, structural_similarity
 
-SHUFFLES = 3  # cascades, each with shuffles of its own
+REPEATS = 3  # cascades, each with its own seed
 
 
 @dataclass(frozen=True, eq=False)
-class Cascade:
-    """How the maps of N faces change as the network is shuffled from the head down.
+class Randomisation:
+    """How the heatmaps of N faces change as the network is randomised from the head down.
 
-    units: U names, in the order of shuffling. rank, ssim: by explainer (U, N) float64, rank correlation and structural
-    similarity with the map of the whole network, means over the shuffles. example: the row of the face of which the
-    network is surest. maps: by explainer (U, h, w) float32, that face's in the first cascade.
+    units: U names, in the order of randomisation. rank_correlation, ssim: by explainer (U, N) float64, with the heatmap
+    of the trained network, means over the repeats. example: the row of the face with the highest confidence. maps: by
+    explainer (U, h, w) float32, that face's in the first repeat.
     """
 
     units: list[str]
-    rank: dict[str, np.ndarray]
+    rank_correlation: dict[str, np.ndarray]
     ssim: dict[str, np.ndarray]
     example: int
     maps: dict[str, np.ndarray]
 
 
-def shuffled_maps(study: ExplainedFaces, plain: Mapping[str, Tensor], *, seed: int = 0) -> Cascade:
-    """Compare `plain`, the study's maps (N, h, w) by explainer, with those of the network as it is shuffled."""
-    names = units(study.network)[::-1]
-    example = int(study.probabilities.amax(dim=1).argmax())
-    trained = {method: heat.cpu().numpy() for method, heat in plain.items()}
-    rank, ssim = ({method: np.zeros((len(names), len(study))) for method in plain} for _ in range(2))
-    examples: dict[str, list] = {method: [] for method in plain}
-    for shuffle in range(SHUFFLES):
-        for step, found in enumerate(cascade(study, list(plain), seed=seed + shuffle)):
-            for method, heat in found.items():
-                maps = heat.cpu().numpy()
-                rank[method][step] += rank_correlation(trained[method], maps) / SHUFFLES
-                ssim[method][step] += structural_similarity(trained[method], maps) / SHUFFLES
-                if shuffle == 0:
+def randomise(faces: ExplainedFaces, heatmaps: Mapping[str, Tensor], *, seed: int = 0) -> Randomisation:
+    """Compare `heatmaps` of the faces, (N, h, w) by explainer, with those of the randomised network."""
+    names = units(faces.network)[::-1]
+    example = int(faces.probabilities.amax(dim=1).argmax())
+    trained = {method: maps.cpu().numpy() for method, maps in heatmaps.items()}
+    correlations, ssims = ({method: np.zeros((len(names), len(faces))) for method in heatmaps} for _ in range(2))
+    examples: dict[str, list[np.ndarray]] = {method: [] for method in heatmaps}
+    for repeat in range(REPEATS):
+        for step, randomised in enumerate(cascade(faces, list(heatmaps), seed=seed + repeat)):
+            for method, tensor in randomised.items():
+                maps = tensor.cpu().numpy()
+                correlations[method][step] += rank_correlation(trained[method], maps) / REPEATS
+                ssims[method][step] += structural_similarity(trained[method], maps) / REPEATS
+                if repeat == 0:
                     examples[method].append(maps[example])
-    return Cascade(names, rank, ssim, example, {method: np.stack(maps) for method, maps in examples.items()})
+    maps_by_method = {method: np.stack(maps) for method, maps in examples.items()}
+    return Randomisation(names, correlations, ssims, example, maps_by_method)
 
 
-def cascade(study: ExplainedFaces, methods: Sequence[str], *, seed: int = 0) -> Iterator[dict[str, Tensor]]:
-    """Maps by explainer as the units are shuffled, the last first; the classes stay those predicted."""
-    network = copy.deepcopy(study.network)
+def cascade(faces: ExplainedFaces, methods: Sequence[str], *, seed: int = 0) -> Iterator[dict[str, Tensor]]:
+    """Heatmaps by explainer as the units are shuffled, the last first, for the classes that were predicted before."""
+    network = copy.deepcopy(faces.network)
     generator = torch.Generator().manual_seed(seed)
     for unit in reversed(units(network)):
         shuffle(network.get_submodule(unit), generator)
-        forgetful = dataclasses.replace(study, network=network)
-        yield {method: forgetful.maps(method) for method in methods}
+        yield dataclasses.replace(faces, network=network).heatmaps(methods)
 
 
 def shuffle(module: nn.Module, generator: torch.Generator) -> None:
@@ -77,7 +77,7 @@ def shuffle(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def units(network: nn.Module, prefix: str = "") -> list[str]:
-    """The dotted names of what is shuffled at a time, first to last: a Sequential is opened, a block is one unit.
+    """Dotted names of what is randomised at a time, first to last: the children of a Sequential, else whole blocks.
 
     Modules without parameters are left out. The order is that of registration, which is the order of the pass.
     """

@@ -1,12 +1,12 @@
-"""The pointing game with two faces: asked for the expression of one, does the heatmap peak on that one?
+"""The pointing game with two faces: for the class of one of them, does the heatmap peak on that face?
 
-In:  a `ExplainedFaces`.
-Out: for each pair of faces side by side in one input, how often the peak fell on the face asked for, and the share of
-     heat that lay on it.
+In:  `ExplainedFaces`.
+Out: for each pair of faces side by side in one input, how often the peak lies on the target face, and the share of the
+     heatmap that lies on it.
 
-After Zhang et al. 2018 (arXiv 1608.00507), section 4.1, with whole faces as objects; the share of heat is the
-energy-based game of Wang et al. 2020 (arXiv 1910.01279, eq. 9). A pair is two faces that the network reads rightly, and
-differently; it is asked for both, so that a map that ignores the class scores one half, wherever it peaks.
+After Zhang et al. 2018 (arXiv 1608.00507), section 4.1, with whole faces as objects; the share is the energy-based
+pointing game of Wang et al. 2020 (arXiv 1910.01279, eq. 9). A pair is two faces that are classified correctly, as
+different classes. Each is the target once, so a heatmap that ignores the class scores 0.5 wherever it peaks.
 """
 
 from __future__ import annotations
@@ -21,38 +21,47 @@ from evaluation.explanations.explained_faces import ExplainedFaces
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """Of P pairs: hits (P,) float64, 0, 0.5 or 1; energy (P,) float64; maps (2, P, h, 2 w): for the left, the right."""
+class PointingResult:
+    """Of P pairs: hits (P,) float64, 0, 0.5 or 1; energy (P,) float64, the share of the heatmap on the target.
+
+    maps: (2, P, h, 2 w) float32, the heatmaps with the left face as target, and with the right one.
+    """
 
     hits: np.ndarray
     energy: np.ndarray
     maps: Tensor
 
 
-def pairs_of(study: ExplainedFaces, *, seed: int = 0) -> np.ndarray:
-    """(P, 2) int64: rows of the study, each in one pair at most, both read rightly and as different expressions."""
-    right = torch.nonzero(study.predicted == study.labels)[:, 0].cpu().numpy()
-    order = np.random.default_rng(seed).permutation(right)
-    left, other = order[: len(order) // 2], order[len(order) // 2 : len(order) // 2 * 2]
-    labels = study.labels.cpu().numpy()
-    return np.stack([left, other], axis=1)[labels[left] != labels[other]]
+def sample_pairs(faces: ExplainedFaces, *, seed: int = 0) -> np.ndarray:
+    """(P, 2) int64: rows of the faces, each in at most one pair, both classified correctly, as different classes."""
+    correct = torch.nonzero(faces.predicted == faces.labels)[:, 0].cpu().numpy()
+    order = np.random.default_rng(seed).permutation(correct)
+    half = len(order) // 2
+    left, right = order[:half], order[half : 2 * half]
+    labels = faces.labels.cpu().numpy()
+    return np.stack([left, right], axis=1)[labels[left] != labels[right]]
 
 
 def side_by_side(x: Tensor, pairs: np.ndarray) -> Tensor:
-    """(P, C, h, 2 w): the faces of each pair in one picture, each as it was normalised on its own."""
+    """(P, C, h, 2 w): the faces of each pair in one input, each as it was normalised alone."""
     return torch.cat([x[pairs[:, 0]], x[pairs[:, 1]]], dim=3)
 
 
-def play(study: ExplainedFaces, pairs: np.ndarray, method: str) -> Answers:
-    """Ask `method` for the expression of either face of every pair; a map that is as hot on the other one misses."""
-    x, width = side_by_side(study.x, pairs), study.x.shape[3]
+def play(faces: ExplainedFaces, pairs: np.ndarray, method: str) -> PointingResult:
+    """Explain every pair for the label of either face; a peak that is as high on the other face is no hit."""
+    x, width = side_by_side(faces.x, pairs), faces.x.shape[3]
     maps, hits, energy = [], [], []
     for side in (0, 1):
-        heat = study.explain(x, study.labels[pairs[:, side]], method)
-        halves = heat[:, :, :width], heat[:, :, width:]
-        asked, other = halves[side], halves[1 - side]
-        hits.append(asked.amax(dim=(1, 2)) > other.amax(dim=(1, 2)))
-        energy.append(asked.sum(dim=(1, 2)) / heat.sum(dim=(1, 2)).clamp(min=torch.finfo(heat.dtype).tiny))
-        maps.append(heat)
-    means = [torch.stack(values).double().mean(dim=0).cpu().numpy() for values in (hits, energy)]
-    return Answers(*means, torch.stack(maps))
+        heatmaps = faces.explain(x, faces.labels[pairs[:, side]], [method])[method]
+        halves = heatmaps[:, :, :width], heatmaps[:, :, width:]
+        target, other = halves[side], halves[1 - side]
+        hits.append(target.amax(dim=(1, 2)) > other.amax(dim=(1, 2)))
+        total = heatmaps.sum(dim=(1, 2)).clamp(min=torch.finfo(heatmaps.dtype).tiny)
+        energy.append(target.sum(dim=(1, 2)) / total)
+        maps.append(heatmaps)
+    return PointingResult(mean_of_both(hits), mean_of_both(energy), torch.stack(maps))
+
+
+def mean_of_both(values: list[Tensor]) -> np.ndarray:
+    """(P,) float64: the mean over the two targets."""
+    return torch.stack(values).double().mean(dim=0).cpu().numpy()

@@ -1,11 +1,12 @@
-"""What `python -m evaluation.explanations` does: examine, draw, write, tell.
+"""What `python -m evaluation.explanations` does: load, test, draw, write, print a table.
 
 In:  its settings.
-Out: `Results`, the report as it stands in faithfulness.json, its pictures and its table.
+Out: `Results`, the content of faithfulness.json, its pictures and its table.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,34 +15,66 @@ from matplotlib.figure import Figure
 
 from data.datasets import find_format, load_faces
 from data.face_set import FaceSet
-from evaluation.explanations.__main__ import Settings
-from evaluation.explanations.cost import ALONE, FACES, heat_cost
-from evaluation.explanations.explained_faces import load_explained_faces, refuse_unknown
-from evaluation.explanations.plots import checks_figure, curves_figure, shuffled_figure
-from evaluation.explanations.results import Results, examine, summary
-from evaluation.explanations.sheets import mirrored_sheet, pairs_sheet, shuffled_sheet
+from data.tables import SPLITS
+from evaluation.explanations.cost import ALONE, FACES, explanation_cost
+from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
+from evaluation.explanations.plots import checks_figure, curves_figure, randomisation_figure
+from evaluation.explanations.results import Results, run_tests, summary
+from evaluation.explanations.sheets import mirrored_sheet, pairs_sheet, randomisation_sheet
 from evaluation.speed.machine import not_idle
 from gradcam import EXPLAINERS
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.classifier import Classifier
-from support import UserError, notify, pick_device, write_json
+from support import UserError, notify, pick_device, setting, write_json
 from support.figures import save_figure
 
+INFINITY = float("inf")
+COLUMNS = (
+    "deletion", "insertion", "ins - del", "randomised", "pointing", "mirror", "px off", "ms a face", "ratio",
+)  # fmt: skip
 
-def examined(settings: Settings) -> tuple[Results, dict]:
-    """The arrays that were found, and the report as it stands in faithfulness.json."""
+
+@dataclasses.dataclass
+class Settings:
+    """Flags of `python -m evaluation.explanations`."""
+
+    weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
+    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
+    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
+    split: str = setting("test", "which faces", choices=SPLITS)
+    limit: int = setting(512, "so many faces of the split, sampled at random", within=(2, INFINITY))
+    explainers: list[str] = setting([], "which, of gradcam.EXPLAINERS; left out: all", metavar="NAME")
+    steps: int = setting(16, "steps of the deletion and insertion curves", within=(2, INFINITY))
+    rounds: int = setting(30, "repetitions of the measurement of time", within=(1, INFINITY))
+    seed: int = setting(0, "of the sample of faces, random maps, randomised parameters and pairs")
+    out: str = setting("runs/faithfulness", "where faithfulness.json and the pictures go", metavar="DIR")
+    skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
+    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+
+
+def run(settings: Settings) -> int:
+    """Test, write, print."""
+    results, report = evaluate_explainers(settings)
+    write(results, report, Path(settings.out))
+    for line in table(report):
+        print(line)
+    return 0
+
+
+def evaluate_explainers(settings: Settings) -> tuple[Results, dict]:
+    """The measured arrays, and the content of faithfulness.json."""
     methods = settings.explainers or list(EXPLAINERS)
-    refuse_unknown(methods)
+    check_explainers(methods)
     path, device = settings.weights or str(SHIPPED), pick_device(settings.device)
     checkpoint = load_checkpoint(path)
     dataset = find_format(settings.data_path, name=settings.dataset).NAME
     split = load_faces(settings.data_path, settings.split, name=dataset, skip_bad=settings.skip_bad)
-    faces = drawn(split, settings.limit, seed=settings.seed)
+    faces = sample_faces(split, settings.limit, seed=settings.seed)
     notify(f"{checkpoint.network} on {len(faces):,} of {len(split):,} faces, on {device}")
-    cost = heat_cost(Classifier(checkpoint, device=device), crops_of(faces), methods, rounds=settings.rounds)
-    results = examine(
-        load_explained_faces(checkpoint, faces, device=device), methods, steps=settings.steps, seed=settings.seed
-    )
+    classifier = Classifier.from_file(path, device=device)
+    cost = explanation_cost(classifier, crops_for_timing(faces), methods, rounds=settings.rounds)
+    explained = load_explained_faces(checkpoint, faces, device=device)
+    results = run_tests(explained, methods, steps=settings.steps, seed=settings.seed)
     about = {
         "network": checkpoint.network,
         "weights": path,
@@ -54,34 +87,34 @@ def examined(settings: Settings) -> tuple[Results, dict]:
     return results, about | summary(results) | {"cost": cost}
 
 
-def drawn(faces: FaceSet, limit: int, *, seed: int) -> FaceSet:
-    """At most `limit` faces, by lot, in the order of the split."""
+def sample_faces(faces: FaceSet, limit: int, *, seed: int) -> FaceSet:
+    """At most `limit` faces, sampled at random, in the order of the split; `UserError` where there are fewer than 2."""
     if len(faces) < 2:
         raise UserError(f"two faces or more are wanted, the split has {len(faces)}; name another split.")
     return faces.rows(np.sort(np.random.default_rng(seed).permutation(len(faces))[:limit]))
 
 
-def crops_of(faces: FaceSet) -> np.ndarray:
-    """(`FACES`, S, S, 3) uint8 RGB: the first faces of the first one's size, again and again where they are fewer."""
-    alike = [image for image in faces.images if image.shape == faces.images[0].shape]
-    return np.stack([alike[index % len(alike)] for index in range(FACES)])
+def crops_for_timing(faces: FaceSet) -> np.ndarray:
+    """(`FACES`, S, S, 3) uint8 RGB: the first faces that have the size of the first one, repeated where too few."""
+    same_size = [image for image in faces.images if image.shape == faces.images[0].shape]
+    return np.stack([same_size[index % len(same_size)] for index in range(FACES)])
 
 
 def figures(results: Results, report: dict) -> dict[str, Figure]:
-    """The pictures of what `examined` gave, by name."""
-    where = f"{report['network']}, {report['n']:,} faces of {report['dataset']} {report['split']}"
+    """The pictures of what `evaluate_explainers` gave, by name."""
+    title = f"{report['network']}, {report['n']:,} faces of {report['dataset']} {report['split']}"
     pictures = {
-        "curves": curves_figure(results, title=where),
-        "shuffled": shuffled_figure(results.cascade, title=where),
-        "shuffled_maps": shuffled_sheet(results),
-        "checks": checks_figure(report, title=where),
+        "curves": curves_figure(results, title=title),
+        "randomisation": randomisation_figure(results.randomisation, title=title),
+        "randomised_maps": randomisation_sheet(results),
+        "checks": checks_figure(report, title=title),
         "mirrored": mirrored_sheet(results),
     }
-    return pictures | ({"pairs": pairs_sheet(results)} if results.answers else {})
+    return pictures | ({"pairs": pairs_sheet(results)} if results.pointing else {})
 
 
 def write(results: Results, report: dict, folder: Path) -> None:
-    """faithfulness.json and one PNG a picture in `folder`, each whole or not at all."""
+    """Write faithfulness.json and one PNG a picture into `folder`, each complete or not at all."""
     write_json(report, folder / "faithfulness.json")
     for name, figure in figures(results, report).items():
         save_figure(figure, folder / f"{name}.png")
@@ -89,20 +122,20 @@ def write(results: Results, report: dict, folder: Path) -> None:
 
 
 def table(report: dict) -> Iterator[str]:
-    """The lines that a person reads of faithfulness.json."""
-    tests, cost = report["tests"], report["cost"]
+    """faithfulness.json as lines of text."""
+    cost = report["cost"]
     yield f"{report['network']} on {report['n']:,} of {report['of']:,} faces of {report['dataset']} {report['split']}"
     yield ""
-    heads = ("deletion", "insertion", "ins - del", "shuffled", "pointing", "mirror", "px off", "ms a face", "ratio")
-    yield f"{'':<12}" + "".join(f"{head:>11}" for head in heads)
+    yield f"{'':<12}" + "".join(f"{column:>11}" for column in COLUMNS)
     yield f"{'no heatmap':<12}{'':>77}{cost['ms_a_face'][ALONE]['median']:>11.2f}{1:>11.2f}"
-    for name, row in tests.items():
+    for name, row in report["tests"].items():
         means = [row[test]["mean"] for test in ("deletion", "insertion", "insertion_minus_deletion")]
         line = f"{name:<12}" + "".join(f"{mean:>11.3f}" for mean in means)
         if name in cost["ratio"]:
-            shuffled = list(row["rank_correlation_shuffled"].values())[-1]["mean"]
+            randomised = list(row["rank_correlation_randomised"].values())[-1]["mean"]
             hits = f"{row['pointing_hits']['mean']:.1%}" if "pointing_hits" in row else "-"
-            line += f"{shuffled:>11.2f}{hits:>11}{row['mirror']['mean']:>11.2f}{row['displacement_px']:>11.1f}"
+            mirror, displacement = row["mirror_correlation"]["mean"], row["displacement_px"]
+            line += f"{randomised:>11.2f}{hits:>11}{mirror:>11.2f}{displacement:>11.1f}"
             line += f"{cost['ms_a_face'][name]['median']:>11.2f}{cost['ratio'][name]:>11.2f}"
         yield line
     yield ""

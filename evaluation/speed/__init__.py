@@ -1,1 +1,1 @@
-"""How fast, how late, how much memory?"""
+"""How fast, with what lag, with how much memory?"""

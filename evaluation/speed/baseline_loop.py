@@ -1,17 +1,17 @@
-"""The loop as most projects write it, to compare with: python -m evaluation.speed.baseline_loop --faces 1 5 --sizes 640x480
+"""Time the loop as most projects write it: python -m evaluation.speed.baseline_loop --faces 1 5 --sizes 640x480
 
-In:  crowds (`evaluation/speed/synthetic_video.py`).
+In:  synthetic videos (synthetic_video.py).
 Out: on stdout, as JSON, how long its frames took: a list with one entry a size and number of faces.
 
-batch-face finds the faces on the whole frame; each is cut out, brought to 224 pixels and read by a ResNet-18 by
-itself; Grad-CAM comes from a backward pass through the whole network. The ResNet is untrained: only its speed counts.
-`python -m evaluation.speed --compare batch-face` runs this as a process of its own, with torch as it comes.
+batch-face detects faces on the whole frame; each is cut out, resized to 224 pixels and classified by a ResNet-18 alone;
+Grad-CAM comes from a backward pass through the whole network. The ResNet is untrained: only its speed counts.
+`python -m evaluation.speed --compare batch-face` runs this as a process of its own, with torch's own settings.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torchvision.models import resnet18
 
-from evaluation.speed.synthetic_video import crowd_film, size_of
+from evaluation.speed.synthetic_video import parse_size, synthetic_video
 from evaluation.speed.timing import spread
 from retinaface.batch_face import BatchFaceDetector
 from retinaface.face import Face
@@ -34,7 +34,7 @@ FEWEST = 3  # frames that are measured whatever time they take
 
 @dataclass
 class Settings:
-    """Flags of `python -m evaluation.speed.baseline_loop`; those of `evaluation.speed.__main__` are the same."""
+    """Flags of `python -m evaluation.speed.baseline_loop`; those of `python -m evaluation.speed` mean the same."""
 
     faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N")
     sizes: list[str] = setting(["640x480"], "sizes of the frames", metavar="WxH")
@@ -43,84 +43,100 @@ class Settings:
 
 
 def run(settings: Settings) -> int:
-    """Parse flags, measure, print."""
-    loop = PlainLoop(device=pick_device(settings.device))
+    """Measure, print."""
+    loop = BaselineLoop(device=pick_device(settings.device))
     rows = []
     for size in settings.sizes:
         for faces in settings.faces:
-            film = crowd_film(faces, size_of(size))
-            rows.append({"size": size, "faces": faces} | frame_times(loop, film, seconds=settings.seconds))
+            video = synthetic_video(faces, parse_size(size))
+            rows.append({"size": size, "faces": faces} | frame_times(loop, video, seconds=settings.seconds))
     write_json(rows)
     return 0
 
 
-def frame_times(loop: PlainLoop, film: Sequence[np.ndarray], *, seconds: float) -> dict:
-    """`frame_ms` and `detect_ms` as spreads, `fps`, and the fewest and the most faces `found` in a frame."""
-    loop(film[0])
-    frame_ms, detect_ms, found = [], [], []
-    started = time.perf_counter()
-    while len(frame_ms) < FEWEST or time.perf_counter() - started < seconds:
-        _, faces = loop(film[len(frame_ms) % len(film)])
-        frame_ms.append(sum(loop.took_ms.values()))
-        detect_ms.append(loop.took_ms["detect"])
-        found.append(faces)
-    return {
-        "fps": 1000 * len(frame_ms) / sum(frame_ms),
-        "frame_ms": spread(frame_ms),
-        "detect_ms": spread(detect_ms),
-        "found": {"fewest": min(found), "most": max(found)},
-    }
+class BaselineLoop:
+    """Detection, classification, heatmap and drawing, one face after the other; `took_ms` is of the last frame."""
 
-
-class PlainLoop:
-    """Detection, classification, heatmap and drawing, one face after the other; `took_ms` tells of the last frame."""
-
-    def __init__(self, *, device: torch.device | str = "cpu") -> None:
-        self.detector = BatchFaceDetector.from_file(device=device, longest_side=None)
+    def __init__(self, *, device: torch.device | str = "cpu", clock: Callable[[], float] = time.perf_counter) -> None:
+        self.detector = BatchFaceDetector.from_file(device=device, imgsz=None)
         self.network = resnet18(weights=None, num_classes=CLASSES).to(device).eval()
-        self.network.layer4.register_forward_hook(self._keep)
-        self.device = device
+        self.network.layer4.register_forward_hook(self._keep_activation)
+        self.device, self.clock = device, clock
+        self.activation = torch.empty(0)
         self.took_ms: dict[str, float] = {}
 
-    def _keep(self, module: torch.nn.Module, inputs: tuple, output: Tensor) -> None:
+    def _keep_activation(self, module: torch.nn.Module, inputs: tuple, output: Tensor) -> None:
         output.retain_grad()
         self.activation = output
 
     def __call__(self, frame_rgb: np.ndarray) -> tuple[np.ndarray, int]:
-        """The frame with boxes, labels and heat, a new array, and how many faces it shows."""
-        started = time.perf_counter()
+        """The frame with boxes, labels and heatmaps, a new array, and how many faces were detected."""
+        started = self.clock()
         (faces,) = self.detector([frame_rgb])
-        found = time.perf_counter()
+        detected = self.clock()
         annotated = frame_rgb.copy()
         for face in faces:
-            self._explain(frame_rgb, annotated, face)
-        done = time.perf_counter()
-        self.took_ms = {"detect": 1000 * (found - started), "faces": 1000 * (done - found)}
+            self._annotate(frame_rgb, annotated, face)
+        done = self.clock()
+        self.took_ms = {"detect": 1000 * (detected - started), "faces": 1000 * (done - detected)}
         return annotated, len(faces)
 
-    def _explain(self, frame_rgb: np.ndarray, annotated: np.ndarray, face: Face) -> None:
+    def _annotate(self, frame_rgb: np.ndarray, annotated: np.ndarray, face: Face) -> None:
+        """Classify and explain one face, and draw the result into `annotated`, in place."""
         height, width = frame_rgb.shape[:2]
-        left, top, right, bottom = np.clip(face.box_xyxy.round(), 0, [width, height] * 2).astype(int)
+        left, top, right, bottom = np.clip(face.box_xyxy.round(), 0, [width, height] * 2).astype(int).tolist()
         if right - left < 2 or bottom - top < 2:
             return
         crop = cv2.resize(frame_rgb[top:bottom, left:right], (SIDE, SIDE))
         x = (torch.from_numpy(crop).to(self.device).float() / 255 - self._per_channel(MEAN)) / self._per_channel(STD)
         logits = self.network(x.permute(2, 0, 1)[None])
         index = int(logits.argmax())
+        heatmap = cv2.resize(self._grad_cam(logits[0, index]), (right - left, bottom - top))
+        colour_rgb = cv2.applyColorMap((255 * heatmap).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+        region = annotated[top:bottom, left:right]
+        region[:] = cv2.addWeighted(region, 0.5, colour_rgb, 0.5, 0)
+        confidence = float(logits.detach()[0].softmax(dim=0)[index])
+        cv2.rectangle(annotated, (left, top), (right, bottom), (0, 255, 0), 2)
+        cv2.putText(annotated, f"{index} {confidence:.2f}", (left, top - 6), 0, 0.6, (0, 255, 0), 2)
+
+    def _grad_cam(self, score: Tensor) -> np.ndarray:
+        """(h, w) float32 in [0, 1], by a backward pass through the whole network."""
         self.network.zero_grad()
-        logits[0, index].backward()
-        weights = self.activation.grad.mean(dim=(2, 3), keepdim=True)
-        heat = (weights * self.activation).sum(dim=1)[0].relu().detach().cpu().numpy()
-        heat = cv2.resize(heat / max(float(heat.max()), 1e-7), (int(right - left), int(bottom - top)))
-        colour = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
-        ground = annotated[top:bottom, left:right]
-        ground[:] = cv2.addWeighted(ground, 0.5, colour, 0.5, 0)
-        share = float(logits.detach()[0].softmax(dim=0)[index])
-        cv2.rectangle(annotated, (int(left), int(top)), (int(right), int(bottom)), (0, 255, 0), 2)
-        cv2.putText(annotated, f"{index} {share:.2f}", (int(left), int(top) - 6), 0, 0.6, (0, 255, 0), 2)
+        score.backward()
+        gradient = self.activation.grad
+        assert gradient is not None, "retain_grad keeps it"
+        weights = gradient.mean(dim=(2, 3), keepdim=True)
+        heatmap = (weights * self.activation).sum(dim=1)[0].relu().detach().cpu().numpy()
+        return heatmap / max(float(heatmap.max()), 1e-7)
 
     def _per_channel(self, values: tuple[float, ...]) -> Tensor:
         return torch.tensor(values, device=self.device)
+
+
+def frame_times(
+    loop: BaselineLoop,
+    video: Sequence[np.ndarray],
+    *,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict:
+    """`frame_ms` and `detect_ms` as spreads, `fps`, and the fewest and the most faces `detected` in a frame."""
+    loop(video[0])
+    frame_ms: list[float] = []
+    detect_ms: list[float] = []
+    detected: list[int] = []
+    started = clock()
+    while len(frame_ms) < FEWEST or clock() - started < seconds:
+        _, faces = loop(video[len(frame_ms) % len(video)])
+        frame_ms.append(sum(loop.took_ms.values()))
+        detect_ms.append(loop.took_ms["detect"])
+        detected.append(faces)
+    return {
+        "fps": 1000 * len(frame_ms) / sum(frame_ms),
+        "frame_ms": spread(frame_ms),
+        "detect_ms": spread(detect_ms),
+        "detected": {"fewest": min(detected), "most": max(detected)},
+    }
 
 
 main = command(Settings, run, prog="python -m evaluation.speed.baseline_loop", doc=__doc__)

@@ -1,11 +1,11 @@
 """Does the loader keep the device busy? python -m evaluation.speed.loader --data-path DIR
 
 In:  a data set's folder, a network, a batch size.
-Out: on stdout, as JSON: faces a second of training steps that the loader feeds; of the same steps on batches that lie
-     in memory ready-made; the first as a share of the second; and what the loader makes on its own.
+Out: on stdout, as JSON: faces a second of training steps on the loader's batches; of the same steps on batches in
+     memory; the first as a share of the second; and faces a second of the loader alone.
 
-Steps are those of train.py (`models/training/learner.py`), preprocessing included. The two take turns; each turn begins with
-more steps than the loader has batches in stock, which are not counted. Close what else uses the processor.
+Steps are those of train.py (models/training/learner.py), preprocessing included. The two take turns; each turn begins
+with more steps than the loader has batches prefetched, which are not counted. Other programs change the results.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as train.py has its threads wait
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as train.py: before numpy and torch are imported
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import numpy as np
@@ -25,16 +25,17 @@ import torch
 
 from data.augment import Augment
 from data.datasets import load_faces
-from data.loader import AHEAD, Batches
+from data.loader import PREFETCH, EpochLoader
 from evaluation.speed.machine import machine, versions
+from models.preprocess import Preprocess
 from models.spec import find_spec
 from models.training.learner import Learner
 from support import command, pick_device, run_and_exit, setting, write_json
 from support.training.distributed import Distributed
 
-WARM_UP = AHEAD + 2  # steps at the beginning of each turn
+WARM_UP = PREFETCH + 2  # steps at the beginning of each turn
 
-Feed = Iterable[tuple[np.ndarray, np.ndarray]]
+Batch = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass
@@ -42,71 +43,77 @@ class Settings:
     """Flags of `python -m evaluation.speed.loader`."""
 
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    dataset: str = setting("", "format of the data set; recognised by its layout where left out")
+    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
     model: str = setting("small_resnet18_w32", "network, a name from models/networks/")
     batch_size: int = setting(64, "faces a step", within=(1, math.inf))
     steps: int = setting(12, "steps counted a turn", within=(1, math.inf))
     turns: int = setting(2, "turns of each", within=(1, math.inf))
-    threads: int = setting(0, "CPU threads of torch; 0: as many as torch likes", within=(0, math.inf))
+    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=(0, math.inf))
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
-    """Parse flags, measure, print."""
+    """Measure, print."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec, device = find_spec(settings.model), pick_device(settings.device)
     faces = load_faces(settings.data_path, "train", name=settings.dataset)
-    batches = Batches(faces, Augment(), settings.batch_size)
+    loader = EpochLoader(faces, Augment(), settings.batch_size)
     learner = Learner(spec.build(len(faces.class_names)), Distributed(device))
     report = {"model": settings.model, "batch_size": settings.batch_size, "device": str(device)}
-    report |= {"threads": torch.get_num_threads()} | measured(batches, learner, spec.preprocess, settings)
-    write_json(report | {"machine": machine(), "versions": versions()})
+    rates = measure(loader, learner, spec.preprocess, steps=settings.steps, turns=settings.turns)
+    about = {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
+    write_json(report | rates | about)
     return 0
 
 
-def measured(batches: Batches, learner: Learner, preprocess, settings: Settings) -> dict[str, float]:
-    """Faces a second, as medians over the counted steps of all turns, and the loader's share of what memory gives."""
-    size, count = preprocess.size_hw[0], WARM_UP + settings.steps
-    ready = take(endless(batches, size=size), count)
+def measure(
+    loader: EpochLoader,
+    learner: Learner,
+    preprocess: Preprocess,
+    *,
+    steps: int,
+    turns: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Faces a second, as medians over the counted steps of all turns, and the loader's share. clock: gives seconds."""
+    size, count = preprocess.size_hw[0], WARM_UP + steps
+    ready = list(itertools.islice(endless(loader, size=size), count))
     times_s: dict[str, list[float]] = {"loader": [], "memory": []}
-    for _ in range(settings.turns):
-        for name, feed in (("loader", endless(batches, size=size)), ("memory", ready)):
-            times_s[name] += step_times_s(feed, learner, preprocess, count)[WARM_UP:]
-    rates = {f"{name}_faces_per_s": batches.batch_size / float(np.median(times)) for name, times in times_s.items()}
-    feed, started = endless(batches, size=size), time.perf_counter()
-    take(feed, count)
-    alone = count * batches.batch_size / (time.perf_counter() - started)
-    share = rates["loader_faces_per_s"] / rates["memory_faces_per_s"]
-    return rates | {"share": share, "loader_alone_faces_per_s": alone}
+    for _ in range(turns):
+        for name, batches in (("loader", endless(loader, size=size)), ("memory", ready)):
+            times_s[name] += step_times_s(itertools.islice(batches, count), learner, preprocess, clock)[WARM_UP:]
+    started = clock()
+    for _ in itertools.islice(endless(loader, size=size), count):
+        pass
+    alone = count * loader.batch_size / (clock() - started)
+    rates = {name: loader.batch_size / float(np.median(times)) for name, times in times_s.items()}
+    return {
+        "loader_faces_per_s": rates["loader"],
+        "memory_faces_per_s": rates["memory"],
+        "share": rates["loader"] / rates["memory"],
+        "loader_alone_faces_per_s": alone,
+    }
 
 
-def step_times_s(feed: Feed, learner: Learner, preprocess, count: int) -> list[float]:
-    """Seconds of each of `count` steps, from asking the feed for a batch until the loss is there."""
-    times, last = [], time.perf_counter()
-    device = learner.ranks.device
-    for step, (crops, votes) in enumerate(feed):
+def step_times_s(
+    batches: Iterable[Batch], learner: Learner, preprocess: Preprocess, clock: Callable[[], float]
+) -> list[float]:
+    """Seconds of the step on each batch, from asking for it until the loss is known."""
+    device, times, last = learner.distributed.device, [], clock()
+    for step, (crops, votes) in enumerate(batches):
         x = preprocess(crops, device=device).contiguous(memory_format=torch.channels_last)
         learner.step(x, torch.from_numpy(votes).to(device), lr=0.01, key=(step,))
-        now = time.perf_counter()
+        now = clock()
         times.append(now - last)
         last = now
-        if len(times) == count:
-            break
     return times
 
 
-def endless(batches: Batches, *, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Epoch after epoch."""
-    epoch = 0
-    while True:
-        yield from batches.epoch(epoch, size=size)
-        epoch += 1
-
-
-def take(feed: Feed, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The first `count` batches."""
-    return list(itertools.islice(feed, count))
+def endless(loader: EpochLoader, *, size: int) -> Iterator[Batch]:
+    """The batches of one epoch after the other."""
+    for epoch in itertools.count():
+        yield from loader.epoch(epoch, size=size)
 
 
 main = command(Settings, run, prog="python -m evaluation.speed.loader", doc=__doc__)

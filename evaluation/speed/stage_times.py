@@ -1,11 +1,11 @@
-"""The stages of a frame one after the other, each with the clock: where the time goes.
+"""Where the time of a frame goes: its stages one after the other, timed.
 
-In:  a pipeline, a film in memory, the window or None.
-Out: milliseconds a stage, median and 95th percentile, and how many faces were found.
+In:  a pipeline of one classifier, a video in memory, what shows a picture.
+Out: milliseconds a stage, median and 95th percentile, and how many faces were detected.
 
-`grab` brings a picture in memory from BGR to RGB, which a camera's picture needs too; taking it from a camera or
-decoding a film is not in it. `explain` is what `EmotionPipeline.read` takes beyond tracking, cropping and logits: the
-heatmaps and the putting together. `show` is what the window's `show` takes, or that of `live_loop.NoScreen`.
+`grab` converts a picture in memory from BGR to RGB, which a camera's picture needs too; capturing or decoding is not in
+it. `classify` is the forward pass up to probabilities, `explain` the heatmaps from the same pass. `show` is what the
+window's `show` takes, or that of `live_loop.NoScreen`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data.sources.frame import Frame
-from evaluation.speed.synthetic_video import film_source
+from data.sources.frame import FrameSource
+from evaluation.speed.synthetic_video import video_source
 from evaluation.speed.timing import spread
 from pipeline.crops import crop_faces
 from pipeline.drawing.overlay import Overlay, Show, Status
@@ -27,59 +27,83 @@ STAGES = ("grab", "detect", "track", "crop", "classify", "explain", "draw", "sho
 WARM_UP, FEWEST = 5, 3  # frames that do not count, and that count whatever time they take
 
 
-def stage_times(
-    pipeline: EmotionPipeline, film: Sequence[np.ndarray], *, seconds: float, show: Callable[[np.ndarray], object]
-) -> dict:
-    """`stages_ms` by name, `frame_ms` from grab to show, and `found`, the fewest and the most faces of a frame.
+class Stopwatch:
+    """The seconds between calls, in `took_s` by name. clock: gives seconds."""
 
-    `film` is played for about `seconds` after a warm-up; `show` gets every annotated frame.
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.took_s: dict[str, float] = {}
+        self._clock, self._last_s = clock, clock()
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last call under `name`."""
+        self.took_s[name] = self.skip()
+
+    def skip(self) -> float:
+        """The seconds since the last call, booked nowhere."""
+        before_s, self._last_s = self._last_s, self._clock()
+        return self._last_s - before_s
+
+
+def stage_times(
+    pipeline: EmotionPipeline,
+    video: Sequence[np.ndarray],
+    *,
+    seconds: float,
+    show: Callable[[np.ndarray], object],
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict:
+    """`stages_ms` by name, `frame_ms` from grab to show, and `detected`, the fewest and the most faces of a frame.
+
+    The video is played for about `seconds` after a warm-up; `show` gets every annotated frame. clock: gives seconds.
     """
-    pipeline.tracker, tracker = Tracker(), Tracker()  # the second one is timed
-    overlay, rows, found = Overlay(), [], []
-    with film_source(film) as source:
-        until_s = None
-        while until_s is None or len(rows) < WARM_UP + FEWEST or time.perf_counter() < until_s:
+    tracked = EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=Tracker(), options=pipeline.options)
+    tracker, overlay = Tracker(), Overlay()
+    rows: list[list[float]] = []
+    detected: list[int] = []
+    until_s = float("inf")
+    with video_source(video) as source:
+        while len(rows) < WARM_UP + FEWEST or clock() < until_s:
             if len(rows) == WARM_UP:
-                until_s = time.perf_counter() + seconds
-            row, faces = _one_frame(pipeline, tracker, overlay, source.read, show)
-            rows.append(row)
-            found.append(faces)
+                until_s = clock() + seconds
+            took_s, faces = time_frame(tracked, tracker, overlay, source, show, clock)
+            rows.append([took_s[stage] for stage in STAGES])
+            detected.append(faces)
     counted = 1000 * np.array(rows[WARM_UP:])  # (frames, stages)
     return {
-        "found": {"fewest": min(found), "most": max(found)},
+        "detected": {"fewest": min(detected), "most": max(detected)},
         "stages_ms": {stage: spread(counted[:, column]) for column, stage in enumerate(STAGES)},
         "frame_ms": spread(counted.sum(axis=1)),
     }
 
 
-def _one_frame(
+def time_frame(
     pipeline: EmotionPipeline,
     tracker: Tracker,
     overlay: Overlay,
-    read: Callable[[], Frame],
+    source: FrameSource,
     show: Callable[[np.ndarray], object],
-) -> tuple[list[float], int]:
-    """Seconds of each stage, in the order of `STAGES`, and the number of faces."""
-    moments = [time.perf_counter()]
-
-    def lap() -> None:
-        moments.append(time.perf_counter())
-
-    frame = read()
-    lap()
-    found = pipeline.find([frame.image_rgb])
-    lap()
-    tracker.follow(found[0], frame.time_s)
-    lap()
-    crops, _ = crop_faces(frame.image_rgb, found[0], size=pipeline.classifier.preprocess.size_hw[0])
-    lap()
-    pipeline.classifier.logits(crops)
-    lap()
-    (result,) = pipeline.read([frame.image_rgb], found, time_s=frame.time_s)
-    lap()
-    annotated = overlay.draw(result, show=Show(), status=Status(fps=30.0, explainer=pipeline.explainer))
-    lap()
+    clock: Callable[[], float],
+) -> tuple[dict[str, float], int]:
+    """Seconds of each of `STAGES` for the source's next frame, and its number of faces."""
+    options, size = pipeline.options, pipeline.classifier.size_hw[0]
+    watch = Stopwatch(clock)
+    frame = source.read()
+    assert frame is not None, "the video has no end"
+    watch.lap("grab")
+    (faces,) = pipeline.detect([frame.image_rgb])
+    watch.lap("detect")
+    tracked, _ = tracker.update(faces, frame.time_s, smooth_s=options.smooth_s)
+    watch.lap("track")
+    crops, _ = crop_faces(frame.image_rgb, tracked, size=size)
+    watch.lap("crop")
+    prediction = pipeline.classifier.forward(crops, tta=options.tta)
+    watch.lap("classify")
+    prediction.heatmaps(method=options.explainer or "gradcam")
+    watch.lap("explain")
+    (result,) = pipeline.predict([frame.image_rgb], [faces], time_s=frame.time_s)  # to have something to draw
+    watch.skip()
+    annotated = overlay.draw(result, show=Show(), status=Status(fps=30.0, explainer=options.explainer))
+    watch.lap("draw")
     show(annotated)
-    lap()
-    grab, detect, track, crop, classify, whole, drawing, showing = np.diff(moments).tolist()
-    return [grab, detect, track, crop, classify, whole - track - crop - classify, drawing, showing], len(found[0])
+    watch.lap("show")
+    return watch.took_s, len(faces)

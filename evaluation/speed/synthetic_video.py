@@ -1,11 +1,11 @@
-"""Crowds: short films in memory with a known number of faces, which speed is measured on.
+"""Synthetic videos with a known number of faces, on which speed is measured.
 
 In:  a number of faces, a size.
-Out: frames (H, W, 3) uint8 RGB, made in advance so that making them costs nothing while the clock runs; and a camera
-     that gives them at its own rate.
+Out: frames (H, W, 3) uint8 RGB, made in advance so that making them takes no time while the clock runs; a source and a
+     camera that give them.
 
-Every face is the portrait of `data.sources.sample` (Eileen Collins, NASA, public domain) in a cell of a grid, each on its own
-small closed path. A face is about 0.6 of its picture's side: 65 pixels where twenty stand in 640x480.
+Every face is NASA's portrait of Eileen Collins (data/sources/sample.py) in a cell of a grid, on its own small closed
+path. A face is about 0.6 of its picture's side: 65 pixels where twenty are in 640x480.
 """
 
 from __future__ import annotations
@@ -15,71 +15,70 @@ import itertools
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from data.sources.frame import FileSource, Frame
+from data.sources.sample import portrait
 from support import UserError
 
-FRAMES = 30  # a film's length: every path has closed by then
+FRAMES = 30  # of a video: every path is closed by then
 FPS = 30.0
 FACE_ROWS, FACE_COLUMNS = slice(20, 190), slice(139, 309)  # the face and its hair in the 512 x 512 portrait
-LARGEST = 0.55  # a picture's side at most, as a share of the frame's smaller side
-FULL = 0.9  # and as a share of its cell's
+LARGEST = 0.55  # largest side of a picture, as a share of the frame's smaller side
+FILL = 0.9  # and as a share of the cell's smaller side
 
 
-def size_of(text: str) -> tuple[int, int]:
-    """(height, width) in pixels of "640x480", width first; `UserError` where it is none."""
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not found:
-        raise UserError(f"--sizes takes sizes as 640x480, width x height, not {text!r}.")
-    return int(found[2]), int(found[1])
+def parse_size(text: str) -> tuple[int, int]:
+    """(height, width) in pixels of "640x480", width first; `UserError` where it is no size."""
+    size = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not size:
+        raise UserError(f"--sizes takes sizes such as 640x480, width x height, not {text!r}.")
+    return int(size[2]), int(size[1])
 
 
-def crowd_film(faces: int, size_hw: tuple[int, int], *, frames: int = FRAMES) -> list[np.ndarray]:
-    """`frames` pictures (H, W, 3) uint8 RGB of `faces` people; the same numbers give the same film, which loops."""
-    places, side = grid_places(faces, size_hw)
-    return [_picture(places, side, size_hw, angle=2 * math.pi * index / frames) for index in range(frames)]
+def synthetic_video(faces: int, size_hw: tuple[int, int], *, frames: int = FRAMES) -> list[np.ndarray]:
+    """`frames` pictures (H, W, 3) uint8 RGB with so many `faces`; equal arguments give equal videos, which loop."""
+    centres, side = grid_centres(faces, size_hw)
+    return [_frame(centres, side, size_hw, angle=2 * math.pi * index / frames) for index in range(frames)]
 
 
-def grid_places(faces: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """Middles (N, 2) float64 xy of `faces` square pictures which do not touch, as large as may be, and their side."""
+def grid_centres(faces: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Centres (N, 2) float64 xy and the side of `faces` square pictures, as large as possible without touching."""
     height, width = size_hw
     columns = max(range(1, faces + 1), key=lambda n: min(width / n, height / -(-faces // n)), default=1)
     rows = max(1, -(-faces // columns))
     cell_wh = np.array([width / columns, height / rows])
-    places = []
+    centres = []
     for number in range(faces):
         row, column = divmod(number, columns)
-        missing = columns - min(columns, faces - row * columns)  # the last row stands in the middle
-        places.append(cell_wh * [column + 0.5 + missing / 2, row + 0.5])
-    return np.array(places).reshape(-1, 2), min(FULL * cell_wh.min(), LARGEST * min(size_hw))
+        missing = columns - min(columns, faces - row * columns)  # the last row is centred
+        centres.append(cell_wh * [column + 0.5 + missing / 2, row + 0.5])
+    return np.array(centres).reshape(-1, 2), float(min(FILL * cell_wh.min(), LARGEST * min(size_hw)))
 
 
-def _picture(places: np.ndarray, side: float, size_hw: tuple[int, int], *, angle: float) -> np.ndarray:
-    """The film's picture where all paths are at `angle`, 0 to 2 pi."""
-    canvas, portrait = _wall(size_hw).copy(), _portrait()
-    middle = (portrait.shape[1] / 2, portrait.shape[0] / 2)
-    reach = (1 / FULL - 1) / 4 * side  # half of the room between a picture and its cell
-    for number, place in enumerate(places):
+def _frame(centres: np.ndarray, side: float, size_hw: tuple[int, int], *, angle: float) -> np.ndarray:
+    """The frame in which all paths are at `angle`, 0 to 2 pi."""
+    frame, picture = _wall(size_hw).copy(), _face()
+    middle = (picture.shape[1] / 2, picture.shape[0] / 2)
+    reach = (1 / FILL - 1) / 4 * side  # half of the room between a picture and its cell
+    for number, centre in enumerate(centres):
         phase = 2.4 * number
-        x = place[0] + reach * math.sin(angle + phase)
-        y = place[1] + reach * math.sin(2 * angle + phase)
-        matrix = cv2.getRotationMatrix2D(middle, 2.5 * math.sin(angle + 2 * phase), side / len(portrait))
+        x = centre[0] + reach * math.sin(angle + phase)
+        y = centre[1] + reach * math.sin(2 * angle + phase)
+        matrix = cv2.getRotationMatrix2D(middle, 2.5 * math.sin(angle + 2 * phase), side / len(picture))
         matrix[:, 2] += (x - middle[0], y - middle[1])
         cv2.warpAffine(
-            portrait, matrix, size_hw[::-1], dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+            picture, matrix, size_hw[::-1], dst=frame, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
         )
-    return canvas
+    return frame
 
 
 @functools.cache
-def _portrait() -> np.ndarray:
-    from skimage.data import astronaut  # takes 0.3 s
-
-    return np.ascontiguousarray(astronaut()[FACE_ROWS, FACE_COLUMNS])
+def _face() -> np.ndarray:
+    return np.ascontiguousarray(portrait()[FACE_ROWS, FACE_COLUMNS])
 
 
 @functools.lru_cache(maxsize=1)
@@ -90,36 +89,45 @@ def _wall(size_hw: tuple[int, int]) -> np.ndarray:
     return np.repeat((shade + grain).astype(np.uint8), 3, axis=2)
 
 
-def film_source(film: Sequence[np.ndarray]) -> FileSource:
-    """The film without end, as fast as it is read: each frame is brought from BGR to RGB, as a camera's has to be."""
-    film_bgr = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in film]
+def video_source(video: Sequence[np.ndarray]) -> FileSource:
+    """The video in an endless loop, as fast as it is read; frames are converted from BGR to RGB, as a camera's are."""
+    video_bgr = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in video]
 
     def frames() -> Iterator[Frame]:
         for index in itertools.count():
-            image_rgb = cv2.cvtColor(film_bgr[index % len(film)], cv2.COLOR_BGR2RGB)
-            yield Frame(image_rgb, time_s=index / FPS, index=index, name="crowd")
+            image_rgb = cv2.cvtColor(video_bgr[index % len(video)], cv2.COLOR_BGR2RGB)
+            yield Frame(image_rgb, time_s=index / FPS, index=index, name="synthetic")
 
-    return FileSource("a crowd", frames(), fps=FPS)
+    return FileSource("a synthetic video", frames(), fps=FPS)
 
 
-class FilmCamera:
-    """A capture for `data.sources.camera.LiveSource`: gives the film at `fps` whether or not anybody is ready for it.
+class SyntheticCamera:
+    """A capture for `data.sources.camera.LiveSource` that gives a video at `fps`, whether or not anybody is ready.
 
-    film: pictures (H, W, 3) uint8 RGB. `first_s`: when its first picture had been read, on the monotonic clock.
+    clock: gives seconds. sleep: waits for so many. `first_s`: when the first frame had been read, by the clock.
     """
 
-    def __init__(self, film: Sequence[np.ndarray], fps: float) -> None:
-        self._film_bgr = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in film]
-        self._fps, self._opened_s = fps, time.monotonic()
-        self.first_s: float | None = None
+    def __init__(
+        self,
+        video: Sequence[np.ndarray],
+        fps: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._video_bgr = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in video]
+        self._fps, self._clock, self._sleep = fps, clock, sleep
+        self._opened_s = clock()
+        self.first_s = math.nan
 
     def read(self) -> tuple[bool, np.ndarray]:
-        """Wait for the next picture's time: (True, (H, W, 3) uint8 BGR, a new array)."""
-        number = math.floor((time.monotonic() - self._opened_s) * self._fps) + 1
-        time.sleep(max(0.0, self._opened_s + number / self._fps - time.monotonic()))
-        image_bgr = self._film_bgr[number % len(self._film_bgr)].copy()
-        self.first_s = self.first_s or time.monotonic()
+        """Wait for the next frame's time: (True, (H, W, 3) uint8 BGR, a new array)."""
+        number = math.floor((self._clock() - self._opened_s) * self._fps) + 1
+        self._sleep(max(0.0, self._opened_s + number / self._fps - self._clock()))
+        image_bgr = self._video_bgr[number % len(self._video_bgr)].copy()
+        if math.isnan(self.first_s):
+            self.first_s = self._clock()
         return True, image_bgr
 
     def release(self) -> None:
-        """Nothing to let go of."""
+        """There is no device to release."""

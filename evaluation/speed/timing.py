@@ -1,4 +1,4 @@
-"""What times, lags and memory readings add up to: pure functions of numbers.
+"""Statistics of times, lags and memory readings: pure functions of numbers.
 
 In:  durations, moments on one clock, readings of memory.
 Out: small dicts of plain values, as they stand in benchmark.json.
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def spread(values: Sequence[float]) -> dict[str, float | int]:
-    """Median, 95th percentile (between neighbours, linear) and count of one or more values, in their own unit."""
+def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """Median, 95th percentile (linear interpolation) and count of one or more values, in their own unit."""
     median, p95 = np.percentile(values, (50, 95))
     return {"median": float(median), "p95": float(p95), "count": len(values)}
 
@@ -24,16 +24,16 @@ def rate(moments_s: Sequence[float]) -> float:
     return float((len(moments_s) - 1) / (moments_s[-1] - moments_s[0]))
 
 
-def lag(seen_s: Sequence[float], shown_s: Sequence[float]) -> dict[str, float]:
-    """From frame in to annotated frame out, for two or more frames in the order they were shown; one clock for both.
+def lag(arrived_s: Sequence[float] | np.ndarray, done_s: Sequence[float]) -> dict[str, float]:
+    """From arrival to annotated picture, of two or more frames in the order they were done; one clock for both.
 
-    p50_ms, p95_ms: milliseconds. p50_frames, p95_frames: the same in frame times, one of which is the mean time
-    between two frames shown (`frame_ms`). growth_ms: median of the last third minus median of the first, which stays
-    near 0 where frames are dropped and not queued.
+    p50_ms, p95_ms: milliseconds. p50_frames, p95_frames: the same in units of `frame_ms`, the mean time between two
+    frames done. growth_ms: median of the last third minus median of the first third, which stays near 0 where frames
+    are dropped and not queued.
     """
-    lags_ms = 1000 * np.subtract(shown_s, seen_s)
+    lags_ms = 1000 * np.subtract(done_s, arrived_s)
     p50, p95 = np.percentile(lags_ms, (50, 95))
-    frame_ms = 1000 / rate(shown_s)
+    frame_ms = 1000 / rate(done_s)
     third = -(-len(lags_ms) // 3)
     return {
         "p50_ms": float(p50),
@@ -46,10 +46,10 @@ def lag(seen_s: Sequence[float], shown_s: Sequence[float]) -> dict[str, float]:
 
 
 def growth(readings: Sequence[tuple[int, float]], *, since: int) -> float | None:
-    """How much a quantity grew after frame `since`: (frame, value) readings -> a difference of medians.
+    """How much a quantity grew after frame `since`; readings: (frame, value), in order.
 
     Median of the last fifth of the readings from `since` on, minus the median of their first fifth; None for fewer
-    than two readings. Single readings jump with what the allocator happens to hold.
+    than two readings. Medians, because single readings depend on what the allocator happens to hold.
     """
     values = [value for frame, value in readings if frame >= since]
     if len(values) < 2:

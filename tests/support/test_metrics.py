@@ -1,4 +1,4 @@
-"""Scores of a split, against hand-made cases and scipy-free formulas."""
+"""Scores of a split, against cases worked out by hand, torch, and a bootstrap of the faces themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 
 from support.metrics import (
     accuracy,
+    average_precision,
     balanced_accuracy,
     bootstrap_interval,
     calibration_bins,
@@ -16,7 +17,7 @@ from support.metrics import (
     js_divergence,
     kl_divergence,
     macro_f1,
-    mean_of,
+    mean_with_interval,
     per_class,
     score,
     softmax,
@@ -50,7 +51,7 @@ def test_all_scores_of_a_small_split():
     assert found["ece"] == pytest.approx(high - 0.5)
 
 
-def test_a_class_nobody_has_counts_neither_way():
+def test_a_class_that_does_not_occur_does_not_count():
     p = np.eye(3)[[0, 1]]
     assert score(np.array([0, 1]), p, p)["macro_f1"] == 1
     assert score(np.array([0, 1]), p, p)["balanced_accuracy"] == 1
@@ -66,23 +67,26 @@ def test_divergences_by_hand():
     assert np.isfinite(kl_divergence(p, np.array([[1.0, 0.0]])))
 
 
-def test_calibration_of_a_forecaster_that_keeps_its_word(rng):
+def test_calibration_error_of_a_calibrated_and_of_an_overconfident_classifier(rng):
     confidence = rng.uniform(0.5, 1, 20000)
     p = np.stack([confidence, 1 - confidence], axis=1)
-    honest = (rng.random(20000) > confidence).astype(int)
-    assert expected_calibration_error(honest, p) < 0.01
-    boastful = rng.integers(0, 2, 20000)
-    assert expected_calibration_error(boastful, p) == pytest.approx(0.25, abs=0.02)
-    bins = calibration_bins(honest, p, bins=10)
+    calibrated = (rng.random(20000) > confidence).astype(int)
+    assert expected_calibration_error(calibrated, p) < 0.01
+    random = rng.integers(0, 2, 20000)
+    assert expected_calibration_error(random, p) == pytest.approx(0.25, abs=0.02)
+    bins = calibration_bins(calibrated, p, bins=10)
     assert bins["count"].sum() == 20000
     assert bins["count"][:5].sum() == 0
     np.testing.assert_allclose(bins["accuracy"][5:], bins["confidence"][5:], atol=0.03)
 
 
-def test_softmax_is_torchs_also_far_out(rng):
+def test_softmax_is_torchs_also_for_large_logits_and_keeps_the_dtype(rng):
     logits = rng.normal(0, 300, (5, 4))
     expected = torch.from_numpy(logits).softmax(dim=1).numpy()
     np.testing.assert_allclose(softmax(logits), expected, atol=1e-12)
+    assert softmax(logits).dtype == np.float64
+    assert softmax(logits.astype(np.float32)).dtype == np.float32
+    assert softmax(np.empty((0, 4))).shape == (0, 4)
 
 
 def test_macro_f1_over_some_classes_still_counts_all_rows():
@@ -93,38 +97,45 @@ def test_macro_f1_over_some_classes_still_counts_all_rows():
     assert macro_f1(np.diag([3, 0, 2]), classes=[0, 1, 2]) == pytest.approx(2 / 3)
 
 
-def test_the_bootstrap_of_an_accuracy_is_the_binomials_interval():
-    interval = bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, draws=4000)
+def test_the_bootstrap_interval_of_an_accuracy_is_that_of_the_binomial():
+    interval = bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, resamples=4000)
     spread = 1.96 * np.sqrt(0.86 * 0.14 / 1000)
     np.testing.assert_allclose(interval, [0.86 - spread, 0.86 + spread], atol=0.002)
-    assert interval == bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, draws=4000)
+    assert interval == bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, resamples=4000)
     narrower = bootstrap_interval(np.array([[860, 140], [0, 0]]), accuracy, level=0.5)
     assert interval[0] < narrower[0] < 0.86 < narrower[1] < interval[1]
     assert bootstrap_interval(np.array([[7, 0], [0, 3]]), accuracy) == (1, 1)
 
 
 @pytest.mark.parametrize("statistic", [accuracy, balanced_accuracy, macro_f1])
-def test_drawing_the_matrix_is_drawing_the_faces(statistic, rng):
+def test_resampling_the_matrix_is_resampling_the_faces(statistic, rng):
     labels = rng.integers(0, 3, 300)
     predicted = np.where(rng.random(300) < 0.7, labels, rng.integers(0, 3, 300))
     values = []
     for _ in range(2000):
         rows = rng.integers(0, 300, 300)
         values.append(statistic(confusion_matrix(labels[rows], predicted[rows], classes=3)))
-    found = bootstrap_interval(confusion_matrix(labels, predicted, classes=3), statistic, draws=2000)
+    found = bootstrap_interval(confusion_matrix(labels, predicted, classes=3), statistic, resamples=2000)
     np.testing.assert_allclose(found, np.quantile(values, [0.025, 0.975]), atol=0.01)
 
 
-def test_the_interval_is_the_normal_one_for_many_values(rng):
+def test_the_interval_of_many_values_is_that_of_the_normal_distribution(rng):
     values = rng.normal(3, 2, 400)
-    found = mean_of(values)
+    found = mean_with_interval(values)
     assert found["mean"] == pytest.approx(values.mean())
     assert found["n"] == 400
     half = 1.96 * values.std() / 20
     np.testing.assert_allclose(found["interval"], [values.mean() - half, values.mean() + half], atol=0.15 * half)
 
 
-def test_equal_values_have_no_width_and_the_same_call_gives_the_same():
-    assert mean_of(np.ones(3))["interval"] == [1, 1]
-    assert mean_of(np.array([True, False]))["mean"] == 0.5
-    assert mean_of(np.arange(9)) == mean_of(np.arange(9))
+def test_equal_values_have_no_width_and_equal_calls_give_equal_intervals():
+    assert mean_with_interval(np.ones(3))["interval"] == [1, 1]
+    assert mean_with_interval(np.array([True, False]))["mean"] == 0.5
+    assert mean_with_interval(np.arange(9)) == mean_with_interval(np.arange(9))
+
+
+def test_average_precision_by_hand():
+    # right, wrong, right; four faces: precision 1 up to recall 1/4, then 2/3 up to 1/2
+    found = average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), faces=4)
+    assert found == pytest.approx(0.25 * 1 + 0.25 * 2 / 3)
+    assert average_precision(np.empty(0), np.empty(0, bool), faces=3) == 0
