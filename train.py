@@ -1,15 +1,15 @@
 """Train an expression network on crowd votes: python train.py --dataset ferplus --data-path DIR
 
 In:  a data set's folder (data/datasets/ lists the formats), the name of a network (models/networks/).
-Out: a folder of the run, runs/NAME/: best.safetensors (the checkpoint that live.py takes), last.pt and previous.pt
-     (to resume), settings.json (what --config takes), metrics.csv and curves.png (models/training/run_log.py).
+Out: a folder of the run, runs/NAME/: best.safetensors and best.onnx (live.py takes either), last.pt and previous.pt
+     (to resume), settings.json (--config takes it), metrics.csv and curves.png (models/training/run_log.py).
 
 The target is a distribution: the shares of the crowd's votes. The loss is KL(votes || softmax(logits)), which for a
 one-hot target is cross-entropy, so data sets with labels only train the same way.
 
-On several cards or machines: torchrun --nproc-per-node=N train.py ... A step is then of the same --batch-size faces,
-split over the processes. What differs from one process: dropout's masks; and without cuda, where torch has no batch
-norm over processes, each normalises its own share of the batch.
+On several cards or machines: torchrun --nproc-per-node=N train.py ... A step still has --batch-size faces, split over
+the processes. Two things differ from a run in one process: the dropout masks; and on the CPU, where torch has no
+synchronised batch norm, each process normalises its own part of the batch.
 """
 
 from __future__ import annotations
@@ -18,15 +18,24 @@ import dataclasses
 import math
 import os
 import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 
-MAY_CHANGE = ("data_path", "out", "threads", "device", "tensorboard", "resume")  # between a run and its resuming
-ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # what numbers may be
+if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
+    import numpy as np
+    from torch import nn
+
+    from data.face_set import FaceSet
+    from models.spec import ModelSpec
+    from support.training.distributed import Distributed
+    from support.training.run_log import RunLog
+
+ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
 SCORES = ["accuracy", "macro_f1", "kl"]
 
 
@@ -45,15 +54,15 @@ class Settings:
     batch_size: int = setting(64, "faces a step, over all processes", within=FROM_1)
     loss: str = setting("kl", "kl to the votes, or cross_entropy to the label", choices=["kl", "cross_entropy"])
     label_smoothing: float = setting(0.0, "share of every target that is spread over all classes", within=SHARE)
-    teacher: list[str] = setting([], "checkpoints whose mean the network learns beside the votes", metavar="FILE")
-    distill: float = setting(
-        0.0, "share of the teachers in the target, see models/training/distillation.py", within=SHARE
-    )
-    balance: float = setting(0.0, "show a class of n faces in proportion to n to the power 1 - this", within=SHARE)
+    teacher: list[str] = setting([], "checkpoints whose mean prediction joins the target", metavar="FILE")
+    distill: float = setting(0.0, "share of the teachers in the target; the votes have the rest", within=SHARE)
+    balance: float = setting(0.0, "show a class of n faces in proportion to n ** (1 - balance)", within=SHARE)
     mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=ANY)
     cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=ANY)
-    grow: bool = setting(True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8")
-    optimiser: str = setting("sgd", "what moves the weights", choices=["sgd", "adamw", "adam"])
+    progressive_resizing: bool = setting(
+        True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8", aliases=["--grow"]
+    )
+    optimiser: str = setting("sgd", "optimiser", choices=["sgd", "adamw", "adam"])
     lr: float = setting(0.1, "highest learning rate", within=ANY)
     schedule: str = setting("cosine", "learning rate after the warm-up", choices=["cosine", "constant"])
     warmup: float = setting(0.06, "share of the run in which the learning rate rises from 0", within=SHARE)
@@ -61,19 +70,19 @@ class Settings:
     momentum: float = setting(0.9, "Nesterov momentum of sgd", within=SHARE)
     sam: float = setting(0.0, "radius of sharpness-aware steps, twice the cost (Foret et al. 2021); 0: off", within=ANY)
     clip_norm: float = setting(5.0, "largest norm of the gradient; 0: any", within=ANY)
-    ema: float = setting(0.998, "decay of the weights' running mean, which is what is kept; 0: off", within=SHARE)
-    monitor: str = setting("accuracy", "validation score that picks the kept epoch", choices=SCORES)
+    ema: float = setting(0.998, "decay of the weights' moving average, which is what is saved; 0: off", within=SHARE)
+    monitor: str = setting("accuracy", "validation score that picks the best epoch", choices=SCORES)
     patience: int = setting(0, "stop after so many epochs without a better validation macro-F1; 0: never", within=ANY)
-    seed: int = setting(0, "seed of weights, order and changes", within=ANY)
-    amp: bool = setting(True, "mixed precision on cuda and mps; a CPU has none")
-    threads: int = setting(0, "CPU threads of torch; 0: as many as torch likes", within=ANY)
+    seed: int = setting(0, "seed of weights, order and augmentation", within=ANY)
+    amp: bool = setting(True, "mixed precision on cuda and mps; a CPU computes in float32")
+    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=ANY)
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    tensorboard: bool = setting(False, "write events for `tensorboard --logdir DIR`, too")
-    resume: bool = setting(False, "carry on with the run in --out, which then has the same settings")
+    tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
+    resume: bool = setting(False, "continue the run in --out, which then has the same settings")
 
 
 def run(settings: Settings) -> int:
-    """Parse flags, build the parts, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
+    """Load the data, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
     if settings.init and settings.pretrained:
         raise UserError("--init and --pretrained are two beginnings; give one.")
     if bool(settings.teacher) != (settings.distill > 0):
@@ -83,53 +92,59 @@ def run(settings: Settings) -> int:
 
     from data.datasets import load_for_training
     from models.spec import find_spec
-    from support.training.distributed import distributed_on
+    from support.training.distributed import process_group
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec = find_spec(settings.model)
-    with distributed_on(pick_device(settings.device)) as ranks:
+    with process_group(pick_device(settings.device)) as distributed:
         train, validation = load_for_training(
             settings.data_path,
             name=settings.dataset,
             skip_bad=settings.skip_bad,
             labels_only=settings.loss == "cross_entropy",
         )
-        if ranks.first:
-            where = f"{ranks.device}" + f", {ranks.size} processes" * (ranks.size > 1)
-            notify(f"{settings.model} on {where}: {len(train)} faces, validating on {len(validation)}")
+        if distributed.is_main:
+            processes = f", {distributed.world_size} processes" * (distributed.world_size > 1)
+            faces = f"{len(train)} faces, validating on {len(validation)}"
+            notify(f"{settings.model} on {distributed.device}{processes}: {faces}")
             if not train.has_votes:
                 notify("training on labels, for which the loss is cross-entropy")
-        return Trainer(settings, spec, train, validation, ranks).run()
+        return Trainer(settings, spec, train, validation, distributed).run()
 
 
 class Trainer:
     """One run: the batches, the learner, and how far it has come."""
 
-    def __init__(self, settings: Settings, spec, train, validation, ranks) -> None:
+    def __init__(
+        self, settings: Settings, spec: ModelSpec, train: FaceSet, validation: FaceSet, distributed: Distributed
+    ) -> None:
         import torch
 
         from data.augment import Augment
-        from data.loader import Batches
+        from data.loader import EpochLoader
         from models.training.distillation import Teachers
         from models.training.learner import Learner
-        from models.training.transfer import first_weights
+        from models.training.transfer import initial_network
+        from support.training.run_state import RunFolder
 
-        self.settings, self.spec, self.ranks, self.out, s = settings, spec, ranks, Path(settings.out), settings
-        self.train, self.validation = train, validation
-        self.batches = Batches(
-            train, Augment(), s.batch_size, seed=s.seed, balance=s.balance, rank=ranks.rank, ranks=ranks.size
+        s, rank, world_size = settings, distributed.rank, distributed.world_size
+        self.settings, self.spec, self.distributed = settings, spec, distributed
+        self.class_names, self.validation = train.class_names, validation
+        self.folder = RunFolder(s.out, s, distributed, data={"training faces": len(train)}, may_change=["data_path"])
+        self.loader = EpochLoader(
+            train, Augment(), s.batch_size, seed=s.seed, balance=s.balance, rank=rank, world_size=world_size
         )
-        self.steps = s.epochs * len(self.batches)
+        self.steps = s.epochs * len(self.loader)
         if self.steps == 0:
             raise UserError(f"{len(train)} faces make no batch of {s.batch_size}; lower --batch-size.")
-        if s.batch_size % ranks.size:
-            raise UserError(f"--batch-size {s.batch_size} cannot be split evenly over {ranks.size} processes.")
+        if s.batch_size % world_size:
+            raise UserError(f"--batch-size {s.batch_size} cannot be split evenly over {world_size} processes.")
         torch.manual_seed(s.seed)
-        begin = {} if s.resume else {"init": s.init, "pretrained": s.pretrained}
+        init, pretrained = ("", False) if s.resume else (s.init, s.pretrained)
         self.learner = Learner(
-            first_weights(spec, train.class_names, name=s.model, **begin),
-            ranks,
+            initial_network(spec, train.class_names, name=s.model, init=init, pretrained=pretrained),
+            distributed,
             optimiser=s.optimiser,
             weight_decay=s.weight_decay,
             momentum=s.momentum,
@@ -139,49 +154,52 @@ class Trainer:
             smoothing=s.label_smoothing,
             mixed=s.amp,
         )
-        self.teachers = Teachers(s.teacher, train.class_names, device=ranks.device)
-        self.epoch, self.step, self.loss_sum = 0, 0, 0.0
-        self.history: list[dict] = []
+        self.teachers = Teachers(s.teacher, train.class_names, device=distributed.device)
+        self.epoch, self.step, self.loss_sum, self.faces_per_s = 0, 0, 0.0, 0.0
+        self.history: list[dict[str, float]] = []
 
     def run(self) -> int:
         """Train to the end, or until Ctrl-C; 0 or 130, everything saved."""
-        from models.training.run_log import RunLog
+        from models.export import export_checkpoint
+        from models.training.run_log import classifier_log
         from support.training.stopping import stop_requests
 
-        self.start_or_resume()
-        silent, events = not self.ranks.first, self.settings.tensorboard
-        log = RunLog(self.out, steps=self.steps, done=self.steps_done(), tensorboard=events, silent=silent)
-        with stop_requests() as asked:
-            while not self.finished() and self.train_epoch(asked, log):
+        self.begin_or_resume()
+        silent, events = not self.distributed.is_main, self.settings.tensorboard
+        log = classifier_log(
+            self.folder.path, steps=self.steps, done=self.steps_done(), silent=silent, tensorboard=events
+        )
+        with stop_requests() as stop_requested:
+            while not self.finished() and self.train_epoch(stop_requested, log):
                 self.finish_epoch()
-                log.epoch(self.history)
-            if not self.finished():
-                self.save_state()
+                log.row(self.history)
         if not self.finished():
-            log.close(self.history, f"stopped in epoch {self.epoch + 1}; everything is saved, --resume carries on")
+            self.save_state()
+            log.close(self.history, f"stopped in epoch {self.epoch + 1}; everything is saved, --resume continues")
             return 130
         early = self.epoch < self.settings.epochs
         log.close(self.history, f"no better macro-F1 for {self.settings.patience} epochs: done" if early else "done")
+        self.folder.export(export_checkpoint, "best.safetensors")
         return 0
 
-    def train_epoch(self, asked, log) -> bool:
-        """The steps of this epoch that are still to do; False where someone asked to stop before its end."""
+    def train_epoch(self, stop_requested: Callable[[], bool], log: RunLog) -> bool:
+        """The steps of this epoch that are still to do; False where a stop was requested before its end."""
         import torch
 
         from data.mixing import mix
 
-        s, size, device = self.settings, self.picture_size(), self.ranks.device
+        s, size, device = self.settings, self.picture_size(), self.distributed.device
         preprocess = self.spec.preprocess.at_size(size)
         started, first = time.perf_counter(), self.step
-        for crops, votes in self.batches.epoch(self.epoch, size=size, first=self.step):
-            if self.ranks.mean(asked()) > 0:  # whichever process was asked: all stop at the same step
+        for crops, votes in self.loader.epoch(self.epoch, size=size, first=self.step):
+            if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return False
             x = preprocess(crops, device=device).contiguous(memory_format=torch.channels_last)
             target = torch.from_numpy(votes).to(device)
             if s.teacher:
                 target = (1 - s.distill) * target + s.distill * self.teachers(crops)
-            key = (s.seed, self.epoch, self.step)  # what chance hangs on, so that a run can be resumed
-            x, target = mix(x, target, key=key, mixup=s.mixup, cutmix=s.cutmix)
+            key = (s.seed, self.epoch, self.step)  # seeds what is random in a step, so that a run can be resumed
+            x, target = mix(x, target, key=key, mixup_alpha=s.mixup, cutmix_alpha=s.cutmix)
             loss = self.learner.step(x, target, lr=self.lr(), key=key)
             self.step += 1
             self.loss_sum += loss
@@ -191,25 +209,25 @@ class Trainer:
 
     def lr(self) -> float:
         """The learning rate of this step."""
-        from support.training.optimisers import lr_share
+        from support.training.optimisers import lr_factor
 
         s = self.settings
-        return s.lr * lr_share(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
+        return s.lr * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
 
     def picture_size(self) -> int:
         """Pixels a side in this epoch."""
         from data.augment import progressive_size
 
-        full = self.spec.preprocess.size_hw[0]
-        grows = self.settings.grow and not self.spec.fixed_size
-        return progressive_size(full, self.epoch / self.settings.epochs) if grows else full
+        full, s = self.spec.preprocess.size_hw[0], self.settings
+        resizes = s.progressive_resizing and not self.spec.fixed_size
+        return progressive_size(full, self.epoch / s.epochs) if resizes else full
 
     def steps_done(self) -> int:
         """Steps since the run began."""
-        return self.epoch * len(self.batches) + self.step
+        return self.epoch * len(self.loader) + self.step
 
     def finished(self) -> bool:
-        """Are all epochs done, or did the last --patience of them bring no better macro-F1?"""
+        """Are all epochs done, or was there no better macro-F1 in the last --patience of them?"""
         from models.training.run_log import epochs_since_best
 
         if self.epoch == self.settings.epochs or not self.settings.patience:
@@ -217,73 +235,63 @@ class Trainer:
         return epochs_since_best(self.history, "macro_f1") >= self.settings.patience
 
     def finish_epoch(self) -> None:
-        """Validate, keep the best, save everything."""
+        """Validate, save the network if it is the best so far, save the state."""
         from models.training.run_log import epochs_since_best
 
-        network = self.learner.kept()
+        network = self.learner.averaged()
         scores, logits = self.validate(network)
         row = {"epoch": self.epoch + 1, "size": self.picture_size(), "lr": self.lr(),
-               "train_loss": self.loss_sum / len(self.batches), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
+               "train_loss": self.loss_sum / len(self.loader), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
         self.history.append({key: round(value, 5) for key, value in row.items()})
-        if epochs_since_best(self.history, self.settings.monitor) == 0 and self.ranks.first:
-            self.keep(network, scores, logits)
+        if epochs_since_best(self.history, self.settings.monitor) == 0 and self.distributed.is_main:
+            self.save_best(network, scores, logits)
         self.epoch, self.step, self.loss_sum = self.epoch + 1, 0, 0.0
         self.save_state()
 
-    def validate(self, network) -> tuple[dict, object]:
-        """Scores of `network` on all validation faces, and their logits (N, K)."""
+    def validate(self, network: nn.Module) -> tuple[dict[str, float], np.ndarray]:
+        """Scores of `network` on all validation faces, and their logits (N, K) float32; all processes must call it."""
         from models.classifier import predict_logits
         from support.metrics import score, softmax
 
-        faces, ranks = self.validation, self.ranks
-        mine = faces.images[ranks.rank :: ranks.size]
-        logits = ranks.gather(predict_logits(network, self.spec.preprocess, mine, device=ranks.device))
+        faces, distributed = self.validation, self.distributed
+        mine = faces.images[distributed.rank :: distributed.world_size]
+        part = predict_logits(network, self.spec.preprocess, mine, device=distributed.device)
+        logits = distributed.gather(part)
         scores = score(faces.labels, softmax(logits), faces.votes)
         scores["ece_uncalibrated"] = scores.pop("ece")
         return scores, logits
 
-    def keep(self, network, scores: dict, logits) -> None:
+    def save_best(self, network: nn.Module, scores: dict[str, float], logits: np.ndarray) -> None:
         """Write best.safetensors, calibrated on the validation's logits (N, K)."""
         from models.checkpoint import Checkpoint, save_checkpoint
-        from models.training.calibration import calibrated
+        from models.training.calibration import calibrate
 
         checkpoint = Checkpoint(
             network=self.settings.model,
-            class_names=self.train.class_names,
+            class_names=self.class_names,
             preprocess=self.spec.preprocess,
             weights=network.state_dict(),
             settings=dataclasses.asdict(self.settings),
             scores={"validation": scores, "epoch": self.epoch + 1},
         )
-        labels, shares = self.validation.labels, self.batches.class_shares()
-        save_checkpoint(self.out / "best.safetensors", calibrated(checkpoint, logits, labels, class_shares=shares))
+        checkpoint = calibrate(checkpoint, logits, self.validation.labels, class_shares=self.loader.class_shares())
+        save_checkpoint(self.folder.path / "best.safetensors", checkpoint)
 
     def save_state(self) -> None:
-        """All that --resume needs, to the bit; one process writes it."""
-        from support.training.run_state import save_state
+        """All that --resume needs to repeat the run exactly."""
+        state = {"progress": (self.epoch, self.step, self.loss_sum), "history": self.history}
+        self.folder.save(state | self.learner.state())
 
-        if self.ranks.first:
-            state = {"progress": (self.epoch, self.step, self.loss_sum), "history": self.history}
-            save_state(self.out, state | {"settings": self.identity()} | self.learner.state())
-
-    def identity(self) -> dict:
-        """What makes the run what it is: it may not change when it is resumed."""
-        settings = dataclasses.asdict(self.settings) | {"training faces": len(self.train)}
-        return {name: value for name, value in settings.items() if name not in MAY_CHANGE}
-
-    def start_or_resume(self) -> None:
-        """A new folder with the settings and a first state, or what such a folder holds by now."""
-        from support.training.run_state import begin_run, newest_state, refuse_changes
-
-        if self.settings.resume:
-            state = newest_state(self.out)
-            refuse_changes(dataclasses.asdict(Settings()) | state["settings"], self.identity())
-            self.learner.load_state(state)
-            self.epoch, self.step, self.loss_sum = state["progress"]
-            self.history = state["history"]
-        elif self.ranks.first:
-            begin_run(self.out, self.settings)
+    def begin_or_resume(self) -> None:
+        """Begin a new folder with a first state, or continue from the newest state in it."""
+        if not self.settings.resume:
+            self.folder.begin()
             self.save_state()
+            return
+        state = self.folder.load()
+        self.learner.load_state(state)
+        self.epoch, self.step, self.loss_sum = state["progress"]
+        self.history = state["history"]
 
 
 main = command(Settings, run, prog="train.py", doc=__doc__)

@@ -1,1 +1,1 @@
-"""What only a training of the detector needs: python -m retinaface.training"""
+"""What only the training of the detector needs: python -m retinaface.training"""

@@ -1,6 +1,6 @@
-"""How a face may look before a camera: light, sharpness, what covers it.
+"""Augmentation of scenes: light, noise, compression, and what covers a face.
 
-In:  pictures (H, W, 3) uint8 RGB, a random generator; where a face is covered, its five landmarks.
+In:  pictures (H, W, 3) uint8 RGB, a random generator; to cover a face, its five landmarks.
 Out: new pictures of the same size.
 """
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from support.photometric import low_resolution, tone_curve
 
-# The outline of a mask over nose, mouth and chin, in the face's own frame: across in distances between the eyes, down
-# in distances from the eyes to the mouth, from the middle between the eyes.
+# The outline of a mask over nose, mouth and chin, relative to the middle between the eyes: x in distances between the
+# eyes, y in distances from the eyes to the mouth.
 MASK_OUTLINE = np.array(
     [[-0.95, 0.35], [-0.4, 0.3], [0.0, 0.2], [0.4, 0.3], [0.95, 0.35], [0.85, 1.05], [0.45, 1.6], [0.0, 1.75],
      [-0.45, 1.6], [-0.85, 1.05]]
@@ -20,7 +20,7 @@ MASK_OUTLINE = np.array(
 
 
 def relight(image: np.ndarray, rng: np.random.Generator, *, noise: bool = True) -> np.ndarray:
-    """The picture under another light, through another camera: tone, colour, grey, blur, noise, JPEG; a new array."""
+    """The picture with random light, tone curve, colour, grey, blur and, if `noise`, noise and JPEG; a new array."""
     if rng.random() < 0.08:
         image = lit_from_one_side(image, rng)
     if rng.random() < 0.06:
@@ -38,17 +38,17 @@ def relight(image: np.ndarray, rng: np.random.Generator, *, noise: bool = True) 
         image = (image + grain[..., None]).clip(0, 255).astype(np.uint8)
     if noise and rng.random() < 0.2:
         encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])[1]
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
     return image
 
 
 def dimmed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture in a dark room: a small share of the light."""
+    """The picture with 12 to 50 % of its light."""
     return (image * rng.uniform(0.12, 0.5)).astype(np.uint8)
 
 
 def lit_from_one_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture under light that falls off across it, from some direction: a window behind, a lamp beside."""
+    """The picture under light that falls off across it, in a random direction."""
     height, width = image.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.ogrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
@@ -58,9 +58,9 @@ def lit_from_one_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """The picture with a face mask on the face at `landmarks` (5, 2), or with a thing somewhere before that face.
+    """The picture with a mask on the face at `landmarks` (5, 2), or with an object in front of a part of it.
 
-    The second value tells whether it was a mask.
+    The second value tells whether it is a mask.
     """
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     across, down = landmarks[1] - landmarks[0], mouth - eyes
@@ -81,8 +81,8 @@ def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) 
 
 
 def cloth(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8 of one colour, with the picture's own coarse shading on it, sometimes striped."""
-    colour = rng.choice([[235, 240, 245], [130, 180, 215], [25, 25, 30], rng.integers(0, 256, 3)])
+    """(H, W, 3) uint8 of one colour, with the coarse shading of `image`, sometimes striped."""
+    colour = rng.choice(np.array([[235, 240, 245], [130, 180, 215], [25, 25, 30], rng.integers(0, 256, 3)]))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     shade = cv2.blur(grey, (15, 15)).astype(np.float32) / max(1.0, grey.mean())
     if rng.random() < 0.3:

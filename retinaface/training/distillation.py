@@ -1,28 +1,42 @@
-"""Learning from a trained detector of the same shape: see what it sees, be as sure as it is, except where it is wrong.
+"""Distillation from a trained detector of the same architecture: features and log-odds, except where it is wrong.
 
-In:  features and answers of the network under training and of the teacher on one batch; the annotated kind of every
-     anchor.
+In:  features and outputs of the student and of the teacher on one batch; the annotated label of every anchor.
 Out: one scalar loss.
 
-Annotations say of an anchor that it is a face or not; a teacher says how much of one, and its features say why, which
-is far more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; hints from features: Romero et al. 2015,
-arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Where
-the teacher contradicts an annotation, a face it misses or one it imagines, it is not followed. Nor are its boxes:
-every face has an annotated one, by another convention where faces are masked. Nor its landmarks: the public weights set
-them to the right of and below LFW's hand marks, and a network that follows them does so, too.
+An annotation says whether an anchor is on a face. A teacher gives a score and the features behind it, which is much
+more to learn from on each scene (Hinton et al. 2015, arXiv 1503.02531; features as hints: Romero et al. 2015,
+arXiv 1412.6550; for detectors: Li et al. 2017, "Mimicking very efficient network for object detection"). Anchors where
+the teacher contradicts the annotation, a missed face or a false positive, are left out. So are its boxes: every face
+has an annotated one, which follows another convention where faces are masked. So are its landmarks: those of the public
+weights lie to the right of and below the ones set by hand in LFW, and a student would learn that bias.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from retinaface.anchors import SIZES
+from retinaface.network import RetinaFaceNetwork
 from retinaface.training.loss import BACKGROUND, FACE
 
 ANCHORS_PER_CELL = len(SIZES[0])
-FEATURES = 25.0  # weight of the features beside 1 for the log-odds; see `feature_loss`
+FEATURE_WEIGHT = 25.0  # of the feature loss, beside 1 for the log-odds; see `feature_loss`
+
+
+class NetworkWithFeatures(nn.Module):
+    """A detector network that returns its features together with its outputs."""
+
+    def __init__(self, network: RetinaFaceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], tuple[Tensor, Tensor, Tensor]]:
+        """x (N, 3, H, W) -> three activations of the backbone and the three inputs of the heads; the outputs."""
+        stages = self.network.body(x)
+        levels = self.network.context(stages)
+        return [*stages, *levels], self.network.predict_heads(levels)
 
 
 def distillation_loss(
@@ -30,34 +44,34 @@ def distillation_loss(
     outputs: tuple[Tensor, Tensor, Tensor],
     teacher_features: list[Tensor],
     teacher_outputs: tuple[Tensor, Tensor, Tensor],
-    kind: Tensor,
+    labels: Tensor,
 ) -> Tensor:
-    """Features and log-odds together.
+    """The weighted sum of `feature_loss` and `logit_loss`.
 
-    features: (N, C, h, w) of every level, finest first, once for the backbone and once for the heads; outputs as in
-    `loss.multi_task_loss`; the teacher's likewise; kind (N, A) int64 as in `loss.match`.
+    features: (N, C, h, w) of every level, finest first, once for the backbone and once for the heads. outputs: as in
+    `loss.multi_task_loss`. The teacher's likewise. labels: (N, A) int64, as in `loss.Targets`.
     """
     odds, teacher_odds = log_odds(outputs[0]), log_odds(teacher_outputs[0])  # (N, A)
     score = teacher_odds.sigmoid()
-    trusted = ~(((kind == BACKGROUND) & (score > 0.5)) | ((kind == FACE) & (score < 0.5)))
-    seen = feature_loss(features, teacher_features, score, trusted)
-    return FEATURES * seen + logit_loss(odds, teacher_odds, trusted)
+    trusted = ~(((labels == BACKGROUND) & (score > 0.5)) | ((labels == FACE) & (score < 0.5)))
+    of_features = feature_loss(features, teacher_features, score, trusted)
+    return FEATURE_WEIGHT * of_features + logit_loss(odds, teacher_odds, trusted)
 
 
 def log_odds(logits: Tensor) -> Tensor:
-    """(N, A) log of face against background, from (N, A, 2)."""
+    """(N, A): log of the odds of a face, from logits (N, A, 2)."""
     return logits[..., FACE] - logits[..., BACKGROUND]
 
 
 def feature_loss(features: list[Tensor], teacher_features: list[Tensor], score: Tensor, trusted: Tensor) -> Tensor:
-    """Squared distance over the teacher's own square, on faces and on background, a mean over the maps.
+    """Squared distance of the features relative to the teacher's square, averaged over the maps.
 
-    Faces and background count the same, few as the cells with a face are; where a map shows none, the cells most like one
-    stand for it. A face fits one of a cell's anchors, so the higher score says how much of one is there; one anchor
-    that is not trusted leaves the cell out.
+    score, trusted: (N, A), the teacher's scores, and whether they agree with the annotation. Cells on faces and cells
+    on the background count the same in total, though the first are few. The score of a cell is the higher one of its
+    anchors; a cell with an anchor that is not trusted is left out.
 
-    Its gradient is small: measured on the first stage of the backbone, that of the landmark loss has 200 times the norm
-    and that of the log-odds ten times. With a weight of 2.5 the features hardly followed; see `FEATURES`.
+    Its gradient is small: in the first stage of the backbone that of the landmark loss was measured to have 200 times
+    the norm, and that of the log-odds ten times. A weight of 2.5 had hardly any effect; hence `FEATURE_WEIGHT`.
     """
     score, trusted = (part.unflatten(1, (-1, ANCHORS_PER_CELL)) for part in (score, trusted))
     cells = [level.shape[2] * level.shape[3] for level in features[: len(SIZES)]]
@@ -73,11 +87,10 @@ def feature_loss(features: list[Tensor], teacher_features: list[Tensor], score: 
 
 
 def logit_loss(odds: Tensor, teacher_odds: Tensor, trusted: Tensor) -> Tensor:
-    """Smooth L1 of the log-odds (N, A), a mean over the trusted anchors on which either sees something of a face.
+    """Smooth L1 of the log-odds (N, A), a mean over the trusted anchors, each weighted by the higher of its two scores.
 
-    Scores hardly say which of two sure faces is the surer one, and a loss that flattens towards 1 cannot teach it;
-    log-odds can, and that order is what a precision-recall curve is made of. An anchor weighs as the higher of its two
-    scores.
+    Near a score of 1 the gradient of a cross-entropy vanishes, so it cannot teach which of two sure faces is the surer
+    one. Log-odds can, and that order decides a precision-recall curve.
     """
     weight = torch.maximum(odds.detach(), teacher_odds).sigmoid() * trusted
     distance = F.smooth_l1_loss(odds, teacher_odds, reduction="none")

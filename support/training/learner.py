@@ -7,6 +7,7 @@ Out: new weights, and the state that a resumed run needs.
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import nn
@@ -15,10 +16,11 @@ from support.training.distributed import Distributed
 from support.training.ema import moving_average
 from support.training.optimisers import make_optimiser
 
+Network = TypeVar("Network", bound=nn.Module)
 PARTS = ("network", "ema", "optimiser", "scaler")  # of the state
 
 
-class BaseLearner:
+class BaseLearner(Generic[Network]):
     """A network under training, its optimiser and the moving average of its weights, on the device of `distributed`.
 
     optimiser, weight_decay, momentum: see support/training/optimisers.py.
@@ -29,7 +31,7 @@ class BaseLearner:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         distributed: Distributed,
         *,
         optimiser: str,
@@ -40,7 +42,7 @@ class BaseLearner:
         scaler: torch.amp.GradScaler | None = None,
     ) -> None:
         self.distributed, self.clip_norm = distributed, clip_norm
-        self.network = network.to(distributed.device).to(memory_format=torch.channels_last)
+        self.network: Network = network.to(distributed.device).to(memory_format=torch.channels_last)
         self.ema = moving_average(self.network, ema)
         self.optimiser = make_optimiser(optimiser, self.network, weight_decay=weight_decay, momentum=momentum)
         self.scaler = scaler or torch.amp.GradScaler(distributed.device.type, enabled=False)
@@ -56,10 +58,10 @@ class BaseLearner:
         self.scaler.update()
         self.ema.update_parameters(self.network)
 
-    def averaged(self) -> nn.Module:
+    def averaged(self) -> Network:
         """A copy of the moving average, in eval mode, the same on all processes; all of them must call it."""
         self.distributed.broadcast(self.ema.module)
-        return copy.deepcopy(self.ema.module).eval()
+        return cast(Network, copy.deepcopy(self.ema.module).eval())
 
     def state(self) -> dict:
         """Everything as tensors and plain values; `load_state` restores it exactly."""

@@ -73,15 +73,14 @@ class RunFolder:
             raise UserError(f"the run to resume was started with {words}; give the same, or start a new run.")
         return state
 
-    def export(self, export: Callable[[Path], Path], name: str) -> None:
-        """Give the weights file `name` to `export`, which writes an .onnx beside it; a sentence where that fails."""
+    def export(self, export: Callable[[Path], object], name: str) -> None:
+        """Call `export`, which writes an .onnx file beside the weights file `name`; where it fails, say why."""
         if not self.is_main:
             return
-        weights = self.path / name
         try:
-            notify(f"{export(weights)}: the same network for ONNX Runtime")
-        except (UserError, ImportError) as error:  # the run itself is complete
-            notify(f"{weights} could not be exported to ONNX and runs in torch only: {error}")
+            export(self.path / name)
+        except UserError as error:  # the run itself is complete
+            notify(f"there is no .onnx beside {self.path / name}: {error}")
 
 
 def newest_state(folder: str | Path) -> dict:

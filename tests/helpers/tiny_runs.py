@@ -1,7 +1,7 @@
-"""Trainings that take a second: a data set that can be learned, and the flags that keep a run small.
+"""Trainings that take a second: a data set that can be learned, flags that keep a run small, a small network.
 
 In:  empty folders.
-Out: a data set in FER+'s layout; runs of train.py on it; a script in two processes.
+Out: a data set in FER+'s layout; runs of train.py on it, without the export at their end; scripts in two processes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
 import torch
 from helpers.tiny_sets import write_lines, write_picture
+from torch import nn
 
 import train
+from models.preprocess import Preprocess
+from models.spec import ModelSpec
+from support.training.run_state import RunFolder
 
 FLAGS = ["--device", "cpu", "--threads", "1", "--batch-size", "8", "--epochs", "4", "--lr", "0.05", "--ema", "0.1"]
 TINY = ["--model", "deep_emotion"]  # the network that costs least; it has batch norm and dropout
@@ -41,16 +46,31 @@ def make_learnable(folder: Path, *, every: int = 2) -> Path:
     return folder
 
 
-def run(folder: Path, out: Path, *flags: str) -> int:
-    """train.py with small settings; what `flags` say wins."""
-    return train.main(["--data-path", str(folder), "--out", str(out), *FLAGS, *flags])
+def plain_network(classes: int) -> nn.Module:
+    """No batch norm and no dropout: several processes compute with it what one does."""
+    torch.manual_seed(3)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 5, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(392, classes)
+    )
+
+
+PLAIN = ModelSpec(plain_network, Preprocess((48, 48), channels=1), explain_layer="2", fixed_size=True)
+
+
+def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
+    """train.py with small settings, which `flags` override; `export`: with the .onnx file at the end."""
+    argv = ["--data-path", str(folder), "--out", str(out), *FLAGS, *flags]
+    if export:
+        return train.main(argv)
+    with mock.patch.object(RunFolder, "export"):
+        return train.main(argv)
 
 
 def torchrun(script: Path, *argv: str) -> subprocess.CompletedProcess:
     """`script` in two processes, to its end."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), *argv]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
 
 
 def state_of(out: Path) -> dict:
@@ -59,6 +79,6 @@ def state_of(out: Path) -> dict:
 
 
 def same_weights(*outs: Path) -> bool:
-    """Do two runs end with the same weights and the same running mean, bit for bit?"""
+    """Do two runs end with exactly the same weights and moving averages?"""
     first, second = map(state_of, outs)
     return all(torch.equal(first[part][key], second[part][key]) for part in ("network", "ema") for key in first[part])

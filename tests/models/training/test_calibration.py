@@ -1,12 +1,14 @@
 """Temperature scaling and logit adjustment."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
 
 from models.checkpoint import Checkpoint
 from models.preprocess import Preprocess
-from models.training.calibration import calibrated, fit_class_bias, fit_temperature, negative_log_likelihood
+from models.training.calibration import calibrate, fit_class_bias, fit_temperature, negative_log_likelihood
 from support.metrics import accuracy, confusion_matrix, macro_f1
 
 
@@ -17,7 +19,7 @@ def test_the_likelihood_is_torchs(rng):
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
-def test_it_finds_the_factor_by_which_honest_logits_were_scaled(rng, factor):
+def test_it_finds_the_factor_by_which_calibrated_logits_were_scaled(rng, factor):
     logits = rng.normal(0, 2, (20000, 4))
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     labels = (rng.random((20000, 1)) > p.cumsum(axis=1)).sum(axis=1).clip(0, 3)  # drawn from p: T = 1 is right
@@ -33,21 +35,21 @@ def scores(labels, logits):
     return accuracy(confusion), macro_f1(confusion)
 
 
-def test_the_bias_brings_back_a_rare_class_that_prior_had_drowned(rng):
+def test_the_bias_raises_the_recall_of_a_rare_class(rng):
     shares = np.array([0.8, 0.15, 0.05])
     labels = np.repeat([0, 1, 2], [800, 150, 50])
     logits = rng.normal(0, 1, (1000, 3)) + 2 * np.eye(3)[labels]  # a network that treats all classes alike ...
     bias = fit_class_bias(logits + np.log(shares), labels, shares)  # ... after the prior has been added
-    drowned, adjusted = scores(labels, logits + np.log(shares)), scores(labels, logits + np.log(shares) + bias)
-    assert adjusted[1] > drowned[1] + 0.01
-    assert adjusted[0] >= drowned[0] - 0.002
+    before, adjusted = scores(labels, logits + np.log(shares)), scores(labels, logits + np.log(shares) + bias)
+    assert adjusted[1] > before[1] + 0.01
+    assert adjusted[0] >= before[0] - 0.002
     tau = bias[1:] / np.log(shares[0] / shares[1:])
     assert tau[0] == pytest.approx(tau[1])
     assert 0 < tau[0] <= 1
     assert bias[0] == 0
 
 
-def test_the_bias_is_the_best_of_those_that_cost_no_accuracy(rng):
+def test_the_bias_has_the_best_macro_f1_of_those_that_cost_no_accuracy(rng):
     labels = rng.integers(0, 3, 400)
     logits, shares = rng.normal(0, 1, (400, 3)) + 1.5 * np.eye(3)[labels], np.array([0.6, 0.3, 0.1])
     found = scores(labels, logits + fit_class_bias(logits, labels, shares))
@@ -70,7 +72,7 @@ def test_of_equals_the_smallest_bias_is_taken_and_unseen_classes_get_none():
 def test_the_temperature_is_fitted_with_the_bias_in_place(rng):
     labels = rng.integers(0, 3, 400)
     logits, shares = rng.normal(0, 1, (400, 3)) + 1.5 * np.eye(3)[labels], np.array([0.6, 0.3, 0.1])
-    found = calibrated(Checkpoint("x", ("a", "b", "c"), Preprocess((8, 8)), {}), logits, labels, class_shares=shares)
+    found = calibrate(Checkpoint("x", ("a", "b", "c"), Preprocess((8, 8)), {}), logits, labels, class_shares=shares)
     bias = fit_class_bias(logits, labels, shares)
     assert found.class_bias == tuple(bias)
     assert bias.any()

@@ -1,4 +1,4 @@
-"""Teachers: the mean of their shares, by the names of the classes."""
+"""Teachers: the mean of their probabilities, by class name."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def paths(tmp_path) -> list[str]:
     return paths
 
 
-def test_it_is_the_mean_of_what_each_says_of_the_wanted_classes(paths, rng):
+def test_it_is_the_mean_of_the_teachers_probabilities_of_the_students_classes(paths, rng):
     crops = rng.integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
     first, second = (Classifier(load_checkpoint(path)).logits(crops) for path in paths)
     shares = [np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in map(np.asarray, (first, second[:, [2, 0]]))]
-    said = Teachers(paths, ("calm", "glad"), device="cpu")(crops)
-    assert said.dtype == torch.float32
-    assert not said.requires_grad
-    np.testing.assert_allclose(said.numpy(), np.mean(shares, axis=0), atol=1e-6)
-    np.testing.assert_allclose(said.sum(dim=1), 1, atol=1e-6)
+    found = Teachers(paths, ("calm", "glad"), device="cpu")(crops)
+    assert found.dtype == torch.float32
+    assert not found.requires_grad
+    np.testing.assert_allclose(found.numpy(), np.mean(shares, axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.sum(dim=1), 1, atol=1e-6)
 
 
 def test_a_teacher_of_other_classes_is_refused(paths):

@@ -7,8 +7,8 @@ import torch
 
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.spec import ModelSpec, all_specs, find_spec
-from models.training import transfer
-from models.training.transfer import first_weights, head_tensors, transferred
+from models.training import transfer as transfer_module
+from models.training.transfer import head_tensors, initial_network, transfer
 from support import UserError
 
 FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -24,7 +24,7 @@ def checkpoint_of(name: str, class_names: tuple[str, ...], seed: int = 1) -> Che
 @pytest.mark.parametrize("name", ["small_resnet18_w32", "deep_emotion", "mobilenet_v3_small"])
 def test_each_class_gives_the_logit_that_it_gave(name):
     checkpoint = checkpoint_of(name, FERPLUS)
-    network = transferred(find_spec(name), checkpoint, RAF, name=name, path="c").eval()
+    network = transfer(find_spec(name), checkpoint, RAF, name=name, path="c").eval()
     x = torch.randn(2, find_spec(name).preprocess.channels, 48, 48)
     with torch.inference_mode():
         before, after = checkpoint.build()(x), network(x)
@@ -37,15 +37,15 @@ def test_an_unknown_class_keeps_its_untrained_row(caplog):
     torch.manual_seed(5)
     untrained = spec.build(3).state_dict()
     torch.manual_seed(5)
-    found = transferred(spec, checkpoint, ("glad", "awe", "calm"), name="deep_emotion", path="c").state_dict()
+    found = transfer(spec, checkpoint, ("glad", "awe", "calm"), name="deep_emotion", path="c").state_dict()
     for key in ("fc2.weight", "fc2.bias"):
         assert torch.equal(found[key][1], untrained[key][1])
         assert torch.equal(found[key][[2, 0]], checkpoint.weights[key])
     assert torch.equal(found["fc1.weight"], checkpoint.weights["fc1.weight"])
-    assert caplog.messages == ["c does not know awe, which begin untrained"]
+    assert caplog.messages == ["c does not know awe, which start untrained"]
 
 
-def test_heads_are_what_grows_with_the_classes():
+def test_heads_are_the_tensors_that_grow_with_the_classes():
     assert head_tensors(find_spec("small_resnet18_w32")) == {"fc.weight", "fc.bias"}
     assert head_tensors(find_spec("vgg19_bn")) == {"classifier.6.weight", "classifier.6.bias"}
     for spec in all_specs().values():
@@ -55,26 +55,26 @@ def test_heads_are_what_grows_with_the_classes():
 def test_what_does_not_fit_is_refused(tmp_path):
     spec, checkpoint = find_spec("deep_emotion"), checkpoint_of("deep_emotion", RAF)
     with pytest.raises(UserError, match="c holds a deep_emotion, but --model is face_emotion_cnn"):
-        transferred(find_spec("face_emotion_cnn"), checkpoint, RAF, name="face_emotion_cnn", path="c")
+        transfer(find_spec("face_emotion_cnn"), checkpoint, RAF, name="face_emotion_cnn", path="c")
     del checkpoint.weights["fc1.weight"]
     with pytest.raises(UserError, match=r"c does not fit its network: 1 missing \(fc1.weight\)"):
-        transferred(spec, checkpoint, RAF, name="deep_emotion", path="c")
+        transfer(spec, checkpoint, RAF, name="deep_emotion", path="c")
     with pytest.raises(UserError, match="no file"):
-        first_weights(spec, RAF, name="deep_emotion", init=str(tmp_path / "none.safetensors"))
+        initial_network(spec, RAF, name="deep_emotion", init=str(tmp_path / "none.safetensors"))
 
 
-def test_the_first_weights_are_those_asked_for(tmp_path, monkeypatch):
+def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
     checkpoint = checkpoint_of("deep_emotion", RAF)
     save_checkpoint(tmp_path / "c.safetensors", checkpoint)
     spec = find_spec("deep_emotion")
-    init = first_weights(spec, RAF, name="deep_emotion", init=str(tmp_path / "c.safetensors"))
+    init = initial_network(spec, RAF, name="deep_emotion", init=str(tmp_path / "c.safetensors"))
     assert all(torch.equal(value, checkpoint.weights[key]) for key, value in init.state_dict().items())
     with pytest.raises(UserError, match=r"no pretrained weights of deep_emotion; .* one of .*resnet18"):
-        first_weights(spec, RAF, name="deep_emotion", pretrained=True)
+        initial_network(spec, RAF, name="deep_emotion", pretrained=True)
     asked = []
     backbone = ModelSpec(spec.build, spec.preprocess, spec.explain_layer, pretrained=asked.append)
-    monkeypatch.setitem(transfer.all_specs(), "backbone", backbone)
-    first_weights(backbone, RAF, name="backbone", pretrained=True)
+    monkeypatch.setitem(transfer_module.all_specs(), "backbone", backbone)
+    initial_network(backbone, RAF, name="backbone", pretrained=True)
     assert asked == [7]
-    first_weights(backbone, RAF, name="backbone")
+    initial_network(backbone, RAF, name="backbone")
     assert asked == [7]

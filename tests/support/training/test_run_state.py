@@ -1,4 +1,6 @@
-"""Two generations of a run's state, and what a run was started with."""
+"""The folder of a run: two generations of its state, and what may not change when it is resumed."""
+
+from __future__ import annotations
 
 import dataclasses
 import json
@@ -7,15 +9,40 @@ import pytest
 import torch
 
 from support import UserError
-from support.training.run_state import begin_run, newest_state, refuse_changes, refuse_to_overwrite, save_state
+from support.training.distributed import Distributed
+from support.training.run_state import RunFolder, newest_state
+
+MAIN = Distributed(torch.device("cpu"))
 
 
-def test_the_newest_that_loads_is_taken(tmp_path):
-    refuse_to_overwrite(tmp_path)
+@dataclasses.dataclass
+class Settings:
+    lr: float = 0.1
+    files: list[str] = dataclasses.field(default_factory=list)
+    device: str = "cpu"
+    data_path: str = ""
+
+
+def folder_of(path, distributed=MAIN, *, faces: int = 7, **settings) -> RunFolder:
+    return RunFolder(path, Settings(**settings), distributed, data={"faces": faces}, may_change=["data_path"])
+
+
+def test_a_run_begins_with_its_settings_in_an_empty_folder(tmp_path):
+    folder = folder_of(tmp_path / "run", files=["a"])
+    folder.begin()
+    written = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert written == {"lr": 0.1, "files": ["a"], "device": "cpu", "data_path": ""}
+    folder.save({})
+    with pytest.raises(UserError, match="holds a run already"):
+        folder.begin()
+
+
+def test_the_newest_state_that_loads_is_taken(tmp_path):
+    folder = folder_of(tmp_path)
     for step in (1, 2, 3):
-        save_state(tmp_path, {"step": step, "w": torch.full((2,), step)})
+        folder.save({"step": step, "w": torch.full((2,), step)})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "previous.pt"]
-    assert newest_state(tmp_path)["step"] == 3
+    assert folder.load()["step"] == 3
     content = (tmp_path / "last.pt").read_bytes()
     for broken in (content[:100], b"", b"text"):  # cut off by a kill or a full disk
         (tmp_path / "last.pt").write_bytes(broken)
@@ -23,38 +50,54 @@ def test_the_newest_that_loads_is_taken(tmp_path):
     (tmp_path / "last.pt").unlink()
     assert newest_state(tmp_path)["w"].tolist() == [2, 2]
     with pytest.raises(UserError, match="holds a run already"):
-        refuse_to_overwrite(tmp_path)
+        folder.begin()
     (tmp_path / "previous.pt").unlink()
     with pytest.raises(UserError, match="found no last"):
-        newest_state(tmp_path)
+        folder.load()
 
 
 def test_a_failed_write_keeps_what_was_there(tmp_path):
-    save_state(tmp_path, {"step": 1})
+    folder = folder_of(tmp_path)
+    folder.save({"step": 1})
     with pytest.raises(Exception, match="pickle"):
-        save_state(tmp_path, {"step": lambda: None})
-    assert newest_state(tmp_path)["step"] == 1
+        folder.save({"step": lambda: None})
+    assert folder.load()["step"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
 
 
-@dataclasses.dataclass
-class Settings:
-    lr: float = 0.1
-    files: list[str] = dataclasses.field(default_factory=list)
+def test_changed_settings_are_refused_with_both_values(tmp_path):
+    folder_of(tmp_path, files=["a"]).save({"step": 5})
+    assert folder_of(tmp_path, files=["a"], device="cuda", data_path="elsewhere").load()["step"] == 5
+    words = r"started with lr 0\.1 and not 0\.2, files \['a'\] and not \[\]; give the same"
+    with pytest.raises(UserError, match=words):
+        folder_of(tmp_path, lr=0.2).load()
+    with pytest.raises(UserError, match="started with faces 7 and not 8"):
+        folder_of(tmp_path, files=["a"], faces=8).load()
 
 
-def test_a_run_begins_with_its_settings_in_an_empty_folder(tmp_path):
-    begin_run(tmp_path / "run", Settings(files=["a"]))
-    assert json.loads((tmp_path / "run" / "settings.json").read_text()) == {"lr": 0.1, "files": ["a"]}
-    save_state(tmp_path / "run", {})
-    with pytest.raises(UserError, match="holds a run already"):
-        begin_run(tmp_path / "run", Settings())
+def test_a_run_that_is_older_than_a_setting_had_its_default(tmp_path):
+    torch.save({"step": 5, "settings": {"files": [], "gone": 1}}, tmp_path / "last.pt")
+    assert folder_of(tmp_path).load()["step"] == 5
+    with pytest.raises(UserError, match=r"started with lr 0\.1 and not 0\.2; "):
+        folder_of(tmp_path, lr=0.2).load()
 
 
-def test_changes_are_named_with_both_values():
-    then = {"lr": 0.1, "files": ["a"], "gone": 1}
-    refuse_changes(then, {"lr": 0.1, "files": ["a"], "younger": 2})
-    with pytest.raises(
-        UserError, match=r"started with lr 0\.1 and not 0\.2, files \['a'\] and not \[\]; give the same"
-    ):
-        refuse_changes(then, {"lr": 0.2, "files": []})
+def test_only_the_main_process_writes(tmp_path):
+    other = folder_of(tmp_path / "run", Distributed(torch.device("cpu"), rank=1, world_size=2))
+    other.begin()
+    other.save({"step": 1})
+    other.export(lambda path: pytest.fail("exported twice"), "best.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_export_is_a_sentence(tmp_path, capsys):
+    exported = []
+    folder = folder_of(tmp_path)
+    folder.export(exported.append, "best.safetensors")
+    assert exported == [tmp_path / "best.safetensors"]
+
+    def fail(path):
+        raise UserError("the export needs onnx.")
+
+    folder.export(fail, "best.safetensors")
+    assert capsys.readouterr().err.endswith("best.safetensors: the export needs onnx.\n")

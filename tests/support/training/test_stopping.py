@@ -1,4 +1,4 @@
-"""A first signal asks, a second one ends."""
+"""A first signal makes a request, a second one ends the process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from support.training.stopping import stop_requests
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_only_asks(number, capfd):
+def test_a_signal_only_makes_a_request(number, capfd):
     before = signal.getsignal(number)
-    with stop_requests() as asked:
-        assert not asked()
+    with stop_requests() as stop_requested:
+        assert not stop_requested()
         os.kill(os.getpid(), number)
-        assert asked()
+        assert stop_requested()
     assert signal.getsignal(number) is before
     assert "everything will be saved" in capfd.readouterr().err
 

@@ -1,21 +1,46 @@
-"""Training curves of a classifier: loss, validation scores and learning rate over the epochs.
+"""The run log of a classifier: the columns of its metrics.csv, and its training curves.
 
-In:  the rows of a run's metrics.csv: epoch, train_loss, kl, accuracy, macro_f1, lr and others.
-Out: a figure; and how many epochs ago a score was best.
+In:  the rows of a run, one an epoch.
+Out: a `RunLog`, a figure; and how many epochs ago a score was best.
+
+Columns: epoch, size (pixels a side), lr, train_loss (KL, nats), faces_per_s, and the scores of the validation split:
+n, correct, accuracy, balanced_accuracy, macro_f1, weighted_f1, kl, js (nats), ece_uncalibrated. The last is at
+temperature 1, where `ece` in the scores.json of evaluation is at the fitted temperature.
 """
 
 from __future__ import annotations
+
+import functools
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from support.figures import BLUE, GREY, VERMILION, styled
+from support.training.run_log import Row, RunLog
 
+TRAINING_COLUMNS = ("size", "lr", "train_loss", "faces_per_s")
+HIDDEN_COLUMNS = ("n", "correct")
 FEW = 12  # epochs that are marked with a dot each
 
 
-def epochs_since_best(history: list[dict[str, float]], column: str) -> int:
+def classifier_log(folder: Path, *, steps: int, done: int, silent: bool, tensorboard: bool) -> RunLog:
+    """The log of a run in `folder`; arguments as those of `RunLog`."""
+    return RunLog(
+        folder,
+        steps=steps,
+        done=done,
+        silent=silent,
+        index="epoch",
+        training=TRAINING_COLUMNS,
+        hidden=HIDDEN_COLUMNS,
+        tensorboard=tensorboard,
+        figure=functools.partial(training_curves, title=folder.name),
+    )
+
+
+def epochs_since_best(history: list[Row], column: str) -> int:
     """How many rows come after the first that is best in `column` (of kl the lowest, of others the highest)."""
     values = [-row[column] if column == "kl" else row[column] for row in history]
     return len(values) - 1 - values.index(max(values)) if values else 0

@@ -1,0 +1,209 @@
+"""The training of the detector: a step of the optimiser, validation, saving and resuming.
+
+In:  the settings of a run, annotated pictures for training and for validation.
+Out: the run's folder, see retinaface/training/__main__.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from retinaface.detector import FORMAT, RetinaFace, load_network
+from retinaface.export import export_weights
+from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_of
+from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
+from retinaface.training.annotations import Picture
+from retinaface.training.batches import SceneBatches, ignore_ctrl_c
+from retinaface.training.distillation import NetworkWithFeatures, distillation_loss
+from retinaface.training.loss import multi_task_loss
+from retinaface.training.scenes import SceneMaker
+from support import FAILED, UserError, setting
+from support.training.distributed import Distributed
+from support.training.learner import BaseLearner
+from support.training.optimisers import lr_factor
+from support.training.run_log import RunLog
+from support.training.run_state import RunFolder
+from support.training.stopping import stop_requests
+from support.weights import save_tensors
+
+LANDMARK_WEIGHT = 3.0  # of the landmark loss, beside 1 for class and boxes: faces are aligned by their landmarks
+CLIP_NORM = 10.0
+TRAINING_COLUMNS = ("class", "box", "landmark", "step_s")  # of metrics.csv; the others are validation scores
+
+
+@dataclasses.dataclass
+class Settings:
+    """All that decides a run; `python -m retinaface.training --help` shows it."""
+
+    annotations: list[str] = setting([], "annotations, one JSON object a line", metavar="FILE.jsonl")
+    images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
+    teacher: str = setting(
+        "", "detector weights that add pseudo-labels: faces nobody boxed, missing landmarks", metavar="FILE"
+    )
+    init: str = setting("", "detector weights to start from", metavar="FILE")
+    distill: float = setting(
+        0.0, "weight of the distillation loss: the teacher's features and log-odds", aliases=["--follow"]
+    )
+    out: str = setting("runs/detector", "folder of this run", metavar="DIR")
+    steps: int = setting(10000, "steps of the optimiser")
+    pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
+    sizes: list[int] = setting([256, 320, 448, 576], "sides of the scenes in pixels, one of them at random a step")
+    lr: float = setting(3e-3, "highest learning rate of AdamW")
+    warmup: int = setting(300, "steps in which the learning rate rises from 0")
+    weight_decay: float = setting(0.02, "decay of weights; norms and biases have none")
+    ema: float = setting(0.999, "decay of the weights' moving average, which is what is saved")
+    save_every: int = setting(500, "steps between validations, each of which saves everything")
+    seed: int = setting(0, "seed of weights and scenes")
+    workers: int = setting(1, "processes that make scenes")
+    threads: int = setting(0, "CPU threads of torch; 0: torch's default")
+    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+    tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
+    resume: bool = setting(False, "continue the run in --out, which then has the same settings")
+
+
+class Trainer:
+    """One run: the scenes, the learner, and how far it has come."""
+
+    def __init__(self, settings: Settings, train: list[Picture], val: list[Picture], distributed: Distributed) -> None:
+        s = settings
+        self.settings, self.val, self.distributed = settings, val, distributed
+        self.maker = SceneMaker(train)
+        self.folder = RunFolder(
+            s.out,
+            s,
+            distributed,
+            data={"training pictures": len(train)},
+            may_change=("annotations", "images", "save_every"),
+        )
+        network = load_network(s.init, RetinaFaceNetwork) if s.init else RetinaFaceNetwork()
+        self.learner = BaseLearner(
+            network, distributed, optimiser="adamw", weight_decay=s.weight_decay, ema=s.ema, clip_norm=CLIP_NORM
+        )
+        self.parallel = distributed.parallel(NetworkWithFeatures(network))
+        self.teacher = frozen_teacher(s.teacher, distributed.device) if s.distill else None
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+
+    def run(self) -> int:
+        """Train to the end; 0, or 130 where Ctrl-C or SIGTERM stopped it (everything saved)."""
+        self.begin_or_resume()
+        s, distributed = self.settings, self.distributed
+        batches = SceneBatches(
+            self.maker,
+            steps=s.steps,
+            pixels=s.pixels,
+            sizes=s.sizes,
+            seed=s.seed,
+            first=self.step,
+            rank=distributed.rank,
+            world_size=distributed.world_size,
+        )
+        loader = DataLoader(batches, batch_size=None, num_workers=s.workers, worker_init_fn=ignore_ctrl_c)
+        log = RunLog(
+            self.folder.path,
+            steps=s.steps,
+            done=self.step,
+            silent=not distributed.is_main,
+            index="step",
+            training=TRAINING_COLUMNS,
+            tensorboard=s.tensorboard,
+        )
+        with stop_requests() as stop_requested:
+            self.train(loader, log, stop_requested)
+        if self.step < s.steps:
+            self.save(self.learner.averaged())
+            log.close(self.history, f"stopped after step {self.step}; everything is saved, --resume continues")
+            return 130
+        log.close(self.history, "done")
+        self.folder.export(export_weights, "weights.safetensors")
+        return 0
+
+    def train(self, loader: Iterable[tuple[Tensor, ...]], log: RunLog, stop_requested: Callable[[], bool]) -> None:
+        """The steps that are still to do, or until a stop is requested; validates and saves every `save_every`."""
+        s, losses, started = self.settings, [], time.perf_counter()
+        for batch in loader:
+            if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
+                return
+            images, labels, boxes, landmarks = (part.to(self.distributed.device, non_blocking=True) for part in batch)
+            losses.append(self.train_step(images, labels, boxes, landmarks))
+            self.step += 1
+            log.step(sum(losses[-1]))
+            if self.step % s.save_every == 0 or self.step == s.steps:
+                step_s = (time.perf_counter() - started) / len(losses)
+                self.validate_and_save(np.mean(losses, axis=0), step_s, log)
+                losses, started = [], time.perf_counter()
+
+    def train_step(
+        self, images: Tensor, labels: Tensor, boxes: Tensor, landmarks: Tensor
+    ) -> tuple[float, float, float]:
+        """One step of the optimiser; the class, box and landmark loss before it.
+
+        images: (N, S, S, 3) uint8 RGB; the others are stacked targets of all anchors (retinaface/training/loss.py).
+        """
+        self.parallel.train()
+        x = to_input(images)
+        features, outputs = self.parallel(x)
+        losses = multi_task_loss(outputs, labels, boxes, landmarks, mean=self.distributed.mean)
+        loss = losses[0] + losses[1] + LANDMARK_WEIGHT * losses[2]
+        if self.teacher is not None:
+            teacher_features, teacher_outputs = self.teacher(x)
+            distillation = distillation_loss(features, outputs, teacher_features, teacher_outputs, labels)
+            loss = loss + self.settings.distill * distillation
+        if not torch.isfinite(loss):
+            raise UserError(f"the loss is {loss.item()}; start a new run with a lower --lr.", exit_code=FAILED)
+        self.learner.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        s = self.settings
+        self.learner.update(lr=s.lr * lr_factor(self.step / s.steps, warmup=s.warmup / s.steps))
+        return losses[0].item(), losses[1].item(), losses[2].item()
+
+    def validate_and_save(self, losses: np.ndarray, step_s: float, log: RunLog) -> None:
+        """A row of scores, and the weights and the state of this step; all processes must call it."""
+        network = self.learner.averaged()
+        if not self.distributed.is_main:
+            return
+        row = {"step": self.step, "class": losses[0], "box": losses[1], "landmark": losses[2], "step_s": step_s}
+        self.history.append({name: round(float(value), 4) for name, value in (row | self.validate(network)).items()})
+        log.row(self.history)
+        self.save(network)
+
+    def validate(self, network: RetinaFaceNetwork) -> dict[str, float]:
+        """AP, landmark error and false positives for each source of validation pictures, where they are defined."""
+        detector = RetinaFace(network, conf=LOWEST_SCORE, imgsz=None)
+        row: dict[str, float | None] = {}
+        for source in sorted({picture.name.split("/")[0] for picture in self.val}):
+            scores = scores_of(match_pictures([p for p in self.val if p.name.startswith(source + "/")], detector))
+            row |= {f"{source}_ap": scores.ap, f"{source}_landmark_error": scores.landmark_error,
+                    f"{source}_false": scores.false_positives, f"{source}_images": scores.images}  # fmt: skip
+        return {name: value for name, value in row.items() if value is not None}
+
+    def save(self, network: RetinaFaceNetwork) -> None:
+        """The weights of `network`, the moving average, and all that --resume needs; one process writes them."""
+        if not self.distributed.is_main:
+            return
+        header = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "scores": self.history[-1:]}
+        save_tensors(self.folder.path / "weights.safetensors", network.state_dict(), header=header)
+        self.folder.save({"step": self.step, "history": self.history} | self.learner.state())
+
+    def begin_or_resume(self) -> None:
+        """Begin a new folder, or continue from the state in it."""
+        if not self.settings.resume:
+            self.folder.begin()
+            return
+        state = self.folder.load()
+        self.learner.load_state(state)
+        self.step, self.history = state["step"], state["history"]
+
+
+def frozen_teacher(path: str, device: torch.device) -> NetworkWithFeatures:
+    """The teacher with the weights at `path`, in eval mode, without gradients."""
+    network = load_network(path, RetinaFaceNetwork).eval().requires_grad_(False)
+    with_folded_norms(network)
+    return NetworkWithFeatures(network.to(device).to(memory_format=torch.channels_last))
