@@ -1,29 +1,44 @@
-# make live: set up, then the demonstrator.   make test: set up, then the tests.   make check: what CI runs.
+# make live: set up what the demonstrator needs on a CPU (megabytes), then start it.   make setup: all of it (gigabytes).
+# make test, make types, make lint: set up with the tools, then the one.   make check: all three, what CI runs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
 
-.PHONY: live test lint check clean
+# What a wrong call between the project's own functions does not cause: None where a test knows better, bare [] and {}.
+TESTS_MAY := union-attr operator index assignment var-annotated func-returns-value misc
 
-live: $(READY)
+.PHONY: live setup test lint types check clean
+
+live: $(VENV)/.live
 	$(BIN)/python live.py $(ARGS)
 
-test: $(READY)
+setup: $(VENV)/.all
+
+test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(READY)
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-check: lint test
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/mypy --allow-untyped-defs --allow-incomplete-defs $(TESTS_MAY:%=--disable-error-code=%) tests
 
-# The set-up is complete or not there: a broken download is tried again the next time.
-$(READY): requirements.txt
+check: lint types test
+
+# A set is complete or its file is not there: a broken download is tried again the next time.
+$(VENV)/.live: requirements-live.txt
+$(VENV)/.all: requirements.txt requirements-live.txt
+$(VENV)/.dev: requirements-dev.txt requirements.txt requirements-live.txt
+$(VENV)/.live $(VENV)/.all $(VENV)/.dev: | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --requirement $<
+	touch $@
+
+$(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

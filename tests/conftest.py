@@ -17,12 +17,6 @@ mpl.use("Agg")
 torch.set_num_threads(1)  # tests are small: threads would cost more than they bring
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory) -> None:
-    """Graphs that tests make are kept for the other tests, and not in the user's cache."""
-    os.environ["LIVE_EXPRESSIONS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
@@ -39,6 +33,6 @@ def public_weights() -> Path:
 @pytest.fixture(scope="session")
 def portrait() -> np.ndarray:
     """(512, 512, 3) uint8 RGB: NASA's portrait of Eileen Collins, public domain, from scikit-image's wheel."""
-    from skimage import data
+    from skimage.data import astronaut
 
-    return data.astronaut()
+    return astronaut()

@@ -91,7 +91,7 @@ def test_votes_are_numbers_not_negative_not_all_zero():
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def sample(name: str, *, label: int = 0, split: str = "train", picture: Path | None = None, **more) -> Sample:
+def sample(name: str, *, label: int = 0, split: str = "train", picture: Path = Path("a.png"), **more) -> Sample:
     return Sample(name=name, split=split, label=label, picture=picture, file=Path("list.csv"), line=1, **more)
 
 
@@ -125,7 +125,7 @@ def test_the_split_does_not_depend_on_the_order_of_rows(rng):
 def test_build_face_set_decodes_any_picture_to_rgb(tmp_path):
     red_bgra = np.zeros((6, 5, 4), np.uint8)
     red_bgra[..., 2:] = 255
-    pictures = {
+    pictures: dict[str, np.ndarray] = {
         "red.png": red_bgra,
         "grey.png": np.full((4, 4), 7, np.uint8),
         "deep.png": np.full((3, 3, 3), 0x8000, np.uint16),
@@ -146,7 +146,7 @@ def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):
     assert not faces.has_votes
     assert faces.votes.tolist() == [[0, 1]]
     assert faces.votes.dtype == np.float32
-    row = sample("a", label=1, picture=picture, votes=np.float32([1, 3]), attributes={"age": "20-39"})
+    row = sample("a", label=1, picture=picture, votes=np.array([1, 3], np.float32), attributes={"age": "20-39"})
     faces = build_face_set([row], [], split="train", class_names=("x", "y"), skip_bad=False)
     assert faces.has_votes
     assert faces.votes.tolist() == [[0.25, 0.75]]

@@ -1,4 +1,4 @@
-"""Data sets of a few grey squares, written on the spot in each format that data/datasets/ reads.
+"""Data sets of a few grey squares, written on the spot in each format of data/datasets/.
 
 In:  an empty folder.
 Out: files in it. Every picture is flat, and its grey level tells which it is.

@@ -1,6 +1,7 @@
 """Films: frames, times and rates, compared with the colours and durations written."""
 
 import os
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ COLOURS_RGB = [(200, 40, 10), (10, 200, 40), (40, 10, 200)]
 
 
 def write_film(path, *, fps=25.0, frames=9):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, (64, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (64, 48))
     for index in range(frames):
         writer.write(np.full((48, 64, 3), COLOURS_RGB[index % 3][::-1], np.uint8))
     writer.release()
@@ -71,7 +72,8 @@ def test_film_without_rate_and_times(rate):
         def release(self):
             pass
 
-    source = film_source(Capture(), name="odd")
+    capture: Any = Capture()
+    source = film_source(capture, name="odd")
     assert source.fps is None
     assert source.count is None
     assert not source.stills

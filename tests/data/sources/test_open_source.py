@@ -79,7 +79,7 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
 def test_pictures_and_film_by_name(tmp_path):
     image_bgr = np.full((48, 64, 3), (10, 40, 200), np.uint8)
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", image_bgr)[1])
-    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     writer.write(image_bgr)
     writer.release()
     for name in ("a.png", "", "*.png", "a.avi"):

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.paths import ROOT
+from matplotlib import pyplot as plt
 from matplotlib.cbook import get_sample_data
-from PIL import Image
 from skimage.data import astronaut
 
 from data.sources import sample
@@ -28,7 +28,7 @@ def test_frame_is_a_pure_function_of_its_number():
 
 @pytest.mark.parametrize(
     ("person", "read"),
-    [("collins", astronaut), ("hopper", lambda: np.asarray(Image.open(get_sample_data("grace_hopper.jpg"))))],
+    [("collins", astronaut), ("hopper", lambda: plt.imread(str(get_sample_data("grace_hopper.jpg", False))))],
 )
 def test_portraits_are_those_that_the_packages_give(person, read):
     difference = portrait(person).astype(int) - read()
