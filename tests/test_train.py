@@ -1,4 +1,4 @@
-"""The trainer: it learns, resumes to the bit, survives a kill, and refuses in sentences."""
+"""The trainer: it learns, resumes exactly, survives a kill, and refuses in sentences."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from models.spec import find_spec
 from models.training.learner import Learner
 from support import UserError
 from support.training.distributed import Distributed
+from support.training.run_state import RunFolder
 
-FILES = {"best.safetensors", "curves.png", "last.pt", "metrics.csv", "previous.pt", "settings.json"}
+FILES = {"best.onnx", "best.safetensors", "curves.png", "last.pt", "metrics.csv", "previous.pt", "settings.json"}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def folder(tmp_path_factory):
 def whole(folder, tmp_path_factory):
     """A run of the default network from beginning to end."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(folder, out) == 0
+    assert run(folder, out, export=True) == 0
     return out
 
 
@@ -48,7 +49,7 @@ def tiny(folder, tmp_path_factory):
     return out
 
 
-def test_it_learns_and_leaves_all_of_a_run_in_one_folder(whole):
+def test_it_learns_and_leaves_everything_in_one_folder(whole):
     history = pd.read_csv(whole / "metrics.csv")
     assert history["epoch"].tolist() == [1, 2, 3, 4]
     assert history["size"].tolist() == [36, 36, 42, 48]
@@ -63,11 +64,20 @@ def test_it_learns_and_leaves_all_of_a_run_in_one_folder(whole):
     assert {path.name for path in whole.iterdir()} == FILES
 
 
-def test_the_checkpoint_scores_what_the_trainer_said(whole, folder):
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_both_files_score_what_the_trainer_said(whole, folder, engine):
     faces = load_faces(folder, "validation")
-    predicted = Classifier.from_file(whole / "best.safetensors").probabilities(faces.images).argmax(axis=1)
+    classifier = Classifier.from_file(whole / "best.safetensors", engine=engine)
+    predicted = classifier.probabilities(faces.images).argmax(axis=1)
     checkpoint = load_checkpoint(whole / "best.safetensors")
     assert (predicted == faces.labels).mean() == pytest.approx(checkpoint.scores["validation"]["accuracy"])
+
+
+def test_a_run_without_onnx_ends_well_with_a_sentence(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert run(folder, tmp_path / "run", *TINY, "--epochs", "1", export=True) == 0
+    assert "there is no .onnx beside" in capsys.readouterr().err
+    assert (tmp_path / "run" / "best.safetensors").exists()
 
 
 @pytest.mark.parametrize("stop_after", [1, 8, 11])
@@ -94,11 +104,14 @@ KILLER = """
 import os, signal, sys, time
 from pathlib import Path
 
-import data.loader, models.training.run_log, models.classifier, models.training.distillation, models.training.learner, train
+import data.loader, models.classifier, models.export, models.training.distillation, models.training.learner, train
+import models.training.run_log
 from data.datasets import all_formats
 from models.spec import all_specs
+from support.training.run_state import RunFolder
 
 all_formats(), all_specs()  # all that a run imports is there before the forks
+RunFolder.export = lambda *arguments: None
 out = Path(sys.argv[sys.argv.index("--out") + 1])
 moments = [
     lambda: (out / "settings.json").exists(),  # before the first state
@@ -119,11 +132,12 @@ for moment in moments:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the test starts its runs as forks, to be quick")
 def test_a_run_that_was_killed_again_and_again_ends_with_the_same_weights(folder, tiny, tmp_path):
     argv = ["--data-path", str(folder), "--out", str(tmp_path / "killed"), *FLAGS, *TINY]
     done = subprocess.run(
-        [sys.executable, "-c", KILLER, *argv], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", KILLER, *argv], cwd=ROOT, capture_output=True, text=True, check=True, timeout=600
     )
     codes = done.stdout.split()
     assert len(codes) == 5
@@ -132,7 +146,8 @@ def test_a_run_that_was_killed_again_and_again_ends_with_the_same_weights(folder
     assert same_weights(tiny, tmp_path / "killed")
 
 
-def test_settings_of_a_run_repeat_it(folder, tiny, tmp_path):
+def test_settings_of_a_run_repeat_it(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(RunFolder, "export", lambda *arguments: None)
     argv = ["--config", str(tiny / "settings.json"), "--out", str(tmp_path / "again")]
     assert train.main(argv) == 0
     assert same_weights(tiny, tmp_path / "again")
@@ -153,14 +168,14 @@ def test_a_run_is_not_overwritten_nor_resumed_as_another(folder, tiny, tmp_path)
     with pytest.raises(UserError, match="started with training faces 64 and not 63"):
         run(folder, tiny, *TINY, "--resume")
     (tmp_path / "label.csv").rename(folder / "FER2013Train/label.csv")
-    assert run(folder, tiny, *TINY, "--resume", "--tensorboard") == 0  # what says only where and how may change
+    assert run(folder, tiny, *TINY, "--resume", "--tensorboard") == 0  # these settings may change
 
 
 def test_a_batch_is_split_evenly_or_not_at_all(folder, tmp_path):
     settings = train.Settings(batch_size=8, out=str(tmp_path / "run"))
     faces = load_for_training(folder)
     with pytest.raises(UserError, match="--batch-size 8 cannot be split evenly over 3 processes"):
-        train.Trainer(settings, find_spec("deep_emotion"), *faces, Distributed(torch.device("cpu"), rank=0, size=3))
+        train.Trainer(settings, find_spec("deep_emotion"), *faces, Distributed(torch.device("cpu"), rank=0, world_size=3))
 
 
 def test_what_cannot_be_trained_is_said(folder, tmp_path):

@@ -12,10 +12,10 @@ from helpers.tiny_runs import TINY, make_learnable, run, state_of
 from helpers.tiny_sets import make_fer2013, make_image_folder, make_raf_official, make_raf_reference
 
 import train
-from evaluation.classification import __main__ as evaluation_run
+from evaluation.classification import __main__ as evaluation
 from models.checkpoint import load_checkpoint
 from models.training.learner import Learner
-from models.training.run_log import RunLog
+from support.training.run_log import RunLog
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Pictures have their own tests, and take most of the time of a run as small as these."""
-    monkeypatch.setattr(RunLog, "_draw", lambda self, history: None)
-    monkeypatch.setattr(evaluation_run, "figures", lambda evaluation: {})
+def no_figures(monkeypatch):
+    """Figures have their own tests, and take most of the time of a run as small as these."""
+    monkeypatch.setattr(RunLog, "_save_figure", lambda self, history: None)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +64,16 @@ def test_each_option_changes_the_weights(folder, plain, tmp_path, flags):
     assert not torch.equal(before, after)
 
 
-def batches_of(folder, out, monkeypatch, *flags: str) -> list[tuple]:
-    """The (x, target) of each step of an epoch, without any learning."""
+@pytest.mark.parametrize(
+    ("flag", "size"), [("--progressive-resizing", 36), ("--no-progressive-resizing", 48), ("--no-grow", 48)]
+)
+def test_progressive_resizing_starts_with_smaller_pictures(folder, tmp_path, monkeypatch, flag, size):
+    batches = batches_of(folder, tmp_path / "run", monkeypatch, flag, model="small_resnet18_w32")
+    assert batches[0][0].shape == (8, 1, size, size)
+
+
+def batches_of(folder, out, monkeypatch, *flags: str, model: str = TINY[1]) -> list[tuple]:
+    """The (x, target) of each step of an epoch; the weights stay as they are."""
     seen = []
 
     def step(self, x, target, *, lr, key):
@@ -75,25 +82,25 @@ def batches_of(folder, out, monkeypatch, *flags: str) -> list[tuple]:
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "step", step)
-        assert run(folder, out, *TINY, "--epochs", "1", *flags) == 0
+        assert run(folder, out, "--model", model, "--epochs", "1", *flags) == 0
     assert len(seen) == 8
     return seen
 
 
-def test_targets_are_votes_labels_or_what_teachers_say(folder, plain, tmp_path, monkeypatch):
+def test_targets_are_votes_labels_or_mixed_with_those_of_teachers(folder, plain, tmp_path, monkeypatch):
     votes = batches_of(folder, tmp_path / "votes", monkeypatch)
     labels = batches_of(folder, tmp_path / "labels", monkeypatch, "--loss", "cross_entropy")
     teacher = str(plain / "best.safetensors")
-    taught = batches_of(folder, tmp_path / "taught", monkeypatch, "--teacher", teacher, "--distill", "0.25")
+    distilled = batches_of(folder, tmp_path / "distilled", monkeypatch, "--teacher", teacher, "--distill", "0.25")
     network = load_checkpoint(teacher).build()
-    for (x, v), (same_x, y), (also_x, t) in zip(votes, labels, taught, strict=True):
+    for (x, v), (same_x, y), (also_x, t) in zip(votes, labels, distilled, strict=True):
         np.testing.assert_array_equal(x, same_x)
         np.testing.assert_array_equal(x, also_x)
         assert v.max(axis=1).tolist() == pytest.approx([0.8] * 8)
         np.testing.assert_array_equal(y, np.eye(8)[v.argmax(axis=1)])
         with torch.inference_mode():
-            said = network(torch.from_numpy(x)).softmax(dim=1).numpy()  # the augmented picture, as the student sees it
-        np.testing.assert_allclose(t, 0.75 * v + 0.25 * said, atol=1e-6)
+            predicted = network(torch.from_numpy(x)).softmax(dim=1).numpy()  # the augmented picture, as the student sees it
+        np.testing.assert_allclose(t, 0.75 * v + 0.25 * predicted, atol=1e-6)
 
 
 def test_balance_shows_rare_classes_as_often(folder, tmp_path, monkeypatch):
@@ -171,7 +178,7 @@ def test_every_format_goes_from_training_to_scores(tmp_path, capsys, make, class
     assert ("training on labels" in capsys.readouterr().err) == (not votes)
     weights = str(tmp_path / "run" / "best.safetensors")
     argv = ["--weights", weights, "--data-path", str(data), "--split", "test", "--out", str(tmp_path / "scores")]
-    assert evaluation_run.main([*argv, "--device", "cpu"]) == 0
+    assert evaluation.main([*argv, "--device", "cpu"]) == 0
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
     assert len(scores["per_class"]) == classes
     assert sum(row["support"] for row in scores["per_class"].values()) == scores["n"] > 0
