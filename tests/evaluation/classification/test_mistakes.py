@@ -1,4 +1,4 @@
-"""The mistakes that a network was surest of."""
+"""The most confident mistakes of a network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def faces() -> FaceSet:
     return FaceSet([grey(10 * i) for i in range(5)], votes, labels, tuple("abcde"), ("joy", "fear"))
 
 
-def test_the_surest_mistakes_come_first(faces):
+def test_the_most_confident_mistakes_come_first(faces):
     crowd = np.array([[0.3, 0.7], [0.2, 0.8], [0.1, 0.9], [0.55, 0.45], [0.9, 0.1]], np.float32)
     figure = mistakes_figure(Evaluation(faces, crowd, crowd, {}), count=2)
     assert levels(figure) == [20, 0]

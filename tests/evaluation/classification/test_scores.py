@@ -1,4 +1,4 @@
-"""An evaluation: classes joined by name, both readings, duplicates, groups, members; numbers by hand or another way."""
+"""An evaluation: classes joined by name, both confidences, duplicates, groups, members; numbers are recomputed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from data.emotions import EMOTIONS
 from data.face_set import FaceSet
-from evaluation.classification.scores import class_columns, evaluate, scaled, summary
+from evaluation.classification.scores import class_columns, evaluate, normalise, rows_without_duplicate, summary
 from models.checkpoint import Checkpoint
 from models.classifier import Classifier
 from models.ensemble import Ensemble
@@ -29,6 +29,10 @@ def checkpoint(class_names: tuple[str, ...], *, seed: int = 0, temperature: floa
     return Checkpoint(NETWORK, class_names, spec.preprocess, spec.build(len(class_names)).state_dict(), temperature)
 
 
+def evaluate_checkpoints(checkpoints, faces, **options):
+    return evaluate([Classifier(each, confidence="label") for each in checkpoints], faces, **options)
+
+
 @pytest.fixture
 def faces(rng) -> FaceSet:
     """Twelve noise pictures of two classes, with votes and one attribute."""
@@ -41,7 +45,7 @@ def faces(rng) -> FaceSet:
 
 def test_classes_are_joined_by_name_and_what_the_faces_lack_is_dropped(faces):
     known = checkpoint(("joy", "anger", "fear"))
-    evaluation = evaluate([known], faces)
+    evaluation = evaluate_checkpoints([known], faces)
     found = Classifier(known).probabilities(faces.images)
     by_hand = np.stack([found[:, 2], found[:, 0]], axis=1) / (found[:, 2] + found[:, 0])[:, None]
     np.testing.assert_allclose(evaluation.crowd, by_hand, rtol=1e-5)
@@ -50,10 +54,10 @@ def test_classes_are_joined_by_name_and_what_the_faces_lack_is_dropped(faces):
     assert evaluation.confusion.sum() == N
 
 
-def test_labels_are_those_of_the_fitted_bias_and_the_crowds_shares_are_not(faces):
+def test_the_class_bias_changes_labels_and_not_the_crowds_shares(faces):
     plain = checkpoint(("fear", "joy"))
     biased = dataclasses.replace(plain, class_bias=(0.0, 50.0))  # whatever it sees, the label is joy
-    before, after = (evaluate([one], faces).scores for one in (plain, biased))
+    before, after = (evaluate_checkpoints([one], faces).scores for one in (plain, biased))
     assert after["correct"] == (faces.labels == 1).sum()
     assert after["per_class"]["fear"]["recall"] == 0
     assert after["kl"] == before["kl"]
@@ -62,33 +66,33 @@ def test_labels_are_those_of_the_fitted_bias_and_the_crowds_shares_are_not(faces
 
 def test_a_class_that_the_network_does_not_know_is_refused_before_it_runs(faces):
     with pytest.raises(UserError, match="has the class fear, which the network does not know; its classes are joy"):
-        evaluate([checkpoint(("joy", "anger"))], faces)
+        evaluate_checkpoints([checkpoint(("joy", "anger"))], faces)
     assert class_columns(("a", "b", "c"), ("c", "a")) == [2, 0]
-    np.testing.assert_allclose(scaled(np.array([[[0.2, 0.6]]])), [[[0.25, 0.75]]])
+    np.testing.assert_allclose(normalise(np.array([[[0.2, 0.6]]])), [[[0.25, 0.75]]])
 
 
 @pytest.mark.parametrize("tta", [False, True])
-def test_kl_is_of_the_crowds_shares_and_ece_of_the_fitted_temperature(faces, tta):
+def test_kl_is_of_the_crowds_shares_and_ece_of_the_label_probabilities(faces, tta):
     known = checkpoint(("fear", "joy"))
-    evaluation = evaluate([known], faces, tta=tta)
+    evaluation = evaluate_checkpoints([known], faces, tta=tta)
     crowd = Classifier(known).probabilities(faces.images, tta=tta)
-    calibrated = Classifier(known, calibrated=True).probabilities(faces.images, tta=tta)
+    label = Classifier(known, confidence="label").probabilities(faces.images, tta=tta)
     np.testing.assert_allclose(evaluation.crowd, crowd, atol=1e-6)
-    np.testing.assert_allclose(evaluation.calibrated, calibrated, atol=1e-6)
+    np.testing.assert_allclose(evaluation.label, label, atol=1e-6)
     assert evaluation.scores["kl"] == pytest.approx(kl_divergence(faces.votes, crowd), rel=1e-4)
-    for key, probabilities in (("ece", calibrated), ("ece_temperature_1", crowd)):
+    for key, probabilities in (("ece", label), ("ece_crowd", crowd)):
         expected = expected_calibration_error(faces.labels, probabilities)
         assert evaluation.scores[key] == pytest.approx(expected, abs=1e-4)
-    assert evaluation.scores["readings"]["temperatures"] == [0.5]
-    assert evaluation.scores["readings"]["kl, js are to"] == "the crowd's votes"
+    assert evaluation.scores["temperatures"] == [0.5]
+    assert evaluation.scores["kl_js_target"] == "the votes"
 
 
 def test_several_networks_are_averaged_and_each_is_scored(faces):
     both = [checkpoint(("fear", "joy")), checkpoint(("joy", "fear"), seed=1)]
-    evaluation = evaluate(both, faces)
+    evaluation = evaluate_checkpoints(both, faces)
     together = Ensemble([Classifier(member) for member in both]).probabilities(faces.images)
     np.testing.assert_allclose(evaluation.crowd, together, atol=1e-6)
-    alone = [evaluate([member], faces).scores for member in both]
+    alone = [evaluate_checkpoints([member], faces).scores for member in both]
     for member, scores in zip(evaluation.scores["members"], alone, strict=True):
         assert member["network"] == NETWORK
         assert member["kl"] == pytest.approx(scores["kl"], rel=1e-5)
@@ -96,20 +100,26 @@ def test_several_networks_are_averaged_and_each_is_scored(faces):
     assert "members" not in alone[0]
 
 
-def test_twins_and_groups_are_the_scores_of_their_rows(faces):
+def test_scores_without_duplicates_and_of_groups_are_those_of_their_rows(faces):
     train = faces.rows([1, 2, 3])
     known = checkpoint(("fear", "joy"))
-    scores = evaluate([known], faces, train=train).scores
+    scores = evaluate_checkpoints([known], faces, train=train).scores
     kept = np.setdiff1d(np.arange(N), [1, 2, 3])
-    without = evaluate([known], dataclasses.replace(faces.rows(kept), attributes={})).scores
-    del without["readings"]
-    assert scores["without_train_twins"].pop("duplicates") == 3
-    assert close(scores["without_train_twins"], without)
+    without = evaluate_checkpoints([known], dataclasses.replace(faces.rows(kept), attributes={})).scores
+    del without["temperatures"], without["kl_js_target"]
+    assert scores["without_train_duplicates"].pop("duplicates") == 3
+    assert close(scores["without_train_duplicates"], without)
     assert list(scores["groups"]["age"]) == ["4-19", "70+"]
-    old = evaluate([known], faces.rows(faces.attributes["age"] == "70+")).scores
+    old = evaluate_checkpoints([known], faces.rows(faces.attributes["age"] == "70+")).scores
     assert scores["groups"]["age"]["70+"]["n"] == N // 3
     assert scores["groups"]["age"]["70+"]["kl"] == pytest.approx(old["kl"], rel=1e-5)
-    assert evaluate([known], faces, train=faces).scores["without_train_twins"] == {"duplicates": N}
+    assert evaluate_checkpoints([known], faces, train=faces).scores["without_train_duplicates"] == {"duplicates": N}
+
+
+def test_duplicates_are_found_by_their_pixels_and_not_by_their_names(faces):
+    renamed = dataclasses.replace(faces.rows([4, 5]), names=("0.png", "0.png"))
+    kept = rows_without_duplicate(dataclasses.replace(faces, names=("0.png",) * N), renamed)
+    assert np.flatnonzero(~kept).tolist() == [4, 5]
 
 
 def close(found: dict, expected: dict) -> bool:

@@ -1,11 +1,11 @@
-"""Conditions of a webcam: the picture changes as named, and boxes and landmarks move with it."""
+"""Corruptions: the picture changes as named, and boxes and landmarks move along."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from evaluation.detection.corruptions import CORRUPTIONS, changed
+from evaluation.detection.corruptions import CORRUPTIONS, corrupt
 from retinaface.training.annotations import Picture
 
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255]], np.uint8)  # one a landmark
@@ -29,23 +29,23 @@ def picture(name: str = "lfw/a.jpg", *, faces: bool = True) -> Picture:
     )
 
 
-@pytest.mark.parametrize("condition", CORRUPTIONS)
-def test_a_picture_changes_always_the_same_way_and_its_original_stays(condition):
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_a_picture_is_always_corrupted_alike_and_its_original_stays(corruption):
     original = picture()
     before = original.image.copy()
-    first, second, other = (changed(p, condition) for p in (original, original, picture("lfw/b.jpg")))
+    first, second, other = (corrupt(p, corruption) for p in (original, original, picture("lfw/b.jpg")))
     assert np.array_equal(first.image, second.image)
     assert np.array_equal(original.image, before)
     assert not np.array_equal(first.image, before)
-    assert condition == "grey" or not np.array_equal(first.image, other.image)
+    assert corruption == "grey" or not np.array_equal(first.image, other.image)
     empty = picture(faces=False)
-    assert changed(empty, condition) is empty
+    assert corrupt(empty, corruption) is empty
 
 
-@pytest.mark.parametrize("condition", ["tilted", "cut_off", "near"])
-def test_landmarks_lie_where_their_colours_went(condition):
+@pytest.mark.parametrize("corruption", ["tilted", "cut_off", "near"])
+def test_landmarks_move_with_their_colours(corruption):
     for name in "abcdef":
-        moved = changed(picture(name), condition)
+        moved = corrupt(picture(name), corruption)
         height, width = moved.image.shape[:2]
         seen = 0
         for (x, y), colour in zip(moved.landmarks[0].round().astype(int), COLOURS, strict=True):
@@ -55,28 +55,28 @@ def test_landmarks_lie_where_their_colours_went(condition):
         assert seen >= 2
 
 
-def test_light_changes_leave_boxes_alone_and_do_what_they_say():
+def test_changes_of_light_leave_boxes_alone():
     original = picture()
-    face, ground = np.s_[100:115, 105:120], np.s_[5:30, 5:30]
-    for condition in ("grey", "dark", "backlit"):
-        after = changed(original, condition)
+    face, background = np.s_[100:115, 105:120], np.s_[5:30, 5:30]
+    for corruption in ("grey", "dark", "backlit"):
+        after = corrupt(original, corruption)
         assert np.array_equal(after.boxes, original.boxes)
-    grey = changed(original, "grey").image
+    grey = corrupt(original, "grey").image
     assert (grey[..., 0] == grey[..., 1]).all()
-    assert changed(original, "dark").image.mean() < 0.3 * original.image.mean()
-    backlit = changed(original, "backlit").image.astype(float)
+    assert corrupt(original, "dark").image.mean() < 0.3 * original.image.mean()
+    backlit = corrupt(original, "backlit").image.astype(float)
     assert backlit[face].mean() < 0.4 * original.image[face].mean()
-    assert backlit[ground].mean() > 1.5 * original.image[ground].mean()
+    assert backlit[background].mean() > 1.5 * original.image[background].mean()
 
 
 def test_geometry_is_as_described():
     for name in "abcdefgh":
-        tilted = changed(picture(name), "tilted").landmarks[0]
+        tilted = corrupt(picture(name), "tilted").landmarks[0]
         across = tilted[1] - tilted[0]
         assert 29 <= abs(np.degrees(np.arctan2(across[1], across[0]))) <= 46
-        cut = changed(picture(name), "cut_off")
+        cut = corrupt(picture(name), "cut_off")
         area = (cut.boxes[0, 2:] - cut.boxes[0, :2]).prod() / (90 * 120)
         assert 0.59 < area < 0.76
-        near = changed(picture(name), "near")
+        near = corrupt(picture(name), "near")
         assert near.image.shape == (480, 480, 3)
         assert 0.7 * 480 < (near.boxes[0, 2:] - near.boxes[0, :2]).max() <= 480

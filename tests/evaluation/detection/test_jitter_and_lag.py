@@ -1,4 +1,4 @@
-"""Steadiness: known jitter and known delays are measured as what they are."""
+"""Jitter and lag: known jitter and known delays are measured as what they are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from evaluation.detection import jitter_and_lag as steadiness
-from evaluation.detection.jitter_and_lag import Settings, jitter, lag, sway
+from evaluation.detection.jitter_and_lag import Settings, jitter, jitter_and_lag, lag, main, sway_path
 from retinaface.face import Face
 from support import UserError
 
@@ -23,7 +22,7 @@ def face(centre: np.ndarray, *, side: float = 100.0) -> Face:
 @pytest.mark.parametrize("delay", [0.0, 1.0, 2.5])
 def test_a_known_delay_is_found_whatever_the_offset(delay):
     settings = Settings()
-    path = sway(settings)
+    path = sway_path(settings)
     times = np.arange(len(path))
     late = np.stack([np.interp(times - delay, times, path[:, axis]) for axis in (0, 1)], axis=1) + [7, -3]
     assert lag(late, path) == pytest.approx(delay, abs=0.06)
@@ -35,23 +34,24 @@ def test_jitter_is_the_mean_step():
     assert jitter(points) == pytest.approx(2.0)
 
 
-def test_the_figures_are_shares_of_the_box():
+def test_jitter_is_a_share_of_the_box():
     settings = Settings()
     shaking = [face(np.array([100.0 + (index % 2), 100.0])) for index in range(settings.frames)]
-    figures = steadiness.steadiness(shaking, [face(centre) for centre in sway(settings)], sway(settings))
+    path = sway_path(settings)
+    figures = jitter_and_lag(shaking, [face(centre) for centre in path], path)
     assert figures.box_jitter == pytest.approx(0.01, rel=0.01)  # one pixel of a hundred
     assert figures.landmark_jitter == pytest.approx(0.01, rel=0.01)
     assert figures.box_lag == pytest.approx(0, abs=0.06)
 
 
-def test_the_shipped_detector_and_tracker_are_steady_and_keep_up(tmp_path):
-    assert steadiness.main(["--frames", "40", "--device", "cpu", "--out", str(tmp_path / "s.json")]) == 0
+def test_the_shipped_detector_and_tracker_have_little_jitter_and_lag(tmp_path):
+    assert main(["--frames", "40", "--device", "cpu", "--out", str(tmp_path / "s.json")]) == 0
     report = json.loads((tmp_path / "s.json").read_text())
     assert report["tracked"]["box_jitter"] < 0.01
     assert report["tracked"]["box_jitter"] < report["detected"]["box_jitter"]
     assert report["tracked"]["box_lag"] < 2
 
 
-def test_a_film_too_short_to_tell_is_refused():
+def test_a_video_that_is_too_short_is_refused():
     with pytest.raises(UserError, match="30 or more"):
-        steadiness.main(["--frames", "3"])
+        main(["--frames", "3"])

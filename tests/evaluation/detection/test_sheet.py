@@ -1,4 +1,4 @@
-"""Sheets of a detector's work: each cut-out in the right sheet, in the right order."""
+"""Sheets of hits, misses and false positives: each cutout in the right sheet, in the right order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.detection import sheet as detector_sheet
-from evaluation.detection.sheet import TILE, cut_out, cut_outs_of
+from evaluation.detection.sheet import TILE, cut_out, cutouts_of, main
 from retinaface.face import Face
 from retinaface.training.annotations import Picture
 from support import UserError
@@ -19,7 +18,7 @@ def face(box: list[float], score: float) -> Face:
     return Face(box_xyxy=np.array(box, np.float32), landmarks_xy=np.zeros((5, 2), np.float32), score=score)
 
 
-def test_hits_misses_and_false_faces_go_to_their_sheets():
+def test_hits_misses_and_false_positives_go_to_their_sheets():
     picture = Picture(
         name="a",
         image=np.zeros((200, 200, 3), np.uint8),
@@ -29,16 +28,14 @@ def test_hits_misses_and_false_faces_go_to_their_sheets():
         valid=np.array([0, 0, 200, 200], np.float32),
         complete=True,
     )
-    sheets = cut_outs_of(
-        picture, [face([11, 11, 51, 51], 0.9), face([150, 10, 190, 60], 0.6)], np.random.default_rng(0)
-    )
+    sheets = cutouts_of(picture, [face([11, 11, 51, 51], 0.9), face([150, 10, 190, 60], 0.6)], np.random.default_rng(0))
     assert [c.caption for c in sheets["hits"]] == ["0.90"]
-    assert [(c.caption, c.rank) for c in sheets["misses"]] == [("70 px", 70.0)]
-    assert [(c.caption, round(c.rank, 3)) for c in sheets["false"]] == [("0.60", 0.6)]
+    assert [(c.caption, c.sort_key) for c in sheets["misses"]] == [("70 px", 70.0)]
+    assert [(c.caption, round(c.sort_key, 3)) for c in sheets["false_positives"]] == [("0.60", 0.6)]
     assert not picture.image.any()  # drawn on a copy
 
 
-def test_a_cut_out_is_centred_on_its_box_and_grey_outside():
+def test_a_cutout_is_centred_on_its_box_and_grey_outside():
     image = np.zeros((100, 100, 3), np.uint8)
     image[:20, :20] = (200, 0, 0)
     tile = cut_out(image, np.array([0, 0, 20, 20], np.float32))
@@ -53,12 +50,12 @@ def test_the_command_writes_three_sheets(tmp_path, portrait):
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "sheets"
     flags = ["--annotations", str(tmp_path / "a.jsonl"), "--images", str(tmp_path), "--device", "cpu"]
-    assert detector_sheet.main([*flags, "--out", str(out)]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["false.png", "hits.png", "misses.png"]
+    assert main([*flags, "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["false_positives.png", "hits.png", "misses.png"]
     with pytest.raises(UserError, match="split 'val' of source 'lfw'"):
-        detector_sheet.main([*flags, "--source", "lfw"])
+        main([*flags, "--source", "lfw"])
 
 
 def test_without_annotations_it_refuses():
     with pytest.raises(UserError, match="--annotations"):
-        detector_sheet.main([])
+        main([])

@@ -1,4 +1,4 @@
-"""Times of calls whose length is known: by a clock that only they move."""
+"""The cost of heatmaps, by a clock that only the classifier advances."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.explanations import cost as module
-from evaluation.explanations.cost import ALONE, WARM_UP, heat_cost
+from evaluation.explanations import cost
+from evaluation.explanations.cost import ALONE, WARM_UP, explanation_cost
 
 
-class Clockwork:
-    """A classifier that takes 4 s for probabilities and 10 s for a heatmap, the first time much longer."""
+class TimedClassifier:
+    """Takes 4 s for probabilities and 10 s for a pass with heatmaps, the first time much longer."""
 
     device, engine = "cpu", None
 
     def __init__(self) -> None:
-        self.now, self.calls = 0.0, 0
+        self.now, self.passes = 0.0, 0
 
     def probabilities(self, crops):
-        self.now += 4 if self.calls else 1000
+        self.now += 4 if self.passes else 1000
 
-    def explained(self, crops, *, method):
-        self.calls += 1
-        self.now += 10
+    def forward(self, crops):
+        self.passes += 1
+        self.now += 4
+        return self
+
+    def heatmaps(self, *, method):
+        self.now += 6
 
 
 def test_times_and_ratios(monkeypatch):
-    clockwork = Clockwork()
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clockwork.now)
-    monkeypatch.setattr(module, "machine", dict)
-    found = heat_cost(clockwork, np.zeros((5, 8, 8, 3), np.uint8), ["gradcam"], rounds=7)
-    assert clockwork.calls == 7 + WARM_UP
+    classifier = TimedClassifier()
+    monkeypatch.setattr(cost, "machine", dict)
+    crops = np.zeros((5, 8, 8, 3), np.uint8)
+    found = explanation_cost(classifier, crops, ["gradcam"], rounds=7, clock=lambda: classifier.now)
+    assert classifier.passes == 7 + WARM_UP
     assert found["ms_a_face"][ALONE] == {"median": 800, "p95": 800, "count": 7}
     assert found["ms_a_face"]["gradcam"]["median"] == 2000  # 10 s over 5 faces
     assert found["ratio"] == {"gradcam": pytest.approx(2.5)}

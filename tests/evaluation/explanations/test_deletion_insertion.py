@@ -9,13 +9,13 @@ from helpers.tiny_explained_faces import tiny_explained_faces
 
 from evaluation.explanations.deletion_insertion import (
     area,
-    blurred,
-    both_curves,
+    blur,
+    channel_means,
     curve,
+    curves_of,
     deletion,
     insertion,
-    mean_grey,
-    ranks,
+    pixel_ranks,
 )
 from evaluation.explanations.explained_faces import random_maps
 
@@ -24,34 +24,34 @@ def mean_score(x):
     return x.mean(dim=(1, 2, 3))
 
 
-def test_ranks_by_hand_and_ties_by_lot():
-    heat = torch.tensor([[[0.1, 0.9], [0.5, 0.0]]])
-    assert ranks(heat).tolist() == [[[2, 0], [1, 3]]]
+def test_ranks_by_hand_and_ties_at_random():
+    heatmaps = torch.tensor([[[0.1, 0.9], [0.5, 0.0]]])
+    assert pixel_ranks(heatmaps).tolist() == [[[2, 0], [1, 3]]]
     flat = torch.zeros(1, 32, 32)
-    first, second = ranks(flat, seed=0).flatten(), ranks(flat, seed=1).flatten()
+    first, second = pixel_ranks(flat, seed=0).flatten(), pixel_ranks(flat, seed=1).flatten()
     assert sorted(first.tolist()) == list(range(1024))
     assert not torch.equal(first, second)
     assert abs(np.corrcoef(first, np.arange(1024))[0, 1]) < 0.1, "ties go from top to bottom"
 
 
-def test_a_curve_replaces_the_hottest_pixels_first():
+def test_a_curve_replaces_the_highest_pixels_first():
     x = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     start, finish = x, torch.zeros_like(x)
-    values = curve(mean_score, start, finish, ranks(x[:, 0]), steps=4)
+    values = curve(mean_score, start, finish, pixel_ranks(x[:, 0]), steps=4)
     for row in range(3):
         falling = np.sort(x[row].flatten().numpy().astype(np.float64))
         expected = [falling[: 16 - 4 * step].sum() / 16 for step in range(5)]  # 4 of the largest go in each step
         np.testing.assert_allclose(values[row], expected, atol=1e-6)
 
 
-def test_deletion_ends_grey_and_insertion_ends_whole():
+def test_deletion_ends_at_the_mean_and_insertion_at_the_picture():
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    rank = ranks(torch.rand(2, 8, 8))
+    rank = pixel_ranks(torch.rand(2, 8, 8))
     first_pixel = lambda x: x[:, 0, 0, 0]  # noqa: E731
     down, up = (kind(first_pixel, x, rank, steps=5) for kind in (deletion, insertion))
     np.testing.assert_allclose(down[:, 0], x[:, 0, 0, 0])
     np.testing.assert_allclose(down[:, -1], x[:, 0].mean(dim=(1, 2)), atol=1e-6)
-    np.testing.assert_allclose(up[:, 0], blurred(x)[:, 0, 0, 0])
+    np.testing.assert_allclose(up[:, 0], blur(x)[:, 0, 0, 0])
     np.testing.assert_allclose(up[:, -1], x[:, 0, 0, 0])
 
 
@@ -61,20 +61,20 @@ def test_area_is_the_trapezoid_rule():
     assert area(np.array([[1.0, 1.0, 0.0]])) == pytest.approx(0.75)
 
 
-def test_what_is_put_in_place():
+def test_channel_means_and_blur():
     x = torch.rand(2, 3, 16, 16)
-    torch.testing.assert_close(mean_grey(x)[1, 2], x[1, 2].mean().expand(16, 16))
-    soft = blurred(x)
-    assert soft.shape == x.shape
-    assert (soft.std(dim=(2, 3)) < 0.4 * x.std(dim=(2, 3))).all()
-    torch.testing.assert_close(blurred(torch.ones(1, 1, 16, 16)), torch.ones(1, 1, 16, 16))
+    torch.testing.assert_close(channel_means(x)[1, 2], x[1, 2].mean().expand(16, 16))
+    blurred = blur(x)
+    assert blurred.shape == x.shape
+    assert (blurred.std(dim=(2, 3)) < 0.4 * x.std(dim=(2, 3))).all()
+    torch.testing.assert_close(blur(torch.ones(1, 1, 16, 16)), torch.ones(1, 1, 16, 16))
 
 
-def test_the_map_of_the_reason_beats_a_random_one():
-    study = tiny_explained_faces()
-    reason = study.x.amax(dim=1)
-    good, bad = (both_curves(study, heat, steps=8) for heat in (reason, random_maps(study.x)))
+def test_an_informative_map_beats_a_random_one():
+    faces = tiny_explained_faces()
+    informative = faces.x.amax(dim=1)
+    good, bad = (curves_of(faces, heatmaps, steps=8) for heatmaps in (informative, random_maps(faces.x)))
     assert good["deletion"].shape == (8, 9)
     assert (area(good["deletion"]) < area(bad["deletion"])).all()
     assert (area(good["insertion"]) > area(bad["insertion"])).all()
-    np.testing.assert_allclose(good["deletion"][:, 0], study.probabilities.amax(dim=1), rtol=1e-6)
+    np.testing.assert_allclose(good["deletion"][:, 0], faces.probabilities.amax(dim=1), rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The study: the same network and input as everywhere else; controls that know nothing."""
+"""Explained faces: the same network and input as the classifier's; baselines that do not depend on either."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import torch
 from helpers.tiny_explained_faces import tiny_explained_faces
 
 from data.face_set import FaceSet
-from evaluation.explanations import explained_faces as heat
+from evaluation.explanations import explained_faces
 from evaluation.explanations.explained_faces import (
+    baselines,
     batches,
     centre_blobs,
-    controls,
+    check_explainers,
     load_explained_faces,
     probabilities_of,
     random_maps,
@@ -24,26 +25,25 @@ from models.spec import find_spec
 from support import UserError
 
 
-def faces(rng, sizes: list[int], labels: list[int], class_names: tuple[str, ...]) -> FaceSet:
+def face_set(rng, sizes: list[int], labels: list[int], class_names: tuple[str, ...]) -> FaceSet:
     images = [rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in sizes]
     votes = np.eye(len(class_names), dtype=np.float32)[labels]
     return FaceSet(images, votes, np.array(labels), tuple(map(str, range(len(sizes)))), class_names)
 
 
-def test_a_study_says_what_the_classifier_says_and_joins_classes_by_name(rng):
-    some = faces(rng, [48, 60, 48], [0, 1, 1], ("fear", "neutral"))
-    study = load_explained_faces(load_checkpoint(SHIPPED), some)
+def test_predictions_are_those_of_the_classifier_and_classes_are_joined_by_name(rng):
+    some = face_set(rng, [48, 60, 48], [0, 1, 1], ("fear", "neutral"))
+    faces = load_explained_faces(load_checkpoint(SHIPPED), some)
     expected = np.concatenate([Classifier.from_file().probabilities(image[None]) for image in some.images])
-    np.testing.assert_allclose(study.probabilities, expected, atol=1e-5)
-    assert [study.class_names[label] for label in study.labels] == ["fear", "neutral", "neutral"]
-    assert study.predicted.tolist() == expected.argmax(axis=1).tolist()
-    np.testing.assert_allclose(
-        study.maps("gradcam")[0], Classifier.from_file().explained(some.images[0][None]).heatmaps[0], atol=1e-3
-    )
+    np.testing.assert_allclose(faces.probabilities, expected, atol=1e-5)
+    assert [faces.class_names[label] for label in faces.labels] == ["fear", "neutral", "neutral"]
+    assert faces.predicted.tolist() == expected.argmax(axis=1).tolist()
+    heatmaps = Classifier.from_file().forward(some.images[0][None]).heatmaps()
+    np.testing.assert_allclose(faces.heatmaps(["gradcam"])["gradcam"][0], heatmaps[0], atol=1e-3)
     index = expected[0].argmax()
-    assert study.shown()[0] == f"{study.class_names[index]} {expected[0, index]:.0%}"
-    assert len(study) == 3
-    assert len(study.rows(slice(2))) == len(study.rows(slice(2)).images) == 2
+    assert faces.captions()[0] == f"{faces.class_names[index]} {expected[0, index]:.0%}"
+    assert len(faces) == 3
+    assert len(faces.rows(slice(2))) == len(faces.rows(slice(2)).images) == 2
 
 
 def test_a_network_that_warps_is_explained_over_the_crop(rng):
@@ -52,33 +52,35 @@ def test_a_network_that_warps_is_explained_over_the_crop(rng):
     weights = spec.build(2).state_dict()
     weights["transformer.localisation.9.bias"] = torch.tensor([0.7, 0.1, 0.1, -0.1, 0.6, 0.0])
     checkpoint = Checkpoint("deep_emotion", ("fear", "neutral"), spec.preprocess, weights)
-    some = faces(rng, [48, 48, 48], [0, 1, 1], ("fear", "neutral"))
-    study = load_explained_faces(checkpoint, some)
-    expected = Classifier(checkpoint).explained(np.stack(some.images)).heatmaps
-    assert study.fixed_size
+    some = face_set(rng, [48, 48, 48], [0, 1, 1], ("fear", "neutral"))
+    faces = load_explained_faces(checkpoint, some)
+    expected = Classifier(checkpoint).forward(np.stack(some.images)).heatmaps()
+    assert faces.fixed_size
     assert (expected[:, 0] == 0).all(), "the first row lies outside the window that this network sees"
-    np.testing.assert_allclose(study.maps("gradcam"), expected, atol=1e-4)
+    np.testing.assert_allclose(faces.heatmaps(["gradcam"])["gradcam"], expected, atol=1e-4)
 
 
-def test_a_class_that_the_network_does_not_know_is_refused(rng):
+def test_unknown_classes_and_explainers_are_refused(rng):
     with pytest.raises(UserError, match="boredom"):
-        load_explained_faces(load_checkpoint(SHIPPED), faces(rng, [48], [0], ("boredom",)))
+        load_explained_faces(load_checkpoint(SHIPPED), face_set(rng, [48], [0], ("boredom",)))
+    with pytest.raises(UserError, match="there is no explainer lime; the explainers are gradcam"):
+        check_explainers(["gradcam", "lime"])
 
 
 def test_batches_make_no_difference(monkeypatch):
-    study = tiny_explained_faces(7)
-    expected = explain(study.network, study.layer, study.x, class_index=study.labels, method="gradcam").heatmaps
-    monkeypatch.setattr(heat, "BATCH", 3)
-    torch.testing.assert_close(study.explain(study.x, study.labels, "gradcam"), expected)
-    torch.testing.assert_close(study.maps("gradcam"), expected)  # all are read rightly
-    torch.testing.assert_close(probabilities_of(study.network, study.x), study.probabilities)
+    faces = tiny_explained_faces(7)
+    expected = explain(faces.network, faces.layer, faces.x, class_index=faces.labels, method="gradcam").heatmaps
+    monkeypatch.setattr(explained_faces, "BATCH", 3)
+    torch.testing.assert_close(faces.explain(faces.x, faces.labels, ["gradcam"])["gradcam"], expected)
+    torch.testing.assert_close(faces.heatmaps(["gradcam"])["gradcam"], expected)  # all are classified correctly
+    torch.testing.assert_close(probabilities_of(faces.network, faces.x), faces.probabilities)
     assert [(part.start, part.stop) for part in batches(7)] == [(0, 3), (3, 6), (6, 9)]
-    assert probabilities_of(study.network, study.x[:0]).shape == (0, 2)
+    assert probabilities_of(faces.network, faces.x[:0]).shape == (0, 2)
 
 
-def test_controls_know_nothing_of_the_picture():
+def test_baselines_do_not_depend_on_the_picture():
     x = torch.rand(5, 1, 48, 48)
-    found = controls(x, seed=3)
+    found = baselines(x, seed=3)
     assert set(found) == {"random", "centre"}
     for maps in found.values():
         assert maps.shape == (5, 48, 48)

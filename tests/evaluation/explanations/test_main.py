@@ -15,7 +15,7 @@ from evaluation.explanations.report import table
 from models.checkpoint import SHIPPED
 from support import UserError
 
-PICTURES = {"curves", "shuffled", "shuffled_maps", "checks", "mirrored"}
+PICTURES = {"curves", "randomisation", "randomised_maps", "checks", "mirrored"}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def examined(folder, tmp_path_factory):
+def command(folder, tmp_path_factory):
     """The command's folder and the lines that it printed."""
     out = tmp_path_factory.mktemp("out") / "deep"
     flags = ["--limit", "4", "--steps", "3", "--rounds", "1", "--explainers", "gradcam", "attention"]
@@ -33,8 +33,8 @@ def examined(folder, tmp_path_factory):
     return out, printed.getvalue().splitlines()
 
 
-def test_the_report_is_complete(examined):
-    report = json.loads((examined[0] / "faithfulness.json").read_text(encoding="utf-8"))
+def test_the_report_is_complete(command):
+    report = json.loads((command[0] / "faithfulness.json").read_text(encoding="utf-8"))
     assert (report["n"], report["of"], report["dataset"], report["split"]) == (4, 12, "ferplus", "test")
     assert (report["network"], report["weights"]) == ("small_resnet18_w32", str(SHIPPED))
     assert set(report["tests"]) == {"gradcam", "attention", "random", "centre"}
@@ -42,21 +42,21 @@ def test_the_report_is_complete(examined):
     for row in report["tests"].values():
         low, high = row["deletion"]["interval"]
         assert 0 <= low <= row["deletion"]["mean"] <= high <= 1
-    shuffled = report["tests"]["gradcam"]["rank_correlation_shuffled"]
-    assert next(iter(shuffled)) == "fc"
-    assert len(shuffled) == 13
+    randomised = report["tests"]["gradcam"]["rank_correlation_randomised"]
+    assert next(iter(randomised)) == "fc"
+    assert len(randomised) == 13
 
 
-def test_pictures_are_pictures(examined):
-    pictures = {path.stem for path in examined[0].glob("*.png")}
+def test_pictures_are_pictures(command):
+    pictures = {path.stem for path in command[0].glob("*.png")}
     assert PICTURES <= pictures <= PICTURES | {"pairs"}
     for name in pictures:
-        assert min(cv2.imread(str(examined[0] / f"{name}.png")).shape[:2]) > 100
+        assert min(cv2.imread(str(command[0] / f"{name}.png")).shape[:2]) > 100
 
 
-def test_the_table_shows_the_report(examined):
-    report = json.loads((examined[0] / "faithfulness.json").read_text(encoding="utf-8"))
-    lines = examined[1]
+def test_the_table_shows_the_report(command):
+    report = json.loads((command[0] / "faithfulness.json").read_text(encoding="utf-8"))
+    lines = command[1]
     assert lines == list(table(report))
     row = next(line.split() for line in lines if line.startswith("gradcam "))
     assert row[1] == f"{report['tests']['gradcam']['deletion']['mean']:.3f}"
@@ -71,7 +71,7 @@ def test_the_table_shows_the_report(examined):
         (["--weights", "none.safetensors"], "there is no file"),
     ],
 )
-def test_what_is_not_there_is_said_in_a_sentence(flags, sentence, folder, tmp_path):
+def test_missing_input_is_refused_in_one_sentence(flags, sentence, folder, tmp_path):
     with pytest.raises(UserError, match=sentence):
         main(["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu", *flags])
     assert not list(tmp_path.iterdir())

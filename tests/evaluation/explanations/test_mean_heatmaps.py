@@ -1,16 +1,19 @@
-"""The command: mean_heat.json, the picture and the table, from the sample and the shipped network."""
+"""The command: mean_heatmaps.json, picture and table, from the sample and the shipped network."""
 
 from __future__ import annotations
 
+import io
 import json
 
 import cv2
+import numpy as np
 import pytest
 
+from data.datasets import load_faces
 from data.sample_set import write_sample_set
-from evaluation.explanations.face_regions import FEWEST, REGIONS
-from evaluation.explanations.mean_heatmaps import main
-from evaluation.explanations.mean_heatmaps_report import table
+from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean
+from evaluation.explanations.mean_heatmaps import Settings, average, main, mean_heatmaps_figure, table
+from models.classifier import Classifier
 from support import UserError
 
 
@@ -21,17 +24,50 @@ def folder(tmp_path_factory):
 
 def test_report_picture_and_table(folder, tmp_path, capsys):
     assert main(["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu"]) == 0
-    report = json.loads((tmp_path / "mean_heat.json").read_text(encoding="utf-8"))
+    report = json.loads((tmp_path / "mean_heatmaps.json").read_text(encoding="utf-8"))
     assert capsys.readouterr().out.splitlines() == list(table(report))
     happiness = report["expressions"]["happiness"]
-    assert FEWEST <= happiness["n"] <= happiness["of"] == 6
+    assert FEWEST <= happiness["correct"] <= happiness["labelled"] == 6
     shares = [happiness["shares"][region]["mean"] for region in REGIONS]
     assert sum(shares) == pytest.approx(1)
     assert {"fear", "anger"} <= set(report["left_out"])
-    assert sum(report["even"].values()) == pytest.approx(1)
-    assert min(cv2.imread(str(tmp_path / "mean_heat.png")).shape[:2]) > 100
+    assert sum(report["uniform"].values()) == pytest.approx(1)
+    assert min(cv2.imread(str(tmp_path / "mean_heatmaps.png")).shape[:2]) > 100
 
 
-def test_an_explainer_that_is_none_is_refused(folder, tmp_path):
+def test_the_report_is_of_correctly_classified_faces(folder):
+    means, report = average(Settings(data_path=str(folder), device="cpu"))
+    faces = load_faces(folder, "test")
+    correct = Classifier.from_file().probabilities(faces.images).argmax(axis=1) == faces.labels
+    happiness = report["expressions"]["happiness"]
+    assert happiness["correct"] == correct[faces.labels == faces.class_names.index("happiness")].sum()
+    (mean,) = (mean for mean in means if mean.name == "happiness")
+    column = REGIONS.index("mouth")
+    assert happiness["shares"]["mouth"]["mean"] == pytest.approx(mean.shares[:, column].mean())
+    assert happiness["probability_drops"]["mouth"]["mean"] == pytest.approx(mean.drops[:, column].mean())
+    assert list(report["uniform"].values()) == np.diff(EDGES).tolist()
+    assert any(f"{100 * mean.drops[:, column].mean():.1f} (" in line for line in table(report))
+
+
+def test_unknown_explainers_and_too_few_faces_are_refused(folder, monkeypatch):
     with pytest.raises(UserError, match="there is no explainer lime"):
-        main(["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu", "--explainer", "lime"])
+        average(Settings(data_path=str(folder), device="cpu", explainer="lime"))
+    monkeypatch.setattr("evaluation.explanations.face_regions.FEWEST", 50)
+    with pytest.raises(UserError, match="name another"):
+        average(Settings(data_path=str(folder), device="cpu"))
+
+
+def test_the_figure_has_a_column_an_expression(rng):
+    face, heatmap = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8), rng.random((16, 16), np.float32)
+    shares = np.tile([0.1, 0.2, 0.2, 0.4, 0.1], (7, 1))
+    means = [
+        ExpressionMean("joy", 1234, 2000, face, heatmap, shares, shares / 2),
+        ExpressionMean("fear", 7, 9, face, heatmap / 2, shares, shares / 2),
+    ]
+    figure = mean_heatmaps_figure(means, title="t")
+    figure.savefig(io.BytesIO(), dpi=30)
+    assert len(figure.axes) == 6
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["joy\n1,234 of 2,000", "fear\n7 of 9"]
+    bars = figure.axes[4]
+    np.testing.assert_allclose([bar.get_width() for bar in bars.patches], shares[0])
+    np.testing.assert_allclose(bars.lines[0].get_xdata(), shares[0] / 2)

@@ -1,4 +1,4 @@
-"""Shuffling keeps the values and leaves the studied network alone; maps of the reason change."""
+"""Randomisation keeps the values and does not change the network itself; heatmaps that depend on weights change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from helpers.tiny_explained_faces import tiny_explained_faces
 from torch import nn
 
-from evaluation.explanations.parameter_randomisation import SHUFFLES, cascade, shuffle, shuffled_maps, units
+from evaluation.explanations.parameter_randomisation import REPEATS, cascade, randomise, shuffle, units
 from evaluation.explanations.similarity import rank_correlation
 from models.spec import find_spec
 
@@ -36,30 +36,30 @@ def test_a_shuffle_keeps_the_values():
         assert torch.equal(after[name].flatten().sort().values, tensor.flatten().sort().values), name
 
 
-def test_a_cascade_goes_from_the_head_down_and_leaves_the_network_alone():
-    study = tiny_explained_faces()
-    before = {name: tensor.clone() for name, tensor in study.network.state_dict().items()}
-    stages = list(cascade(study, ["gradcam", "attention"], seed=1))
+def test_a_cascade_goes_from_the_head_down_and_does_not_change_the_network():
+    faces = tiny_explained_faces()
+    before = {name: tensor.clone() for name, tensor in faces.network.state_dict().items()}
+    stages = list(cascade(faces, ["gradcam", "attention"], seed=1))
     assert len(stages) == 2  # fc, then the convolution
-    plain = study.maps("attention")
+    plain = faces.heatmaps(["attention"])["attention"]
     torch.testing.assert_close(stages[0]["attention"], plain)  # no class, so no head
     assert (stages[1]["attention"] - plain).abs().max() > 0.1
-    assert all(torch.equal(before[name], tensor) for name, tensor in study.network.state_dict().items())
+    assert all(torch.equal(before[name], tensor) for name, tensor in faces.network.state_dict().items())
 
 
-def test_the_cascade_is_summed_up_over_shuffles():
-    study = tiny_explained_faces(4)
-    plain = {"attention": study.maps("attention")}
-    found = shuffled_maps(study, plain, seed=5)
+def test_the_result_is_the_mean_over_repeats():
+    faces = tiny_explained_faces(4)
+    plain = faces.heatmaps(["attention"])
+    found = randomise(faces, plain, seed=5)
     assert found.units == ["fc", "features.0"]
-    assert found.rank["attention"].shape == found.ssim["attention"].shape == (2, 4)
+    assert found.rank_correlation["attention"].shape == found.ssim["attention"].shape == (2, 4)
     assert found.maps["attention"].shape == (2, 16, 16)
-    np.testing.assert_allclose(found.rank["attention"][0], 1)
+    np.testing.assert_allclose(found.rank_correlation["attention"][0], 1)
     each = [
         rank_correlation(
-            plain["attention"].numpy(), list(cascade(study, ["attention"], seed=5 + i))[-1]["attention"].numpy()
+            plain["attention"].numpy(), list(cascade(faces, ["attention"], seed=5 + i))[-1]["attention"].numpy()
         )
-        for i in range(SHUFFLES)
+        for i in range(REPEATS)
     ]
-    np.testing.assert_allclose(found.rank["attention"][1], np.mean(each, axis=0))
-    assert found.example == int(study.probabilities.amax(dim=1).argmax())
+    np.testing.assert_allclose(found.rank_correlation["attention"][1], np.mean(each, axis=0))
+    assert found.example == int(faces.probabilities.amax(dim=1).argmax())

@@ -1,4 +1,4 @@
-"""Which faces are examined, and on which the clock runs; the command itself is tested in test_faithfulness.py."""
+"""Which faces are tested and timed; the command itself is tested in test_main.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from data.datasets import load_faces
 from data.sample_set import write_sample_set
-from evaluation.explanations.report import crops_of, drawn
+from evaluation.explanations.report import crops_for_timing, sample_faces
 from support import UserError
 
 
@@ -16,17 +16,17 @@ def folder(tmp_path_factory):
     return write_sample_set(tmp_path_factory.mktemp("sample"))
 
 
-def test_faces_are_drawn_by_lot_and_in_order(folder):
+def test_faces_are_sampled_at_random_and_kept_in_order(folder):
     faces = load_faces(folder, "test")
-    some = drawn(faces, 5, seed=1)
+    some = sample_faces(faces, 5, seed=1)
     assert len(some) == 5
     assert list(some.names) == sorted(some.names)
-    assert some.names != drawn(faces, 5, seed=2).names
-    assert len(drawn(faces, 500, seed=1)) == 12
+    assert some.names != sample_faces(faces, 5, seed=2).names
+    assert len(sample_faces(faces, 500, seed=1)) == 12
     with pytest.raises(UserError, match="two faces"):
-        drawn(faces.rows(np.array([0])), 5, seed=0)
+        sample_faces(faces.rows(np.array([0])), 5, seed=0)
 
 
-def test_five_crops_whatever_there_is(folder):
+def test_there_are_five_crops_however_few_faces(folder):
     faces = load_faces(folder, "test")
-    assert crops_of(faces).shape == crops_of(faces.rows(np.array([0, 1]))).shape == (5, 48, 48, 3)
+    assert crops_for_timing(faces).shape == crops_for_timing(faces.rows(np.array([0, 1]))).shape == (5, 48, 48, 3)

@@ -1,21 +1,19 @@
-"""The sheets: as many pictures as were asked for, each with its words."""
+"""The sheets: the right pictures, each with its caption."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from helpers.tiny_explained_faces import tiny_explained_faces
 
-from evaluation.explanations.results import examine
-from evaluation.explanations.sheets import heated, mirrored_sheet, pairs_sheet, shuffled_sheet
-from gradcam import blend
+from evaluation.explanations.results import run_tests
+from evaluation.explanations.sheets import mirrored_sheet, pairs_sheet, randomisation_sheet
 
 METHODS = ["gradcam", "attention"]
 
 
 @pytest.fixture(scope="module")
 def results():
-    return examine(tiny_explained_faces(12), METHODS, steps=2)
+    return run_tests(tiny_explained_faces(12), METHODS, steps=2)
 
 
 def captions(figure) -> list[str]:
@@ -25,19 +23,13 @@ def captions(figure) -> list[str]:
     return under
 
 
-def test_heat_of_any_size_is_laid_over_a_picture(rng):
-    image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    even = np.full((4, 4), 0.7, np.float32)
-    np.testing.assert_array_equal(heated(image, even), blend(image, np.full((8, 8), 0.7, np.float32)))
-
-
-def test_a_row_an_explainer_from_trained_to_shuffled(results):
-    assert captions(shuffled_sheet(results)) == [
+def test_a_row_an_explainer_from_trained_to_randomised(results):
+    assert captions(randomisation_sheet(results)) == [
         f"{method}, {stage}" for method in METHODS for stage in ("trained", "fc", "features.0")
     ]
 
 
-def test_pairs_are_asked_for_both(results):
+def test_each_face_of_a_pair_is_the_target_once(results):
     words = captions(pairs_sheet(results, count=2))
     assert len(words) == 2 * (1 + 2 * len(METHODS))
     left, right = words[0].split(" | ")
@@ -45,7 +37,7 @@ def test_pairs_are_asked_for_both(results):
     assert (words[2], words[4]) == (f"gradcam: {left}", f"gradcam: {right}")
 
 
-def test_faces_maps_and_mirrored_maps(results):
+def test_faces_heatmaps_and_mirrored_heatmaps(results):
     words = captions(mirrored_sheet(results))
     assert words[8:] == ["gradcam"] * 8 + ["gradcam, mirrored"] * 8
     assert words[0].startswith("red ")

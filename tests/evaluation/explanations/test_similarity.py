@@ -1,4 +1,4 @@
-"""Likeness of maps against SciPy's, and a displacement that was put there."""
+"""Similarity of heatmaps, against SciPy and scikit-image, and a displacement that was put there."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pytest
 import torch
 from helpers.tiny_explained_faces import tiny_explained_faces
 from scipy.stats import pearsonr, spearmanr
+from skimage.metrics import structural_similarity as skimage_ssim
 
 from evaluation.explanations.similarity import (
     correlation,
     displacement,
-    mirrored_maps,
+    mirrored_heatmaps,
     rank_correlation,
     structural_similarity,
 )
@@ -26,22 +27,25 @@ def test_correlations_are_scipys_also_with_ties(rng):
         assert correlation(a, b)[row] == pytest.approx(pearsonr(*pair).statistic)
 
 
-def test_a_constant_map_agrees_with_nothing(rng):
+def test_the_correlation_with_a_constant_map_is_zero(rng):
     maps = rng.random((2, 4, 4))
     maps[1] = 0
     assert rank_correlation(maps, maps).tolist() == [pytest.approx(1), 0]
 
 
-def test_structural_similarity_of_each_pair(rng):
-    a, b = rng.random((2, 12, 12)), rng.random((2, 12, 12))
-    same, other = structural_similarity(a, np.stack([a[0], b[1]]))
-    assert same == pytest.approx(1)
-    assert other < 0.5
+def test_structural_similarity_is_that_of_scikit_image(rng):
+    a, b = rng.random((3, 12, 15)), rng.random((3, 12, 15))
+    b[0], b[1] = a[0], 0
+    found = structural_similarity(a.astype(np.float32), b.astype(np.float32))
+    expected = [skimage_ssim(x, y, data_range=1.0) for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert found[0] == pytest.approx(1)
+    assert found[2] < 0.5
 
 
-def test_a_network_that_sees_left_as_right_agrees_with_the_mirror():
-    study = tiny_explained_faces()
-    plain, mirrored = study.maps("gradcam"), mirrored_maps(study, "gradcam")
+def test_a_symmetric_network_explains_the_mirror_image_alike():
+    faces = tiny_explained_faces()
+    plain, mirrored = faces.heatmaps(["gradcam"])["gradcam"], mirrored_heatmaps(faces, ["gradcam"])["gradcam"]
     torch.testing.assert_close(plain, mirrored, atol=1e-5, rtol=0)
     assert displacement(plain.numpy(), mirrored.numpy()) == 0
 
