@@ -19,6 +19,7 @@ from data.emotions import EMOTIONS
 from models.checkpoint import SHIPPED
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
+from retinaface.detector import RetinaFace
 from support import VERSION, UserError
 
 NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -149,6 +150,7 @@ def test_auto_is_the_cpu_where_no_gpu_or_no_torch_is_there(monkeypatch, capsys):
 @pytest.mark.parametrize(("pixels", "imgsz"), [(320, 320), (0, None)])
 def test_flags_reach_the_detector(pixels, imgsz):
     detector = live.build_pipeline(live.Settings(imgsz=pixels, conf=0.25, max_faces=3), "cpu").detector
+    assert isinstance(detector, RetinaFace)
     assert (detector.imgsz, detector.conf, detector.max_faces) == (imgsz, 0.25, 3)
 
 

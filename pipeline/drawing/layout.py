@@ -12,6 +12,7 @@ face goes up again where there is ample room: below, it may stand where the bars
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.drawing.labels import ROW, Bars, Label, bars_wh, gap, label_texts, label_wh
 from pipeline.drawing.primitives import Rect, clamp
@@ -21,6 +22,27 @@ from pipeline.run import FaceResult
 CROWD = 6  # with more faces than this, labels leave "looks like" out
 SMALLEST_FACE = 4.0  # font sizes; lower boxes get no bars
 OWN_SHARE = 0.2  # bars may cover so much of their own face where the frame ends beside it
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The faces to be labelled, and the room there is.
+
+    boxes, colours: those of the faces, in their order. bounds: where labels and bars may stand. occupied: rectangles
+    that they must not meet. size: the font's, in pixels.
+    """
+
+    faces: Sequence[FaceResult]
+    boxes: Sequence[Rect]
+    colours: Sequence[Colour]
+    bounds: Rect
+    occupied: Sequence[Rect]
+    size: int
+
+    def others(self, index: int, placed: Sequence[Label | Bars | None]) -> list[Rect]:
+        """What the label or bars of one face must not meet: other faces, and what has been placed before."""
+        rects = [item.rect for item in placed if item]
+        return [*self.occupied, *self.boxes[:index], *self.boxes[index + 1 :], *rects]
 
 
 def visible_box(face: FaceResult, frame: Rect) -> Rect:
@@ -58,30 +80,20 @@ def _is_free(rect: Rect, bounds: Rect, occupied: Sequence[Rect]) -> bool:
     return rect.inside(bounds) and not any(rect.intersects(other) for other in occupied)
 
 
-def place_labels(
-    faces: Sequence[FaceResult],
-    *,
-    boxes: Sequence[Rect],
-    colours: Sequence[Colour],
-    bounds: Rect,
-    occupied: Sequence[Rect],
-    size: int,
-    previous: Mapping[int, str],
-) -> list[Label | None]:
-    """A label for each face, or None where there is no room for one inside `bounds` beside what is `occupied`.
+def place_labels(scene: Scene, *, previous: Mapping[int, str]) -> list[Label | None]:
+    """A label for each face, or None where there is no room for one.
 
-    boxes, colours: those of the faces, in their order. size: the font's, in pixels. previous: track -> its label's
-    position in the last frame.
+    previous: track -> its label's position in the last frame.
     """
+    faces, size = scene.faces, scene.size
     labels: list[Label | None] = [None] * len(faces)
     for i in _choosing_order(faces, previous):
-        others = [*occupied, *boxes[:i], *boxes[i + 1 :], *(label.rect for label in labels if label)]
+        others, own = scene.others(i, labels), previous.get(faces[i].track)
         for pieces in label_texts(faces[i], size)[len(faces) > CROWD :]:
-            candidates = _label_candidates(boxes[i], label_wh(pieces, size), bounds, size)
-            own = previous.get(faces[i].track)
-            position = first_free(candidates, previous=own, bounds=bounds, occupied=others, ample=size)
+            candidates = _label_candidates(scene.boxes[i], label_wh(pieces, size), scene.bounds, size)
+            position = first_free(candidates, previous=own, bounds=scene.bounds, occupied=others, ample=size)
             if position:
-                labels[i] = Label(candidates[position], position, pieces, colours[i], size)
+                labels[i] = Label(candidates[position], position, pieces, scene.colours[i], size)
                 break
     return labels
 
@@ -107,33 +119,24 @@ def _label_candidates(box: Rect, size_wh: tuple[int, int], bounds: Rect, size: i
 
 
 def place_bars(
-    faces: Sequence[FaceResult],
-    *,
-    class_names: tuple[str, ...],
-    boxes: Sequence[Rect],
-    colours: Sequence[Colour],
-    labels: Sequence[Label | None],
-    bounds: Rect,
-    occupied: Sequence[Rect],
-    size: int,
-    previous: Mapping[int, str],
+    scene: Scene, labels: Sequence[Label | None], *, class_names: tuple[str, ...], previous: Mapping[int, str]
 ) -> list[Bars]:
-    """Bars for each face that is large enough and has room beside it; arguments as in `place_labels`.
+    """Bars for each face that is large enough and has room beside it.
 
-    labels: those of the faces, in their order.
+    labels: those of the faces, in their order. previous: track -> its bars' position in the last frame.
     """
-    occupied = [*occupied, *(label.rect for label in labels if label)]
+    size, bounds = scene.size, scene.bounds
     panels: list[Bars] = []
-    for i in _choosing_order(faces, previous):
-        box, face = boxes[i], faces[i]
+    for i in _choosing_order(scene.faces, previous):
+        box, face = scene.boxes[i], scene.faces[i]
         if box.height < SMALLEST_FACE * size:
             continue
         own_size = round(clamp(box.height / (ROW * len(class_names) + 1), max(SMALLEST, 0.7 * size), 0.9 * size))
-        others = [*occupied, *boxes[:i], *boxes[i + 1 :], *(panel.rect for panel in panels)]
         candidates = _bar_candidates(box, labels[i], bars_wh(class_names, own_size), bounds, size)
+        others = scene.others(i, [*labels, *panels])
         position = first_free(candidates, previous=previous.get(face.track), bounds=bounds, occupied=others)
         if position:
-            shown = (class_names, face.probabilities, colours[i], face.explained, own_size)
+            shown = (class_names, face.probabilities, scene.colours[i], face.explained, own_size)
             panels.append(Bars(candidates[position], position, face.track, *shown))
     return panels
 

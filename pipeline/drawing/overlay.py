@@ -23,7 +23,7 @@ import numpy as np
 from gradcam import TURBO_RGB
 from pipeline.crops import back_to_frame
 from pipeline.drawing.labels import Bars, Label, colour_of, paint_bars, paint_label
-from pipeline.drawing.layout import place_bars, place_labels, visible_box
+from pipeline.drawing.layout import Scene, place_bars, place_labels, visible_box
 from pipeline.drawing.primitives import SUBPIXEL_BITS, OverlayPatch, Rect
 from pipeline.drawing.status_line import (
     NOTICE,
@@ -112,29 +112,11 @@ class Overlay:
         lower = place_notice(NOTICE, frame=frame, size=size)
         bounds = _middle(upper, lower, frame, apart=margin(size) // 2)
         message = place_message(status.message, frame=frame, above=bounds.bottom, size=size) if status else []
-        occupied = [text_box.rect for text_box in message]
-        labels = place_labels(
-            faces,
-            boxes=boxes,
-            colours=colours,
-            bounds=bounds,
-            occupied=occupied,
-            size=size,
-            previous=self._label_positions,
-        )
+        scene = Scene(faces, boxes, colours, bounds, [text_box.rect for text_box in message], size)
+        labels = place_labels(scene, previous=self._label_positions)
         bars: list[Bars] = []
         if show.bars:
-            bars = place_bars(
-                faces,
-                class_names=result.class_names,
-                boxes=boxes,
-                colours=colours,
-                labels=labels,
-                bounds=bounds,
-                occupied=occupied,
-                size=size,
-                previous=self._bar_positions,
-            )
+            bars = place_bars(scene, labels, class_names=result.class_names, previous=self._bar_positions)
         pairs = zip(faces, labels, strict=True)
         self._label_positions = {face.track: label.position for face, label in pairs if label and face.track}
         self._bar_positions = {panel.track: panel.position for panel in bars if panel.track}

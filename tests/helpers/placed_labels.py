@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.drawing.labels import PALETTE, Bars, Label, colour_of
-from pipeline.drawing.layout import place_bars, place_labels, visible_box
+from pipeline.drawing.layout import Scene, place_bars, place_labels, visible_box
 from pipeline.drawing.primitives import Rect
 from pipeline.run import FaceResult
 from retinaface.face import Face
@@ -43,18 +43,6 @@ def placed(
     """Boxes, labels and bars; `previous`: the positions of labels and bars in the last frame, by track."""
     boxes = [visible_box(one, FRAME) for one in faces]
     colours = [colour_of(one.label, names.index(one.label)) for one in faces]
-    labels = place_labels(
-        faces, boxes=boxes, colours=colours, bounds=bounds, occupied=occupied, size=SIZE, previous=previous[0]
-    )
-    bars = place_bars(
-        faces,
-        class_names=names,
-        boxes=boxes,
-        colours=colours,
-        labels=labels,
-        bounds=bounds,
-        occupied=occupied,
-        size=SIZE,
-        previous=previous[1],
-    )
-    return boxes, labels, bars
+    scene = Scene(faces, boxes, colours, bounds, occupied, SIZE)
+    labels = place_labels(scene, previous=previous[0])
+    return boxes, labels, place_bars(scene, labels, class_names=names, previous=previous[1])

@@ -27,20 +27,8 @@ def test_options_do_not_change(options):
 
 
 def test_the_options_of_a_session_are_flags():
-    argv = [
-        "--every",
-        "3",
-        "--alpha",
-        "0.7",
-        "--no-mirror",
-        "--no-show",
-        "--save",
-        "a.mp4",
-        "--log",
-        "a.csv",
-        "--quiet",
-    ]
-    settings = parse_settings(argparse.ArgumentParser(), SessionOptions, argv)
+    argv = "--every 3 --alpha 0.7 --no-mirror --no-show --save a.mp4 --log b.csv --quiet"
+    settings = parse_settings(argparse.ArgumentParser(), SessionOptions, argv.split())
     assert settings == SessionOptions(
         every=3, alpha=0.7, mirror=False, show=False, save="a.mp4", log="b.csv", quiet=True
     )

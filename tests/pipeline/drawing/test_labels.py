@@ -52,6 +52,7 @@ def test_the_explained_class_is_marked_in_its_row():
 def test_painting_stays_on_the_panels():
     _, (label,), (bars,) = placed([face((200, 150, 300, 280), explained="fear")])
     canvas = np.full((480, 640, 3), 255, np.uint8)
+    assert label
     paint_label(canvas, label)
     paint_bars(canvas, bars)
     assert tuple(canvas[(label.rect.top + label.rect.bottom) // 2, label.rect.left + 4]) == PALETTE["happiness"]
@@ -65,6 +66,7 @@ def test_names_of_any_script_and_length():
     for label in names:
         *_, (drawn,), (bars,) = placed([face((200, 150, 300, 280), label=label, names=names)], names=names)
         canvas = np.zeros((480, 640, 3), np.uint8)
+        assert drawn
         paint_label(canvas, drawn)
         paint_bars(canvas, bars)
         for rect in (drawn.rect, bars.rect):

@@ -93,8 +93,8 @@ def test_boxes_outside_of_the_frame_shrink_to_its_edge():
     assert visible_box(face((700, 500, 800, 600)), FRAME) == Rect(639, 479, 640, 480)
 
 
-def test_what_stood_somewhere_stays_there_while_it_can():
-    """Faces that tremble where the room ends: their bars and labels change sides once, not with every frame."""
+def test_positions_are_kept_while_they_are_free():
+    """A face that jitters where there is hardly room: its bars and label change sides once, not with every frame."""
     rng = np.random.default_rng(2)
     changes = {"with memory": 0, "without": 0}
     for kind in changes:
@@ -112,7 +112,7 @@ def test_what_stood_somewhere_stays_there_while_it_can():
     assert changes["with memory"] <= 2
 
 
-def test_a_place_that_is_lost_is_given_up():
+def test_an_occupied_position_is_given_up():
     one = face((200, 150, 300, 280), track=7)
     previous = ({7: "below"}, {7: "left, top"})
     (box,), (label,), (bars,) = placed([one], previous=previous, occupied=[Rect(0, 0, 640, 122)])
@@ -125,13 +125,13 @@ def test_a_place_that_is_lost_is_given_up():
     assert (label.position, bars.position, bars.track) == ("above", "right, top", 7)
 
 
-def test_who_is_larger_by_a_hair_takes_nobodys_place_away():
+def test_a_slightly_larger_face_takes_nobodys_position():
     left, right = (160, 150, 260, 280), (410, 150, 510, 280)  # between them is room for the bars of one
     wall = [Rect(515, 0, 640, 480), Rect(0, 0, 155, 480)]
     previous, owners = ({}, {}), []
     for frame in range(10):
-        hair = 0.5 if frame % 2 else -0.5
-        faces = [face(left, track=1), face((*right[:3], right[3] + hair), track=2)]
+        delta = 0.5 if frame % 2 else -0.5
+        faces = [face(left, track=1), face((*right[:3], right[3] + delta), track=2)]
         _, _, panels = placed(faces, previous=previous, occupied=wall)
         previous = ({}, {panel.track: panel.position for panel in panels})
         owners.append([panel.track for panel in panels if panel.rect.left > 260 and panel.rect.right < 410])

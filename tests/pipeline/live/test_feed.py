@@ -106,7 +106,7 @@ def test_options_go_with_the_next_batch_and_a_newly_mirrored_frame_is_detected_o
 
 def test_a_frame_keeps_the_options_of_its_batch(parts, portrait):
     feed = Feed(film([portrait, portrait]), EmotionPipeline(*parts))
-    batches = feed.grab()
+    batches = filter(None, feed.grab())
     before = next(batches)
     feed.use(FeedOptions(predict=PredictOptions(explainer=None)))
     (first,), (second,) = feed.analyse(before), feed.analyse(next(batches))
@@ -122,7 +122,7 @@ def test_a_frame_is_refreshed_where_options_changed_after_it_was_grabbed(parts, 
     (before,), (after,) = analysed.result.faces, feed.refresh(analysed).result.faces
     assert (before.explained, after.explained) == ("happiness", "anger")
     assert after.probabilities is before.probabilities
-    assert not np.allclose(after.heatmap, before.heatmap, atol=0.05)
+    assert np.abs(after.heatmap - before.heatmap).max() > 0.05
     feed.use(replace(feed.options, mirror=True))
     mirrored = feed.refresh(analysed)
     np.testing.assert_array_equal(mirrored.frame.image_rgb, portrait[:, ::-1])
