@@ -1,49 +1,79 @@
-"""live.py as a process: seconds and megabytes, with processes whose figures are known."""
+"""live.py as a process: seconds by an injected clock, megabytes of processes whose memory is known."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from evaluation.speed import processes
-from evaluation.speed.processes import memory, start_up
+from evaluation.speed.processes import IMPORTS, memory, output_of, start_up
 from support import UserError
 
 
 def test_start_up_is_one_process_beside_another(monkeypatch):
-    monkeypatch.setattr(processes, "LIVE", (sys.executable, "-c", "import time; time.sleep(0.4)"))
-    monkeypatch.setattr(processes, "IMPORTS", (sys.executable, "-c", "import time; time.sleep(0.1)"))
-    seconds = start_up(repeats=1)
-    assert 0.4 < min(seconds["first_s"], seconds["live_s"]) < 10
-    assert 0.1 < seconds["imports_s"] < seconds["live_s"]
-    assert seconds["ratio"] == seconds["live_s"] / seconds["imports_s"]
+    now_s, seconds = 0.0, iter([9.0, 7.0, 4.0, 2.0, 6.0, 2.5, 5.0, 1.0])  # live and imports in turn
+    commands = []
+
+    def run(command) -> str:
+        nonlocal now_s
+        commands.append(command)
+        now_s += next(seconds)
+        return ""
+
+    monkeypatch.setattr(processes, "output_of", run)
+    report = start_up(["--device", "cpu"], clock=lambda: now_s)
+    assert report == {"first_s": 9.0, "live_s": 5.0, "imports_s": 2.0, "ratio": 2.5}
+    assert commands[1::2] == [IMPORTS] * 4
+    assert commands[0][1:] == [
+        "live.py",
+        "--source",
+        "sample",
+        "--no-show",
+        "--max-frames",
+        "1",
+        "--quiet",
+        "--device",
+        "cpu",
+    ]
 
 
-def test_a_failure_is_told_and_not_measured(monkeypatch):
+def test_a_process_gets_the_environment_without_some_variables(monkeypatch):
+    monkeypatch.setenv("KEPT", "yes")
+    monkeypatch.setenv("TAKEN", "yes")
+    code = "import os; print(os.environ.get('KEPT'), os.environ.get('TAKEN'))"
+    assert output_of([sys.executable, "-c", code], without=["TAKEN"]) == "yes None\n"
+    assert os.environ["TAKEN"] == "yes"
+
+
+def test_a_failure_is_reported_and_not_measured(monkeypatch):
     monkeypatch.setattr(processes, "LIVE", (sys.executable, "-c", "import sys; sys.exit('no camera')"))
-    with pytest.raises(UserError, match="exit code 1 and said: no camera"):
-        start_up()
+    for measure in (start_up, memory):
+        with pytest.raises(UserError, match="exit code 1 and said: no camera"):
+            measure()
 
 
+# Prints as live.py does, and goes on when the line has been read: FIONREAD counts what is left in the pipe.
 GREEDY = """
-import time
+import fcntl, termios, time
 kept = []
 for frame in range(200):
     if frame < 100 or {leak}:
         kept.append(bytearray(200_000))
         kept[-1][:] = b"x" * 200_000
-    print(f"{{frame / 30:8.3f}} s  person 1  looks like neutral 99%  [0 0 1 1]")
-    time.sleep(0.002)
+    print(f"{{frame / 30:8.3f}} s  person 1  looks like neutral 99%  [0 0 1 1]", flush=True)
+    while any(fcntl.ioctl(1, termios.FIONREAD, b"    ")):
+        time.sleep(0.0005)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux has /proc/PID/status")
-@pytest.mark.parametrize(("leak", "grown_mb"), [(True, 16), (False, 0)])
-def test_memory_that_grows_and_memory_that_does_not(monkeypatch, leak, grown_mb):
+@pytest.mark.parametrize(("leak", "growth_mb"), [(True, 16), (False, 0)])
+def test_memory_that_grows_and_memory_that_does_not(monkeypatch, leak, growth_mb):
     monkeypatch.setattr(processes, "LIVE", (sys.executable, "-c", GREEDY.format(leak=leak)))
-    found = memory(frames=200)
-    assert found["growth_mb"] == pytest.approx(grown_mb, abs=2)  # 0.2 MB a frame, over four fifths of 100 frames
-    assert found["end_mb"] <= found["peak_mb"] < 100
-    assert found["peak_mb"] > (40 if leak else 20)
+    report = memory(frames=200)
+    assert report["growth_mb"] == pytest.approx(growth_mb, abs=2)  # 0.2 MB a frame, over four fifths of 100 frames
+    assert report["end_mb"] <= report["peak_mb"] < 100
+    assert report["peak_mb"] > (40 if leak else 20)

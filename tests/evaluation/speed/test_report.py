@@ -1,4 +1,4 @@
-"""The benchmark's table and picture: they show the figures that they were given."""
+"""The benchmark's table and figure show the numbers that they are given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evaluation.speed.report import COLOURS, speed_figure, table
 from evaluation.speed.stage_times import STAGES
 
 
-def report(*, plain: bool = True, memory: dict | None = None) -> dict:
+def report(*, baseline: bool = True, memory: dict | None = None) -> dict:
     """Two sizes with 1 and 5 faces; every stage takes as many ms as there are faces."""
     scenes = []
     for size in ("640x480", "1280x720"):
@@ -21,7 +21,7 @@ def report(*, plain: bool = True, memory: dict | None = None) -> dict:
             scene = {
                 "size": size,
                 "faces": faces,
-                "found": {"fewest": faces - (size == "1280x720"), "most": faces},
+                "detected": {"fewest": faces - (size == "1280x720"), "most": faces},
                 "stages_ms": dict.fromkeys(STAGES, took),
                 "frame_ms": {"median": 8.0 * faces, "p95": 9.0 * faces, "count": 9},
                 "live": {"fps": 100.0 / faces, "frames": 9},
@@ -31,8 +31,8 @@ def report(*, plain: bool = True, memory: dict | None = None) -> dict:
                     "p95_frames": 1.8, "growth_ms": 0.0,
                 },
             }  # fmt: skip
-            if plain:
-                scene["plain"] = {"fps": 10.0 / faces, "frame_ms": {"median": 100.0 * faces, "p95": 0, "count": 3}}
+            if baseline:
+                scene["baseline"] = {"fps": 10.0 / faces, "frame_ms": {"median": 100.0 * faces, "p95": 0, "count": 3}}
             scenes.append(scene)
     return {
         "scenes": scenes,
@@ -46,12 +46,12 @@ def report(*, plain: bool = True, memory: dict | None = None) -> dict:
     }
 
 
-def test_table_holds_the_figures():
+def test_the_table_holds_the_numbers():
     lines = list(table(report(memory={"frames": 300, "peak_mb": 410.2, "end_mb": 400.0, "growth_mb": 0.7})))
     assert lines[0] == "2 cores of Some CPU, onnx on cpu, 2026-10-01, onnxruntime 1.31.1"
     assert lines[1] == "show: no display"
     stages = lines[4:9]
-    assert stages[0].split() == ["size", "faces", "found", *STAGES, "whole", "frame"]
+    assert stages[0].split() == ["size", "faces", "detected", *STAGES, "whole", "frame"]
     assert stages[2].split() == ["640x480", "5", "5", *["5.00", "/", "5.25"] * len(STAGES), "40.0", "/", "45.0"]
     assert stages[4].split()[:3] == ["1280x720", "5", "4-5"]
     live = next(line for line in lines[9:] if line.startswith("640x480        5"))
@@ -64,23 +64,23 @@ def test_table_holds_the_figures():
 
 
 def test_what_was_not_measured_is_not_shown():
-    lines = list(table(report(plain=False)))
-    assert not any("plain frames" in line for line in lines)
+    lines = list(table(report(baseline=False)))
+    assert not any("baseline" in line for line in lines)
     assert lines[-1] == "memory       not measured: this system has no /proc"
     alone = report()
     del alone["start_up"], alone["memory"]
     assert not any(line.startswith(("start-up", "memory")) for line in table(alone))
 
 
-@pytest.mark.parametrize("plain", [True, False])
-def test_bars_are_as_long_as_the_figures(plain):
-    figure = speed_figure(report(plain=plain))
+@pytest.mark.parametrize("baseline", [True, False])
+def test_bars_are_as_long_as_the_numbers(baseline):
+    figure = speed_figure(report(baseline=baseline))
     figure.savefig(io.BytesIO(), format="png", dpi=30)
     stages, rates = figure.axes
     widths = np.array([bar.get_width() for bar in stages.patches]).reshape(len(STAGES), 4)
     np.testing.assert_allclose(widths, np.tile([1, 5, 1, 5], (len(STAGES), 1)))
     assert [text.get_text() for text in stages.texts] == ["8.0", "40.0", "8.0", "40.0", "640x480", "1280x720"]
-    wanted = [100, 20, 100, 20] + [10, 2, 10, 2] * plain
+    wanted = [100, 20, 100, 20] + [10, 2, 10, 2] * baseline
     assert [bar.get_width() for bar in rates.patches] == wanted
     spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in rates.patches)
     assert all(a[1] <= b[0] + 1e-9 for a, b in itertools.pairwise(spans))  # no bar hides another

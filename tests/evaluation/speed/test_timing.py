@@ -1,4 +1,4 @@
-"""Durations, lags and memory readings, against numbers worked out by hand."""
+"""Statistics of times, lags and memory readings, against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def test_rate_counts_the_gaps_between_frames():
 
 
 def test_lag_in_milliseconds_and_frame_times():
-    shown_s = np.arange(1, 31) / 25  # a frame each 40 ms
-    seen_s = shown_s - 0.06
-    lags = lag(seen_s, shown_s)
+    done_s = np.arange(1, 31) / 25  # a frame each 40 ms
+    arrived_s = done_s - 0.06
+    lags = lag(arrived_s, done_s)
     assert lags["frame_ms"] == pytest.approx(40)
     assert [lags["p50_ms"], lags["p95_ms"]] == pytest.approx([60, 60])
     assert [lags["p50_frames"], lags["p95_frames"]] == pytest.approx([1.5, 1.5])
@@ -35,17 +35,17 @@ def test_lag_in_milliseconds_and_frame_times():
 
 
 def test_a_queue_that_fills_shows_as_growth():
-    shown_s = np.arange(1, 10) / 10
-    seen_s = shown_s - np.repeat([0.1, 0.15, 0.3], 3)
-    lags = lag(seen_s, shown_s)
+    done_s = np.arange(1, 10) / 10
+    arrived_s = done_s - np.repeat([0.1, 0.15, 0.3], 3)
+    lags = lag(arrived_s, done_s)
     assert lags["growth_ms"] == pytest.approx(200)
     assert lags["p50_ms"] == pytest.approx(150)
     assert lags["p95_ms"] == pytest.approx(300)
 
 
 def test_growth_is_between_the_first_and_the_last_after_settling():
-    climbing = [(frame, 100 + frame) for frame in range(0, 1000, 10)]  # one MB a frame
-    assert growth(climbing, since=0) == 800  # from the middle of the first fifth to that of the last
+    rising = [(frame, 100 + frame) for frame in range(0, 1000, 10)]  # one MB a frame
+    assert growth(rising, since=0) == 800  # from the middle of the first fifth to that of the last
     warm_up = [(0, 100.0), (50, 400.0), (100, 500.0), (200, 500.0), (300, 500.0)]
     assert growth(warm_up, since=100) == 0
     assert growth(warm_up, since=300) is None
