@@ -15,6 +15,7 @@ from unittest import mock
 import cv2
 import numpy as np
 import torch
+from helpers.paths import ROOT
 from helpers.tiny_sets import write_lines, write_picture
 from torch import nn
 
@@ -66,11 +67,11 @@ def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
         return train.main(argv)
 
 
-def torchrun(script: Path, *argv: str) -> subprocess.CompletedProcess:
-    """`script` in two processes, to its end."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), *argv]
+def torchrun(*argv: str) -> subprocess.CompletedProcess:
+    """A script (`path/to/script.py ...`) or a module (`-m module ...`) in two processes, to its end."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *argv]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600, env=environment)
 
 
 def state_of(out: Path) -> dict:

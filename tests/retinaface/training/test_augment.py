@@ -1,4 +1,4 @@
-"""What a face may look like: new pictures, of the same size, changed where they should be and nowhere else."""
+"""Augmentation of scenes: new pictures of the same size, changed where they should be and nowhere else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_changes_give_new_pictures_of_the_same_size_and_leave_theirs_alone(image
         assert np.array_equal(image, before)
 
 
-def test_a_dark_room_keeps_an_eighth_to_a_half_of_the_light(image):
+def test_dimming_keeps_an_eighth_to_a_half_of_the_light(image):
     shares = [dimmed(image, np.random.default_rng(seed)).mean() / image.mean() for seed in range(30)]
     assert 0.1 < min(shares) < 0.25
     assert 0.35 < max(shares) <= 0.5

@@ -1,4 +1,4 @@
-"""Following a teacher: nothing to learn from oneself, nothing from a teacher that is wrong."""
+"""Distillation: a network learns nothing from itself, and nothing where the teacher is wrong."""
 
 from __future__ import annotations
 
@@ -7,38 +7,44 @@ import pytest
 import torch
 
 from retinaface.anchors import anchors_for
-from retinaface.training.distillation import FEATURES, distillation_loss, feature_loss, log_odds, logit_loss
-from retinaface.training.loss import BACKGROUND, FACE, NEITHER
+from retinaface.network import RetinaFaceNetwork
+from retinaface.training.distillation import (
+    FEATURE_WEIGHT,
+    NetworkWithFeatures,
+    distillation_loss,
+    feature_loss,
+    log_odds,
+    logit_loss,
+)
+from retinaface.training.loss import BACKGROUND, FACE, IGNORED
 
 
 @pytest.fixture
 def view():
-    """Features (six maps) and the three answers, as of two pictures of 64 pixels, and the kinds of its anchors."""
+    """Features (six maps) and outputs, as of two pictures of 64 pixels, and the labels of their anchors."""
     torch.manual_seed(0)
     features = [torch.randn(2, 4, side, side) for side in (8, 4, 2, 8, 4, 2)]
     outputs = tuple(torch.randn(2, len(anchors_for((64, 64))), numbers) for numbers in (2, 4, 10))
-    return features, outputs, torch.full(outputs[0].shape[:2], NEITHER)
+    return features, outputs, torch.full(outputs[0].shape[:2], IGNORED)
 
 
 def test_a_network_that_is_its_own_teacher_has_nothing_to_learn(view):
-    features, outputs, kind = view
-    assert distillation_loss(features, outputs, features, outputs, kind).item() == pytest.approx(0, abs=1e-9)
+    features, outputs, labels = view
+    assert distillation_loss(features, outputs, features, outputs, labels).item() == pytest.approx(0, abs=1e-9)
 
 
-def test_the_teachers_boxes_and_landmarks_are_not_followed(view):
-    features, (logits, boxes, landmarks), kind = view
+def test_the_teachers_boxes_and_landmarks_do_not_count(view):
+    features, (logits, boxes, landmarks), labels = view
     teacher = logits, boxes + 1, landmarks + 1
-    assert distillation_loss(features, (logits, boxes, landmarks), features, teacher, kind).item() == pytest.approx(0)
+    assert distillation_loss(features, (logits, boxes, landmarks), features, teacher, labels).item() == pytest.approx(0)
 
 
 def test_other_features_cost_their_squared_distance_over_the_teachers_own_square(view):
-    features, outputs, kind = view
-    for row in range(
-        6
-    ):  # doubled, the distance is the teacher's own size: 1 on faces, 1 on background, of one map of six
+    features, outputs, labels = view
+    for row in range(6):  # of one map the distance is the teacher's own square, on faces and on background
         some = [2 * map_ if i == row else map_ for i, map_ in enumerate(features)]
-        loss = distillation_loss(some, outputs, features, outputs, kind).item()
-        assert loss == pytest.approx(FEATURES / 6, rel=1e-4)
+        loss = distillation_loss(some, outputs, features, outputs, labels).item()
+        assert loss == pytest.approx(FEATURE_WEIGHT / 6, rel=1e-4)
 
 
 def test_log_odds_are_those_of_the_score():
@@ -61,23 +67,23 @@ def test_a_sure_face_still_learns_to_be_surer():
     assert own.grad.item() == pytest.approx(-1)  # a cross-entropy's gradient would be -0.002 here
 
 
-@pytest.mark.parametrize(("kind_is", "teacher_says"), [(BACKGROUND, 4.0), (FACE, -4.0)])
-def test_a_teacher_that_contradicts_the_annotation_is_not_followed(view, kind_is, teacher_says):
-    features, outputs, kind = view
-    wrong = [answer + 1 for answer in outputs]
-    wrong[0][..., FACE], wrong[0][..., BACKGROUND] = teacher_says, 0.0
+@pytest.mark.parametrize(("label", "teacher_odds"), [(BACKGROUND, 4.0), (FACE, -4.0)])
+def test_a_teacher_that_contradicts_the_annotation_does_not_count(view, label, teacher_odds):
+    features, outputs, labels = view
+    wrong = [output + 1 for output in outputs]
+    wrong[0][..., FACE], wrong[0][..., BACKGROUND] = teacher_odds, 0.0
     other = [map_ + 1 for map_ in features]
-    assert distillation_loss(features, outputs, other, wrong, kind.fill_(kind_is)).item() == 0
-    assert distillation_loss(features, outputs, other, wrong, kind.fill_(NEITHER)).item() > 0.1
+    assert distillation_loss(features, outputs, other, wrong, labels.fill_(label)).item() == 0
+    assert distillation_loss(features, outputs, other, wrong, labels.fill_(IGNORED)).item() > 0.1
 
 
 def test_the_gradient_brings_features_and_scores_nearer(view):
-    features, (logits, boxes, landmarks), kind = view
+    features, (logits, boxes, landmarks), labels = view
     teacher = [map_ * 1.5 + 0.1 for map_ in features], (logits + torch.tensor([0.0, 3.0]), boxes, landmarks)
     own = [value.clone().requires_grad_() for value in (*features, logits)]
 
     def loss(values: list[torch.Tensor]) -> torch.Tensor:
-        return distillation_loss(values[:-1], (values[-1], boxes, landmarks), *teacher, kind)
+        return distillation_loss(values[:-1], (values[-1], boxes, landmarks), *teacher, labels)
 
     gradients = torch.autograd.grad(loss(own), own)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
@@ -85,7 +91,7 @@ def test_the_gradient_brings_features_and_scores_nearer(view):
     assert loss(step) < loss(own)
 
 
-def test_faces_weigh_as_much_as_all_the_ground(view):
+def test_faces_count_as_much_as_all_the_background(view):
     features, (logits, _, _), _ = view
     score = torch.zeros(logits.shape[:2])
     score[:, 0] = 1.0  # one of the two anchors of the first cell of the finest level
@@ -98,3 +104,12 @@ def test_faces_weigh_as_much_as_all_the_ground(view):
 
     assert doubled(slice(0, 1)) == pytest.approx(1 / 12)
     assert doubled(slice(1, None)) == pytest.approx(1 / 12)
+
+
+def test_a_network_with_features_has_the_networks_outputs_and_all_levels():
+    torch.manual_seed(0)
+    network, x = RetinaFaceNetwork().eval(), torch.randn(2, 3, 64, 96)
+    features, outputs = NetworkWithFeatures(network)(x)
+    assert [tuple(level.shape[2:]) for level in features] == [(8, 12), (4, 6), (2, 3)] * 2
+    for found, wanted in zip(outputs, network(x), strict=True):
+        assert torch.equal(found, wanted)

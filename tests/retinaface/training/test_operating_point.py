@@ -1,4 +1,4 @@
-"""The operating point of shipped weights."""
+"""The operating point of detector weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import torch
 from retinaface.detector import SHIPPED, RetinaFace, read_weights
 from retinaface.face import Face
 from retinaface.network import RetinaFaceNetwork
-from retinaface.training import operating_point as ship
 from retinaface.training.annotations import read_pictures
-from retinaface.training.operating_point import move_score, operating_score
+from retinaface.training.operating_point import find_threshold, main, shift_scores
 from support import UserError
 
 
@@ -22,7 +21,7 @@ def test_a_score_moves_to_one_half_and_the_order_stays():
     torch.manual_seed(0)
     network, x = RetinaFaceNetwork().eval(), torch.randn(1, 3, 96, 96)
     before = network(x)[0].softmax(dim=-1)[..., 1]
-    move_score(network, 0.8)
+    shift_scores(network, 0.8)
     after = network(x)[0].softmax(dim=-1)[..., 1]
     odds_before, odds_after = before / (1 - before), after / (1 - after)
     torch.testing.assert_close(odds_after, odds_before / 4, rtol=1e-3, atol=1e-5)  # odds of 0.8 are 4, of 0.5 are 1
@@ -34,13 +33,13 @@ def picture_of(tmp_path):
 
 
 @pytest.mark.parametrize(("allowed", "expected"), [(0, 0.9), (1, 0.7), (2, 0.5), (9, 0.5)])
-def test_the_working_score_leaves_so_many_false_faces(tmp_path, allowed, expected):
+def test_the_threshold_leaves_so_many_false_faces(tmp_path, allowed, expected):
     false = iter([[0.9], [], [0.7, 0.3]])
 
     def detector(frames):
         return [[Face(np.zeros(4), np.zeros((5, 2)), score) for score in next(false)]]
 
-    score = operating_score(detector, picture_of(tmp_path), allowed=allowed)
+    score = find_threshold(detector, picture_of(tmp_path), allowed=allowed)
     assert score == pytest.approx(expected, abs=1e-6)
     assert sum(s >= score for s in (0.9, 0.7, 0.3)) <= max(allowed, 0)
 
@@ -57,8 +56,9 @@ def test_the_command_writes_weights_that_load(tmp_path):
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "w.safetensors"
     argv = ["--weights", str(SHIPPED), "--annotations", str(tmp_path / "a.jsonl"), "--images", str(tmp_path)]
-    with pytest.raises(UserError, match="30 face-free validation pictures, fewer than 40"):
-        ship.main(argv)
-    assert ship.main([*argv, "--pictures-per-false-face", "30", "--out", str(out), "--device", "cpu"]) == 0
+    with pytest.raises(UserError, match="30 validation pictures without a face, fewer than 40"):
+        main(argv)
+    assert main([*argv, "--pictures-per-false-face", "30", "--out", str(out), "--device", "cpu"]) == 0
     assert read_weights(out).keys() == read_weights(SHIPPED).keys()
+    assert out.with_suffix(".onnx").exists()
     assert sum(map(len, RetinaFace.from_file(out)([cv2.imread(str(tmp_path / row["image"])) for row in rows]))) <= 1

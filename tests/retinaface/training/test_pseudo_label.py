@@ -1,4 +1,4 @@
-"""Annotations of cropped faces, made by a detector."""
+"""Annotations of cropped faces by a detector."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from retinaface.face import Face, resized
-from retinaface.training import pseudo_label as annotate
+from retinaface.training import pseudo_label
 from retinaface.training.annotations import read_annotations, read_pictures, split_of
-from retinaface.training.pseudo_label import FRAME, SIDE, annotations
+from retinaface.training.pseudo_label import PADDING, SIDE, main, pseudo_labels
 from support import UserError
 
 POINTS = np.array([[15, 18], [33, 18], [24, 28], [17, 36], [31, 36]], np.float32)
@@ -28,27 +28,27 @@ def folder(tmp_path):
 def detector(frames):
     """Sees one face at a known place, but none in picture 1 and two in picture 2."""
     (frame,) = frames
-    assert frame.shape == (SIDE + 2 * FRAME, SIDE * 60 // 48 + 2 * FRAME, 3)
-    assert (frame[:FRAME] == 110).all()
+    assert frame.shape == (SIDE + 2 * PADDING, SIDE * 60 // 48 + 2 * PADDING, 3)
+    assert (frame[:PADDING] == 110).all()
     zoom = SIDE / 48
-    box = resized(np.array([4, 2, 44, 50], np.float32), zoom) + FRAME
-    face = Face(box, resized(POINTS, zoom) + FRAME, 0.95)
-    return [[face] * {41: 0, 42: 2}.get(int(frame[SIDE // 2 + FRAME, SIDE // 2 + FRAME, 0]), 1)]
+    box = resized(np.array([4, 2, 44, 50], np.float32), zoom) + PADDING
+    face = Face(box, resized(POINTS, zoom) + PADDING, 0.95)
+    return [[face] * {41: 0, 42: 2}.get(int(frame[SIDE // 2 + PADDING, SIDE // 2 + PADDING, 0]), 1)]
 
 
 def test_box_and_landmarks_are_in_the_pictures_own_pixels(folder):
-    rows = list(annotations([f"{number}.png" for number in range(4)], folder, detector))
+    rows = list(pseudo_labels([f"{number}.png" for number in range(4)], folder, detector))
     assert [row["image"] for row in rows] == ["0.png", "3.png"]
     assert rows[0]["boxes"] == [[4, 2, 44, 50]]
     np.testing.assert_allclose(rows[0]["landmarks"], [POINTS])
     assert not rows[0]["complete"]
-    assert not rows[0]["gt"]  # no hand set them
+    assert not rows[0]["gt"]  # not set by hand
 
 
 def test_the_command_writes_what_the_trainer_reads(folder, monkeypatch):
-    monkeypatch.setattr(annotate.RetinaFace, "from_file", lambda *args, **options: detector)
+    monkeypatch.setattr(pseudo_label.RetinaFace, "from_file", lambda *args, **options: detector)
     out = folder / "a.jsonl"
-    assert annotate.main(["--images", str(folder), "--every", "3", "--out", str(out), "--device", "cpu"]) == 0
+    assert main(["--images", str(folder), "--every", "3", "--out", str(out), "--device", "cpu"]) == 0
     rows = read_annotations(out)
     assert [json.dumps(row["image"]) for row in rows] == ['"0.png"', '"3.png"']
     assert {split_of(row) for row in rows} == {"train"}
@@ -57,4 +57,4 @@ def test_the_command_writes_what_the_trainer_reads(folder, monkeypatch):
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"holds no \.png or \.jpg"):
-        annotate.main(["--images", str(tmp_path)])
+        main(["--images", str(tmp_path)])

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.paths import ROOT
 from helpers.tiny_runs import FLAGS, PLAIN, make_learnable, plain_network, run, state_of, torchrun
 from torch import nn
 
@@ -43,7 +42,7 @@ MIXED += ["--balance", "0.5", "--mixup", "0.4", "--cutmix", "1", "--sam", "0.05"
 def test_two_processes_end_with_the_weights_of_one(tmp_path, monkeypatch):
     folder = make_learnable(tmp_path / "data", every=4)
     two = ["--data-path", str(folder), "--out", str(tmp_path / "two"), *FLAGS, *MIXED]
-    done = torchrun(ROOT / "tests/helpers/train_plain.py", *two)
+    done = torchrun("tests/helpers/train_plain.py", *two)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("2 processes: 64 faces, validating on 24") == 1  # one of them speaks
     monkeypatch.setitem(all_specs(), "plain", PLAIN)
