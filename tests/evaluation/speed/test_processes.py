@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.speed import processes
-from evaluation.speed.processes import IMPORTS, memory, output_of, start_up
+from evaluation.speed.processes import IMPORTS, LIVE, memory, output_of, start_up
 from support import UserError
 
 
@@ -27,17 +27,7 @@ def test_start_up_is_one_process_beside_another(monkeypatch):
     report = start_up(["--device", "cpu"], clock=lambda: now_s)
     assert report == {"first_s": 9.0, "live_s": 5.0, "imports_s": 2.0, "ratio": 2.5}
     assert commands[1::2] == [IMPORTS] * 4
-    assert commands[0][1:] == [
-        "live.py",
-        "--source",
-        "sample",
-        "--no-show",
-        "--max-frames",
-        "1",
-        "--quiet",
-        "--device",
-        "cpu",
-    ]
+    assert commands[0] == [*LIVE, "--max-frames", "1", "--quiet", "--device", "cpu"]
 
 
 def test_a_process_gets_the_environment_without_some_variables(monkeypatch):
