@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while t
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from pipeline.options import PredictOptions, SessionOptions
-from support import command, notify, pick_device, run_and_exit, setting
+from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting
 from support.accelerators import gpu_possible
 
 if TYPE_CHECKING:
@@ -134,31 +134,37 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
     """The detector, classifier and explainer that the flags name."""
     from models.ensemble import classifier_from_files
     from pipeline.run import EmotionPipeline
-    from retinaface.detector import RetinaFace
     from support.onnx.session import available_threads
 
-    threads, imgsz = available_threads(), settings.imgsz or None
-    detector: Detector
+    threads = available_threads()
+    try:
+        detector = build_detector(settings, device, threads=threads)
+        classifier = classifier_from_files(
+            settings.weights, device=device, confidence=settings.confidence, engine=settings.engine, threads=threads
+        )
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UserError(
+            "these flags or weights need torch, which is not installed; run pip install -r requirements.txt.",
+            exit_code=FAILED,
+        ) from error
+    return EmotionPipeline(detector, classifier, options=settings.predict_options)
+
+
+def build_detector(settings: Settings, device: torch.device | str, *, threads: int) -> Detector:
+    """The detector that the flags name."""
+    path, conf, max_faces, imgsz = settings.detector_weights, settings.conf, settings.max_faces, settings.imgsz or None
     if settings.detector == "batch-face":
         from retinaface.batch_face import BatchFaceDetector
 
-        detector = BatchFaceDetector.from_file(
-            settings.detector_weights, device=device, conf=settings.conf, max_faces=settings.max_faces, imgsz=imgsz
-        )
-    else:
-        detector = RetinaFace.from_file(
-            settings.detector_weights,
-            device=device,
-            engine=settings.engine,
-            threads=threads,
-            conf=settings.conf,
-            max_faces=settings.max_faces,
-            imgsz=imgsz,
-        )
-    classifier = classifier_from_files(
-        settings.weights, device=device, confidence=settings.confidence, engine=settings.engine, threads=threads
+        return BatchFaceDetector.from_file(path, device=device, conf=conf, max_faces=max_faces, imgsz=imgsz)
+
+    from retinaface.detector import RetinaFace
+
+    return RetinaFace.from_file(
+        path, device=device, engine=settings.engine, threads=threads, conf=conf, max_faces=max_faces, imgsz=imgsz
     )
-    return EmotionPipeline(detector, classifier, options=settings.predict_options)
 
 
 main = command(Settings, run, prog="live.py", doc=__doc__)

@@ -147,6 +147,13 @@ def test_auto_is_the_cpu_where_no_gpu_or_no_torch_is_there(monkeypatch, capsys):
     assert "torch is not installed" in capsys.readouterr().err
 
 
+def test_what_needs_torch_says_so_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UserError, match="torch, which is not installed; run pip") as error:
+        live.build_pipeline(live.Settings(engine="torch"), "cpu")
+    assert error.value.exit_code == 1
+
+
 @pytest.mark.parametrize(("pixels", "imgsz"), [(320, 320), (0, None)])
 def test_flags_reach_the_detector(pixels, imgsz):
     detector = live.build_pipeline(live.Settings(imgsz=pixels, conf=0.25, max_faces=3), "cpu").detector

@@ -49,7 +49,7 @@ FILE_BATCH = {"cpu": 8, "mps": 16, "cuda": 32}  # frames of a file that go toget
 class Session:
     """A context manager: threads are ended, files finished and the camera let go whatever happens.
 
-    The pipeline's networks and options are used; tracks and smoothing are the session's own. clock: gives seconds.
+    The networks and options of `pipeline` are used, with a tracker of the session. clock: gives seconds.
     """
 
     threads: StageThreads[list[AnalysedFrame]]
