@@ -1,4 +1,4 @@
-"""The notebooks: stripped, without logic of their own, and running out of the box on what they make on the spot."""
+"""The notebooks: without outputs, without logic of their own, and running as they are on the sample data."""
 
 from __future__ import annotations
 

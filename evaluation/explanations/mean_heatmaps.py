@@ -133,7 +133,7 @@ def mean_heatmaps_figure(means: Sequence[ExpressionMean], *, title: str = "") ->
     All heatmaps have one colour scale, from 0 to the highest value of any.
     """
     highest = max(mean.heatmap.max() for mean in means)
-    figure = Figure(figsize=(1.1 + 1.35 * len(means), 4.6))
+    figure = Figure(figsize=(max(7.5, 1.1 + 1.35 * len(means)), 4.6))
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     grid = figure.subplots(3, len(means), squeeze=False, height_ratios=(1, 1, 1.1))
     widths = [values.mean(axis=0) for mean in means for values in (mean.shares, mean.drops)]

@@ -122,7 +122,7 @@ def draw_cost(axes: Axes, cost: dict, styles: Mapping[str, dict]) -> None:
     axes.axvline(AIM * alone, color=GREY, linestyle=(0, (2, 2)), linewidth=1)
     axes.set_yticks(range(len(times)), [f"{name}  x {cost['ratio'][name]:.2f}" for name in styles])
     axes.set(title=f"ms a face, {cost['faces']} at a time", ylim=(len(times) - 0.5, -0.5))
-    axes.set(xlabel=f"line: no heatmap; dashed: x {AIM}", xlim=(0, 1.15 * max(*times, AIM * alone)))
+    axes.set(xlabel=f"line: none, dashed: x {AIM}", xlim=(0, 1.15 * max(*times, AIM * alone)))
     axes.grid(axis="y", visible=False)
 
 

@@ -27,7 +27,8 @@ def randomisation_sheet(results: Results) -> Figure:
         maps = [results.heatmaps[method][row].cpu().numpy(), *randomisation.maps[method][steps]]
         images += [blend_resized(image, heatmap) for heatmap in maps]
         captions += [f"{method}, {name}" for name in names]
-    title = f"{results.faces.captions()[row]}: network randomised from its head down to the unit named"
+    caption = results.faces.captions()[row]
+    title = f"{caption}: network randomised from its head down to the unit named; no colour: the heatmap is zero"
     return contact_sheet(images, captions, columns=len(names), side=1.25, title=title)
 
 

@@ -20,28 +20,28 @@ from pipeline.run import FaceResult, FrameResult
 from retinaface.face import Face
 
 
-def drawn(figure: Figure) -> Figure:
+def render(figure: Figure) -> Figure:
     """The figure, after it has been drawn once, which works its layout out."""
     figure.savefig(io.BytesIO(), format="png", dpi=30)
     return figure
 
 
 def test_confusion_shows_the_per_cent_of_each_row():
-    figure = drawn(confusion_figure(np.array([[995, 1, 4], [1, 3, 0], [0, 0, 0]]), ["a", "b", "c"], title="t"))
+    figure = render(confusion_figure(np.array([[995, 1, 4], [1, 3, 0], [0, 0, 0]]), ["a", "b", "c"], title="t"))
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["100", "<1", "<1", "25", "75"]
 
 
 def test_confusion_of_many_classes_has_no_numbers():
     classes = MOST_CLASSES + 1
-    figure = drawn(confusion_figure(np.eye(classes, dtype=int), [str(i) for i in range(classes)]))
+    figure = render(confusion_figure(np.eye(classes, dtype=int), [str(i) for i in range(classes)]))
     assert not figure.axes[0].texts
 
 
 def test_reliability_before_and_after_calibration():
     labels = np.array([0, 0, 0, 1])
     before, after = np.tile([0.55, 0.45], (4, 1)), np.tile([0.75, 0.25], (4, 1))
-    upper, lower = drawn(reliability_figure(labels, before, after)).axes
+    upper, lower = render(reliability_figure(labels, before, after)).axes
     diagonal, first, second = upper.lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
     np.testing.assert_allclose([first.get_xdata(), first.get_ydata()], [[0.55], [0.75]])
@@ -53,7 +53,7 @@ def test_reliability_before_and_after_calibration():
 
 def test_classes_that_do_not_occur_have_no_bar():
     row = {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 1200}
-    (axes,) = drawn(per_class_figure({"fear": row, "joy": dict.fromkeys(row, 0), "anger": row | {"f1": 0.5}})).axes
+    (axes,) = render(per_class_figure({"fear": row, "joy": dict.fromkeys(row, 0), "anger": row | {"f1": 0.5}})).axes
     assert [bar.get_width() for bar in axes.patches] == [2 / 3, 0.5]
 
 
@@ -65,13 +65,13 @@ def faces(labels: list[int], votes: list[list[float]], *, has_votes: bool) -> Fa
 
 def test_counts_are_shares_of_each_split():
     voted = faces([0, 0, 0, 1], [[1, 0], [0.8, 0.2], [0.6, 0.4], [0, 1]], has_votes=True)
-    left, right = drawn(class_counts_figure({"train": voted, "test": voted.rows([0, 3])})).axes
+    left, right = render(class_counts_figure({"train": voted, "test": voted.rows([0, 3])})).axes
     assert [bar.get_width() for bar in left.patches] == [0.75, 0.25, 0.5, 0.5]
     agreement = right.lines[0]
     np.testing.assert_allclose(agreement.get_xdata(), [1, 1, 1, 0.8, 0.6])
     np.testing.assert_allclose(agreement.get_ydata(), [0, 0.25, 0.5, 0.75, 1])
     labelled = faces([0, 1], [[1, 0], [0, 1]], has_votes=False)
-    assert "no votes" in drawn(class_counts_figure({"test": labelled})).axes[1].get_title(loc="left")
+    assert "no votes" in render(class_counts_figure({"test": labelled})).axes[1].get_title(loc="left")
 
 
 def frame_of(*people: tuple[int, float]) -> FrameResult:
@@ -86,8 +86,8 @@ def frame_of(*people: tuple[int, float]) -> FrameResult:
 
 def test_a_film_has_a_row_for_each_person():
     film = [frame_of((1, 0.9)), frame_of((1, 0.6), (7, 0.5)), frame_of((7, 0.25))]
-    first, second = drawn(film_figure(film, [0.0, 0.5, 1.0])).axes
+    first, second = render(film_figure(film, [0.0, 0.5, 1.0])).axes
     for axes, points in ((first, {(0.0, 0.9), (0.5, 0.6)}), (second, {(0.5, 0.5), (1.0, 0.25)})):
         vertices = axes.collections[0].get_paths()[0].vertices
         assert {tuple(point) for point in vertices} >= points
-    assert drawn(film_figure([frame_of(), frame_of()], [0.0, 1.0])).axes
+    assert render(film_figure([frame_of(), frame_of()], [0.0, 1.0])).axes

@@ -22,7 +22,7 @@ from evaluation.explanations.results import run_tests, summary
 METHODS = ["gradcam", "attention"]
 
 
-def drawn(figure: Figure) -> Figure:
+def render(figure: Figure) -> Figure:
     """The figure, after it has been drawn once, which works its layout out."""
     figure.savefig(io.BytesIO(), format="png", dpi=30)
     return figure
@@ -39,7 +39,7 @@ def report_of(results) -> dict:
 
 
 def test_curves_are_means_over_faces(results):
-    left, middle, right = drawn(curves_figure(results, title="t")).axes
+    left, middle, right = render(curves_figure(results, title="t")).axes
     lines = {line.get_label(): line for line in left.lines}
     assert list(lines) == [*METHODS, "random", "centre"]
     np.testing.assert_allclose(lines["centre"].get_ydata(), results.curves["centre"]["deletion"].mean(axis=0))
@@ -51,13 +51,13 @@ def test_curves_are_means_over_faces(results):
 
 def test_randomisation_begins_with_the_trained_network(results):
     randomisation = results.randomisation
-    left, right = drawn(randomisation_figure(randomisation)).axes
+    left, right = render(randomisation_figure(randomisation)).axes
     for axes, values in ((left, randomisation.rank_correlation), (right, randomisation.ssim)):
         np.testing.assert_allclose(axes.lines[0].get_ydata(), [1, *values["gradcam"].mean(axis=1)])
 
 
 def test_checks_show_hits_mirror_and_times(results):
-    pointing, mirror, times = drawn(checks_figure(report_of(results))).axes
+    pointing, mirror, times = render(checks_figure(report_of(results))).axes
     assert [line.get_xdata()[0] for line in pointing.lines if line.get_marker() == "o"] == [1.0, 0.5]
     assert len([line for line in mirror.lines if line.get_marker() == "o"]) == 2
     assert [bar.get_width() for bar in times.patches] == [2.4, 2.2]
@@ -68,7 +68,7 @@ def test_no_panel_for_a_game_that_was_not_played(results):
     report = report_of(results)
     for row in report["tests"].values():
         row.pop("pointing_hits", None)
-    assert len(drawn(checks_figure(report)).axes) == 2
+    assert len(render(checks_figure(report)).axes) == 2
 
 
 def test_as_many_styles_as_methods():

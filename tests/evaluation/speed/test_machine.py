@@ -43,7 +43,7 @@ def test_busy_share_is_counted_in_ticks_of_all_cores(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("busy", "load", "said"),
+    ("busy", "load", "warning"),
     [
         (0.03, 2.0, None),  # the load is that of the last minute
         (0.5, 0.0, "50%"),
@@ -52,6 +52,6 @@ def test_busy_share_is_counted_in_ticks_of_all_cores(tmp_path):
         (None, None, None),
     ],
 )
-def test_a_busy_machine_is_warned_of(busy, load, said):
+def test_a_busy_machine_is_warned_of(busy, load, warning):
     sentence = not_idle({"busy": busy, "load_1_min": load, "cores": 4})
-    assert sentence is None if said is None else said in sentence
+    assert sentence is None if warning is None else warning in sentence
