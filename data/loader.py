@@ -12,7 +12,7 @@ OpenCV releases Python's lock.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ import numpy as np
 from data.augment import Augment
 from data.face_set import FaceSet
 
+Batch = tuple[np.ndarray, np.ndarray]  # crops, votes
 PREFETCH = 4  # batches made before they are asked for
 
 
@@ -49,12 +50,12 @@ class EpochLoader:
         """(K,) float64, sum 1: the mean of the votes over the faces that an epoch shows."""
         return np.average(self.faces.votes, axis=0, weights=row_weights(self.faces.labels, self.balance))
 
-    def epoch(self, epoch: int, *, size: int, first: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def epoch(self, epoch: int, *, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """The batches `first`, `first + 1`, ... of `epoch`, augmented, pictures of `size` pixels a side."""
         rows = sampled_rows(self.faces.labels, np.random.default_rng((self.seed, epoch)), balance=self.balance)
         times = np.array(occurrences(rows))
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[Future[tuple[np.ndarray, np.ndarray]]] = deque()
+            waiting: deque[Future[Batch]] = deque()
             for step in range(first, len(self)):
                 share = slice(step * self.batch_size + self.rank, (step + 1) * self.batch_size, self.world_size)
                 waiting.append(pool.submit(self._make, rows[share], times[share], epoch, size))
@@ -63,7 +64,7 @@ class EpochLoader:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _make(self, rows: np.ndarray, times: np.ndarray, epoch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make(self, rows: np.ndarray, times: np.ndarray, epoch: int, size: int) -> Batch:
         crops = [
             self.augment(self.faces.images[row], np.random.default_rng((self.seed, epoch, row, time)), size=size)
             for row, time in zip(rows, times, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def test_no_face_is_turned_upside_down_and_half_are_mirrored(image):
 
 @pytest.mark.parametrize("name", ["rotation_deg", "scale", "stretch", "shift", "gamma", "blur", "erase"])
 def test_every_strength_does_something(image, name):
-    change = dataclasses.replace(OFF, **{name: 1.0})
+    strength: dict[str, Any] = {name: 1.0}
+    change = dataclasses.replace(OFF, **strength)
     assert any(not np.array_equal(change(image, np.random.default_rng(s), size=48), image) for s in range(3))
 
 

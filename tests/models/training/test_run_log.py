@@ -28,17 +28,17 @@ def test_epochs_since_the_best(column, values, expected):
 
 def test_training_curves_mark_the_best_epochs():
     loss, scores, rate = training_curves(pd.DataFrame(HISTORY), title="run").axes
-    assert [list(line.get_ydata()) for line in loss.lines] == [HISTORY["train_loss"], HISTORY["kl"]]
+    assert [line.get_ydata().tolist() for line in loss.lines] == [HISTORY["train_loss"], HISTORY["kl"]]
     found = [text.get_text() for text in scores.get_legend().get_texts()]
     assert found == ["accuracy, best 0.800 in epoch 2", "macro-F1, best 0.500 in epoch 3"]
     marks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in scores.lines[1::2]]
     assert marks == [(2, 0.8), (3, 0.5)]
-    assert list(rate.lines[0].get_ydata()) == HISTORY["lr"]
+    assert rate.lines[0].get_ydata().tolist() == HISTORY["lr"]
 
 
 def test_the_log_of_a_classifier_has_lines_without_counts_and_curves_at_the_end(tmp_path, capsys):
     log = classifier_log(tmp_path, steps=3, done=0, silent=False, tensorboard=False)
-    history = pd.DataFrame(HISTORY).to_dict("records")
+    history = [dict(zip(HISTORY, row, strict=True)) for row in zip(*HISTORY.values(), strict=True)]
     log.row(history)
     log.close(history, "done")
     assert capsys.readouterr().err.startswith(

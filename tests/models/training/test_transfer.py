@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
+from torch import nn
 
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.spec import ModelSpec, all_specs, find_spec
@@ -56,7 +59,8 @@ def test_what_does_not_fit_is_refused(tmp_path):
     spec, checkpoint = find_spec("deep_emotion"), checkpoint_of("deep_emotion", RAF)
     with pytest.raises(UserError, match="c holds a deep_emotion, but --model is face_emotion_cnn"):
         transfer(find_spec("face_emotion_cnn"), checkpoint, RAF, name="face_emotion_cnn", path="c")
-    del checkpoint.weights["fc1.weight"]
+    weights = {name: value for name, value in checkpoint.weights.items() if name != "fc1.weight"}
+    checkpoint = dataclasses.replace(checkpoint, weights=weights)
     with pytest.raises(UserError, match=r"c does not fit its network: 1 missing \(fc1.weight\)"):
         transfer(spec, checkpoint, RAF, name="deep_emotion", path="c")
     with pytest.raises(UserError, match="no file"):
@@ -72,7 +76,12 @@ def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"no pretrained weights of deep_emotion; .* one of .*resnet18"):
         initial_network(spec, RAF, name="deep_emotion", pretrained=True)
     asked = []
-    backbone = ModelSpec(spec.build, spec.preprocess, spec.explain_layer, pretrained=asked.append)
+
+    def pretrained(classes: int) -> nn.Module:
+        asked.append(classes)
+        return spec.build(classes)
+
+    backbone = ModelSpec(spec.build, spec.preprocess, spec.explain_layer, pretrained=pretrained)
     monkeypatch.setitem(transfer_module.all_specs(), "backbone", backbone)
     initial_network(backbone, RAF, name="backbone", pretrained=True)
     assert asked == [7]

@@ -70,7 +70,7 @@ def test_a_sure_face_still_learns_to_be_surer():
 @pytest.mark.parametrize(("label", "teacher_odds"), [(BACKGROUND, 4.0), (FACE, -4.0)])
 def test_a_teacher_that_contradicts_the_annotation_does_not_count(view, label, teacher_odds):
     features, outputs, labels = view
-    wrong = [output + 1 for output in outputs]
+    wrong = outputs[0] + 1, outputs[1] + 1, outputs[2] + 1
     wrong[0][..., FACE], wrong[0][..., BACKGROUND] = teacher_odds, 0.0
     other = [map_ + 1 for map_ in features]
     assert distillation_loss(features, outputs, other, wrong, labels.fill_(label)).item() == 0

@@ -21,6 +21,6 @@ def test_geometry_by_hand():
 def test_the_box_of_a_sheared_face_is_that_of_its_ellipse():
     matrix = placement_matrix((40, 50), 20, np.array([30.0, 30]), np.array([[-1.1, 0.1], [0, 1 / 1.1]]))
     turn = np.linspace(0, 2 * np.pi, 3601)
-    edge = transform_points([20, 19] + [15, 11] * np.stack([np.cos(turn), np.sin(turn)], axis=1), matrix)
+    edge = transform_points(np.array([20, 19]) + [15, 11] * np.stack([np.cos(turn), np.sin(turn)], axis=1), matrix)
     found = transform_box(np.array([5.0, 8, 35, 30]), matrix)
     np.testing.assert_allclose(found, [*edge.min(axis=0), *edge.max(axis=0)], atol=1e-3)

@@ -84,7 +84,7 @@ def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
     halves = []
     for half in (slice(0, 2), slice(2, 4)):
         counts = iter((12 / 2, 10 / 2))  # what the mean over the processes gives: faces, faces with landmarks
-        part = tuple(output[half] for output in outputs)
+        part = outputs[0][half], outputs[1][half], outputs[2][half]
         halves.append(
             multi_task_loss(
                 part, labels[half], boxes[half], landmarks[half], mean=lambda _, counts=counts: next(counts)

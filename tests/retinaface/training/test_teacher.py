@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,12 @@ def teacher_of(*faces: tuple[list[float], float]):
     def teacher(frames):
         zoom = frames[0].shape[1] / 80
         points = np.array(POINTS, np.float32)
-        return [[Face(resized(np.float32(box), zoom), resized(points + box[0], zoom), score) for box, score in faces]]
+        return [
+            [
+                Face(resized(np.array(box, np.float32), zoom), resized(points + box[0], zoom), score)
+                for box, score in faces
+            ]
+        ]
 
     return teacher
 
@@ -87,7 +94,7 @@ def test_the_landmark_bias_is_measured_in_the_eye_frame_and_subtracted():
         image[0, 0] = int(turn_deg), int(side), 0  # tells the teacher which it is
         box = [[160 - side, 160 - side, 160 + side, 160 + side]]
         none = np.empty((0, 4), np.float32)
-        return Picture("p", image, np.float32(box), turned[None] + 160, none, none, complete=False)
+        return Picture("p", image, np.array(box, np.float32), turned[None] + 160, none, none, complete=False)
 
     pictures = [annotated(turn, side) for turn, side in ((0, 40), (30, 80), (50, 120))]
 
@@ -98,7 +105,7 @@ def test_the_landmark_bias_is_measured_in_the_eye_frame_and_subtracted():
 
     found = measure_landmark_bias(teacher, pictures)
     np.testing.assert_allclose(found, bias, atol=1e-9)
-    unmarked = Picture(**(vars(pictures[1]) | {"landmarks": np.full((1, 5, 2), np.nan)}))
+    unmarked = dataclasses.replace(pictures[1], landmarks=np.full((1, 5, 2), np.nan))
     off = add_pseudo_labels(unmarked, teacher, landmark_bias=found).landmarks - pictures[1].landmarks
     assert np.abs(off).max() < 0.05 * 0.1 * 40  # of 4 pixels; the eyes it sees are turned a little: no exact inverse
     assert measure_landmark_bias(teacher, [unmarked]) is NO_BIAS
@@ -108,7 +115,8 @@ def test_a_face_found_in_an_enlarged_picture_is_where_it_is_in_the_picture():
     """The brightest point of a smooth spot, found in the enlarged picture as a detector would find it."""
     y, x = np.mgrid[:80, :80]
     spot = np.exp(-((x - 30.3) ** 2 + (y - 41.6) ** 2) / 50)
-    small = Picture("p", (255 * spot[..., None].repeat(3, 2)).astype(np.uint8), *[np.empty((0, 4))] * 4, complete=True)
+    image = (255 * spot[..., None].repeat(3, 2)).astype(np.uint8)
+    small = dataclasses.replace(picture([], [], complete=True), image=image)
 
     def teacher(frames):
         weight = frames[0][..., 0].astype(float) ** 2

@@ -54,7 +54,7 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path, monkeypatch):
             torch.testing.assert_close(second[part][key], value, rtol=1e-4, atol=1e-5)
     moved = max((first["network"][key] - start[key]).abs().max() for key in start)
     assert moved > 100 * 1e-5  # the network has learned something
-    tables = [pd.read_csv(tmp_path / name / "metrics.csv").drop(columns="faces_per_s") for name in ("one", "two")]
-    assert tables[0]["n"].tolist() == [24, 24]  # every face of the split once
+    one, both = [pd.read_csv(tmp_path / name / "metrics.csv").drop(columns="faces_per_s") for name in ("one", "two")]
+    assert one["n"].tolist() == [24, 24]  # every face of the split once
     assert (tmp_path / "two/best.onnx").exists(), done.stderr
-    pd.testing.assert_frame_equal(*tables, rtol=1e-3, atol=1e-4)
+    pd.testing.assert_frame_equal(one, both, rtol=1e-3, atol=1e-4)

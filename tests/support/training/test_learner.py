@@ -17,10 +17,8 @@ def small_network() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
 
 
-def learner(**options) -> BaseLearner:
-    return BaseLearner(
-        small_network(), ALONE, **{"optimiser": "sgd", "weight_decay": 0.1, "ema": 0.9, "clip_norm": 1.0} | options
-    )
+def learner(*, optimiser: str = "sgd", ema: float = 0.9) -> BaseLearner:
+    return BaseLearner(small_network(), ALONE, optimiser=optimiser, weight_decay=0.1, ema=ema, clip_norm=1.0)
 
 
 def backward(network: nn.Module, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import cv2
 import pandas as pd
@@ -29,9 +30,9 @@ def log_in(tmp_path):
     """A log of six steps in `tmp_path`, closed at the end."""
     logs = []
 
-    def make(**options) -> RunLog:
-        defaults = {"steps": 6, "done": 0, "silent": False, "index": "epoch", "training": ["lr"], "hidden": ["n"]}
-        logs.append(RunLog(tmp_path, **defaults | options))
+    def make(**options: Any) -> RunLog:
+        options = {"steps": 6, "done": 0, "silent": False} | options
+        logs.append(RunLog(tmp_path, index="epoch", training=["lr"], hidden=["n"], **options))
         return logs[-1]
 
     yield make
