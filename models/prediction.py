@@ -28,7 +28,9 @@ class Prediction(Protocol):
     def windows(self) -> np.ndarray | None:
         """(N, 4, 2) float32, pixels of the heatmaps: the part of each crop that a warping network saw; else None."""
 
-    def heatmaps(self, class_index: int | np.ndarray | None = None, method: str = "gradcam") -> np.ndarray:
+    def heatmaps(
+        self, class_index: int | Sequence[int] | np.ndarray | None = None, method: str = "gradcam"
+    ) -> np.ndarray:
         """(N, h, w) float32 in [0, 1]: what was used for a class, one for all crops or (N,) int.
 
         class_index: left out, each row's most probable class. method: a key of `gradcam.EXPLAINERS`.
@@ -56,7 +58,9 @@ class NetworkPrediction:
         windows = self._passed.windows
         return None if windows is None else to_array(windows)[: self._count]
 
-    def heatmaps(self, class_index: int | np.ndarray | None = None, method: str = "gradcam") -> np.ndarray:
+    def heatmaps(
+        self, class_index: int | Sequence[int] | np.ndarray | None = None, method: str = "gradcam"
+    ) -> np.ndarray:
         """As `Prediction.heatmaps`."""
         index = self.probabilities.argmax(axis=1) if class_index is None else class_index
         rows = np.broadcast_to(np.asarray(index, np.int64), self._count)
@@ -84,7 +88,9 @@ class EnsemblePrediction:
         """As `Prediction.windows`."""
         return self._members[0].windows if len(self._members) == 1 else None
 
-    def heatmaps(self, class_index: int | np.ndarray | None = None, method: str = "gradcam") -> np.ndarray:
+    def heatmaps(
+        self, class_index: int | Sequence[int] | np.ndarray | None = None, method: str = "gradcam"
+    ) -> np.ndarray:
         """As `Prediction.heatmaps`."""
         index = self.probabilities.argmax(axis=1) if class_index is None else np.asarray(class_index)
         members = zip(self._members, self._orders, strict=True)

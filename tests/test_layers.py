@@ -97,7 +97,8 @@ def test_the_finder_of_circles_finds_one(monkeypatch):
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_test_file_mirrors_each_code_file(path):
     if path.name == "__init__.py":
-        if len(ast.parse(path.read_text(encoding="utf-8")).body) <= 1:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body):
             pytest.skip("names things, does nothing")
         stem = path.parent.name
     else:

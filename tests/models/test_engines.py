@@ -10,12 +10,13 @@ from gradcam import explain
 from models.engines import OnnxEngine, TorchEngine
 from models.preprocess import Preprocess
 from models.spec import find_spec
+from support.onnx.session import OnnxSession
 
-HEAD = np.float32([[1, -2], [3, 0.5]])
+HEAD = np.array([[1, -2], [3, 0.5]], np.float32)
 SPEC = find_spec("face_emotion_cnn")
 
 
-class Session:
+class Session(OnnxSession):
     """Stands in for ONNX Runtime: one cell tells the mean of the left half, the other that of the right."""
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class Session:
     def __call__(self, x):
         self.rows.append(len(x))
         halves = np.stack([x[..., :4].mean(axis=(1, 2, 3)), x[..., 4:].mean(axis=(1, 2, 3))], axis=1)
-        activation = halves[:, None, None, :] * np.float32([1, 0.5]).reshape(2, 1, 1)  # (N, 2, 1, 2)
+        activation = halves[:, None, None, :] * np.array([1, 0.5], np.float32).reshape(2, 1, 1)  # (N, 2, 1, 2)
         return [activation.mean(axis=(2, 3)) @ HEAD.T, activation]
 
 
@@ -39,7 +40,7 @@ def test_logits_and_heatmaps_by_hand_from_one_call(engine):
     passed = engine.forward(crops)
     heatmaps = passed.heatmaps(np.array([1, 1]), "gradcam")
     # mean activation (1/2, 1/4): y_0 = 1/2 - 2/4, y_1 = 3/2 + 1/8; L = ReLU(3 A_0 + A_1 / 2), left cell only
-    np.testing.assert_allclose(passed.logits, [[0, 1.625], [0, 0]])
+    np.testing.assert_allclose(passed.logits, np.array([[0, 1.625], [0, 0]]))
     assert heatmaps.shape == (2, 8, 8)
     np.testing.assert_allclose(heatmaps[0, 0], [1, 1, 0.875, 0.625, 0.375, 0.125, 0, 0])
     assert not heatmaps[1].any()
