@@ -65,7 +65,7 @@ def test_it_learns_and_leaves_everything_in_one_folder(whole):
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_both_files_score_what_the_trainer_said(whole, folder, engine):
+def test_both_files_score_what_the_trainer_reported(whole, folder, engine):
     faces = load_faces(folder, "validation")
     classifier = Classifier.from_file(whole / "best.safetensors", engine=engine)
     predicted = classifier.probabilities(faces.images).argmax(axis=1)

@@ -6,8 +6,8 @@ Out: the pictures with more faces, landmarks and regions to ignore.
 A face that nobody annotated would train the detector not to find it. Where a picture is not `complete`, the teacher
 finds such faces: sure ones become boxes, unsure ones regions to ignore. It also sets the landmarks that nobody set by
 hand, less its landmark bias, the mean offset from landmarks that were set by hand: the public weights set each landmark
-0.010 to 0.025 eye distances to the right of and below LFW's. Half a pixel of that is a convention: what the teacher
-says of a mirrored picture shows that it counts from the corner of the first pixel, not from its centre.
+0.010 to 0.025 eye distances to the right of and below LFW's. Half a pixel of that is a convention: its landmarks on
+mirrored pictures show that it counts from the corner of the first pixel, not from its centre.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class RunFolder:
         write_json(dataclasses.asdict(self.settings), self.path / "settings.json")
 
     def save(self, state: dict) -> None:
-        """Write last.pt whole; what was last.pt becomes previous.pt."""
+        """Write last.pt atomically; what was last.pt becomes previous.pt."""
         if not self.is_main:
             return
         with atomic_write(self.path / LAST) as temporary:

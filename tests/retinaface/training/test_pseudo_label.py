@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 
 def detector(frames):
-    """Sees one face at a known place, but none in picture 1 and two in picture 2."""
+    """Finds one face at a known place, but none in picture 1 and two in picture 2."""
     (frame,) = frames
     assert frame.shape == (SIDE + 2 * PADDING, SIDE * 60 // 48 + 2 * PADDING, 3)
     assert (frame[:PADDING] == 110).all()

@@ -41,7 +41,7 @@ def one() -> Picture:
 
 
 def teacher_of(*faces: tuple[list[float], float]):
-    """A teacher that sees these boxes (in the picture's pixels) whatever it is shown."""
+    """A teacher that finds these boxes (in the picture's pixels) in every picture."""
 
     def teacher(frames):
         zoom = frames[0].shape[1] / 80
@@ -107,7 +107,7 @@ def test_the_landmark_bias_is_measured_in_the_eye_frame_and_subtracted():
     np.testing.assert_allclose(found, bias, atol=1e-9)
     unmarked = dataclasses.replace(pictures[1], landmarks=np.full((1, 5, 2), np.nan))
     off = add_pseudo_labels(unmarked, teacher, landmark_bias=found).landmarks - pictures[1].landmarks
-    assert np.abs(off).max() < 0.05 * 0.1 * 40  # of 4 pixels; the eyes it sees are turned a little: no exact inverse
+    assert np.abs(off).max() < 0.05 * 0.1 * 40  # of 4 pixels; the frame of its biased eyes is rotated a little
     assert measure_landmark_bias(teacher, [unmarked]) is NO_BIAS
 
 
