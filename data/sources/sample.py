@@ -151,7 +151,7 @@ def portrait(person: str = "collins") -> np.ndarray:
     path = _file_of(person)
     if path is None:
         file, distribution = PORTRAITS[person].file, PORTRAITS[person].distribution
-        raise UserError(f"{file} is not there; it comes with: pip install --force-reinstall {distribution}.")
+        raise UserError(f"{file} is not there; it comes with {distribution}: pip install {distribution}.")
     return read_picture(path)
 
 
