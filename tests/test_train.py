@@ -173,9 +173,9 @@ def test_a_run_is_not_overwritten_nor_resumed_as_another(folder, tiny, tmp_path)
 
 def test_a_batch_is_split_evenly_or_not_at_all(folder, tmp_path):
     settings = train.Settings(batch_size=8, out=str(tmp_path / "run"))
-    faces = load_for_training(folder)
+    faces, three = load_for_training(folder), Distributed(torch.device("cpu"), rank=0, world_size=3)
     with pytest.raises(UserError, match="--batch-size 8 cannot be split evenly over 3 processes"):
-        train.Trainer(settings, find_spec("deep_emotion"), *faces, Distributed(torch.device("cpu"), rank=0, world_size=3))
+        train.Trainer(settings, find_spec("deep_emotion"), *faces, three)
 
 
 def test_what_cannot_be_trained_is_said(folder, tmp_path):

@@ -99,7 +99,7 @@ def test_targets_are_votes_labels_or_mixed_with_those_of_teachers(folder, plain,
         assert v.max(axis=1).tolist() == pytest.approx([0.8] * 8)
         np.testing.assert_array_equal(y, np.eye(8)[v.argmax(axis=1)])
         with torch.inference_mode():
-            predicted = network(torch.from_numpy(x)).softmax(dim=1).numpy()  # the augmented picture, as the student sees it
+            predicted = network(torch.from_numpy(x)).softmax(dim=1).numpy()  # of the augmented picture
         np.testing.assert_allclose(t, 0.75 * v + 0.25 * predicted, atol=1e-6)
 
 
