@@ -28,9 +28,9 @@ def python_of(cell) -> str:
 def run_cell(source: str, names: dict) -> object:
     """Run the cell among `names` and return the value of its last line, as Jupyter shows it; None where it has none."""
     body = ast.parse(source).body
-    last = body.pop() if isinstance(body[-1], ast.Expr) else None
-    exec(compile(ast.Module(body, []), "cell", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last else None
+    last = body[-1]
+    exec(compile(ast.Module(body[:-1] if isinstance(last, ast.Expr) else body, []), "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if isinstance(last, ast.Expr) else None
 
 
 def test_there_are_four():

@@ -17,14 +17,14 @@ def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     return {"median": float(median), "p95": float(p95), "count": len(values)}
 
 
-def rate(moments_s: Sequence[float]) -> float:
+def rate(moments_s: Sequence[float] | np.ndarray) -> float:
     """Frames a second between the first and the last of the rising `moments_s`; 0.0 for fewer than two."""
     if len(moments_s) < 2:
         return 0.0
     return float((len(moments_s) - 1) / (moments_s[-1] - moments_s[0]))
 
 
-def lag(arrived_s: Sequence[float] | np.ndarray, done_s: Sequence[float]) -> dict[str, float]:
+def lag(arrived_s: Sequence[float] | np.ndarray, done_s: Sequence[float] | np.ndarray) -> dict[str, float]:
     """From arrival to annotated picture, of two or more frames in the order they were done; one clock for both.
 
     p50_ms, p95_ms: milliseconds. p50_frames, p95_frames: the same in units of `frame_ms`, the mean time between two

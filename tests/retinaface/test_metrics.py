@@ -31,7 +31,8 @@ def test_a_box_matches_once_and_by_enough_overlap():
 
 
 def test_scores_of_a_small_set():
-    found = iter([[[face(0, 0.9, shift=2), face(200, 0.8)]], [[face(0, 0.4)]], [[]]])
+    nothing: list[list[Face]] = [[]]
+    found = iter([[[face(0, 0.9, shift=2), face(200, 0.8)]], [[face(0, 0.4)]], nothing])
     scores = scores_of(match_pictures([picture(0, 100), picture(0), picture()], lambda frames: next(found)))
     assert scores.faces == 3
     assert scores.images == 3

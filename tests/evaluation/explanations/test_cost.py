@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,7 @@ class TimedClassifier:
 
 
 def test_times_and_ratios(monkeypatch):
-    classifier = TimedClassifier()
+    classifier: Any = TimedClassifier()
     monkeypatch.setattr(cost, "machine", dict)
     crops = np.zeros((5, 8, 8, 3), np.uint8)
     found = explanation_cost(classifier, crops, ["gradcam"], rounds=7, clock=lambda: classifier.now)

@@ -54,7 +54,7 @@ def test_a_network_that_warps_is_explained_over_the_crop(rng):
     checkpoint = Checkpoint("deep_emotion", ("fear", "neutral"), spec.preprocess, weights)
     some = face_set(rng, [48, 48, 48], [0, 1, 1], ("fear", "neutral"))
     faces = load_explained_faces(checkpoint, some)
-    expected = Classifier(checkpoint).forward(np.stack(some.images)).heatmaps()
+    expected = Classifier(checkpoint).forward(np.stack(list(some.images))).heatmaps()
     assert faces.fixed_size
     assert (expected[:, 0] == 0).all(), "the first row lies outside the window that this network sees"
     np.testing.assert_allclose(faces.heatmaps(["gradcam"])["gradcam"], expected, atol=1e-4)

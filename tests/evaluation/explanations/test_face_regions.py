@@ -50,7 +50,7 @@ def test_means_are_over_correctly_classified_faces():
         ("red", 2 * FEWEST - 1, 2 * FEWEST - 1),
         ("green", 2 * FEWEST, 2 * FEWEST + 1),
     ]
-    rows = range(2, 4 * FEWEST, 2)
+    rows = slice(2, 4 * FEWEST, 2)
     heatmaps = faces.heatmaps(["gradcam"])["gradcam"].numpy()
     np.testing.assert_allclose(found[0].heatmap, heatmaps[rows].mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(found[0].face, np.mean(faces.images[rows], axis=0), atol=0.5)

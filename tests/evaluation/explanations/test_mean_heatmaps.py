@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import cv2
 import numpy as np
 import pytest
+from helpers.figures import points, render, widths
 
 from data.datasets import load_faces
 from data.sample_set import write_sample_set
@@ -64,10 +64,8 @@ def test_the_figure_has_a_column_an_expression(rng):
         ExpressionMean("joy", 1234, 2000, face, heatmap, shares, shares / 2),
         ExpressionMean("fear", 7, 9, face, heatmap / 2, shares, shares / 2),
     ]
-    figure = mean_heatmaps_figure(means, title="t")
-    figure.savefig(io.BytesIO(), dpi=30)
+    figure = render(mean_heatmaps_figure(means, title="t"))
     assert len(figure.axes) == 6
     assert [axes.get_title() for axes in figure.axes[:2]] == ["joy\n1,234 of 2,000", "fear\n7 of 9"]
-    bars = figure.axes[4]
-    np.testing.assert_allclose([bar.get_width() for bar in bars.patches], shares[0])
-    np.testing.assert_allclose(bars.lines[0].get_xdata(), shares[0] / 2)
+    np.testing.assert_allclose(widths(figure.axes[4]), shares[0])
+    np.testing.assert_allclose(points(figure.axes[4].lines[0])[:, 0], shares[0] / 2)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
+from helpers.figures import dots, points, render, widths
 from helpers.tiny_explained_faces import tiny_explained_faces
-from matplotlib.figure import Figure
 
 from evaluation.explanations.cost import ALONE
 from evaluation.explanations.plots import (
@@ -20,12 +18,6 @@ from evaluation.explanations.plots import (
 from evaluation.explanations.results import run_tests, summary
 
 METHODS = ["gradcam", "attention"]
-
-
-def render(figure: Figure) -> Figure:
-    """The figure, after it has been drawn once, which works its layout out."""
-    figure.savefig(io.BytesIO(), format="png", dpi=30)
-    return figure
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +34,26 @@ def test_curves_are_means_over_faces(results):
     left, middle, right = render(curves_figure(results, title="t")).axes
     lines = {line.get_label(): line for line in left.lines}
     assert list(lines) == [*METHODS, "random", "centre"]
-    np.testing.assert_allclose(lines["centre"].get_ydata(), results.curves["centre"]["deletion"].mean(axis=0))
-    np.testing.assert_allclose(lines["centre"].get_xdata(), [0, 1 / 3, 2 / 3, 1])
-    np.testing.assert_allclose(middle.lines[0].get_ydata(), results.curves["gradcam"]["insertion"].mean(axis=0))
-    dots = [line.get_xdata()[0] for line in right.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(dots, [results.gain(name).mean() for name in lines])
+    x, y = points(lines["centre"]).T
+    np.testing.assert_allclose(x, [0, 1 / 3, 2 / 3, 1])
+    np.testing.assert_allclose(y, results.curves["centre"]["deletion"].mean(axis=0))
+    np.testing.assert_allclose(points(middle.lines[0])[:, 1], results.curves["gradcam"]["insertion"].mean(axis=0))
+    np.testing.assert_allclose(dots(right), [results.gain(name).mean() for name in METHODS + ["random", "centre"]])
 
 
 def test_randomisation_begins_with_the_trained_network(results):
     randomisation = results.randomisation
     left, right = render(randomisation_figure(randomisation)).axes
     for axes, values in ((left, randomisation.rank_correlation), (right, randomisation.ssim)):
-        np.testing.assert_allclose(axes.lines[0].get_ydata(), [1, *values["gradcam"].mean(axis=1)])
+        np.testing.assert_allclose(points(axes.lines[0])[:, 1], [1, *values["gradcam"].mean(axis=1)])
 
 
 def test_checks_show_hits_mirror_and_times(results):
     pointing, mirror, times = render(checks_figure(report_of(results))).axes
-    assert [line.get_xdata()[0] for line in pointing.lines if line.get_marker() == "o"] == [1.0, 0.5]
-    assert len([line for line in mirror.lines if line.get_marker() == "o"]) == 2
-    assert [bar.get_width() for bar in times.patches] == [2.4, 2.2]
-    assert [line.get_xdata()[0] for line in times.lines] == [2.0, AIM * 2.0]
+    assert dots(pointing) == [1.0, 0.5]
+    assert len(dots(mirror)) == 2
+    assert widths(times) == [2.4, 2.2]
+    assert [points(line)[0, 0] for line in times.lines] == [2.0, AIM * 2.0]
 
 
 def test_no_panel_for_a_game_that_was_not_played(results):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,8 +60,9 @@ class TimedLoop:
 
 @pytest.mark.parametrize(("seconds", "frames"), [(0, 3), (1.01, 21)])
 def test_frame_times_are_those_of_the_loop(seconds, frames):
-    loop = TimedLoop()
-    report = frame_times(loop, [4, 5, 5], seconds=seconds, clock=lambda: loop.now_s)
+    loop: Any = TimedLoop()
+    video: Any = [4, 5, 5]
+    report = frame_times(loop, video, seconds=seconds, clock=lambda: loop.now_s)
     assert report["fps"] == 20.0
     assert report["frame_ms"] == {"median": 50.0, "p95": 50.0, "count": frames}
     assert report["detect_ms"]["median"] == 30.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,8 @@ class TimedLoader:
 @pytest.mark.parametrize(("batch_s", "share"), [(0.0, 1.0), (0.08, 0.2)])
 def test_the_share_is_what_the_loader_leaves_of_the_rate(batch_s, share):
     clock = Clock()
-    loader, learner = TimedLoader(clock, batch_s or 1e-9), TimedLearner(clock)
+    loader: Any = TimedLoader(clock, batch_s or 1e-9)
+    learner: Any = TimedLearner(clock)
     report = measure(loader, learner, Preprocess((12, 12)), steps=4, turns=1, clock=clock)
     assert report["memory_faces_per_s"] == pytest.approx(8 / 0.02)
     assert report["loader_faces_per_s"] == pytest.approx(8 / (0.02 + batch_s), rel=1e-3)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 
 import numpy as np
 import pytest
+from helpers.figures import bars, render, widths
 
 from evaluation.speed.report import COLOURS, speed_figure, table
 from evaluation.speed.stage_times import STAGES
@@ -18,7 +18,7 @@ def report(*, baseline: bool = True, memory: dict | None = None) -> dict:
     for size in ("640x480", "1280x720"):
         for faces in (1, 5):
             took = {"median": float(faces), "p95": faces + 0.25, "count": 9}
-            scene = {
+            scene: dict = {
                 "size": size,
                 "faces": faces,
                 "detected": {"fewest": faces - (size == "1280x720"), "most": faces},
@@ -74,15 +74,13 @@ def test_what_was_not_measured_is_not_shown():
 
 @pytest.mark.parametrize("baseline", [True, False])
 def test_bars_are_as_long_as_the_numbers(baseline):
-    figure = speed_figure(report(baseline=baseline))
-    figure.savefig(io.BytesIO(), format="png", dpi=30)
-    stages, rates = figure.axes
-    widths = np.array([bar.get_width() for bar in stages.patches]).reshape(len(STAGES), 4)
-    np.testing.assert_allclose(widths, np.tile([1, 5, 1, 5], (len(STAGES), 1)))
+    stages, rates = render(speed_figure(report(baseline=baseline))).axes
+    lengths = np.array(widths(stages)).reshape(len(STAGES), 4)
+    np.testing.assert_allclose(lengths, np.tile([1, 5, 1, 5], (len(STAGES), 1)))
     assert [text.get_text() for text in stages.texts] == ["8.0", "40.0", "8.0", "40.0", "640x480", "1280x720"]
     wanted = [100, 20, 100, 20] + [10, 2, 10, 2] * baseline
-    assert [bar.get_width() for bar in rates.patches] == wanted
-    spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in rates.patches)
+    assert widths(rates) == wanted
+    spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in bars(rates))
     assert all(a[1] <= b[0] + 1e-9 for a, b in itertools.pairwise(spans))  # no bar hides another
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,8 @@ def test_a_stage_has_the_time_that_passed_in_it(pipeline, video):
             pass_time(0.004)
             return self.prediction.heatmaps(*args, **options)
 
-    timed = EmotionPipeline(TimedDetector(), TimedClassifier())
+    classifier: Any = TimedClassifier()
+    timed = EmotionPipeline(TimedDetector(), classifier)
     report = stage_times(timed, video, seconds=1.0, show=lambda picture: pass_time(0.03), clock=lambda: now_s)
     medians = {stage: took["median"] for stage, took in report["stages_ms"].items()}
     expected = dict.fromkeys(STAGES, 0.0) | {"detect": 50, "classify": 8, "explain": 4, "show": 30}
