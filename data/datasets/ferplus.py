@@ -14,7 +14,7 @@ swapped votes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -53,37 +53,27 @@ def has_folders(folder: Path) -> bool:
 def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
     """The faces of `split` ("train", "validation" or "test"), decoded into memory (7 kB each)."""
     faults: list[Fault] = []
-    voted = list_folder(folder / FOLDERS[split], faults) if has_folders(folder) else list_csv(folder, split, faults)
+    read = read_folder if has_folders(folder) else read_csv
+    voted = read(folder, split, faults)
     samples = official_samples(voted, split)
     return build_face_set(samples, faults, split=split, class_names=EMOTIONS, skip_bad=skip_bad)
 
 
-@dataclass(frozen=True)
-class VotedPicture:
-    """A row with its ten vote counts (10,) float32 in the order of `COLUMNS`; the other fields are a `Sample`'s."""
-
-    name: str
-    picture: Path | np.ndarray
-    counts: np.ndarray
-    file: Path
-    line: int
-
-
-def list_folder(folder: Path, faults: list[Fault]) -> list[VotedPicture]:
-    """The rows of one split's label.csv."""
-    path, voted = folder / "label.csv", []
+def read_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
+    """The rows of one split's label.csv, with ten vote counts each and no label yet."""
+    path, voted = folder / FOLDERS[split] / "label.csv", []
     places: dict[str, str] = {}
     for line, fields in read_rows(path):
         with collect_errors(faults, path, line):
             check_field_count(fields, 2 + len(COLUMNS), what="name, box and ten counts")
             name = fields[0]
             register_name(name, places, file=path, line=line)
-            voted.append(VotedPicture(name, folder / name, vote_counts(fields[2:]), file=path, line=line))
+            voted.append(_unlabelled(name, split, path.with_name(name), vote_counts(fields[2:]), file=path, line=line))
     return voted
 
 
-def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[VotedPicture]:
-    """The rows of `split` in both csv files, joined by line.
+def read_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
+    """The rows of `split` in both csv files, joined by line, with ten vote counts each and no label yet.
 
     The release joins them so: fer2013.csv has no names, and the numbers in the names of fer2013new.csv are not its
     lines. Usage stands in both and must agree. A row without a name is a picture that the release dropped.
@@ -103,7 +93,7 @@ def list_csv(folder: Path, split: str, faults: list[Fault]) -> list[VotedPicture
             if row_split != split_of(usage):
                 raise UserError(f"Usage is {usage!r} here, but not on line {line} of {VOTES}")
             if row_split == split and name:
-                voted.append(VotedPicture(name, grey_pixels(pixels), counts, file=path, line=line))
+                voted.append(_unlabelled(name, split, grey_pixels(pixels), counts, file=path, line=line))
     faults += [Fault(folder / VOTES, line, f"{path.name} has no usable line {line} for these votes") for line in votes]
     return voted
 
@@ -121,22 +111,21 @@ def read_votes(path: Path, faults: list[Fault]) -> dict[int, tuple[str, str, np.
     return votes
 
 
-def official_samples(voted: list[VotedPicture], split: str) -> list[Sample]:
+def _unlabelled(
+    name: str, split: str, picture: Path | np.ndarray, counts: np.ndarray, *, file: Path, line: int
+) -> Sample:
+    """A row whose label `official_samples` will set."""
+    return Sample(name=name, split=split, label=-1, picture=picture, file=file, line=line, votes=counts)
+
+
+def official_samples(voted: list[Sample], split: str) -> list[Sample]:
     """The rows of `split` that the release counts, with their label and the votes for the eight expressions."""
-    counts = np.array([row.counts for row in voted], dtype=np.float32).reshape(-1, len(COLUMNS))  # (N, 10)
+    counts = np.array([row.votes for row in voted], dtype=np.float32).reshape(-1, len(COLUMNS))  # (N, 10)
     cleaned = drop_single_votes(counts)
     keep = cleaned.argmax(axis=1) < len(EMOTIONS) if split == "train" else majority_rows(counts)
     expressions = cleaned[:, : len(EMOTIONS)]  # (N, 8)
     return [
-        Sample(
-            name=voted[i].name,
-            split=split,
-            label=int(expressions[i].argmax()),
-            picture=voted[i].picture,
-            file=voted[i].file,
-            line=voted[i].line,
-            votes=expressions[i],
-        )
+        dataclasses.replace(voted[i], label=int(expressions[i].argmax()), votes=expressions[i])
         for i in np.flatnonzero(keep)
     ]
 
