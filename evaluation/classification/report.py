@@ -12,11 +12,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from data.datasets import find_format, load_faces
+from data.datasets import load_faces
 from data.face_set import FaceSet
-from data.tables import SPLITS
 from evaluation.classification.mistakes import mistakes_figure
 from evaluation.classification.scores import Evaluation, evaluate
+from evaluation.data_split import SplitSettings
 from evaluation.plots import confusion_figure, per_class_figure, reliability_figure
 from models.checkpoint import SHIPPED
 from models.classifier import Classifier
@@ -26,17 +26,12 @@ from support.onnx.session import available_threads
 
 
 @dataclasses.dataclass
-class Settings:
+class Settings(SplitSettings):
     """Flags of `python -m evaluation.classification`."""
 
     weights: list[str] = setting([], "checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE")
-    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
-    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    split: str = setting("test", "which faces", choices=SPLITS)
     out: str = setting("runs/evaluation", "where scores.json and the pictures go", metavar="DIR")
     tta: bool = setting(False, "predict every face together with its mirror image")
-    skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
@@ -53,14 +48,12 @@ def evaluate_split(settings: Settings) -> Evaluation:
     paths, device = settings.weights or [str(SHIPPED)], pick_device(settings.device)
     threads = available_threads()
     classifiers = [Classifier.from_file(path, device=device, confidence="label", threads=threads) for path in paths]
-    layout = find_format(settings.data_path, name=settings.dataset)
-    dataset = layout.NAME
-    faces = load_faces(settings.data_path, settings.split, name=dataset, skip_bad=settings.skip_bad)
-    train = None if settings.split == "train" else load_train(settings.data_path, dataset)
+    layout, faces = settings.load()
+    train = None if settings.split == "train" else load_train(settings.data_path, layout.NAME)
     notify(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")
     evaluation = evaluate(classifiers, faces, train=train, tta=settings.tta)
     about = {
-        "dataset": dataset,
+        "dataset": layout.NAME,
         "split": settings.split,
         "protocol": getattr(layout, "PROTOCOL", "every face of the split"),
         "weights": paths,

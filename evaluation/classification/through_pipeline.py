@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from data.datasets import load_faces
 from data.face_set import FaceSet
+from evaluation.data_split import SplitSettings
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Face
@@ -31,17 +31,13 @@ TEMPLATE_FACES = 3000
 
 
 @dataclass
-class Settings:
+class Settings(SplitSettings):
     """Flags of `python -m evaluation.classification.through_pipeline`."""
 
-    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
-    split: str = setting("test", "which pictures are pasted", choices=["train", "validation", "test"])
     weights: str | None = setting(None, "emotion checkpoint (default: the shipped one)", metavar="FILE")
     detector_weights: str | None = setting(None, "detector weights (default: the shipped ones)", metavar="FILE")
     template: bool = setting(False, f"print the mean landmarks of {TEMPLATE_FACES:,} training pictures instead")
     limit: int | None = setting(None, "use only the first so many pictures", metavar="N")
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     out: str = setting("", "also write the JSON here", metavar="FILE.json")
 
 
@@ -56,7 +52,9 @@ class Scene:
 
 def run(settings: Settings) -> int:
     """Measure, print."""
-    faces = load_faces(settings.data_path, "train" if settings.template else settings.split, name=settings.dataset)
+    if settings.template:
+        settings = replace(settings, split="train")
+    _, faces = settings.load()
     limit = settings.limit or (TEMPLATE_FACES if settings.template else len(faces))
     faces = faces.rows(np.arange(min(len(faces), limit)))
     pipeline = EmotionPipeline.from_files(

@@ -12,44 +12,27 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from evaluation.detection.annotated_pictures import PictureSettings
 from evaluation.detection.corruptions import CORRUPTIONS, corrupt
-from retinaface.detector import RetinaFace
 from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_by_size, scores_of
-from retinaface.training.annotations import chosen_rows, read_pictures
-from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
+from support import command, notify, run_and_exit, setting, write_json
 
 
 @dataclass
-class Settings:
+class Settings(PictureSettings):
     """Flags of `python -m evaluation.detection`."""
 
-    annotations: str = setting("", "annotations, one JSON object a line", metavar="FILE.jsonl")
-    images: str = setting("", "the folder that their picture names start from", metavar="DIR")
-    weights: str = setting(
-        "", "detector weights, .safetensors or the public .pth; left out: the shipped ones", metavar="FILE"
-    )
-    split: str = setting("all", "which of the pictures", choices=["all", "train", "val"])
-    source: str = setting("", "only pictures whose name starts with this", metavar="PREFIX")
     corruption: str | None = setting(None, "corrupt the pictures in this way", choices=list(CORRUPTIONS))
     min_size: float = setting(0.0, "faces with a longer side of fewer pixels are left out", metavar="PX")
     out: str = setting("", "where the scores go as JSON; left out: stdout", metavar="scores.json")
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
     """Detect, match, write."""
-    if not settings.annotations or not settings.images:
-        raise UserError(
-            "--annotations FILE.jsonl and --images DIR are both needed; see retinaface/training/annotations.py."
-        )
-    rows = chosen_rows(settings.annotations, split=settings.split, source=settings.source)
-    detector = RetinaFace.from_file(
-        settings.weights or None, device=pick_device(settings.device), conf=LOWEST_SCORE, imgsz=None
-    )
-    pictures = read_pictures(rows, settings.images)
+    pictures = settings.pictures()
     if settings.corruption:
         pictures = (corrupt(picture, settings.corruption) for picture in pictures)
-    matches = match_pictures(pictures, detector, min_size=settings.min_size)
+    matches = match_pictures(pictures, settings.detector(conf=LOWEST_SCORE), min_size=settings.min_size)
     report = asdict(scores_of(matches)) | {"by_size": scores_by_size(matches)}
     write_json(report, settings.out)
     if settings.out:

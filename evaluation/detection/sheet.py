@@ -14,12 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evaluation.detection.annotated_pictures import PictureSettings
 from evaluation.sheets import contact_sheet
-from retinaface.detector import RetinaFace
 from retinaface.face import Face
 from retinaface.metrics import SCORE_THRESHOLD, AnnotatedPicture, match_faces
-from retinaface.training.annotations import chosen_rows, read_pictures
-from support import UserError, command, notify, pick_device, run_and_exit, setting
+from support import command, notify, run_and_exit, setting
 from support.figures import save_figure
 
 DETECTED_RGB, ANNOTATED_RGB = (255, 210, 0), (255, 255, 255)
@@ -28,17 +27,12 @@ TILE = 128  # pixels a side of a cutout
 
 
 @dataclass
-class Settings:
+class Settings(PictureSettings):
     """Flags of `python -m evaluation.detection.sheet`."""
 
-    annotations: str = setting("", "annotations, one JSON object a line", metavar="FILE.jsonl")
-    images: str = setting("", "the folder that their picture names start from", metavar="DIR")
-    weights: str = setting("", "detector weights; left out: the shipped ones", metavar="FILE")
     split: str = setting("val", "which of the pictures", choices=["all", "train", "val"])
-    source: str = setting("", "only pictures whose name starts with this", metavar="PREFIX")
     count: int = setting(32, "cutouts a sheet")
     out: str = setting("runs/detector_sheet", "folder of the sheets", metavar="DIR")
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +46,10 @@ class Cutout:
 
 def run(settings: Settings) -> int:
     """Detect, cut out, draw three sheets."""
-    if not settings.annotations or not settings.images:
-        raise UserError(
-            "--annotations FILE.jsonl and --images DIR are both needed; see retinaface/training/annotations.py."
-        )
-    rows = chosen_rows(settings.annotations, split=settings.split, source=settings.source)
-    detector = RetinaFace.from_file(
-        settings.weights or None, device=pick_device(settings.device), conf=SCORE_THRESHOLD, imgsz=None
-    )
+    rows, detector = settings.rows(), settings.detector(conf=SCORE_THRESHOLD)
     sheets: dict[str, list[Cutout]] = {"hits": [], "misses": [], "false_positives": []}
     rng = np.random.default_rng(0)
-    for picture in read_pictures(rows, settings.images):
+    for picture in settings.pictures():
         for name, cutouts in cutouts_of(picture, detector([picture.image])[0], rng).items():
             sheets[name] += cutouts
     for name, cutouts in sheets.items():

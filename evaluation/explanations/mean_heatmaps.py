@@ -20,8 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from data.datasets import find_format, load_faces
-from data.tables import SPLITS
+from evaluation.data_split import SplitSettings
 from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
 from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean, expression_means
 from evaluation.plots import format_as_percent
@@ -33,17 +32,12 @@ from support.metrics import mean_with_interval
 
 
 @dataclasses.dataclass
-class Settings:
+class Settings(SplitSettings):
     """Flags of `python -m evaluation.explanations.mean_heatmaps`."""
 
     weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
-    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
-    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    split: str = setting("test", "which faces", choices=SPLITS)
     explainer: str = setting("gradcam", "which, of gradcam.EXPLAINERS", metavar="NAME")
     out: str = setting("runs/mean_heatmaps", "where mean_heatmaps.json and the picture go", metavar="DIR")
-    skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
@@ -63,8 +57,7 @@ def average(settings: Settings) -> tuple[list[ExpressionMean], dict]:
     check_explainers([settings.explainer])
     path, device = settings.weights or str(SHIPPED), pick_device(settings.device)
     checkpoint = load_checkpoint(path)
-    dataset = find_format(settings.data_path, name=settings.dataset).NAME
-    faces = load_faces(settings.data_path, settings.split, name=dataset, skip_bad=settings.skip_bad)
+    layout, faces = settings.load()
     means = expression_means(load_explained_faces(checkpoint, faces, device=device), settings.explainer)
     if not means:
         raise UserError(
@@ -73,7 +66,7 @@ def average(settings: Settings) -> tuple[list[ExpressionMean], dict]:
     report = {
         "network": checkpoint.network,
         "weights": path,
-        "dataset": dataset,
+        "dataset": layout.NAME,
         "split": settings.split,
         "explainer": settings.explainer,
         "faces": "correctly classified, explained for their label",

@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from data.datasets import find_format, load_faces
 from data.face_set import FaceSet
-from data.tables import SPLITS
+from evaluation.data_split import SplitSettings
 from evaluation.explanations.cost import ALONE, FACES, explanation_cost
 from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
 from evaluation.explanations.plots import checks_figure, curves_figure, randomisation_figure
@@ -35,21 +34,16 @@ COLUMNS = (
 
 
 @dataclasses.dataclass
-class Settings:
+class Settings(SplitSettings):
     """Flags of `python -m evaluation.explanations`."""
 
     weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
-    dataset: str = setting("", "format of the data set; left out: recognised by its layout")
-    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    split: str = setting("test", "which faces", choices=SPLITS)
     limit: int = setting(512, "so many faces of the split, sampled at random", within=(2, INFINITY))
     explainers: list[str] = setting([], "which, of gradcam.EXPLAINERS; left out: all", metavar="NAME")
     steps: int = setting(16, "steps of the deletion and insertion curves", within=(2, INFINITY))
     rounds: int = setting(30, "repetitions of the measurement of time", within=(1, INFINITY))
     seed: int = setting(0, "of the sample of faces, random maps, randomised parameters and pairs")
     out: str = setting("runs/faithfulness", "where faithfulness.json and the pictures go", metavar="DIR")
-    skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
@@ -67,8 +61,7 @@ def evaluate_explainers(settings: Settings) -> tuple[Results, dict]:
     check_explainers(methods)
     path, device = settings.weights or str(SHIPPED), pick_device(settings.device)
     checkpoint = load_checkpoint(path)
-    dataset = find_format(settings.data_path, name=settings.dataset).NAME
-    split = load_faces(settings.data_path, settings.split, name=dataset, skip_bad=settings.skip_bad)
+    layout, split = settings.load()
     faces = sample_faces(split, settings.limit, seed=settings.seed)
     notify(f"{checkpoint.network} on {len(faces):,} of {len(split):,} faces, on {device}")
     classifier = Classifier.from_file(path, device=device)
@@ -78,7 +71,7 @@ def evaluate_explainers(settings: Settings) -> tuple[Results, dict]:
     about = {
         "network": checkpoint.network,
         "weights": path,
-        "dataset": dataset,
+        "dataset": layout.NAME,
         "split": settings.split,
         "of": len(split),
         "steps": settings.steps,
