@@ -79,8 +79,9 @@ def measure(settings: Settings) -> dict:
         report |= {"start_up": start_up(flags), "memory": memory(flags)}
     baseline = measure_baseline(settings) if settings.compare else []
     report |= measure_scenes(settings, scenes)
-    for scene, row in zip(report["scenes"], baseline, strict=False):
-        scene["baseline"] = row
+    if baseline:
+        for scene, row in zip(report["scenes"], baseline, strict=True):
+            scene["baseline"] = row
     return report
 
 
