@@ -16,6 +16,8 @@ from gradcam import ForwardPass, enlarge
 if TYPE_CHECKING:
     from gradcam import Array
 
+ClassIndex = int | Sequence[int] | np.ndarray | None
+
 
 class Prediction(Protocol):
     """What `Classifier.forward` and `Ensemble.forward` give for N crops."""

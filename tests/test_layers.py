@@ -1,4 +1,4 @@
-"""Who imports whom: arrows point downwards only and never in a circle; tests mirror folders; help answers without torch."""
+"""Who imports whom: arrows point downwards only, never in a circle; tests mirror folders; help needs no torch."""
 
 from __future__ import annotations
 
