@@ -192,36 +192,6 @@ class HookedPass(ForwardPass):
             return self.warp.to_input(heatmaps, self.theta)
 
 
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """What a batch of N was predicted as, and why; tensors.
-
-    logits (N, K) float32; heatmaps (N, H, W) float32 in [0, 1]; class_index (N,) int64: the class explained.
-    windows: as `ForwardPass.windows`.
-    """
-
-    logits: Array
-    heatmaps: Array
-    class_index: Array
-    windows: Array | None = None
-
-
-def explain(
-    network: nn.Module,
-    layer: str,
-    x: Tensor,
-    *,
-    class_index: int | Tensor | None = None,
-    method: str = "gradcam",
-    cells: tuple[float, float] | None = None,
-    warp: Warp | None = None,
-) -> Explanation:
-    """`hooked_forward` and its `heatmaps` in one call; arguments and errors are theirs."""
-    passed = hooked_forward(network, layer, x, cells=cells, warp=warp)
-    heatmaps = passed.heatmaps(class_index, method)
-    return Explanation(passed.logits, heatmaps, passed.class_indices(class_index), passed.windows)
-
-
 def hooked_forward(
     network: nn.Module, layer: str, x: Tensor, *, cells: tuple[float, float] | None = None, warp: Warp | None = None
 ) -> HookedPass:
@@ -271,7 +241,7 @@ def to_unit_range(maps: Array) -> Array:
 
 
 def enlarge(heatmaps: Array, size_hw: tuple[int, int], cells: tuple[float, float] | None = None) -> Array:
-    """(N, h, w) -> (N, *size_hw), linear between the centres of the cells, which are laid over the input where they look.
+    """(N, h, w) -> (N, *size_hw), linear between the centres of the cells, which lie over the input where they look.
 
     cells: (first, step): cell i looks at pixel first + i * step of the input; past the outermost cells the map stays
         level. None: the cells tile the input, as those of 2x2 poolings do. Strided convolutions with padding do not:

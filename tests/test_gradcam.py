@@ -14,7 +14,6 @@ from gradcam import (
     attention_map,
     blend,
     enlarge,
-    explain,
     grad_cam,
     grad_cam_plus_plus,
     hires_cam,
@@ -42,11 +41,12 @@ X = torch.tensor([[[[1.0, 0.0], [2.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]]]])  # (1, 
 
 def test_grad_cam_by_hand():
     # y_0 = mean(A_0) - 2 mean(A_1), so alpha = (1/4, -1/2) and L = ReLU(A_0 / 4 - A_1 / 2) = [[.25, 0], [.5, 0]]
-    found = explain(Tiny(), "features", X, class_index=0)
+    found = hooked_forward(Tiny(), "features", X)
     np.testing.assert_allclose(found.logits, [[0.75 - 0.5, 2.25 + 0.125]])
-    np.testing.assert_allclose(found.heatmaps, [[[0.5, 0], [1, 0]]])
+    np.testing.assert_allclose(found.heatmaps(0), [[[0.5, 0], [1, 0]]])
     # y_1 = 3 mean(A_0) + mean(A_1) / 2: L = [[.75, .125], [1.5, 0]]
-    np.testing.assert_allclose(explain(Tiny(), "features", X, class_index=1).heatmaps, [[[0.5, 1 / 12], [1, 0]]])
+    np.testing.assert_allclose(found.heatmaps(1), [[[0.5, 1 / 12], [1, 0]]])
+    assert torch.equal(found.heatmaps(), found.heatmaps(1))  # left out, the class is the highest logit's
 
 
 def test_the_maps_by_hand():
@@ -88,12 +88,13 @@ def test_a_batch_equals_a_textbook_implementation_one_by_one(layer):
             nn.init.ones_(block.bn2.weight)
     x = torch.randn(4, 1, 48, 48)
     classes = torch.tensor([0, 3, 4, 1])
-    found = explain(network, layer, x, class_index=classes)
+    found = hooked_forward(network, layer, x)
+    heatmaps = found.heatmaps(classes)
     torch.testing.assert_close(found.logits, network(x).detach(), rtol=1e-4, atol=1e-5)
-    assert found.heatmaps.amax(dim=(1, 2)).sum() > 0
+    assert heatmaps.amax(dim=(1, 2)).sum() > 0
     for row in range(4):
         expected = textbook_grad_cam(network, layer, x[row : row + 1], int(classes[row]))
-        torch.testing.assert_close(found.heatmaps[row], expected, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(heatmaps[row], expected, rtol=1e-3, atol=1e-4)
 
 
 class TwoObjects(nn.Module):
@@ -116,7 +117,8 @@ def test_two_objects_the_map_of_each_class_peaks_on_its_own(method):
     x = torch.zeros(1, 3, 40, 40)
     x[0, 0, 4:14, 4:14] = 1  # a red square at the top left
     x[0, 1, 24:36, 22:34] = 1  # a green one at the bottom right
-    red, green = (explain(TwoObjects(), "colours", x, class_index=c, method=method).heatmaps[0] for c in (0, 1))
+    passed = hooked_forward(TwoObjects(), "colours", x)
+    red, green = (passed.heatmaps(class_index, method)[0] for class_index in (0, 1))
     peaks = [divmod(int(heat.argmax()), 40) for heat in (red, green)]
     assert all(4 <= v < 14 for v in peaks[0])
     assert 24 <= peaks[1][0] < 36
@@ -130,11 +132,11 @@ def test_two_objects_the_map_of_each_class_peaks_on_its_own(method):
 def test_the_network_is_afterwards_what_it_was(method, frozen, training):
     network = find_spec("small_resnet18_w32").build(3).train(training).requires_grad_(not frozen)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    found = explain(network, "stages.3", torch.randn(2, 1, 48, 48), method=method)
-    assert found.heatmaps.shape == (2, 48, 48)
-    assert not found.heatmaps.requires_grad
-    assert (found.heatmaps >= 0).all()
-    assert (found.heatmaps <= 1).all()
+    heatmaps = hooked_forward(network, "stages.3", torch.randn(2, 1, 48, 48)).heatmaps(method=method)
+    assert heatmaps.shape == (2, 48, 48)
+    assert not heatmaps.requires_grad
+    assert (heatmaps >= 0).all()
+    assert (heatmaps <= 1).all()
     assert network.training is training
     assert not network.stages[3]._forward_hooks
     assert all(p.grad is None for p in network.parameters())
@@ -148,13 +150,11 @@ def test_from_arrays_without_a_backward_pass_the_same_as_by_hooks(rng, method):
     network.fc.weight.data = torch.from_numpy(head)
     activation = rng.normal(size=(5, 6, 3, 4)).astype(np.float32)
     index = np.array([3, 0, 1, 1, 2])
-    wanted = explain(
-        network, "features", torch.from_numpy(activation), class_index=torch.from_numpy(index), method=method
-    )
+    wanted = hooked_forward(network, "features", torch.from_numpy(activation))
     passed = PooledPass(activation.mean(axis=(2, 3)) @ head.T, activation, (3, 4), None, head)
     heatmaps = passed.heatmaps(index, method)
     np.testing.assert_allclose(passed.logits, wanted.logits, atol=1e-6)
-    np.testing.assert_allclose(heatmaps, wanted.heatmaps, atol=1e-5)
+    np.testing.assert_allclose(heatmaps, wanted.heatmaps(index, method), atol=1e-5)
     assert heatmaps.max() > 0.9
     np.testing.assert_array_equal(passed.class_indices(), passed.logits.argmax(axis=1))
     with pytest.raises(IndexError, match="0 to 3"):
@@ -167,9 +167,8 @@ def test_one_pass_is_explained_for_any_class_by_any_explainer():
     passed = hooked_forward(network, "features", X.repeat(2, 1, 1, 1))
     for class_index in (0, 1, [0, 1], None):
         for method in EXPLAINERS:
-            index = class_index if isinstance(class_index, int | None) else torch.tensor(class_index)
-            expected = explain(Tiny(), "features", X.repeat(2, 1, 1, 1), class_index=index, method=method)
-            assert torch.equal(passed.heatmaps(index, method), expected.heatmaps)
+            expected = hooked_forward(Tiny(), "features", X.repeat(2, 1, 1, 1)).heatmaps(class_index, method)
+            assert torch.equal(passed.heatmaps(class_index, method), expected)
     assert passes == [1]
     assert not passed.logits.requires_grad
 
@@ -184,20 +183,16 @@ def test_enlarging_is_torchs_bilinear_interpolation(rng):
 def test_hooks_go_also_when_the_network_fails():
     network = find_spec("small_resnet18_w32").build(3)
     with pytest.raises(RuntimeError):
-        explain(network, "stages.3", torch.randn(1, 2, 48, 48))
+        hooked_forward(network, "stages.3", torch.randn(1, 2, 48, 48))
     assert not network.stages[3]._forward_hooks
     assert network.training
 
 
-def test_left_out_the_class_is_the_highest_logits():
-    assert explain(Tiny(), "features", X).class_index.tolist() == [1]
-
-
 def test_zero_maps_stay_zero_and_empty_batches_empty():
-    assert explain(Tiny(), "features", torch.zeros(1, 2, 2, 2), class_index=0).heatmaps.abs().sum() == 0
-    found = explain(Tiny(), "features", X[:0])
+    assert hooked_forward(Tiny(), "features", torch.zeros(1, 2, 2, 2)).heatmaps(0).abs().sum() == 0
+    found = hooked_forward(Tiny(), "features", X[:0])
     assert found.logits.shape == (0, 2)
-    assert found.heatmaps.shape == (0, 2, 2)
+    assert found.heatmaps().shape == (0, 2, 2)
     assert to_unit_range(torch.zeros(2, 3, 3)).sum() == 0
     assert enlarge(torch.zeros(0, 3, 3), (9, 9)).shape == (0, 9, 9)
 
@@ -205,17 +200,18 @@ def test_zero_maps_stay_zero_and_empty_batches_empty():
 def test_it_works_inside_inference_mode():
     network = Tiny()
     with torch.inference_mode():
-        found = explain(network, "features", X.clone(), class_index=0)
-    np.testing.assert_allclose(found.heatmaps, [[[0.5, 0], [1, 0]]])
+        heatmaps = hooked_forward(network, "features", X.clone()).heatmaps(0)
+    np.testing.assert_allclose(heatmaps, [[[0.5, 0], [1, 0]]])
 
 
 def test_what_is_not_there_is_refused():
-    with pytest.raises(KeyError):
-        explain(Tiny(), "features", X, method="lime")
     with pytest.raises(AttributeError):
-        explain(Tiny(), "nowhere", X)
+        hooked_forward(Tiny(), "nowhere", X)
+    found = hooked_forward(Tiny(), "features", X)
+    with pytest.raises(KeyError):
+        found.heatmaps(method="lime")
     with pytest.raises(IndexError, match="0 to 1"):
-        explain(Tiny(), "features", X, class_index=2)
+        found.heatmaps(2)
 
 
 def test_blend_paints_heat_only_where_it_is(rng):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradcam import enlarge, explain
+from gradcam import enlarge, hooked_forward
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec, model_names
@@ -92,7 +92,7 @@ def test_a_spot_is_hot_where_it_is():
         nn.init.zeros_(module.bias)
     x = torch.zeros(1, 1, 32, 32)
     x[..., 12, 16] = 1
-    heat = explain(network, "1", x, class_index=0, cells=(0, 4)).heatmaps[0].numpy()
+    heat = hooked_forward(network, "1", x, cells=(0, 4)).heatmaps(0)[0].numpy()
     at = [float((heat.sum(axis=axis) * np.arange(32)).sum() / heat.sum()) for axis in (1, 0)]
     assert at == [pytest.approx(12, abs=0.01), pytest.approx(16, abs=0.01)]
 
@@ -102,6 +102,6 @@ def test_the_classifier_puts_heat_where_cells_look(engine, rng):
     checkpoint = load_checkpoint(SHIPPED)
     spec, crops = find_spec(checkpoint.network), rng.integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     x = checkpoint.preprocess(crops)
-    expected = explain(checkpoint.build(), spec.explain_layer, x, cells=spec.cells).heatmaps
+    expected = hooked_forward(checkpoint.build(), spec.explain_layer, x, cells=spec.cells).heatmaps()
     found = Classifier.from_file(engine=engine).forward(crops).heatmaps()
     np.testing.assert_allclose(found, expected, atol=1e-3)
