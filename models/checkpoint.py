@@ -16,7 +16,7 @@ import numpy as np
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError
-from support.weights import load_arrays, load_strictly, load_tensors, save_tensors
+from support.weights import load_strictly, load_tensors, save_tensors
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import nn
@@ -30,7 +30,7 @@ SHIPPED = Path(__file__).parent / "weights" / "emotion.safetensors"
 class Checkpoint:
     """A trained network and all that is needed to use, judge and repeat it.
 
-    weights: parameters and buffers by name, tensors or arrays, float32 in memory whatever the file holds.
+    weights: parameters and buffers by name, tensors, float32 in memory whatever the file holds.
     temperature, class_bias: softmax((logits + class_bias) / temperature) is how likely each label is; both fitted on
         validation (models/training/calibration.py). A class bias, K numbers, that is left out is zero.
     settings, scores: the run's flags and its figures, plain JSON values.
@@ -66,20 +66,13 @@ class Checkpoint:
         """What `header()` told, and weights; `UserError` naming `path` where an entry is missing or of another kind."""
         try:
             names = tuple(str(name) for name in header["class_names"])
-            bias = tuple(float(value) for value in header.get("class_bias", ()))  # files of version 0.1.0 have none
+            bias = tuple(float(value) for value in header["class_bias"])
             temperature = float(header["temperature"])
-            if not names or len(bias) not in (0, len(names)) or not np.isfinite([temperature, *bias]).all():
+            if not names or len(bias) != len(names) or not np.isfinite([temperature, *bias]).all():
                 raise ValueError("class_bias and temperature must be finite numbers, a bias for each class")
-            return cls(
-                network=str(header["network"]),
-                class_names=names,
-                preprocess=Preprocess.from_dict(header["preprocess"]),
-                weights=weights,
-                temperature=temperature,
-                settings=dict(header.get("settings", {})),
-                scores=dict(header.get("scores", {})),
-                class_bias=bias,
-            )
+            preprocess = Preprocess.from_dict(header["preprocess"])
+            settings, scores = dict(header["settings"]), dict(header["scores"])
+            return cls(str(header["network"]), names, preprocess, weights, temperature, settings, scores, bias)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{path} does not describe its network ({type(error).__name__}: {error}); fetch or export it again."
@@ -97,10 +90,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint, *, half: bool = Fa
     save_tensors(path, checkpoint.weights, header={"format": FORMAT} | checkpoint.header(), half=half)
 
 
-def load_checkpoint(path: str | Path, *, arrays: bool = False) -> Checkpoint:
-    """Read what `save_checkpoint` wrote; `UserError` in a sentence where the file is missing, foreign or damaged.
-
-    arrays: give the weights as arrays, for which torch is not imported.
-    """
-    weights, header = (load_arrays if arrays else load_tensors)(path, wanted_format=FORMAT)
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read what `save_checkpoint` wrote; `UserError` in a sentence where the file is missing, foreign or damaged."""
+    weights, header = load_tensors(path, wanted_format=FORMAT)
     return Checkpoint.from_header(header, weights, path=path)

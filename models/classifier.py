@@ -1,7 +1,7 @@
 """Classifier: crops in, how the crowd would vote out.
 
 In:  crops (N, S, S, 3) uint8 RGB.
-Out: a `Prediction`: probabilities (N, K) float32, K in the order of `class_names`; heatmaps, where they are asked for.
+Out: a `NetworkPrediction`: probabilities (N, K) float32, K in the order of `class_names`; heatmaps on request.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ class Classifier:
     ) -> Classifier:
         """The classifier in the file at `path`, X.safetensors or X.onnx; the shipped one where `path` is left out.
 
-        engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`, and takes X.onnx, also where it lies beside
-            X.safetensors and was made from it; "torch" runs any network on any device, with the threads that torch has;
-            "auto" is the first where it can be. Raises `UserError` where "onnx" is asked and cannot be.
+        engine, threads: as for `support.onnx.session.open_session`.
         """
         path = Path(path or SHIPPED)
         session = open_session(

@@ -7,7 +7,7 @@ Out: logits (N, K) float32, or a `gradcam.ForwardPass` that can be explained aft
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,16 +18,6 @@ from support.onnx.session import OnnxSession
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
     from torch import Tensor, nn
-
-
-class Engine(Protocol):
-    """What a `Classifier` asks of an engine."""
-
-    def logits(self, crops: np.ndarray) -> np.ndarray:
-        """(N, K) float32."""
-
-    def forward(self, crops: np.ndarray) -> ForwardPass:
-        """One pass that can be explained afterwards; its logits are an array or a tensor."""
 
 
 class TorchEngine:
@@ -66,7 +56,7 @@ class TorchEngine:
             return self.network(self.prepare(crops)).float().cpu().numpy()
 
     def forward(self, crops: np.ndarray) -> ForwardPass:
-        """A pass of tensors on the device."""
+        """One pass that can be explained afterwards, of tensors on the device."""
         with self._hooked:
             return hooked_forward(self.network, self.layer, self.prepare(crops), cells=self.cells, warp=self.warp)
 
@@ -92,10 +82,13 @@ class OnnxEngine:
         return np.asarray(self.forward(crops).logits)
 
     def forward(self, crops: np.ndarray) -> ForwardPass:
-        """A pass of arrays."""
+        """One pass that can be explained afterwards, of arrays."""
         if len(crops):
             logits, activation = self.session(self.preprocess.array(crops))
         else:  # not every operator takes an empty batch
             classes, channels = self.head.shape
             logits, activation = np.empty((0, classes), np.float32), np.empty((0, channels, 1, 1), np.float32)
         return PooledPass(logits, activation, self.preprocess.size_hw, self.cells, self.head)
+
+
+Engine = TorchEngine | OnnxEngine

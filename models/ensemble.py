@@ -1,8 +1,8 @@
 """Ensemble: several classifiers asked as one.
 
 In:  crops (N, S, S, 3) uint8 RGB.
-Out: a `Prediction`: probabilities (N, K) float32, the unweighted mean of the members', in the order of `class_names`;
-     heatmaps (N, h, w), the mean of the members' for the same class.
+Out: an `EnsemblePrediction`: probabilities (N, K) float32, the unweighted mean of the members', in the order of
+     `class_names`; heatmaps (N, h, w), the mean of the members' for the same class.
 """
 
 from __future__ import annotations

@@ -16,8 +16,7 @@ from pathlib import Path
 from models.checkpoint import ONNX_FORMAT, SHIPPED, Checkpoint, load_checkpoint
 from models.preprocess import CROP_TEMPLATE
 from models.spec import find_spec
-from support import FAILED, UserError, atomic_write, command, notify, run_and_exit, setting
-from support.onnx.session import SOURCE_KEY, file_sha256
+from support import command, run_and_exit, setting
 
 OUTPUTS = ("logits", "activation")
 
@@ -39,49 +38,27 @@ def run(settings: Settings) -> int:
 def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
     """Write the .onnx file of the checkpoint at `path` to `out`, or beside it; where it went.
 
-    Raises `UserError` where the checkpoint cannot be read, the network cannot be exported, or onnx is not installed.
+    Raises `UserError` where the checkpoint cannot be read, the network cannot be exported, or `out` is no such name.
     """
-    path = Path(path)
-    out = Path(out or path.with_suffix(".onnx"))
-    if out.suffix != ".onnx":
-        raise UserError(f"--out takes a name that ends in .onnx, not {str(out)!r}.")
-    checkpoint = load_checkpoint(path)
-    model = onnx_of(checkpoint, source_sha256=file_sha256(path))
-    with atomic_write(out) as temporary:
-        temporary.write_bytes(model)
-    notify(f"{out}: {len(model) / 1e6:.1f} MB")
-    return out
-
-
-def onnx_of(checkpoint: Checkpoint, *, source_sha256: str) -> bytes:
-    """The bytes of the .onnx file."""
-    try:
-        import onnx  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"the export needs torch and onnx ({error}); pip install -r requirements.txt.") from error
     from models.pooled_head import example_of, pooled_head
-    from support.onnx.export import ExportError, to_onnx
+    from support.onnx.export import export_file
 
+    checkpoint = load_checkpoint(path)
     spec, network = find_spec(checkpoint.network), checkpoint.build()
     head = pooled_head(spec.build(len(checkpoint.class_names)).eval(), spec.explain_layer, example_of(spec))
     kept = []
     # a copy, because a layer above may work in place
     network.get_submodule(spec.explain_layer).register_forward_hook(lambda *call: kept.append(call[-1].clone()))
     network.register_forward_hook(lambda *call: (call[-1], kept.pop()))
-    faces = {0: "faces"}
-    try:
-        return to_onnx(
-            network,
-            example_of(spec),
-            dynamic_axes={"input": faces} | dict.fromkeys(OUTPUTS, faces),
-            outputs=OUTPUTS,
-            metadata=metadata_of(checkpoint, head=head) | {SOURCE_KEY: source_sha256},
-        )
-    except ExportError as error:
-        raise UserError(
-            f"{checkpoint.network} cannot be exported: {error}. Nothing was written.", exit_code=FAILED
-        ) from error
+    return export_file(
+        path,
+        out,
+        network,
+        example_of(spec),
+        dynamic_axes={name: {0: "faces"} for name in ("input", *OUTPUTS)},
+        outputs=OUTPUTS,
+        metadata=metadata_of(checkpoint, head=head),
+    )
 
 
 def metadata_of(checkpoint: Checkpoint, *, head: str | None) -> dict:

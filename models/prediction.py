@@ -7,7 +7,7 @@ Out: probabilities (N, K) float32; heatmaps (N, h, w) float32 in [0, 1] of any c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,28 +19,8 @@ if TYPE_CHECKING:
 ClassIndex = int | Sequence[int] | np.ndarray | None
 
 
-class Prediction(Protocol):
-    """What `Classifier.forward` and `Ensemble.forward` give for N crops."""
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """(N, K) float32, rows sum to 1, in the order of the classifier's class names."""
-
-    @property
-    def windows(self) -> np.ndarray | None:
-        """(N, 4, 2) float32, pixels of the heatmaps: the part of each crop that a warping network saw; else None."""
-
-    def heatmaps(
-        self, class_index: int | Sequence[int] | np.ndarray | None = None, method: str = "gradcam"
-    ) -> np.ndarray:
-        """(N, h, w) float32 in [0, 1]: what was used for a class, one for all crops or (N,) int.
-
-        class_index: left out, each row's most probable class. method: a key of `gradcam.EXPLAINERS`.
-        """
-
-
 class NetworkPrediction:
-    """Of one network.
+    """Of one network, for N crops: `probabilities` (N, K) float32, rows sum to 1, and `logits` (N, K) float32.
 
     passed: the pass of N crops; with `tta` of 2N, the second half their mirror images. Probabilities and heatmaps (the
     mirror images' turned back) are then the mean of both; logits and windows are those of the crops.
@@ -56,14 +36,15 @@ class NetworkPrediction:
 
     @property
     def windows(self) -> np.ndarray | None:
-        """As `Prediction.windows`."""
+        """(N, 4, 2) float32, pixels of the heatmaps: the part of each crop that a warping network saw; else None."""
         windows = self._passed.windows
         return None if windows is None else to_array(windows)[: self._count]
 
-    def heatmaps(
-        self, class_index: int | Sequence[int] | np.ndarray | None = None, method: str = "gradcam"
-    ) -> np.ndarray:
-        """As `Prediction.heatmaps`."""
+    def heatmaps(self, class_index: ClassIndex = None, method: str = "gradcam") -> np.ndarray:
+        """(N, h, w) float32 in [0, 1]: what was used for a class, one for all crops or (N,) int.
+
+        class_index: left out, each row's most probable class. method: a key of `gradcam.EXPLAINERS`.
+        """
         index = self.probabilities.argmax(axis=1) if class_index is None else class_index
         rows = np.broadcast_to(np.asarray(index, np.int64), self._count)
         heatmaps = to_array(self._passed.heatmaps(np.tile(rows, 2 if self._tta else 1), method))
@@ -79,7 +60,7 @@ class EnsemblePrediction:
     """
 
     def __init__(
-        self, members: Sequence[Prediction], orders: Sequence[np.ndarray], *, size_hw: tuple[int, int]
+        self, members: Sequence[NetworkPrediction], orders: Sequence[np.ndarray], *, size_hw: tuple[int, int]
     ) -> None:
         self._members, self._orders, self._size_hw = members, orders, size_hw
         rows = [member.probabilities[:, order] for member, order in zip(members, orders, strict=True)]
@@ -87,13 +68,11 @@ class EnsemblePrediction:
 
     @property
     def windows(self) -> np.ndarray | None:
-        """As `Prediction.windows`."""
+        """As `NetworkPrediction.windows`."""
         return self._members[0].windows if len(self._members) == 1 else None
 
-    def heatmaps(
-        self, class_index: int | Sequence[int] | np.ndarray | None = None, method: str = "gradcam"
-    ) -> np.ndarray:
-        """As `Prediction.heatmaps`."""
+    def heatmaps(self, class_index: ClassIndex = None, method: str = "gradcam") -> np.ndarray:
+        """As `NetworkPrediction.heatmaps`."""
         index = self.probabilities.argmax(axis=1) if class_index is None else np.asarray(class_index)
         members = zip(self._members, self._orders, strict=True)
         maps = [enlarge(member.heatmaps(order[index], method), self._size_hw) for member, order in members]

@@ -18,7 +18,7 @@ from retinaface.engines import Engine, OnnxEngine, TorchEngine
 from retinaface.face import Face, resized
 from support import UserError
 from support.onnx.session import open_session
-from support.weights import finite, load_arrays, load_strictly
+from support.weights import as_float32, load_strictly, load_tensors
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
@@ -78,9 +78,7 @@ class RetinaFace:
     ) -> RetinaFace:
         """The detector with the weights at `path`: ours, the public .pth or an .onnx file; without it the shipped ones.
 
-        engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`, and takes X.onnx, also where it lies beside
-            X.safetensors and was made from it; "torch" runs on any device, with the threads that torch has; "auto" is
-            the first where it can be. Raises `UserError` where "onnx" is asked and cannot be.
+        engine, threads: as for `support.onnx.session.open_session`.
         """
         path = Path(path or SHIPPED)
         session = open_session(
@@ -162,25 +160,17 @@ def load_network(path: str | Path, network_class: type[Network]) -> Network:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Tensors by name from our .safetensors or the public .pth; `UserError` where neither can be read."""
+    """Float32 tensors by name from our .safetensors or the public .pth; `UserError` where neither can be read."""
     import torch
 
-    return {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
-
-
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """As `read_weights`, but arrays; torch is imported for a .pth only."""
     path = Path(path)
     if path.suffix not in (".pth", ".pt"):
-        return load_arrays(path, wanted_format=FORMAT)[0]
+        return load_tensors(path, wanted_format=FORMAT)[0]
     if not path.is_file():
         raise UserError(f"there is no file {path}; name existing detector weights.")
-    import torch
-
-    from retinaface.network import read_public_names
-
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)  # refuses pickled code
     except Exception as error:  # what is no pickle may fail in any way inside the unpickler
         raise UserError(f"{path} does not hold plain weights that torch can read; fetch it again.") from error
-    return finite({name: tensor.float().numpy() for name, tensor in read_public_names(weights).items()}, path)
+    public = {name.removeprefix("module."): tensor for name, tensor in weights.items()}  # DataParallel's prefix
+    return as_float32(public, path)

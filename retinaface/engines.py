@@ -7,7 +7,7 @@ Out: scores (N, A), box offsets (N, A, 4) and landmark offsets (N, A, 10) of all
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,16 +15,6 @@ from support.onnx.session import OnnxSession
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from retinaface.network import RetinaFaceNetwork
-
-
-class Engine(Protocol):
-    """What `RetinaFace` asks of an engine."""
-
-    def __call__(self, frames: np.ndarray) -> list[np.ndarray]:
-        """Scores, box offsets and landmark offsets."""
-
-    def close(self) -> None:
-        """End its threads."""
 
 
 class TorchEngine:
@@ -74,3 +64,6 @@ class OnnxEngine:
         if self._apart is not None:
             self._apart[0].shutdown()
             self._apart = None
+
+
+Engine = TorchEngine | OnnxEngine

@@ -14,8 +14,7 @@ from pathlib import Path
 from retinaface.anchors import CENTRE_VARIANCE, SIZE_VARIANCE, SIZES, STRIDES
 from retinaface.detector import CONTAINMENT, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
 from retinaface.face import LANDMARKS
-from support import FAILED, UserError, atomic_write, command, notify, run_and_exit, setting
-from support.onnx.session import SOURCE_KEY, file_sha256
+from support import command, run_and_exit, setting
 
 OUTPUTS = ("scores", "boxes", "landmarks")
 
@@ -37,37 +36,23 @@ def run(settings: Settings) -> int:
 def export_weights(path: str | Path, out: str | Path | None = None) -> Path:
     """Write the .onnx file of the weights at `path` to `out`, or beside them; where it went.
 
-    Raises `UserError` where the weights cannot be read, the network cannot be exported, or onnx is not installed.
+    Raises `UserError` where the weights cannot be read, the network cannot be exported, or `out` is no such name.
     """
-    path = Path(path)
-    out = Path(out or path.with_suffix(".onnx"))
-    if out.suffix != ".onnx":
-        raise UserError(f"--out takes a name that ends in .onnx, not {str(out)!r}.")
-    try:
-        import onnx  # noqa: F401
-        import torch
-    except ImportError as error:
-        raise UserError(f"the export needs torch and onnx ({error}); pip install -r requirements.txt.") from error
-    from retinaface.network import FramesToAnchors
-    from support.onnx.export import ExportError, to_onnx
+    import torch
 
-    network = load_network(path, FramesToAnchors).eval()
-    frames = torch.randint(0, 256, (2, 90, 130, 3), dtype=torch.uint8)  # sides that no stride divides
+    from retinaface.network import FramesToAnchors
+    from support.onnx.export import export_file
+
     anchors = {0: "frames", 1: "anchors"}
-    try:
-        model = to_onnx(
-            network,
-            frames,
-            dynamic_axes={"input": {0: "frames", 1: "height", 2: "width"}} | dict.fromkeys(OUTPUTS, anchors),
-            outputs=OUTPUTS,
-            metadata=metadata_of() | {SOURCE_KEY: file_sha256(path)},
-        )
-    except ExportError as error:
-        raise UserError(f"{path} cannot be exported: {error}. Nothing was written.", exit_code=FAILED) from error
-    with atomic_write(out) as temporary:
-        temporary.write_bytes(model)
-    notify(f"{out}: {len(model) / 1e6:.1f} MB")
-    return out
+    return export_file(
+        path,
+        out,
+        load_network(path, FramesToAnchors).eval(),
+        torch.randint(0, 256, (2, 90, 130, 3), dtype=torch.uint8),  # sides that no stride divides
+        dynamic_axes={"input": {0: "frames", 1: "height", 2: "width"}} | dict.fromkeys(OUTPUTS, anchors),
+        outputs=OUTPUTS,
+        metadata=metadata_of(),
+    )
 
 
 def metadata_of() -> dict:

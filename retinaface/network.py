@@ -11,7 +11,6 @@ the public weights of biubug6/Pytorch_Retinaface, so that those load here strict
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from itertools import pairwise
 
 import torch
@@ -112,7 +111,8 @@ class Head(nn.Module):
         self.conv1x1 = nn.Conv2d(CHANNELS, anchors * numbers, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv1x1(x).permute(0, 2, 3, 1).reshape(len(x), -1, self.numbers)  # (N, h w anchors, numbers)
+        numbers = self.conv1x1(x).permute(0, 2, 3, 1).flatten(1)  # `len(x)` would be a constant to the export's tracer
+        return numbers.unflatten(1, (-1, self.numbers))  # (N, h w anchors, numbers)
 
 
 class RetinaFaceNetwork(nn.Module):
@@ -156,22 +156,6 @@ class FramesToAnchors(RetinaFaceNetwork):
         logits, boxes, landmarks = super().forward(pixels_bgr - torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
         return logits.softmax(dim=-1)[..., 1], boxes, landmarks
 
-    def predict_heads(self, levels: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """As in `RetinaFaceNetwork`, whose heads ask for `len(x)`: to a tracer that is a number, for ever the same."""
-        logits, boxes, landmarks = (
-            torch.cat(
-                [
-                    conv.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, numbers))
-                    for conv in (
-                        head.get_submodule("conv1x1")(level) for head, level in zip(heads, levels, strict=True)
-                    )
-                ],
-                dim=1,
-            )
-            for heads, numbers in ((self.ClassHead, 2), (self.BboxHead, 4), (self.LandmarkHead, 10))
-        )
-        return logits, boxes, landmarks
-
 
 def with_folded_norms(network: nn.Module) -> nn.Module:
     """`network`, changed in place: each batch norm goes into the convolution before it. For eval mode alone; the same
@@ -187,8 +171,3 @@ def to_input(frames: Tensor) -> Tensor:
     """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32, BGR less the mean, channels last in memory."""
     bgr = frames.flip(-1).float() - torch.tensor(MEAN_BGR, device=frames.device)
     return bgr.permute(0, 3, 1, 2)  # a view: the memory stays channels last
-
-
-def read_public_names(weights: OrderedDict | dict) -> dict[str, Tensor]:
-    """The public file's tensors under this network's names: a `module.` in front comes from DataParallel."""
-    return {name.removeprefix("module."): tensor for name, tensor in weights.items()}

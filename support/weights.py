@@ -1,12 +1,12 @@
 """Tensors in files: safetensors with a content hash, and loading that refuses half a network.
 
 In:  tensors by name, a header of plain JSON values.
-Out: one file; and from such a file, arrays or tensors and header that are known to be whole.
+Out: one file; and from such a file, tensors and header that are known to be whole.
 
 safetensors runs no code when it loads. It does not notice a flipped bit either, so the header carries a SHA-256 over
 the tensors; weights that fit a network only in part are refused with the missing and the surplus names.
 
-torch is imported only by the functions that give or take its tensors: a start without it is four times as fast.
+torch is imported only by the functions that give its tensors: a start without it is four times as fast.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
         save_file(stored, temporary, metadata={key: json.dumps(value) for key, value in header.items()})
 
 
-def load_arrays(path: str | Path, *, wanted_format: str) -> tuple[dict[str, np.ndarray], dict]:
-    """Float32 arrays by name, and the header, of a file that `save_tensors` wrote with `format: wanted_format`.
+def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Tensor], dict]:
+    """Float32 tensors by name, and the header, of a file that `save_tensors` wrote with `format: wanted_format`.
 
     Raises `UserError`, in a sentence, where the file is missing, foreign, cut off, altered or not finite.
     """
+    import torch
+
     path = Path(path)
     if not path.is_file():
         raise UserError(f"there is no file {path}; name an existing .safetensors file.")
@@ -63,45 +65,27 @@ def load_arrays(path: str | Path, *, wanted_format: str) -> tuple[dict[str, np.n
         raise UserError(f"{path} is not a {wanted_format} file but {header.get('format', 'of an unknown kind')}.")
     if header["sha256"] != _digest(arrays):
         raise UserError(f"{path} is damaged: its content does not match its own SHA-256; fetch or train it again.")
-    return finite(
-        {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in arrays.items()}, path
-    ), header
+    return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header
 
 
-def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Tensor], dict]:
-    """As `load_arrays`, but torch tensors by name."""
-    import torch
-
-    arrays, header = load_arrays(path, wanted_format=wanted_format)
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}, header
-
-
-def finite(arrays: dict[str, np.ndarray], path: str | Path) -> dict[str, np.ndarray]:
-    """`arrays` as they are; `UserError` where one holds NaN or infinity."""
-    if not all(np.isfinite(array).all() for array in arrays.values()):
+def as_float32(tensors: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    """`tensors`, those of floats as float32; `UserError` naming `path` where one holds NaN or infinity."""
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise UserError(f"{path} holds weights that are not finite numbers: its training diverged; train it again.")
-    return arrays
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
-def load_strictly(network: nn.Module, weights: Mapping[str, Tensor | np.ndarray], *, what: str) -> None:
+def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], *, what: str) -> None:
     """Copy `weights` into `network`; `UserError` naming `what` and the keys where they do not fit exactly."""
-    import torch
-
-    refuse_misfits({name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, weights, what=what)
-    network.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
-
-
-def refuse_misfits(
-    shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Tensor | np.ndarray], *, what: str
-) -> None:
-    """`UserError` naming `what` and the keys where `weights` are not exactly those of a network with `shapes`."""
-    missing, surplus = sorted(shapes.keys() - weights.keys()), sorted(weights.keys() - shapes.keys())
-    wrong = sorted(k for k in shapes.keys() & weights.keys() if tuple(shapes[k]) != tuple(weights[k].shape))
+    own = network.state_dict()
+    missing, surplus = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    wrong = sorted(name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape)
     if missing or surplus or wrong:
         raise UserError(
             f"{what} does not fit its network: {_names('missing', missing)}; {_names('surplus', surplus)}; "
             f"{_names('of another shape', wrong)}. Use weights made for this network."
         )
+    network.load_state_dict(weights)
 
 
 def _names(kind: str, names: list[str]) -> str:

@@ -17,6 +17,7 @@ import io
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -25,7 +26,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from support.onnx.session import OnnxSession, seal
+from support import FAILED, UserError, atomic_write, notify
+from support.onnx.session import SOURCE_KEY, OnnxSession, file_sha256, seal
 
 OPSET = 17  # grid_sample needs 16
 HIGHEST_DIFFERENCE = 1e-4  # between the file and the network, as a share of the largest output
@@ -34,6 +36,35 @@ SMALLEST_HALF = 16  # numbers; smaller tensors stay float32: a cast would cost m
 
 class ExportError(Exception):
     """A network cannot be exported, or its file does not compute what the network does."""
+
+
+def export_file(
+    path: str | Path,
+    out: str | Path | None,
+    network: nn.Module,
+    example: Tensor,
+    *,
+    dynamic_axes: Mapping[str, Mapping[int, str]],
+    outputs: Sequence[str],
+    metadata: Mapping[str, object],
+) -> Path:
+    """Write the .onnx file of the network with the weights at `path` to `out`, or beside them; where it went.
+
+    The metadata gain the SHA-256 of the weights' file. For the rest see `to_onnx`. Raises `UserError`, and writes
+    nothing, where the network cannot be exported, or `out` does not end in .onnx.
+    """
+    out = Path(out or Path(path).with_suffix(".onnx"))
+    if out.suffix != ".onnx":
+        raise UserError(f"--out takes a name that ends in .onnx, not {str(out)!r}.")
+    metadata = {**metadata, SOURCE_KEY: file_sha256(path)}
+    try:
+        file = to_onnx(network, example, dynamic_axes=dynamic_axes, outputs=outputs, metadata=metadata)
+    except ExportError as error:
+        raise UserError(f"{path} cannot be exported: {error}. Nothing was written.", exit_code=FAILED) from error
+    with atomic_write(out) as temporary:
+        temporary.write_bytes(file)
+    notify(f"{out}: {len(file) / 1e6:.1f} MB")
+    return out
 
 
 @torch.no_grad()

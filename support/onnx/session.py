@@ -20,10 +20,6 @@ import numpy as np
 
 from support.cli import UserError, notify
 
-os.environ.setdefault(
-    "ORT_DISABLE_TELEMETRY", "1"
-)  # before onnxruntime is imported: nothing may leave
-
 ENGINES = ("auto", "torch", "onnx")
 MOST_THREADS = 8
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
@@ -114,6 +110,8 @@ def open_session(
 
     `path` is an .onnx file, or weights X.safetensors with X.onnx beside, made from that very file. On a CPU without
     such a file one line says that `command` makes it; `UserError` where `engine` is "onnx".
+    engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`; "torch" runs on any device, with the threads
+        that torch has; "auto" is the first where it can be. `UserError` where "onnx" is asked and cannot be.
     """
     wanted = wants_onnx(engine, device)
     if path.suffix == ".onnx":

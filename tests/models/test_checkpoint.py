@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
+from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError
-from support.weights import load_tensors, save_tensors
+from support.weights import save_tensors
 
 
 @pytest.fixture
@@ -36,23 +35,7 @@ def test_all_of_it_comes_back_and_gives_the_same_numbers(tmp_path, checkpoint):
         assert getattr(loaded, name) == getattr(checkpoint, name)
     x = torch.randn(2, 1, 48, 48)
     assert torch.equal(loaded.build()(x), checkpoint.build()(x))
-
-
-def test_a_file_from_before_there_was_a_bias_has_none(tmp_path, checkpoint):
-    save_checkpoint(tmp_path / "c.safetensors", checkpoint)
-    tensors, header = load_tensors(tmp_path / "c.safetensors", wanted_format=FORMAT)
-    del header["class_bias"], header["sha256"]
-    save_tensors(tmp_path / "old.safetensors", tensors, header=header)
-    assert load_checkpoint(tmp_path / "old.safetensors").class_bias == (0.0, 0.0)
-    assert Checkpoint("x", ("a", "b", "c"), checkpoint.preprocess, {}).class_bias == (0.0, 0.0, 0.0)
-
-
-def test_its_weights_come_as_arrays_for_whom_torch_is_too_slow(tmp_path, checkpoint):
-    save_checkpoint(tmp_path / "c.safetensors", checkpoint)
-    loaded = load_checkpoint(tmp_path / "c.safetensors", arrays=True)
-    assert all(isinstance(weight, np.ndarray) for weight in loaded.weights.values())
-    x = torch.randn(2, 1, 48, 48)
-    assert torch.equal(loaded.build()(x), checkpoint.build()(x))
+    assert Checkpoint("x", ("a", "b"), checkpoint.preprocess, {}).class_bias == (0.0, 0.0)
 
 
 def test_half_precision_is_half_as_large_and_nearly_the_same(tmp_path, checkpoint):

@@ -14,7 +14,7 @@ import pytest
 import torch
 from helpers.exported import norms_that_have_seen_something
 
-from gradcam import explain
+from gradcam import hooked_forward
 from models import export
 from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpoint
 from models.preprocess import CROP_TEMPLATE, Preprocess
@@ -61,14 +61,14 @@ def test_a_program_with_the_file_gets_the_networks_numbers(rng, tmp_path, capsys
     x = rng.normal(size=(3, channels, height, width)).astype(np.float32)
     assert [output.name for output in session.get_outputs()] == ["logits", "activation"]
     logits, activation = session.run(None, {given.name: x})
-    wanted = explain(checkpoint.build(), about["explain_layer"], torch.from_numpy(x))
+    wanted = hooked_forward(checkpoint.build(), about["explain_layer"], torch.from_numpy(x))
     np.testing.assert_allclose(logits, wanted.logits, rtol=1e-3, atol=1e-4)
     assert (about["head"] is not None) == HEADS[name]
     if about["head"]:  # Grad-CAM as the metadata tell it
         rows = np.array(about["head"])[logits.argmax(axis=1)]
         heatmap = np.maximum(np.einsum("nc,nchw->nhw", rows, activation), 0)[0]
         heatmap = cv2.resize(heatmap / heatmap.max(), (width, height), interpolation=cv2.INTER_LINEAR)
-        np.testing.assert_allclose(heatmap, wanted.heatmaps[0], atol=1e-3)
+        np.testing.assert_allclose(heatmap, wanted.heatmaps()[0], atol=1e-3)
 
 
 def test_the_shipped_file_is_that_of_the_shipped_checkpoint():

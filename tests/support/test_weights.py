@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torch import nn
 
 from support import UserError
-from support.weights import load_arrays, load_strictly, load_tensors, save_tensors
+from support.weights import load_strictly, load_tensors, save_tensors
 
 FORMAT = "test/1"
 TENSORS = {"a.weight": torch.randn(3, 4), "steps": torch.tensor(7)}
@@ -23,17 +23,6 @@ def test_what_is_saved_comes_back(tmp_path):
     tensors, header = load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
     assert header["names"] == ["x", "y"]
     assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
-
-
-def test_without_torch_the_same_numbers_as_arrays(tmp_path):
-    save_tensors(tmp_path / "w.safetensors", TENSORS, header={"format": FORMAT, "names": ["x"]}, half=True)
-    tensors, header = load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
-    arrays, same_header = load_arrays(tmp_path / "w.safetensors", wanted_format=FORMAT)
-    assert header == same_header
-    assert arrays.keys() == tensors.keys()
-    assert all(isinstance(array, np.ndarray) for array in arrays.values())
-    assert all(np.array_equal(arrays[name], tensors[name]) for name in tensors)
-    assert arrays["a.weight"].dtype == np.float32
 
 
 def test_the_hash_is_that_of_files_from_before(tmp_path):
@@ -64,33 +53,22 @@ def test_half_stores_float16_and_loads_float32(tmp_path):
     assert torch.equal(tensors["steps"], TENSORS["steps"])
 
 
-def test_a_flipped_bit_is_found(tmp_path):
-    path = tmp_path / "w.safetensors"
-    save_tensors(path, TENSORS, header={"format": FORMAT})
-    content = bytearray(path.read_bytes())
-    content[-3] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="damaged"):
-        load_tensors(path, wanted_format=FORMAT)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"\xff" * 64])
-def test_a_file_of_another_kind_is_refused(tmp_path, content):
-    (tmp_path / "w.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="not a safetensors file"):
-        load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
-
-
-def test_missing_cut_off_foreign_and_not_finite(tmp_path):
+def test_missing_altered_cut_off_foreign_and_not_finite(tmp_path):
     with pytest.raises(UserError, match="no file"):
         load_tensors(tmp_path / "none.safetensors", wanted_format=FORMAT)
     path = tmp_path / "w.safetensors"
     save_tensors(path, TENSORS, header={"format": FORMAT})
+    content = path.read_bytes()
+    path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+    with pytest.raises(UserError, match="damaged"):
+        load_tensors(path, wanted_format=FORMAT)
+    path.write_bytes(content)
     with pytest.raises(UserError, match="not a other/1 file but test/1"):
         load_tensors(path, wanted_format="other/1")
-    path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(UserError, match="cut off"):
-        load_tensors(path, wanted_format=FORMAT)
+    for other in (content[:-5], b"", b"PK\x03\x04 a zip", b"\xff" * 64):
+        path.write_bytes(other)
+        with pytest.raises(UserError, match="is not a safetensors file, or is cut off"):
+            load_tensors(path, wanted_format=FORMAT)
     save_tensors(path, {"a": torch.tensor([1.0, float("nan")])}, header={"format": FORMAT})
     with pytest.raises(UserError, match="not finite"):
         load_tensors(path, wanted_format=FORMAT)
@@ -104,5 +82,3 @@ def test_loading_is_strict_and_names_what_is_wrong():
     assert torch.equal(network.weight, before)
     load_strictly(network, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, what="it")
     assert network.weight.sum() == 6
-    load_strictly(network, {"weight": np.full((3, 2), 2, np.float32), "bias": np.zeros(3, np.float32)}, what="it")
-    assert network.weight.sum() == 12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -64,10 +63,6 @@ def test_a_file_of_another_kind_or_none_is_refused(tmp_path):
         load_session(tmp_path / "x.onnx", wanted_format="test/2", threads=1)
     with pytest.raises(UserError, match=r"cannot read .*none\.onnx: No such file"):
         load_session(tmp_path / "none.onnx", wanted_format="test/1", threads=1)
-
-
-def test_nothing_is_to_leave_the_machine():
-    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 def test_it_is_taken_on_the_cpu_only():
