@@ -23,6 +23,8 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported anywhere: nothing may leave
+
 if typing.TYPE_CHECKING:
     import torch
 
@@ -63,13 +65,22 @@ def command(settings_class: type[S], run: Callable[[S], int | None], *, prog: st
     """The `main(argv)` of a command: flags become settings, `run` gives the exit code.
 
     prog: how the command is called. doc: its module's docstring, whose first line --help shows. Every command also
-    takes --config FILE and --version.
+    takes --config FILE and --version. A package that is not installed becomes a `UserError`.
     """
 
     def main(argv: list[str] | None = None) -> int:
         parser = argparse.ArgumentParser(prog=prog, description=(doc or "").split("\n")[0])
         parser.add_argument("--version", action="version", version=f"{prog} {VERSION}")
-        return run(parse_settings(parser, settings_class, argv)) or 0
+        settings = parse_settings(parser, settings_class, argv)
+        try:
+            return run(settings) or 0
+        except ModuleNotFoundError as error:
+            if not error.name or "." in error.name:  # a part that its package lacks
+                raise
+            raise UserError(
+                f"{prog} needs the package {error.name}, which is not installed; run pip install -r requirements.txt.",
+                exit_code=FAILED,
+            ) from error
 
     return main
 
@@ -160,14 +171,8 @@ def _number_within(kind: type, within: tuple[float, float], text: str) -> int | 
 
 
 def pick_device(wanted: str) -> torch.device:
-    """The device for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `UserError` where it, or torch, is not there."""
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(
-            f"--device {wanted} needs torch, which is not installed; run pip install -r requirements.txt.",
-            exit_code=FAILED,
-        ) from error
+    """The device for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `UserError` where it is not there."""
+    import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "auto":

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as support/cli.py does: some tests import onnxruntime first
 
 import matplotlib as mpl
 import numpy as np

@@ -6,14 +6,14 @@ import argparse
 import dataclasses
 import json
 import math
-import sys
+import os
 import tomllib
 
 import pytest
 import torch
 from helpers.paths import ROOT
 
-from support import BAD_ARGUMENTS, FAILED, VERSION, UserError, pick_device, run_and_exit, setting
+from support import BAD_ARGUMENTS, FAILED, VERSION, UserError, command, pick_device, run_and_exit, setting
 from support.cli import add_flags, parse_settings
 
 
@@ -96,10 +96,28 @@ def test_pick_device():
     assert error.value.exit_code == FAILED
 
 
-def test_without_torch_a_device_is_refused_with_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UserError, match=r"--device cuda needs torch, .* pip install -r requirements\.txt"):
-        pick_device("cuda")
+@pytest.mark.parametrize(
+    ("name", "refused", "message"),
+    [
+        (
+            "torch",
+            UserError,
+            r"^x\.py needs the package torch, which is not installed; run pip install -r requirements",
+        ),
+        ("torch.part", ModuleNotFoundError, r"No module named 'torch\.part'"),  # another version of it
+    ],
+)
+def test_a_package_that_is_not_installed_is_a_sentence(name, refused, message):
+    def run(settings):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    with pytest.raises(refused, match=message) as error:
+        command(Settings, run, prog="x.py", doc="")([])
+    assert getattr(error.value, "exit_code", FAILED) == FAILED
+
+
+def test_nothing_is_to_leave_the_machine():
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 def test_version_is_that_of_pyproject():
