@@ -16,7 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.networks.small_resnet import BasicBlock
+from models.networks.small_resnet import BasicBlock, start_as_shortcuts
 from models.preprocess import Preprocess
 from models.spec import ModelSpec
 
@@ -38,7 +38,7 @@ class MaskingBlock(nn.Module):
         self.enlarge = nn.ModuleList(_enlarge(wide, narrow) for narrow, wide in pairwise(widths[1:]))
         self.join = nn.ModuleList(BasicBlock(wide, narrow, 1) for narrow, wide in pairwise(widths[1:]))
         self.last = BasicBlock(widths[1], widths[0], 1)
-        self._start()
+        start_as_shortcuts(self)
 
     def forward(self, x: Tensor) -> Tensor:
         levels = [self.down[0](x)]  # (N, 2C, h, w)
@@ -48,14 +48,6 @@ class MaskingBlock(nn.Module):
         for enlarge, join, level in zip(reversed(self.enlarge), reversed(self.join), reversed(levels), strict=True):
             y = join(torch.cat([enlarge(y), level], dim=1))  # ..., (N, 4C, h/2, w/2), (N, 2C, h, w)
         return self.last(y).softmax(dim=1)
-
-    def _start(self) -> None:
-        """He et al. 2015 for convolutions; every block starts as its shortcut (Goyal et al. 2017, section 5.1)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, BasicBlock):
-                nn.init.zeros_(module.bn2.weight)
 
 
 def _enlarge(channels_in: int, channels_out: int) -> nn.Sequential:

@@ -45,6 +45,15 @@ class BasicBlock(nn.Module):
         return self.relu(residual + self.shortcut(x))
 
 
+def start_as_shortcuts(network: nn.Module) -> None:
+    """He et al. 2015 for convolutions; every block starts as its shortcut (Goyal et al. 2017, section 5.1)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)
+
+
 class SmallResNet(nn.Module):
     """Stem, four stages of two blocks, mean over the grid, one linear layer."""
 
@@ -70,7 +79,7 @@ class SmallResNet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        self._start()
+        start_as_shortcuts(self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, w, 24, 24)
@@ -78,22 +87,13 @@ class SmallResNet(nn.Module):
         x = self.pool(x).flatten(1)  # (N, 6w)
         return self.fc(self.dropout(x))
 
-    def _start(self) -> None:
-        """He et al. 2015 for convolutions; every block starts as its shortcut (Goyal et al. 2017, section 5.1)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, BasicBlock):
-                nn.init.zeros_(module.bn2.weight)
 
-
-def _spec(width: int) -> ModelSpec:
-    return ModelSpec(
+MODELS = {
+    f"small_resnet18_w{width}": ModelSpec(
         build=partial(SmallResNet, width=width),
         preprocess=Preprocess(size_hw=(48, 48), channels=1),
         explain_layer="stages.3",
         cells=(0, 8),
     )
-
-
-MODELS = {f"small_resnet18_w{width}": _spec(width) for width in (32, 48, 64)}
+    for width in (32, 48, 64)
+}
