@@ -1,4 +1,4 @@
-"""Contact sheets: pictures with captions, faces of a data set, faces with their heatmaps.
+"""Contact sheets: pictures with captions, faces of a data set, mistakes, faces with their heatmaps.
 
 In:  pictures (H, W, 3) uint8 RGB, a `FaceSet`, heatmaps (N, h, w) float32 in [0, 1].
 Out: matplotlib Figures, as in `evaluation/plots.py`.
@@ -64,6 +64,18 @@ def faces_figure(faces: FaceSet, *, per_class: int = 8, title: str = "") -> Figu
         images += [*(faces.images[row] for row in rows), *[None] * gaps]
         captions += [*(label_text(faces, row) for row in rows), *[""] * gaps]
     return contact_sheet(images, captions, columns=per_class, title=title)
+
+
+def mistakes_figure(faces: FaceSet, probabilities: np.ndarray, *, count: int = 24, title: str = "") -> Figure:
+    """The `count` most confident mistakes, most confident first, with prediction and label; probabilities (N, K)."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != faces.labels)
+    rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:count].tolist()
+    captions = [
+        f"network: {faces.class_names[predicted[row]]} {confidence[row]:.0%}\nlabel: {label_text(faces, row)}"
+        for row in rows
+    ]
+    return contact_sheet([faces.images[row] for row in rows], captions, columns=6, side=1.4, title=title)
 
 
 def label_text(faces: FaceSet, row: int) -> str:

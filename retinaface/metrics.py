@@ -6,17 +6,15 @@ Out: `Scores` over all faces, or by their size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import numpy as np
 
 from retinaface.anchors import iou
-from retinaface.face import Face
+from retinaface.face import Detector, Face
 from support.metrics import average_precision
-
-Detector = Callable[[Sequence[np.ndarray]], list[list[Face]]]
 
 LOWEST_SCORE = 0.002  # the detector's score threshold while average precision is measured
 SCORE_THRESHOLD = 0.5  # recall and false positives are counted at this score
@@ -56,12 +54,12 @@ class Scores:
 class Matches:
     """The detections in a set of pictures, matched to its faces.
 
-    scores (D,) float; hits (D,) int: index of the matched face, -1 for a false positive; sizes (F,) float: of all
-    faces, pixels; landmark_errors (F,) float: NaN where unknown or not detected.
+    scores (D,) float; matched_sizes (D,) float: the size in pixels of the matched face, NaN for a false positive;
+    sizes (F,) float: of all faces; landmark_errors (F,) float: NaN where unknown or not detected.
     """
 
     scores: np.ndarray
-    hits: np.ndarray
+    matched_sizes: np.ndarray
     sizes: np.ndarray
     landmark_errors: np.ndarray
     images: int
@@ -72,28 +70,23 @@ def match_pictures(pictures: Iterable[AnnotatedPicture], detector: Detector, *, 
 
     min_size: faces whose longer side is shorter (pixels), and detections that match them, are left out.
     """
-    scores: list[float] = []
-    hits: list[int] = []
-    sizes: list[float] = []
-    errors: list[float] = []
+    detected: list[tuple[float, float]] = []  # score, size of the matched face
+    annotated: list[tuple[float, float]] = []  # size, landmark error
     images = 0
     for picture in pictures:
         images += 1
         detections = detector([picture.image])[0]
         sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).max(axis=1, initial=0)
-        counts = sides >= min_size
-        index = np.cumsum(counts) - 1 + len(sizes)  # of each face among all that count
-        new_errors = np.full(int(counts.sum()), np.nan)
+        errors = np.full(len(sides), np.nan)
         for face, row in zip(detections, match_faces(detections, picture.boxes), strict=True):
-            if row >= 0 and not counts[row]:
-                continue
-            scores.append(face.score)
-            hits.append(int(index[row]) if row >= 0 else -1)
+            detected.append((face.score, sides[row] if row >= 0 else np.nan))
             if row >= 0:
-                new_errors[index[row] - len(sizes)] = landmark_error(face.landmarks_xy, picture.landmarks[row])
-        sizes.extend(sides[counts])
-        errors.extend(new_errors)
-    return Matches(np.array(scores), np.array(hits, int), np.array(sizes), np.array(errors), images)
+                errors[row] = landmark_error(face.landmarks_xy, picture.landmarks[row])
+        annotated.extend(zip(sides, errors, strict=True))
+    scores, matched_sizes = np.array(detected, float).reshape(-1, 2).T
+    sizes, landmark_errors = np.array(annotated, float).reshape(-1, 2).T
+    kept, faces = ~(matched_sizes < min_size), sizes >= min_size
+    return Matches(scores[kept], matched_sizes[kept], sizes[faces], landmark_errors[faces], images)
 
 
 def match_faces(detections: Sequence[Face], boxes: np.ndarray) -> list[int]:
@@ -118,9 +111,9 @@ def scores_of(matches: Matches, *, sizes: tuple[float, float] = (0, float("inf")
 
     A false positive counts in every range: the size of a face that is not there is not known.
     """
-    counts = (matches.sizes >= sizes[0]) & (matches.sizes < sizes[1])
-    hits = matches.hits >= 0
-    relevant = ~hits | counts[matches.hits] if len(counts) else ~hits
+    matched = matches.matched_sizes
+    counts, hits = ((these >= sizes[0]) & (these < sizes[1]) for these in (matches.sizes, matched))
+    relevant = hits | np.isnan(matched)
     scores, hits = matches.scores[relevant], hits[relevant]
     faces = int(counts.sum())
     errors = matches.landmark_errors[counts]

@@ -1,27 +1,28 @@
-"""What `python -m evaluation.classification` does: load, evaluate, draw, write, print a table.
+"""Score checkpoints on a data set: python -m evaluation.classification --weights A [B ...] --data-path DIR --out DIR
 
-In:  its settings.
-Out: an `Evaluation`, whose scores also name data set, split and weights; pictures; scores.json; lines of text.
+In:  a checkpoint (left out: the shipped one), or several, which make an unweighted ensemble; a data set's folder.
+Out: DIR/scores.json, its table on stdout, and pictures: confusion.png, reliability.png, per_class.png, mistakes.png.
+
+Scores are counted over the whole split. Intervals are 95 % bootstrap intervals over faces; they say nothing about
+another data set.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from data.datasets import load_faces
 from data.face_set import FaceSet
-from evaluation.classification.mistakes import mistakes_figure
 from evaluation.classification.scores import Evaluation, evaluate
-from evaluation.data_split import SplitSettings
+from evaluation.commands import SplitSettings, publish
 from evaluation.plots import confusion_figure, per_class_figure, reliability_figure
+from evaluation.sheets import mistakes_figure
 from models.checkpoint import SHIPPED
 from models.classifier import Classifier
-from support import UserError, notify, pick_device, setting, write_json
-from support.figures import save_figure
+from support import UserError, command, notify, pick_device, setting
 from support.onnx.session import available_threads
 
 
@@ -37,9 +38,7 @@ class Settings(SplitSettings):
 def run(settings: Settings) -> int:
     """Evaluate, write, print."""
     evaluation = evaluate_split(settings)
-    write(evaluation, Path(settings.out))
-    for line in table(evaluation.scores):
-        print(line)
+    publish(settings.out, "scores", evaluation.scores, figures(evaluation), table(evaluation.scores))
     return 0
 
 
@@ -80,16 +79,8 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
         "confusion": confusion_figure(evaluation.confusion, faces.class_names, title=correct),
         "reliability": reliability_figure(faces.labels, evaluation.crowd, evaluation.label, title=split),
         "per_class": per_class_figure(scores["per_class"], title=f"{split}: macro-F1 {scores['macro_f1']:.3f}"),
-        "mistakes": mistakes_figure(evaluation, title=f"{split}: the most confident mistakes"),
+        "mistakes": mistakes_figure(faces, evaluation.label, title=f"{split}: the most confident mistakes"),
     }
-
-
-def write(evaluation: Evaluation, folder: Path) -> None:
-    """Write scores.json and one PNG a picture into `folder`, each complete or not at all."""
-    write_json(evaluation.scores, folder / "scores.json")
-    for name, figure in figures(evaluation).items():
-        save_figure(figure, folder / f"{name}.png")
-    notify(f"scores.json and pictures are in {folder}")
 
 
 def table(scores: dict) -> Iterator[str]:
@@ -126,3 +117,6 @@ def accuracy_text(scores: dict) -> str:
     low, high = scores["accuracy_interval"]
     share = f"{scores['correct']:,} of {scores['n']:,} = {scores['accuracy']:.1%}"
     return f"{share}, 95% interval {low:.1%} to {high:.1%}"
+
+
+main = command(Settings, run, prog="python -m evaluation.classification", doc=__doc__)

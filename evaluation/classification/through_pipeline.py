@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from data.face_set import FaceSet
-from evaluation.data_split import SplitSettings
+from evaluation.commands import SplitSettings
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Face

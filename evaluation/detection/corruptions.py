@@ -18,7 +18,7 @@ import numpy as np
 
 from retinaface.training.annotations import Picture
 from retinaface.training.augment import covered
-from retinaface.training.geometry import clip_box, transform_box, transform_points
+from retinaface.training.canvas import clip_box, transform_box, transform_points
 
 NEAR_SIDE = 480  # pixels a side of the picture of a very near face
 

@@ -11,7 +11,7 @@ box. Lag is the delay in frames for which the known path, delayed by it, lies ne
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -45,16 +45,6 @@ class Settings:
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
-@dataclass(frozen=True)
-class JitterAndLag:
-    """Jitter as shares of the box's side, lags in frames."""
-
-    box_jitter: float
-    landmark_jitter: float
-    box_lag: float
-    landmark_lag: float
-
-
 def run(settings: Settings) -> int:
     """Detect and track in both videos, write."""
     if settings.frames < FEWEST_FRAMES or settings.fps <= 0:
@@ -67,8 +57,8 @@ def run(settings: Settings) -> int:
         "frames": settings.frames,
         "fps": settings.fps,
         "noise": settings.noise,
-        "detected": asdict(jitter_and_lag(rest_detected, sway_detected, sway)),
-        "tracked": asdict(jitter_and_lag(rest_tracked, sway_tracked, sway)),
+        "detected": jitter_and_lag(rest_detected, sway_detected, sway),
+        "tracked": jitter_and_lag(rest_tracked, sway_tracked, sway),
     }
     write_json(report, settings.out)
     if settings.out:
@@ -111,17 +101,17 @@ def detect_and_track(detector: RetinaFace, path: np.ndarray, settings: Settings)
     return [faces[0] for faces in found], tracked
 
 
-def jitter_and_lag(rest: Sequence[Face], sway: Sequence[Face], path: np.ndarray) -> JitterAndLag:
-    """Of a face at rest and one that sways; `path` (T, 2) is where the swaying one really was."""
+def jitter_and_lag(rest: Sequence[Face], sway: Sequence[Face], path: np.ndarray) -> dict[str, float]:
+    """Jitter of a face at rest, in sides of its box, and lag in frames of one that sways along `path` (T, 2)."""
     corners = np.stack([face.box_xyxy.reshape(2, 2) for face in rest])  # (T, 2, 2)
     side = np.sqrt((corners[:, 1] - corners[:, 0]).prod(axis=1)).mean()
     landmarks = np.stack([face.landmarks_xy for face in rest])
-    return JitterAndLag(
-        box_jitter=float(jitter(corners) / side),
-        landmark_jitter=float(jitter(landmarks) / side),
-        box_lag=lag(np.stack([face.box_xyxy.reshape(2, 2).mean(axis=0) for face in sway]), path),
-        landmark_lag=lag(np.stack([face.landmarks_xy.mean(axis=0) for face in sway]), path),
-    )
+    return {
+        "box_jitter": float(jitter(corners) / side),
+        "landmark_jitter": float(jitter(landmarks) / side),
+        "box_lag": lag(np.stack([face.box_xyxy.reshape(2, 2).mean(axis=0) for face in sway]), path),
+        "landmark_lag": lag(np.stack([face.landmarks_xy.mean(axis=0) for face in sway]), path),
+    }
 
 
 def jitter(points: np.ndarray) -> float:

@@ -27,27 +27,18 @@ Score = Callable[[Tensor], Tensor]  # (N, C, h, w) -> (N,)
 def curves_of(faces: ExplainedFaces, heatmaps: Tensor, *, steps: int, seed: int = 0) -> dict[str, np.ndarray]:
     """`deletion` and `insertion`, (N, steps + 1) float64 each: the probability of the class first predicted.
 
-    heatmaps: (N, h, w), of each face. The probability is the plain softmax.
+    heatmaps: (N, h, w), of each face. The probability is the plain softmax. A faithful map's falls at once under
+    deletion, and rises at once under insertion.
     """
-    predicted, rank = faces.predicted[:, None], pixel_ranks(heatmaps, seed=seed)
+    x, predicted, rank = faces.x, faces.predicted[:, None], pixel_ranks(heatmaps, seed=seed)
 
     def score(x: Tensor) -> Tensor:
         return probabilities_of(faces.network, x).gather(1, predicted)[:, 0]
 
     return {
-        "deletion": deletion(score, faces.x, rank, steps=steps),
-        "insertion": insertion(score, faces.x, rank, steps=steps),
+        "deletion": curve(score, x, channel_means(x), rank, steps=steps),
+        "insertion": curve(score, blur(x), x, rank, steps=steps),
     }
-
-
-def deletion(score: Score, x: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
-    """(N, steps + 1) float64: the score while pixels are replaced by the mean; a faithful map's falls at once."""
-    return curve(score, x, channel_means(x), rank, steps=steps)
-
-
-def insertion(score: Score, x: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
-    """(N, steps + 1) float64: the score while pixels return to a blurred picture; a faithful map's rises at once."""
-    return curve(score, blur(x), x, rank, steps=steps)
 
 
 def curve(score: Score, start: Tensor, finish: Tensor, rank: Tensor, *, steps: int) -> np.ndarray:
@@ -64,7 +55,7 @@ def curve(score: Score, start: Tensor, finish: Tensor, rank: Tensor, *, steps: i
 
 def area(curves: np.ndarray) -> np.ndarray:
     """(N,) from (N, steps + 1): the area under each curve by trapezoids, over a width of 1."""
-    return (curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2
+    return np.trapezoid(curves, dx=1 / (curves.shape[1] - 1), axis=1)
 
 
 def pixel_ranks(heatmaps: Tensor, *, seed: int = 0) -> Tensor:

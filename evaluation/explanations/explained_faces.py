@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from data.face_set import FaceSet
 from evaluation.classification.scores import class_columns
-from gradcam import EXPLAINERS, Warp, enlarge, hooked_forward, to_unit_range
+from gradcam import EXPLAINERS, enlarge, hooked_forward, to_unit_range
 from models.checkpoint import Checkpoint
-from models.spec import find_spec
+from models.spec import ModelSpec, find_spec
 from support import UserError
 
 BATCH = 128  # faces a pass
@@ -29,23 +29,18 @@ CELLS = 6  # a side of a random map: as coarse as the explained layers, which ha
 class ExplainedFaces:
     """A network and the N faces on which its heatmaps are tested.
 
-    layer: the explained module. fixed_size: whether the network takes one size of picture only. cells, warp: as in
-    `ModelSpec`.
     images: N pictures (S, S, 3) uint8 RGB. x: (N, C, h, w) float32, the same as the network's input.
     probabilities: (N, K) float32, the plain softmax. labels: (N,) int64. Columns and labels are in the order of
     `class_names`, the network's.
     """
 
     network: nn.Module
-    layer: str
-    fixed_size: bool
+    spec: ModelSpec
     class_names: tuple[str, ...]
     images: Sequence[np.ndarray] | np.ndarray
     x: Tensor
     probabilities: Tensor
     labels: Tensor
-    cells: tuple[float, float] | None = None
-    warp: Warp | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -62,8 +57,9 @@ class ExplainedFaces:
     def explain(self, x: Tensor, class_index: Tensor, methods: Sequence[str]) -> dict[str, Tensor]:
         """(M, h, w) float32 in [0, 1] by explainer: heatmaps of the input x (M, C, h, w) for the classes (M,) int64."""
         found: dict[str, list[Tensor]] = {method: [] for method in methods}
+        spec = self.spec
         for rows in batches(len(x)):
-            passed = hooked_forward(self.network, self.layer, x[rows], cells=self.cells, warp=self.warp)
+            passed = hooked_forward(self.network, spec.explain_layer, x[rows], cells=spec.cells, warp=spec.warp)
             for method in methods:
                 found[method].append(torch.as_tensor(passed.heatmaps(class_index[rows], method)))
         return {method: torch.cat(maps) for method, maps in found.items()}
@@ -88,20 +84,16 @@ def load_explained_faces(
     """
     columns = class_columns(checkpoint.class_names, faces.class_names)
     network = checkpoint.build().to(device).to(memory_format=torch.channels_last).requires_grad_(False)
-    spec = find_spec(checkpoint.network)
     x = torch.cat([checkpoint.preprocess(image[None], device=device) for image in faces.images])
     x = x.contiguous(memory_format=torch.channels_last)
     return ExplainedFaces(
         network=network,
-        layer=spec.explain_layer,
-        fixed_size=spec.fixed_size,
+        spec=find_spec(checkpoint.network),
         class_names=checkpoint.class_names,
         images=faces.images,
         x=x,
         probabilities=probabilities_of(network, x),
         labels=torch.as_tensor(np.array(columns)[faces.labels], device=x.device),
-        cells=spec.cells,
-        warp=spec.warp,
     )
 
 

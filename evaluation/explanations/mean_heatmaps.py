@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from evaluation.data_split import SplitSettings
+from evaluation.commands import SplitSettings, publish
 from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
 from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean, expression_means
 from evaluation.plots import format_as_percent
 from gradcam import blend
 from models.checkpoint import SHIPPED, load_checkpoint
-from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
-from support.figures import GREY, LIGHT_BLUE, VERMILION, save_figure, styled
+from support import UserError, command, pick_device, run_and_exit, setting
+from support.figures import GREY, LIGHT_BLUE, VERMILION, styled
 from support.metrics import mean_with_interval
 
 
@@ -43,12 +42,8 @@ class Settings(SplitSettings):
 def run(settings: Settings) -> int:
     """Explain, average, write, print."""
     means, report = average(settings)
-    folder = Path(settings.out)
-    write_json(report, folder / "mean_heatmaps.json")
-    save_figure(mean_heatmaps_figure(means, title=title(report)), folder / "mean_heatmaps.png")
-    notify(f"mean_heatmaps.json and mean_heatmaps.png are in {folder}")
-    for line in table(report):
-        print(line)
+    figure = mean_heatmaps_figure(means, title=title(report))
+    publish(settings.out, "mean_heatmaps", report, {"mean_heatmaps": figure}, table(report))
     return 0
 
 

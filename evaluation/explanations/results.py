@@ -54,7 +54,7 @@ def run_tests(faces: ExplainedFaces, methods: Sequence[str], *, steps: int, seed
     """Run every test on every explainer of `methods`. steps: of the deletion and insertion curves."""
     heatmaps = faces.heatmaps(methods)
     maps = heatmaps | baselines(faces.x, seed=seed)
-    pairs = np.empty((0, 2), np.int64) if faces.fixed_size else sample_pairs(faces, seed=seed)
+    pairs = np.empty((0, 2), np.int64) if faces.spec.fixed_size else sample_pairs(faces, seed=seed)
     few = {method: heatmaps[method][:RANDOMISED_FACES] for method in methods}
     return Results(
         faces=faces,

@@ -11,22 +11,19 @@ import dataclasses
 import datetime
 import json
 import sys
-from pathlib import Path
 
-from evaluation.speed.live_loop import NoScreen, file_rate, live_lag, live_rate
+from evaluation.commands import publish
+from evaluation.speed.live_loop import NoScreen, live_lag, loop_rate
 from evaluation.speed.machine import machine, not_idle, versions
 from evaluation.speed.processes import memory, output_of, start_up
 from evaluation.speed.report import speed_figure, table
 from evaluation.speed.stage_times import stage_times
-from evaluation.speed.synthetic_video import parse_size, synthetic_video
-from models.classifier import Classifier
+from evaluation.speed.synthetic_video import parse_size, synthetic_video, video_source
 from models.engines import OnnxEngine as OnnxClassifier
 from pipeline.output.window import Window, display_available
 from pipeline.run import EmotionPipeline
-from retinaface.detector import RetinaFace
 from retinaface.engines import OnnxEngine as OnnxDetector
-from support import UserError, notify, pick_device, setting, write_json
-from support.figures import save_figure
+from support import UserError, notify, pick_device, setting
 from support.onnx.session import available_threads
 
 WAIT_POLICY = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # environment variables that live.py sets and others do not
@@ -51,12 +48,7 @@ def run(settings: Settings) -> int:
     if not settings.faces or not settings.sizes or min(settings.faces) < 0 or settings.seconds <= 0:
         raise UserError("--faces and --sizes take one value or more, --faces 0 or more, --seconds a number above 0.")
     report = measure(settings)
-    folder = Path(settings.out)
-    write_json(report, folder / "benchmark.json")
-    save_figure(speed_figure(report), folder / "benchmark.png")
-    notify(f"benchmark.json and benchmark.png are in {folder}")
-    for line in table(report):
-        print(line)
+    publish(settings.out, "benchmark", report, {"benchmark": speed_figure(report)}, table(report))
     return 0
 
 
@@ -115,19 +107,17 @@ def measure_scene(pipeline: EmotionPipeline, size: str, faces: int, seconds: flo
     video = synthetic_video(faces, parse_size(size))
     with Window("benchmark") if display_available() else contextlib.nullcontext(NoScreen()) as screen:
         stages = stage_times(pipeline, video, seconds=seconds, show=screen.show)
-    live = live_rate(pipeline, video, seconds=seconds)
+    live = loop_rate(pipeline, video_source(video, live=True), seconds=seconds)
     return stages | {
         "live": live,
         "lag": live_lag(pipeline, video, seconds=seconds, loop_fps=live["fps"]),
-        "file": file_rate(pipeline, video, seconds=seconds),
+        "file": loop_rate(pipeline, video_source(video), seconds=seconds, watched=False),
     }
 
 
 def engine_of(pipeline: EmotionPipeline) -> str:
     """What runs the two networks, and on which device."""
-    detector, classifier = pipeline.detector, pipeline.classifier
-    detector_onnx = isinstance(detector, RetinaFace) and isinstance(detector.engine, OnnxDetector)
-    classifier_onnx = isinstance(classifier, Classifier) and isinstance(classifier.engine, OnnxClassifier)
-    first, second = ("ONNX Runtime" if onnx else "torch" for onnx in (detector_onnx, classifier_onnx))
+    engines = [getattr(part, "engine", None) for part in (pipeline.detector, pipeline.classifier)]
+    first, second = ("ONNX Runtime" if isinstance(one, OnnxClassifier | OnnxDetector) else "torch" for one in engines)
     both = first if first == second else f"{first} (faces) and {second} (expressions)"
-    return f"{both} on {classifier.device}"
+    return f"{both} on {pipeline.classifier.device}"

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from data.sources.camera import LiveSource
-from data.sources.frame import Frame, FrameSource
-from evaluation.speed.synthetic_video import FPS, SyntheticCamera, video_source
+from data.sources.frame import FrameSource
+from evaluation.speed.synthetic_video import SyntheticCamera
 from evaluation.speed.timing import lag, rate
 from pipeline.live.session import Session
 from pipeline.options import SessionOptions
@@ -46,29 +46,19 @@ class NoScreen:
         time.sleep(max(1, wait_ms) / 1000)
 
 
-class ReadySource(FrameSource):
-    """A live source that has the video's next frame whenever it is asked, converted from BGR to RGB like a camera's."""
-
-    live = True
-
-    def __init__(self, video: Sequence[np.ndarray]) -> None:
-        super().__init__("a synthetic video")
-        self._video_bgr = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in video]
-
-    def _next(self, timeout_s: float) -> Frame:
-        image_rgb = cv2.cvtColor(self._video_bgr[self._given % len(self._video_bgr)], cv2.COLOR_BGR2RGB)
-        return Frame(image_rgb, time_s=self._given / FPS, index=self._given, name=self.description)
-
-
-def live_rate(
+def loop_rate(
     pipeline: EmotionPipeline,
-    video: Sequence[np.ndarray],
+    source: FrameSource,
     *,
     seconds: float,
+    watched: bool = True,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, float]:
-    """`fps` of the live loop, and the number of `frames` it was counted over. clock: gives seconds."""
-    moments = play(pipeline, ReadySource(video), seconds=seconds, clock=clock)
+    """`fps` of the loop on `source`, and the number of `frames` it was counted over. clock: gives seconds.
+
+    watched: False as with --no-show: predicted and explained, but not drawn.
+    """
+    moments = play(pipeline, source, seconds=seconds, watched=watched, clock=clock)
     return {"fps": rate([done_s for _, done_s in moments]), "frames": len(moments)}
 
 
@@ -82,18 +72,6 @@ def live_lag(
     times_s, done_s = zip(*play(pipeline, source, seconds=seconds), strict=True)
     arrived_s = camera.first_s + np.array(times_s)
     return {"camera_fps": camera_fps, "frames": len(times_s)} | lag(arrived_s, done_s)
-
-
-def file_rate(
-    pipeline: EmotionPipeline,
-    video: Sequence[np.ndarray],
-    *,
-    seconds: float,
-    clock: Callable[[], float] = time.monotonic,
-) -> dict[str, float]:
-    """As `live_rate`, of a file with --no-show: predicted and explained, but neither decoded nor drawn."""
-    moments = play(pipeline, video_source(video), seconds=seconds, watched=False, clock=clock)
-    return {"fps": rate([done_s for _, done_s in moments]), "frames": len(moments)}
 
 
 def play(

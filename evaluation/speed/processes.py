@@ -52,23 +52,6 @@ def start_up(
     return {"first_s": first_s, "live_s": live_s, "imports_s": imports_s, "ratio": live_s / imports_s}
 
 
-def output_of(command: Sequence[str], *, without: Collection[str] = ()) -> str:
-    """The stdout of a command, run in the project's folder; `UserError` where it fails.
-
-    without: environment variables that it does not get.
-    """
-    environment = {name: value for name, value in os.environ.items() if name not in without}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    _check_exit_code(command, done.returncode, done.stderr)
-    return done.stdout
-
-
-def _check_exit_code(command: Sequence[str], code: int, stderr: str) -> None:
-    if code:
-        last = (stderr.strip().splitlines() or ["nothing"])[-1]
-        raise UserError(f"`{' '.join(command)}` ended with exit code {code} and said: {last}", exit_code=FAILED)
-
-
 def memory(flags: Sequence[str] = (), *, frames: int = 300) -> dict[str, float | None] | None:
     """Resident memory in MB (10^6 bytes) of live.py over `frames` frames of the sample; None where /proc is missing.
 
@@ -79,14 +62,16 @@ def memory(flags: Sequence[str] = (), *, frames: int = 300) -> dict[str, float |
     readings: list[tuple[int, float]] = []
     peaks_mb: list[float] = []
 
-    def read_memory(pid: int, frame: int) -> None:
-        if not readings or frame >= readings[-1][0] + EVERY:
+    def read_memory(pid: int, line: str) -> None:
+        prediction = TIME.match(line)
+        frame = round(float(prediction[1]) * FPS) if prediction else -1
+        if prediction and (not readings or frame >= readings[-1][0] + EVERY):
             kib = dict(STATUS.findall(Path(f"/proc/{pid}/status").read_text()))
             if kib:  # a process that has just ended has no memory any more
                 peaks_mb.append(int(kib["VmHWM"]) * MB)
                 readings.append((frame, int(kib["VmRSS"]) * MB))
 
-    _run_watched([*LIVE, "--max-frames", str(frames), *flags], read_memory)
+    output_of([*LIVE, "--max-frames", str(frames), *flags], on_line=read_memory)
     return {
         "frames": frames,
         "peak_mb": max(peaks_mb),
@@ -95,15 +80,27 @@ def memory(flags: Sequence[str] = (), *, frames: int = 300) -> dict[str, float |
     }
 
 
-def _run_watched(command: Sequence[str], on_prediction: Callable[[int, int], None]) -> None:
-    """Run live.py and call `on_prediction(pid, frame)` with each prediction that it prints."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}  # lines come when they are printed
+def output_of(
+    command: Sequence[str],
+    *,
+    without: Collection[str] = (),
+    on_line: Callable[[int, str], object] = lambda pid, line: None,
+) -> str:
+    """The stdout of a command, run in the project's folder; `UserError` where it fails.
+
+    without: environment variables that it does not get. on_line: gets the process's number and each line at once.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in without}
+    lines = []
     with tempfile.TemporaryFile("w+") as stderr:  # a pipe that nobody reads could fill
         with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+            command, cwd=ROOT, env=kept | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=stderr, text=True
         ) as process:
             for line in process.stdout or ():
-                if prediction := TIME.match(line):
-                    on_prediction(process.pid, round(float(prediction[1]) * FPS))
+                lines.append(line)
+                on_line(process.pid, line)
         stderr.seek(0)
-        _check_exit_code(command, process.returncode, stderr.read())
+        last = (stderr.read().strip().splitlines() or ["nothing"])[-1]
+    if code := process.returncode:
+        raise UserError(f"`{' '.join(command)}` ended with exit code {code} and said: {last}", exit_code=FAILED)
+    return "".join(lines)

@@ -128,10 +128,9 @@ def _draw_stages(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> N
     left = np.zeros(len(scenes))
     for stage in scenes[0]["stages_ms"]:
         width = np.array([scene["stages_ms"][stage]["median"] for scene in scenes])
-        axes.barh(places, width, left=left, height=0.66, color=COLOURS[stage], label=stage)
+        drawn = axes.barh(places, width, left=left, height=0.66, color=COLOURS[stage], label=stage)
         left += width
-    for total, place in zip(left, places, strict=True):
-        axes.annotate(f"{total:.1f}", (total, place), (4, 0), textcoords="offset points", va="center", color=INK)
+    axes.bar_label(drawn, [f"{total:.1f}" for total in left], padding=4, color=INK)
     for size in dict.fromkeys(scene["size"] for scene in scenes):
         first = next(place for scene, place in zip(scenes, places, strict=True) if scene["size"] == size)
         axes.annotate(size, (0, first - 0.62), xycoords=("axes fraction", "data"), va="center", weight="bold")
@@ -145,11 +144,8 @@ def _draw_rates(axes: Axes, scenes: Sequence[Mapping], places: np.ndarray) -> No
     height = 0.7 / len(bars)
     for number, (label, rates) in enumerate(bars.items()):
         rows = places + (number - (len(bars) - 1) / 2) * height
-        axes.barh(rows, rates, height=0.9 * height, color=(BLUE, GREY)[number], label=label)
-        for rate, row in zip(rates, rows, strict=True):
-            text = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-            axes.annotate(
-                text, (rate, row), (4, 0), textcoords="offset points", va="center", fontsize=SMALL, bbox=BACKGROUND
-            )
+        drawn = axes.barh(rows, rates, height=0.9 * height, color=(BLUE, GREY)[number], label=label)
+        texts = [f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}" for rate in rates]
+        axes.bar_label(drawn, texts, padding=4, fontsize=SMALL, bbox=BACKGROUND)
     axes.axvline(FLUENT_FPS, color=INK, linewidth=0.8, linestyle=(0, (3, 3)), zorder=0.9)
     axes.set(title="frames a second of the live loop", xlim=(0, 1.14 * max(bars["live.py"])))

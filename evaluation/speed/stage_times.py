@@ -27,23 +27,6 @@ STAGES = ("grab", "detect", "track", "crop", "classify", "explain", "draw", "sho
 WARM_UP, FEWEST = 5, 3  # frames that do not count, and that count whatever time they take
 
 
-class Stopwatch:
-    """The seconds between calls, in `took_s` by name. clock: gives seconds."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.took_s: dict[str, float] = {}
-        self._clock, self._last_s = clock, clock()
-
-    def lap(self, name: str) -> None:
-        """Book the time since the last call under `name`."""
-        self.took_s[name] = self.skip()
-
-    def skip(self) -> float:
-        """The seconds since the last call, booked nowhere."""
-        before_s, self._last_s = self._last_s, self._clock()
-        return self._last_s - before_s
-
-
 def stage_times(
     pipeline: EmotionPipeline,
     video: Sequence[np.ndarray],
@@ -86,24 +69,32 @@ def time_frame(
 ) -> tuple[dict[str, float], int]:
     """Seconds of each of `STAGES` for the source's next frame, and its number of faces."""
     options, size = pipeline.options, pipeline.classifier.size_hw[0]
-    watch = Stopwatch(clock)
+    took_s: dict[str, float] = {}
+    last_s = clock()
+
+    def lap(name: str) -> None:
+        """Book the time since the last call under `name`."""
+        nonlocal last_s
+        before_s, last_s = last_s, clock()
+        took_s[name] = last_s - before_s
+
     frame = source.read()
     assert frame is not None, "the video has no end"
-    watch.lap("grab")
+    lap("grab")
     (faces,) = pipeline.detect([frame.image_rgb])
-    watch.lap("detect")
+    lap("detect")
     tracked, _ = tracker.update(faces, frame.time_s, smooth_s=options.smooth_s)
-    watch.lap("track")
+    lap("track")
     crops, _ = crop_faces(frame.image_rgb, tracked, size=size)
-    watch.lap("crop")
+    lap("crop")
     prediction = pipeline.classifier.forward(crops, tta=options.tta)
-    watch.lap("classify")
+    lap("classify")
     prediction.heatmaps(method=options.explainer or "gradcam")
-    watch.lap("explain")
-    (result,) = pipeline.predict([frame.image_rgb], [faces], time_s=frame.time_s)  # to have something to draw
-    watch.skip()
+    lap("explain")
+    (result,) = pipeline.predict([frame.image_rgb], [faces], time_s=frame.time_s)
+    lap("result")  # no stage: to have something to draw
     annotated = overlay.draw(result, show=Show(), status=Status(fps=30.0, explainer=options.explainer))
-    watch.lap("draw")
+    lap("draw")
     show(annotated)
-    watch.lap("show")
-    return watch.took_s, len(faces)
+    lap("show")
+    return took_s, len(faces)

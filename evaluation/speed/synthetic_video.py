@@ -89,8 +89,11 @@ def _wall(size_hw: tuple[int, int]) -> np.ndarray:
     return np.repeat((shade + grain).astype(np.uint8), 3, axis=2)
 
 
-def video_source(video: Sequence[np.ndarray]) -> FileSource:
-    """The video in an endless loop, as fast as it is read; frames are converted from BGR to RGB, as a camera's are."""
+def video_source(video: Sequence[np.ndarray], *, live: bool = False) -> FileSource:
+    """The video in an endless loop, as fast as it is read; frames are converted from BGR to RGB, as a camera's are.
+
+    live: as a camera that always has a frame ready, and not as a file.
+    """
     video_bgr = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in video]
 
     def frames() -> Iterator[Frame]:
@@ -98,7 +101,9 @@ def video_source(video: Sequence[np.ndarray]) -> FileSource:
             image_rgb = cv2.cvtColor(video_bgr[index % len(video)], cv2.COLOR_BGR2RGB)
             yield Frame(image_rgb, time_s=index / FPS, index=index, name="synthetic")
 
-    return FileSource("a synthetic video", frames(), fps=FPS)
+    source = FileSource("a synthetic video", frames(), fps=None if live else FPS)
+    source.live = live
+    return source
 
 
 class SyntheticCamera:

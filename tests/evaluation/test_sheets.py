@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.face_set import FaceSet
-from evaluation.sheets import blend_resized, contact_sheet, faces_figure, heatmap_figure
+from evaluation.sheets import blend_resized, contact_sheet, faces_figure, heatmap_figure, mistakes_figure
 from gradcam import blend
 
 
@@ -76,3 +76,10 @@ def test_a_heatmap_of_any_size_is_laid_over_a_picture(rng):
     image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     uniform = np.full((4, 4), 0.7, np.float32)
     np.testing.assert_array_equal(blend_resized(image, uniform), blend(image, np.full((8, 8), 0.7, np.float32)))
+
+
+def test_the_most_confident_mistakes_come_first(faces):
+    probabilities = np.array([[0.3, 0.7], [0.2, 0.8], [0.1, 0.9], [0.55, 0.45], [0.9, 0.1]], np.float32)
+    figure = mistakes_figure(faces, probabilities, count=2)
+    assert levels(figure) == [20, 0]
+    assert captions(figure) == ["network: fear 90%\nlabel: joy 100%", "network: fear 70%\nlabel: joy 60%"]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from evaluation.explanations.explained_faces import ExplainedFaces, probabilities_of
+from models.preprocess import Preprocess
+from models.spec import ModelSpec
 
 CLASSES = ("red", "green")
 
@@ -43,8 +45,7 @@ def tiny_explained_faces(count: int = 8, *, side: int = 16) -> ExplainedFaces:
     network = TwoColours().eval().requires_grad_(False)
     return ExplainedFaces(
         network=network,
-        layer="features",
-        fixed_size=False,
+        spec=ModelSpec(lambda classes: TwoColours(), Preprocess((side, side)), explain_layer="features"),
         class_names=CLASSES,
         images=np.concatenate([pictures, np.zeros_like(pictures[..., :1])], axis=3),
         x=x,

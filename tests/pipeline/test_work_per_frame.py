@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.speed.live_loop import NoScreen, ReadySource
-from evaluation.speed.synthetic_video import synthetic_video
+from evaluation.speed.live_loop import NoScreen
+from evaluation.speed.synthetic_video import synthetic_video, video_source
 from models.classifier import Classifier
 from pipeline.drawing.overlay import Overlay, Status
 from pipeline.live.session import Session
@@ -55,7 +55,7 @@ def play(
     look: Callable[[int], None] = lambda number: None,
 ) -> None:
     """live.py's loop over so many frames, each presented; `look` is called with the number of each."""
-    source = ReadySource(video)
+    source = video_source(video, live=True)
     source.max_frames = frames
     with Session(SessionOptions(show=False, quiet=True), source, pipeline, "cpu") as session:
         session.window = NoScreen()

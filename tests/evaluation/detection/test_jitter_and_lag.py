@@ -39,9 +39,9 @@ def test_jitter_is_a_share_of_the_box():
     shaking = [face(np.array([100.0 + (index % 2), 100.0])) for index in range(settings.frames)]
     path = sway_path(settings)
     figures = jitter_and_lag(shaking, [face(centre) for centre in path], path)
-    assert figures.box_jitter == pytest.approx(0.01, rel=0.01)  # one pixel of a hundred
-    assert figures.landmark_jitter == pytest.approx(0.01, rel=0.01)
-    assert figures.box_lag == pytest.approx(0, abs=0.06)
+    assert figures["box_jitter"] == pytest.approx(0.01, rel=0.01)  # one pixel of a hundred
+    assert figures["landmark_jitter"] == pytest.approx(0.01, rel=0.01)
+    assert figures["box_lag"] == pytest.approx(0, abs=0.06)
 
 
 def test_the_shipped_detector_and_tracker_have_little_jitter_and_lag(tmp_path):

@@ -18,7 +18,7 @@ from evaluation.explanations.explained_faces import (
     probabilities_of,
     random_maps,
 )
-from gradcam import explain
+from gradcam import hooked_forward
 from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
@@ -55,7 +55,7 @@ def test_a_network_that_warps_is_explained_over_the_crop(rng):
     some = face_set(rng, [48, 48, 48], [0, 1, 1], ("fear", "neutral"))
     faces = load_explained_faces(checkpoint, some)
     expected = Classifier(checkpoint).forward(np.stack(list(some.images))).heatmaps()
-    assert faces.fixed_size
+    assert faces.spec.fixed_size
     assert (expected[:, 0] == 0).all(), "the first row lies outside the window that this network sees"
     np.testing.assert_allclose(faces.heatmaps(["gradcam"])["gradcam"], expected, atol=1e-4)
 
@@ -69,7 +69,8 @@ def test_unknown_classes_and_explainers_are_refused(rng):
 
 def test_batches_make_no_difference(monkeypatch):
     faces = tiny_explained_faces(7)
-    expected = explain(faces.network, faces.layer, faces.x, class_index=faces.labels, method="gradcam").heatmaps
+    passed = hooked_forward(faces.network, faces.spec.explain_layer, faces.x)
+    expected = torch.as_tensor(passed.heatmaps(faces.labels, "gradcam"))
     monkeypatch.setattr(explained_faces, "BATCH", 3)
     torch.testing.assert_close(faces.explain(faces.x, faces.labels, ["gradcam"])["gradcam"], expected)
     torch.testing.assert_close(faces.heatmaps(["gradcam"])["gradcam"], expected)  # all are classified correctly

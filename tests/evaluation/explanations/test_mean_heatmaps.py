@@ -10,16 +10,10 @@ import pytest
 from helpers.figures import points, render, widths
 
 from data.datasets import load_faces
-from data.sample_set import write_sample_set
 from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean
 from evaluation.explanations.mean_heatmaps import Settings, average, main, mean_heatmaps_figure, table
 from models.classifier import Classifier
 from support import UserError
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_sample_set(tmp_path_factory.mktemp("sample"))
 
 
 def test_report_picture_and_table(folder, tmp_path, capsys):

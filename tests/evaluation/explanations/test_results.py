@@ -53,7 +53,8 @@ def test_mirror_correlation_is_that_of_both_heatmaps(results):
 
 
 def test_a_network_of_one_size_plays_no_pointing_game():
-    faces = dataclasses.replace(tiny_explained_faces(4), fixed_size=True)
+    faces = tiny_explained_faces(4)
+    faces = dataclasses.replace(faces, spec=dataclasses.replace(faces.spec, fixed_size=True))
     results = run_tests(faces, ["gradcam"], steps=2)
     assert results.pointing == {}
     assert results.pairs.shape == (0, 2)

@@ -43,10 +43,12 @@ def test_pictures_lie_inside_and_apart(faces, size_hw):
         assert np.abs(a - b).max() > side
 
 
-def test_the_video_as_a_source_never_ends_and_gives_new_arrays():
+@pytest.mark.parametrize("live", [True, False])
+def test_the_video_as_a_source_never_ends_and_gives_new_arrays(live):
     video = synthetic_video(1, (60, 80), frames=2)
-    with video_source(video) as source:
-        frames = [source.read() for _ in range(5)]
+    with video_source(video, live=live) as source:
+        frames = [source.read(timeout_s=0) for _ in range(5)]
+    assert source.live == live
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
     assert np.array_equal(frames[4].image_rgb, video[0])
     frames[4].image_rgb[:] = 0

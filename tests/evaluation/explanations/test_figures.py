@@ -1,4 +1,4 @@
-"""The figures of the tests draw the numbers that they are given."""
+"""The figures draw the numbers that they are given, the sheets the right pictures, each with its caption."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from helpers.figures import dots, points, render, widths
 from helpers.tiny_explained_faces import tiny_explained_faces
 
 from evaluation.explanations.cost import ALONE
-from evaluation.explanations.plots import (
+from evaluation.explanations.figures import (
     AIM,
     checks_figure,
     curves_figure,
     line_styles,
+    mirrored_sheet,
+    pairs_sheet,
     randomisation_figure,
+    randomisation_sheet,
 )
 from evaluation.explanations.results import run_tests, summary
 
@@ -22,7 +25,7 @@ METHODS = ["gradcam", "attention"]
 
 @pytest.fixture(scope="module")
 def results():
-    return run_tests(tiny_explained_faces(8), METHODS, steps=3)
+    return run_tests(tiny_explained_faces(12), METHODS, steps=3)
 
 
 def report_of(results) -> dict:
@@ -64,6 +67,32 @@ def test_no_panel_for_a_game_that_was_not_played(results):
 
 
 def test_as_many_styles_as_methods():
-    styles = line_styles([str(i) for i in range(6)], ["random", "centre"])
-    looks = {(str(style["color"]), str(style["linestyle"])) for style in styles.values()}
-    assert len(looks) == 8
+    styles = line_styles([str(i) for i in range(6)], ["random", "centre"]).values()
+    assert len({(str(style["color"]), str(style["linestyle"])) for style in styles}) == 8
+
+
+def captions(figure) -> list[str]:
+    (axes,) = figure.axes
+    _, *under = [text.get_text() for text in axes.texts]  # the title is first
+    assert len(axes.images) == len(under)
+    return under
+
+
+def test_a_row_an_explainer_from_trained_to_randomised(results):
+    assert captions(randomisation_sheet(results)) == [
+        f"{method}, {stage}" for method in METHODS for stage in ("trained", "fc", "features.0")
+    ]
+
+
+def test_each_face_of_a_pair_is_the_target_once(results):
+    words = captions(pairs_sheet(results, count=2))
+    assert len(words) == 2 * (1 + 2 * len(METHODS))
+    left, right = words[0].split(" | ")
+    assert {left, right} == {"red", "green"}
+    assert (words[2], words[4]) == (f"gradcam: {left}", f"gradcam: {right}")
+
+
+def test_faces_heatmaps_and_mirrored_heatmaps(results):
+    words = captions(mirrored_sheet(results))
+    assert words[8:] == ["gradcam"] * 8 + ["gradcam, mirrored"] * 8
+    assert words[0].startswith("red ")

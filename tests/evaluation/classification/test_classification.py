@@ -11,19 +11,14 @@ import numpy as np
 import pytest
 
 from data.datasets import load_faces
-from data.sample_set import write_sample_set
 from evaluation.classification.__main__ import main
+from evaluation.classification.report import accuracy_text, load_train, table
 from models.checkpoint import SHIPPED
 from models.classifier import Classifier
 from support import UserError
 
 KEYS = ("n", "correct", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "kl", "js", "ece", "per_class")
 PICTURES = ("confusion", "reliability", "per_class", "mistakes")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_sample_set(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +85,27 @@ def test_missing_input_is_refused_in_one_sentence(flags, sentence, folder, tmp_p
     with pytest.raises(UserError, match=sentence):
         main(given)
     assert not list(tmp_path.iterdir())
+
+
+def test_members_duplicates_and_groups_have_their_lines(command):
+    scores = json.loads((command[0] / "scores.json").read_text(encoding="utf-8"))
+    scores |= {
+        "weights": ["a.safetensors", "b.safetensors"],
+        "members": [scores, scores],
+        "groups": {"gender": {"female": scores}},
+        "without_train_duplicates": scores | {"duplicates": 3},
+    }
+    lines = list(table(scores))
+    assert sum("one member" in line and ".safetensors" in line for line in lines) == 2
+    assert sum("no duplicates" in line and line.endswith("less 3 that train holds too") for line in lines) == 1
+    assert any(line.startswith("gender female") for line in lines)
+
+
+def test_the_text_of_an_accuracy():
+    scores = {"correct": 2640, "n": 3137, "accuracy": 2640 / 3137, "accuracy_interval": [0.829, 0.8541]}
+    assert accuracy_text(scores) == "2,640 of 3,137 = 84.2%, 95% interval 82.9% to 85.4%"
+
+
+def test_without_a_train_split_no_duplicates_are_looked_for(tmp_path, capsys):
+    assert load_train(str(tmp_path), "ferplus") is None
+    assert "duplicates in train are not looked for" in capsys.readouterr().err

@@ -7,20 +7,16 @@ import io
 import json
 
 import cv2
+import numpy as np
 import pytest
 
-from data.sample_set import write_sample_set
+from data.datasets import load_faces
 from evaluation.explanations.__main__ import main
-from evaluation.explanations.report import table
+from evaluation.explanations.report import crops_for_timing, sample_faces, table
 from models.checkpoint import SHIPPED
 from support import UserError
 
 PICTURES = {"curves", "randomisation", "randomised_maps", "checks", "mirrored"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_sample_set(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +71,19 @@ def test_missing_input_is_refused_in_one_sentence(flags, sentence, folder, tmp_p
     with pytest.raises(UserError, match=sentence):
         main(["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu", *flags])
     assert not list(tmp_path.iterdir())
+
+
+def test_faces_are_sampled_at_random_and_kept_in_order(folder):
+    faces = load_faces(folder, "test")
+    some = sample_faces(faces, 5, seed=1)
+    assert len(some) == 5
+    assert list(some.names) == sorted(some.names)
+    assert some.names != sample_faces(faces, 5, seed=2).names
+    assert len(sample_faces(faces, 500, seed=1)) == 12
+    with pytest.raises(UserError, match="two faces"):
+        sample_faces(faces.rows(np.array([0])), 5, seed=0)
+
+
+def test_there_are_five_crops_however_few_faces(folder):
+    faces = load_faces(folder, "test")
+    assert crops_for_timing(faces).shape == crops_for_timing(faces.rows(np.array([0, 1]))).shape == (5, 48, 48, 3)

@@ -1,17 +1,22 @@
-"""What commands that read a split of a data set share: their flags, and the reading.
+"""What the commands of evaluation share: the flags of a split of a data set, its reading, and what they leave.
 
-In:  flags.
-Out: the data set's format, and the faces of the split.
+In:  flags; a report, figures by name, lines of text.
+Out: the data set's format, and the faces of the split; files, and the lines on stdout.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from data.datasets import Format, find_format, load_faces
 from data.face_set import FaceSet
 from data.tables import SPLITS
-from support import setting
+from support import notify, setting, write_json
+from support.figures import save_figure
 
 
 @dataclass
@@ -28,3 +33,14 @@ class SplitSettings:
         """The format and the faces of the split; `UserError` where they cannot be read."""
         layout = find_format(self.data_path, name=self.dataset)
         return layout, load_faces(self.data_path, self.split, name=layout.NAME, skip_bad=self.skip_bad)
+
+
+def publish(
+    folder: str | Path, name: str, report: Mapping, figures: Mapping[str, Figure], lines: Iterable[str]
+) -> None:
+    """Write NAME.json and one PNG a figure into `folder`, each complete or not at all, and print the lines."""
+    write_json(report, Path(folder) / f"{name}.json")
+    for picture, figure in figures.items():
+        save_figure(figure, Path(folder) / f"{picture}.png")
+    notify(f"{name}.json and pictures are in {folder}")
+    print(*lines, sep="\n")

@@ -1,0 +1,14 @@
+"""A small data set that the tests of evaluation share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.sample_set import write_sample_set
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    return write_sample_set(tmp_path_factory.mktemp("sample"))
