@@ -1,8 +1,10 @@
-"""Face: what the detector says of one face, in pixels of the frame it was found in."""
+"""Face: what the detector says of one face, in pixels of the frame it was found in; and what a detector is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -29,6 +31,16 @@ class Face:
         """The square root of the box's area, pixels."""
         width, height = self.box_xyxy[2:] - self.box_xyxy[:2]
         return float(np.sqrt(max(width, 0) * max(height, 0)))
+
+
+class Detector(Protocol):
+    """What detects faces: `RetinaFace`, or another."""
+
+    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+        """The faces of every frame (H, W, 3) uint8 RGB, best score first."""
+
+    def close(self) -> None:
+        """End its threads."""
 
 
 def resized(points: np.ndarray, zoom: np.ndarray | float) -> np.ndarray:
