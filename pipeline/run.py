@@ -20,31 +20,22 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.classifier import Classifier
 from models.ensemble import Ensemble, classifier_from_files
+from models.prediction import EnsemblePrediction, NetworkPrediction
 from pipeline.crops import crop_faces, points_in_frame
 from pipeline.options import PredictOptions
 from pipeline.tracking import Observation, Tracker
 from retinaface.detector import RetinaFace
-from retinaface.face import Face
+from retinaface.face import Detector, Face
 from support import UserError
 
 if TYPE_CHECKING:
     import torch
-
-
-class Detector(Protocol):
-    """What finds faces: `RetinaFace`, or another."""
-
-    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of every frame, best score first."""
-
-    def close(self) -> None:
-        """End its threads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +101,7 @@ class EmotionPipeline:
     ) -> None:
         self.detector, self.classifier, self.tracker = detector, classifier, tracker
         self.options = options or PredictOptions()
-        self._index_of(self.options.explain_class)
+        self._check_class(self.options.explain_class)
 
     @classmethod
     def from_files(
@@ -135,13 +126,7 @@ class EmotionPipeline:
         """
         paths = [weights] if isinstance(weights, (str, Path)) else weights
         detector = RetinaFace.from_file(
-            detector_weights,
-            device=device,
-            engine=engine,
-            threads=threads,
-            conf=conf,
-            max_faces=max_faces,
-            imgsz=imgsz,
+            detector_weights, device=device, engine=engine, threads=threads, conf=conf, max_faces=max_faces, imgsz=imgsz
         )
         classifier = classifier_from_files(paths, device=device, confidence=confidence, engine=engine, threads=threads)
         return cls(detector, classifier, tracker=tracker, options=options)
@@ -180,63 +165,69 @@ class EmotionPipeline:
         options: left out, those of the pipeline.
         """
         options = options or self.options
-        tracked, observations = self._track(faces, time_s, options)
+        tracked: list[Sequence[Face]] = [some or () for some in faces]
+        observations: list[Observation] = []
+        if self.tracker and time_s is not None:
+            for i, now_s in enumerate(np.broadcast_to(time_s, len(faces)).tolist()):
+                tracked[i], seen = self.tracker.update(faces[i], now_s, smooth_s=options.smooth_s)
+                observations += seen
         crops, matrices = self._crops(frames, tracked)
         prediction = self.classifier.forward(crops, tta=options.tta)
         probabilities = prediction.probabilities
         if self.tracker and observations:
             probabilities = self.tracker.smooth(observations, probabilities, smooth_s=options.smooth_s)
-        explained: list[int | None] = [None] * len(crops)
-        heatmaps: Sequence[np.ndarray | None] = [None] * len(crops)
-        windows: Sequence[np.ndarray | None] = [None] * len(crops)
-        if options.explainer is not None:
-            asked = self._index_of(options.explain_class)
-            index = probabilities.argmax(axis=1) if asked is None else np.full(len(crops), asked)
-            heatmaps = list(prediction.heatmaps(index, options.explainer))
-            explained, windows = index.tolist(), _windows_in_frame(prediction.windows, matrices)
         tracks = [observation.track.number for observation in observations] or [0] * len(crops)
-        columns = (itertools.chain(*tracked), probabilities, heatmaps, explained, matrices, tracks, windows)
-        results = (self._face_result(*row) for row in zip(*columns, strict=True))
         names, explainer = self.classifier.class_names, options.explainer
+        results = [
+            FaceResult(face, row, names[row.argmax()], float(row.max()), None, None, to_crop, track)
+            for face, row, to_crop, track in zip(
+                itertools.chain(*tracked), probabilities, matrices, tracks, strict=True
+            )
+        ]
+        if explainer is not None:
+            results = self._explained(results, prediction, explainer, options.explain_class)
+        rest = iter(results)
         return [
-            FrameResult(frame, tuple(itertools.islice(results, len(some))), names, explainer)
+            FrameResult(frame, tuple(itertools.islice(rest, len(some))), names, explainer)
             for frame, some in zip(frames, tracked, strict=True)
         ]
 
     def explain(self, result: FrameResult, options: PredictOptions) -> FrameResult:
         """The same result with the heatmaps that `options` ask for; probabilities stay what they were."""
-        explainer, names = options.explainer, result.class_names
-        wanted = [options.explain_class or face.label if explainer else None for face in result.faces]
-        if explainer == result.explainer and wanted == [face.explained for face in result.faces]:
+        explainer, faces = options.explainer, list(result.faces)
+        wanted = [options.explain_class or face.label if explainer else None for face in faces]
+        if explainer == result.explainer and wanted == [face.explained for face in faces]:
             return result
-        heatmaps: Sequence[np.ndarray | None] = [None] * len(wanted)
-        windows: Sequence[np.ndarray | None] = heatmaps
-        if explainer is not None:
-            crops, matrices = self._crops([result.frame_rgb], [[face.face for face in result.faces]])
-            index = np.array([names.index(name) for name in wanted if name is not None], np.int64)
+        if explainer is None:
+            faces = [dataclasses.replace(face, heatmap=None, explained=None, window_xy=None) for face in faces]
+        else:
+            crops, _ = self._crops([result.frame_rgb], [[face.face for face in faces]])
             prediction = self.classifier.forward(crops, tta=options.tta)
-            heatmaps = list(prediction.heatmaps(index, explainer))
-            windows = _windows_in_frame(prediction.windows, matrices)
-        rows = zip(result.faces, heatmaps, wanted, windows, strict=True)
-        faces = tuple(
-            dataclasses.replace(face, heatmap=heatmap, explained=name, window_xy=window)
-            for face, heatmap, name, window in rows
-        )
-        return dataclasses.replace(result, faces=faces, explainer=explainer)
+            faces = self._explained(faces, prediction, explainer, options.explain_class)
+        return dataclasses.replace(result, faces=tuple(faces), explainer=explainer)
 
-    def _track(
-        self, faces: Sequence[Sequence[Face] | None], time_s: float | Sequence[float] | None, options: PredictOptions
-    ) -> tuple[list[Sequence[Face]], list[Observation]]:
-        """The faces of every frame, smoothed, and the track of each; without a tracker as they are, and no tracks."""
-        if self.tracker is None or time_s is None:
-            return [some or () for some in faces], []
-        tracked: list[Sequence[Face]] = []
-        observations: list[Observation] = []
-        for some, now_s in zip(faces, np.broadcast_to(time_s, len(faces)).tolist(), strict=True):
-            smoothed, seen = self.tracker.update(some, now_s, smooth_s=options.smooth_s)
-            tracked.append(smoothed)
-            observations += seen
-        return tracked, observations
+    def _explained(
+        self,
+        faces: Sequence[FaceResult],
+        prediction: NetworkPrediction | EnsemblePrediction,
+        explainer: str,
+        explain_class: str | None,
+    ) -> list[FaceResult]:
+        """The faces with heatmaps from the forward pass over their crops."""
+        self._check_class(explain_class)
+        class_names, names = self.classifier.class_names, [explain_class or face.label for face in faces]
+        index = np.array([class_names.index(name) for name in names], np.int64)
+        heatmaps = prediction.heatmaps(index, explainer)
+        windows = [None] * len(faces) if prediction.windows is None else prediction.windows
+        return [
+            dataclasses.replace(
+                face,
+                heatmap=heatmap,
+                explained=name,
+                window_xy=None if window is None else points_in_frame(window, face.to_crop),
+            )
+            for face, heatmap, name, window in zip(faces, heatmaps, names, windows, strict=True)
+        ]
 
     def _crops(
         self, frames: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]
@@ -247,39 +238,8 @@ class EmotionPipeline:
         crops = np.concatenate([crops for crops, _ in cut]) if cut else np.empty((0, size, size, 3), np.uint8)
         return crops, [matrix for _, some in cut for matrix in some]
 
-    def _index_of(self, class_name: str | None) -> int | None:
-        """Where the class stands; `UserError` where the network does not know it."""
+    def _check_class(self, class_name: str | None) -> None:
+        """`UserError` where the network does not know the class."""
         names = self.classifier.class_names
         if class_name is not None and class_name not in names:
             raise UserError(f"this network knows no class {class_name!r}; its classes are {', '.join(names)}.")
-        return None if class_name is None else names.index(class_name)
-
-    def _face_result(
-        self,
-        face: Face,
-        probabilities: np.ndarray,
-        heatmap: np.ndarray | None,
-        explained: int | None,
-        to_crop: np.ndarray,
-        track: int,
-        window_xy: np.ndarray | None,
-    ) -> FaceResult:
-        names, best = self.classifier.class_names, int(probabilities.argmax())
-        return FaceResult(
-            face=face,
-            probabilities=probabilities,
-            label=names[best],
-            confidence=float(probabilities[best]),
-            heatmap=heatmap,
-            explained=None if explained is None else names[explained],
-            to_crop=to_crop,
-            track=track,
-            window_xy=window_xy,
-        )
-
-
-def _windows_in_frame(windows: np.ndarray | None, matrices: Sequence[np.ndarray]) -> list[np.ndarray | None]:
-    """The windows (N, 4, 2) of crops in pixels of their frames; N times None where there are none."""
-    if windows is None:
-        return [None] * len(matrices)
-    return [points_in_frame(window, matrix) for window, matrix in zip(windows, matrices, strict=True)]

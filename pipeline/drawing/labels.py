@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.drawing.primitives import OverlayPatch, Rect, overlay_patch, paint_colour_scale, paint_panel
-from pipeline.drawing.text import BOLD, DIM, REGULAR, WHITE, Colour, baseline, put_text, text_width, truncate
+from pipeline.drawing.text import BOLD, DIM, REGULAR, WHITE, Colour, padding, put_text, text_width, truncate
 from pipeline.run import FaceResult
 
 Piece = tuple[str, Colour, int]  # words, their colour, their weight
@@ -83,7 +83,7 @@ def label_texts(face: FaceResult, size: int) -> list[tuple[Piece, ...]]:
 def label_wh(pieces: tuple[Piece, ...], size: int) -> tuple[int, int]:
     """Width and height of a label in pixels."""
     words = sum(text_width(text, size, weight) for text, _, weight in pieces)
-    return words + gap(size) * (len(pieces) - 1) + 2 * _padding(size) + _stripe(size), round(1.6 * size)
+    return words + gap(size) * (len(pieces) - 1) + 2 * padding(size) + _stripe(size), round(1.6 * size)
 
 
 def paint_label(canvas: np.ndarray, label: Label) -> None:
@@ -93,17 +93,16 @@ def paint_label(canvas: np.ndarray, label: Label) -> None:
     inset = size // 4
     stripe = Rect(rect.left + inset, rect.top + inset, rect.left + inset + _stripe(size), rect.bottom - inset)
     stripe.view(canvas)[:] = label.colour
-    x = stripe.right + _padding(size) - inset
+    x = stripe.right + padding(size) - inset
     for text, colour, weight in label.pieces:
-        xy = (x, baseline(rect.top, rect.bottom, size=size))
-        put_text(canvas, text, xy=xy, size=size, weight=weight, colour=colour)
+        put_text(canvas, text, left=x, rows=(rect.top, rect.bottom), size=size, weight=weight, colour=colour)
         x += text_width(text, size, weight) + gap(size)
 
 
 def bars_wh(names: tuple[str, ...], size: int) -> tuple[int, int]:
     """Width and height of the bars of these classes in pixels."""
-    width = _name_width(names, size) + round(BAR_LENGTH * size) + 3 * _padding(size)
-    return width, round(ROW * size) * len(names) + _padding(size)
+    width = _name_width(names, size) + round(BAR_LENGTH * size) + 3 * padding(size)
+    return width, round(ROW * size) * len(names) + padding(size)
 
 
 def _name_width(names: tuple[str, ...], size: int) -> int:
@@ -130,11 +129,10 @@ def _empty_bars(names: tuple[str, ...], top: str, explained: str | None, size: i
     def paint(canvas: np.ndarray) -> None:
         paint_panel(canvas, Rect.at(0, 0, size_wh=size_wh), radius=size // 3)
         for i, (name, bar) in enumerate(zip(names, _bar_rects(names, size), strict=True)):
-            y = _padding(size) // 2 + i * row
+            y = padding(size) // 2 + i * row
             weight, colour = (BOLD, WHITE) if name == top else (REGULAR, DIM)
             words = truncate(name, widest, size=size, weight=weight)
-            xy = (_padding(size), baseline(y, y + row, size=size))
-            put_text(canvas, words, xy=xy, size=size, weight=weight, colour=colour)
+            put_text(canvas, words, left=padding(size), rows=(y, y + row), size=size, weight=weight, colour=colour)
             bar.view(canvas)[:] = TRACK
             if name == explained:
                 paint_colour_scale(canvas, Rect.at(0, y, size_wh=(max(3, round(0.32 * size)), row)))
@@ -146,12 +144,8 @@ def _empty_bars(names: tuple[str, ...], top: str, explained: str | None, size: i
 def _bar_rects(names: tuple[str, ...], size: int) -> tuple[Rect, ...]:
     """Where the full bar of each class lies on its panel."""
     row, length, thickness = round(ROW * size), round(BAR_LENGTH * size), max(3, round(0.45 * size))
-    left, top = bars_wh(names, size)[0] - _padding(size) - length, _padding(size) // 2 + (row - thickness) / 2
+    left, top = bars_wh(names, size)[0] - padding(size) - length, padding(size) // 2 + (row - thickness) / 2
     return tuple(Rect.at(left, top + i * row, size_wh=(length, thickness)) for i in range(len(names)))
-
-
-def _padding(size: int) -> int:
-    return round(0.6 * size)
 
 
 def gap(size: int) -> int:

@@ -39,10 +39,31 @@ class Scene:
     occupied: Sequence[Rect]
     size: int
 
-    def others(self, index: int, placed: Sequence[Label | Bars | None]) -> list[Rect]:
-        """What the label or bars of one face must not meet: other faces, and what has been placed before."""
-        rects = [item.rect for item in placed if item]
-        return [*self.occupied, *self.boxes[:index], *self.boxes[index + 1 :], *rects]
+    def first_free(
+        self,
+        candidates: Mapping[str, Rect],
+        index: int,
+        *,
+        placed: Sequence[Label | Bars | None],
+        previous: str | None,
+        ample: int = 0,
+    ) -> str | None:
+        """The first position for a face's label or bars that meets no other face and nothing that has been placed.
+
+        candidates: position -> rectangle, best first; but the `previous` one is tried first.
+        ample: pixels; a candidate better than `previous` is taken again where it has so much room around it.
+        """
+        rects = (item.rect for item in placed if item)
+        occupied = [*self.occupied, *self.boxes[:index], *self.boxes[index + 1 :], *rects]
+        names = list(candidates)
+        better = names[: names.index(previous)] if ample and previous in names else []
+        tries = [(name, ample) for name in better]
+        tries += [(name, 0) for name in sorted(names, key=lambda name: name != previous)]
+        for name, room in tries:
+            rect = candidates[name].padded(room)
+            if rect.inside(self.bounds) and not any(rect.intersects(other) for other in occupied):
+                return name
+        return None
 
 
 def visible_box(face: FaceResult, frame: Rect) -> Rect:
@@ -50,34 +71,6 @@ def visible_box(face: FaceResult, frame: Rect) -> Rect:
     left, top, right, bottom = (round(float(v)) for v in face.box_xyxy)
     left, top = clamp(left, 0, frame.right - 1), clamp(top, 0, frame.bottom - 1)
     return Rect(left, top, clamp(right, left + 1, frame.right), clamp(bottom, top + 1, frame.bottom))
-
-
-def first_free(
-    candidates: Mapping[str, Rect],
-    *,
-    previous: str | None,
-    bounds: Rect,
-    occupied: Sequence[Rect],
-    ample: int | None = None,
-) -> str | None:
-    """The first position inside `bounds` that meets none of `occupied`; the `previous` one is tried first.
-
-    candidates: position -> rectangle, best first.
-    ample: pixels; a candidate better than `previous` is taken again where it has so much room around it.
-    """
-    names = list(candidates)
-    if ample is not None and previous in names:
-        for name in names[: names.index(previous)]:
-            if _is_free(candidates[name].padded(ample), bounds, occupied):
-                return name
-    for name in sorted(names, key=lambda name: name != previous):
-        if _is_free(candidates[name], bounds, occupied):
-            return name
-    return None
-
-
-def _is_free(rect: Rect, bounds: Rect, occupied: Sequence[Rect]) -> bool:
-    return rect.inside(bounds) and not any(rect.intersects(other) for other in occupied)
 
 
 def place_labels(scene: Scene, *, previous: Mapping[int, str]) -> list[Label | None]:
@@ -88,10 +81,10 @@ def place_labels(scene: Scene, *, previous: Mapping[int, str]) -> list[Label | N
     faces, size = scene.faces, scene.size
     labels: list[Label | None] = [None] * len(faces)
     for i in _choosing_order(faces, previous):
-        others, own = scene.others(i, labels), previous.get(faces[i].track)
         for pieces in label_texts(faces[i], size)[len(faces) > CROWD :]:
             candidates = _label_candidates(scene.boxes[i], label_wh(pieces, size), scene.bounds, size)
-            position = first_free(candidates, previous=own, bounds=scene.bounds, occupied=others, ample=size)
+            own = previous.get(faces[i].track)
+            position = scene.first_free(candidates, i, placed=labels, previous=own, ample=size)
             if position:
                 labels[i] = Label(candidates[position], position, pieces, scene.colours[i], size)
                 break
@@ -133,8 +126,7 @@ def place_bars(
             continue
         own_size = round(clamp(box.height / (ROW * len(class_names) + 1), max(SMALLEST, 0.7 * size), 0.9 * size))
         candidates = _bar_candidates(box, labels[i], bars_wh(class_names, own_size), bounds, size)
-        others = scene.others(i, [*labels, *panels])
-        position = first_free(candidates, previous=previous.get(face.track), bounds=bounds, occupied=others)
+        position = scene.first_free(candidates, i, placed=[*labels, *panels], previous=previous.get(face.track))
         if position:
             shown = (class_names, face.probabilities, scene.colours[i], face.explained, own_size)
             panels.append(Bars(candidates[position], position, face.track, *shown))

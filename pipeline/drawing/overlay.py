@@ -13,7 +13,6 @@ All rectangles are chosen before anything is painted; heatmaps are painted first
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,8 +20,8 @@ import cv2
 import numpy as np
 
 from gradcam import TURBO_RGB
-from pipeline.crops import back_to_frame
-from pipeline.drawing.labels import Bars, Label, colour_of, paint_bars, paint_label
+from pipeline.crops import back_to_frame, points_in_frame
+from pipeline.drawing.labels import Bars, colour_of, paint_bars, paint_label
 from pipeline.drawing.layout import Scene, place_bars, place_labels, visible_box
 from pipeline.drawing.primitives import SUBPIXEL_BITS, OverlayPatch, Rect
 from pipeline.drawing.status_line import (
@@ -64,16 +63,6 @@ def draw(result: FrameResult, *, show: Show | None = None, status: Status | None
     return Overlay().draw(result, show=show, status=status)
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Where everything stands in one picture; boxes and labels in the order of the faces."""
-
-    boxes: list[Rect]
-    labels: list[Label | None]
-    bars: list[Bars]
-    text_boxes: list[TextBox]
-
-
 class Overlay:
     """Draws the frames of one camera or film; remembers where each track's label and bars stood in the last one."""
 
@@ -83,36 +72,8 @@ class Overlay:
 
     def draw(self, result: FrameResult, *, show: Show | None = None, status: Status | None = None) -> np.ndarray:
         """As the function `draw`."""
-        show, faces = show or Show(), result.faces
-        canvas = result.frame_rgb.copy()
-        size = text_size(canvas.shape)
-        colours = [colour_of(face.label, result.class_names.index(face.label)) for face in faces]
-        layout = self._layout(result, colours, show, status)
-        paint_heatmaps(canvas, faces, alpha=show.alpha)
-        for face, box, colour in zip(faces, layout.boxes, colours, strict=True):
-            paint_window(canvas, face, colour=colour)
-            paint_box(canvas, box, colour=colour, thickness=max(2, round(size / 7)))
-        for bars in layout.bars:
-            paint_bars(canvas, bars)
-        for label in filter(None, layout.labels):
-            paint_label(canvas, label)
-        for text_box in layout.text_boxes:
-            paint_text_box(canvas, text_box)
-        if show.keys:
-            paint_keys(canvas, show.keys, size=size)
-        return canvas
-
-    def _layout(self, result: FrameResult, colours: list[Colour], show: Show, status: Status | None) -> Layout:
-        """Find room: first for what the picture says of itself, then for labels, then for bars."""
-        faces, shape = result.faces, result.frame_rgb.shape
-        frame, size = Rect(0, 0, shape[1], shape[0]), text_size(shape)
-        boxes = [visible_box(face, frame) for face in faces]
-        items = status_items(status, faces=len(faces)) if status else []
-        upper = place_status(items, frame=frame, size=size)
-        lower = place_notice(NOTICE, frame=frame, size=size)
-        bounds = _middle(upper, lower, frame, apart=margin(size) // 2)
-        message = place_message(status.message, frame=frame, above=bounds.bottom, size=size) if status else []
-        scene = Scene(faces, boxes, colours, bounds, [text_box.rect for text_box in message], size)
+        show, faces, canvas = show or Show(), result.faces, result.frame_rgb.copy()
+        scene, text_boxes = _scene(result, status)
         labels = place_labels(scene, previous=self._label_positions)
         bars: list[Bars] = []
         if show.bars:
@@ -120,14 +81,36 @@ class Overlay:
         pairs = zip(faces, labels, strict=True)
         self._label_positions = {face.track: label.position for face, label in pairs if label and face.track}
         self._bar_positions = {panel.track: panel.position for panel in bars if panel.track}
-        return Layout(boxes, labels, bars, [*upper, *lower, *message])
+        paint_heatmaps(canvas, faces, alpha=show.alpha)
+        for face, box, colour in zip(faces, scene.boxes, scene.colours, strict=True):
+            paint_window(canvas, face, colour=colour)
+            paint_box(canvas, box, colour=colour, thickness=max(2, round(scene.size / 7)))
+        for panel in bars:
+            paint_bars(canvas, panel)
+        for label in filter(None, labels):
+            paint_label(canvas, label)
+        for text_box in text_boxes:
+            paint_text_box(canvas, text_box)
+        if show.keys:
+            paint_keys(canvas, show.keys, size=scene.size)
+        return canvas
 
 
-def _middle(upper: Sequence[TextBox], lower: Sequence[TextBox], frame: Rect, *, apart: int) -> Rect:
-    """The part of the frame between the status line and the notice."""
-    top = max((box.rect.bottom for box in upper), default=frame.top - apart) + apart
+def _scene(result: FrameResult, status: Status | None) -> tuple[Scene, list[TextBox]]:
+    """The room that is left for labels and bars, and before it what the picture says of itself."""
+    faces, shape = result.faces, result.frame_rgb.shape
+    frame, size = Rect(0, 0, shape[1], shape[0]), text_size(shape)
+    apart = margin(size) // 2
+    upper = place_status(status_items(status, faces=len(faces)), frame=frame, size=size) if status else []
+    lower = place_notice(NOTICE, frame=frame, size=size)
+    top = max((box.rect.bottom for box in upper), default=-apart) + apart
     bottom = min((box.rect.top for box in lower), default=frame.bottom + apart) - apart
-    return Rect(frame.left + apart, top, frame.right - apart, bottom)
+    message = place_message(status.message, frame=frame, above=bottom, size=size) if status else []
+    boxes = [visible_box(face, frame) for face in faces]
+    colours = [colour_of(face.label, result.class_names.index(face.label)) for face in faces]
+    bounds = Rect(apart, top, frame.right - apart, bottom)
+    occupied = [text_box.rect for text_box in message]
+    return Scene(faces, boxes, colours, bounds, occupied, size), [*upper, *lower, *message]
 
 
 def paint_heatmaps(canvas: np.ndarray, faces: Sequence[FaceResult], *, alpha: float) -> None:
@@ -160,16 +143,13 @@ def _crop_bounds(to_crop: np.ndarray, size: int, frame: Rect) -> Rect:
 
     A face whose landmarks all lie in one place has a matrix of zeros, and no crop.
     """
-    (a, b, x), (c, d, y) = to_crop.tolist()
-    determinant = a * d - b * c
-    if abs(determinant) < 1e-12:
-        return Rect(0, 0, 0, 0)
     ends = (-1, size)  # the pixels around the crop: no heat
-    corners = [(u - x, v - y) for u in ends for v in ends]
-    across = [(d * u - b * v) / determinant for u, v in corners]  # by the inverse matrix
-    down = [(a * v - c * u) / determinant for u, v in corners]
-    first, last = (math.floor(min(across)), math.floor(min(down))), (math.ceil(max(across)), math.ceil(max(down)))
-    return Rect(*first, last[0] + 1, last[1] + 1).intersection(frame)
+    corners_xy = points_in_frame(np.array([(x, y) for x in ends for y in ends]), to_crop)
+    if corners_xy is None:
+        return Rect(0, 0, 0, 0)
+    left, top = np.floor(corners_xy.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(corners_xy.max(axis=0)).astype(int).tolist()
+    return Rect(left, top, right + 1, bottom + 1).intersection(frame)
 
 
 def paint_window(canvas: np.ndarray, face: FaceResult, *, colour: Colour) -> None:

@@ -69,12 +69,7 @@ class Rect(NamedTuple):
 
     def inside(self, other: Rect) -> bool:
         """Does it lie in `other` with every pixel?"""
-        return (
-            other.left <= self.left
-            and self.right <= other.right
-            and other.top <= self.top
-            and self.bottom <= other.bottom
-        )
+        return self.intersection(other) == self
 
     def padded(self, pixels: int) -> Rect:
         """With so many pixels more on each side; less than 0 shrinks."""
@@ -104,8 +99,8 @@ class OverlayPatch(NamedTuple):
 
 def overlay_patch(size_wh: tuple[int, int], paint: Callable[[np.ndarray], None]) -> OverlayPatch:
     """What `paint` does to a canvas of that size, on any background: it may cover, darken and blend."""
-    width, height = size_wh
-    on_black, on_white = np.zeros((height, width, 3), np.uint8), np.full((height, width, 3), 255, np.uint8)
+    on_black = np.zeros((*size_wh[::-1], 3), np.uint8)
+    on_white = ~on_black
     paint(on_black)
     paint(on_white)
     return OverlayPatch(on_white - on_black, on_black)

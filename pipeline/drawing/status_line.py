@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.drawing.primitives import Rect, paint_colour_scale, paint_panel, paint_pause_bars, paint_record_dot
-from pipeline.drawing.text import BOLD, DIM, SMALLEST, WHITE, Colour, baseline, put_text, text_width, truncate, wrap
+from pipeline.drawing.text import BOLD, DIM, SMALLEST, WHITE, Colour, padding, put_text, text_width, truncate, wrap
 
 NOTICE = "Expressions are not feelings: this says how a face reads, not what a person feels."
 LARGEST_SHARE = 0.3  # of the frame's height, for the status line and for the notice
@@ -111,17 +111,18 @@ def place_message(text: str, *, frame: Rect, above: int, size: int) -> list[Text
 
 
 def _wrapped(text: str, *, widest: int, size: int, colour: Colour) -> TextBox:
-    lines = wrap(text, widest - 2 * _padding(size), size=size)
-    return replace(_text_box(lines, icon=None, widest=widest, size=size), colour=colour)
+    return _text_box(wrap(text, widest - 2 * padding(size), size=size), widest=widest, size=size, colour=colour)
 
 
-def _text_box(lines: Sequence[str], *, icon: Icon | None, widest: int, size: int) -> TextBox:
+def _text_box(
+    lines: Sequence[str], *, widest: int, size: int, icon: Icon | None = None, colour: Colour = WHITE
+) -> TextBox:
     """A box as large as its text, at (0, 0)."""
-    around = 2 * _padding(size) + _icon_width(icon, size)
+    around = 2 * padding(size) + _icon_width(icon, size)
     lines = [truncate(line, widest - around, size=size) for line in lines]
     width = around + max((text_width(line, size) for line in lines), default=0)
-    height = round(LINE * size) * len(lines) + 2 * (_padding(size) // 2)
-    return TextBox(Rect(0, 0, width, height), tuple(lines), size, icon)
+    height = round(LINE * size) * len(lines) + 2 * (padding(size) // 2)
+    return TextBox(Rect(0, 0, width, height), tuple(lines), size, icon, colour)
 
 
 def _moved(box: TextBox, left: int, top: int) -> TextBox:
@@ -137,14 +138,14 @@ def paint_text_box(canvas: np.ndarray, box: TextBox) -> None:
     """A panel with its icon and its lines."""
     rect, size = box.rect, box.size
     paint_panel(canvas, rect, radius=size // 3)
-    left = rect.left + _padding(size)
+    left = rect.left + padding(size)
     if box.icon:
         icon_wh = (round(box.icon.width * size), round(0.62 * size))
         box.icon.paint(canvas, Rect.at(left, (rect.top + rect.bottom - icon_wh[1]) / 2, size_wh=icon_wh))
     for i, line in enumerate(box.lines):
-        top = rect.top + _padding(size) // 2 + i * round(LINE * size)
-        xy = (left + _icon_width(box.icon, size), baseline(top, top + round(LINE * size), size=size))
-        put_text(canvas, line, xy=xy, size=size, colour=box.colour)
+        top = rect.top + padding(size) // 2 + i * round(LINE * size)
+        rows = (top, top + round(LINE * size))
+        put_text(canvas, line, left=left + _icon_width(box.icon, size), rows=rows, size=size, colour=box.colour)
 
 
 def paint_keys(canvas: np.ndarray, keys: Sequence[tuple[str, str]], *, size: int) -> None:
@@ -156,18 +157,19 @@ def paint_keys(canvas: np.ndarray, keys: Sequence[tuple[str, str]], *, size: int
         return
     for _ in range(2):  # twice as dark: what lies under the list must not be read through it
         paint_panel(canvas, rect, radius=size // 2)
-    meaning_left = rect.left + 3 * _padding(size) + _key_width(keys, size) + size
+    left = rect.left + 3 * padding(size)
+    meaning_left = left + _key_width(keys, size) + size
     for i, (key, meaning) in enumerate(keys):
-        top = rect.top + 2 * _padding(size) + i * round(1.6 * size)
-        y = baseline(top, top + round(1.6 * size), size=size)
-        put_text(canvas, key, xy=(rect.left + 3 * _padding(size), y), size=size, weight=BOLD)
-        put_text(canvas, meaning, xy=(meaning_left, y), size=size, colour=DIM)
+        top = rect.top + 2 * padding(size) + i * round(1.6 * size)
+        rows = (top, top + round(1.6 * size))
+        put_text(canvas, key, left=left, rows=rows, size=size, weight=BOLD)
+        put_text(canvas, meaning, left=meaning_left, rows=rows, size=size, colour=DIM)
 
 
 def _keys_rect(keys: Sequence[tuple[str, str]], frame: Rect, size: int) -> Rect:
     meanings = max(text_width(meaning, size) for _, meaning in keys)
-    width = 6 * _padding(size) + _key_width(keys, size) + size + meanings
-    height = 4 * _padding(size) + round(1.6 * size) * len(keys)
+    width = 6 * padding(size) + _key_width(keys, size) + size + meanings
+    height = 4 * padding(size) + round(1.6 * size) * len(keys)
     return Rect.at((frame.width - width) / 2, (frame.height - height) / 2, size_wh=(width, height))
 
 
@@ -178,7 +180,3 @@ def _key_width(keys: Sequence[tuple[str, str]], size: int) -> int:
 def _icon_width(icon: Icon | None, size: int) -> int:
     """Of the icon and the gap behind it."""
     return round((icon.width + 0.45) * size) if icon else 0
-
-
-def _padding(size: int) -> int:
-    return round(0.6 * size)

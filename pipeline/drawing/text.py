@@ -44,18 +44,20 @@ def put_text(
     canvas: np.ndarray,
     text: str,
     *,
-    xy: tuple[int, int],
+    left: int,
+    rows: tuple[int, int],
     size: int,
     weight: int = REGULAR,
     colour: Colour = WHITE,
 ) -> None:
-    """Write `text` into `canvas` (H, W, 3) uint8 RGB; its baseline starts at `xy`."""
-    cv2.putText(canvas, printable(text), xy, colour, _font(), size, weight)
+    """Write `text` into `canvas` (H, W, 3) uint8 RGB, from the column `left`; its capitals in the middle of `rows`."""
+    baseline = round((sum(rows) + CAP_HEIGHT * size) / 2)
+    cv2.putText(canvas, printable(text), (left, baseline), colour, _font(), size, weight)
 
 
-def baseline(top: int, bottom: int, *, size: int) -> int:
-    """The baseline y that centres capitals between the rows `top` and `bottom`."""
-    return round((top + bottom + CAP_HEIGHT * size) / 2)
+def padding(size: int) -> int:
+    """Between text and the edge of its panel, in pixels."""
+    return round(0.6 * size)
 
 
 def truncate(text: str, width: int, *, size: int, weight: int = REGULAR) -> str:

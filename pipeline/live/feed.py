@@ -67,7 +67,7 @@ class AnalysedFrame:
 class Feed:
     """The stages from source to result.
 
-    options: those of the first batch; `use` changes them for the next one.
+    options: those of the next batch. They are replaced as a whole, so a thread sees old or new ones.
     every: detect faces in every n-th frame; between these they are taken to be where they were. Above 1 it needs the
         pipeline's tracker.
     batch_size: how many frames go through the networks together at most.
@@ -86,16 +86,7 @@ class Feed:
     ) -> None:
         self.source, self.pipeline, self.every, self.batch_size = source, pipeline, every, batch_size
         self.waiting_since_s: float | None = None
-        self._options, self._clock = options or FeedOptions(), clock
-
-    @property
-    def options(self) -> FeedOptions:
-        """Those of the next batch."""
-        return self._options
-
-    def use(self, options: FeedOptions) -> None:
-        """Take these options from the next batch on. They are replaced as a whole, so a thread sees old or new ones."""
-        self._options = options
+        self.options, self._clock = options or FeedOptions(), clock
 
     def threads(self) -> StageThreads[list[AnalysedFrame]]:
         """The threads, to be entered."""
@@ -105,13 +96,13 @@ class Feed:
 
     def grab(self) -> Iterator[Batch | None]:
         """Batches of frames until the source ends; None where no frame came for a while."""
-        mirrored = self._options.mirror  # was the frame before?
+        mirrored = self.options.mirror  # was the frame before?
         while True:
             frames: list[Frame] = []
             while not self._is_full(frames) and (frame := self._wait_for_frame()) is not None:
                 frames.append(frame)
             if frames:
-                options = self._options
+                options = self.options
                 detect = [frame.index % self.every == 0 for frame in frames]
                 detect[0] |= options.mirror != mirrored  # faces of the frame before stood on the other side
                 mirrored = options.mirror
@@ -124,8 +115,7 @@ class Feed:
     def _wait_for_frame(self) -> Frame | None:
         if self.waiting_since_s is None:
             self.waiting_since_s = self._clock()
-        frame = self.source.read(timeout_s=GRAB_S)
-        if frame is not None:
+        if (frame := self.source.read(timeout_s=GRAB_S)) is not None:
             self.waiting_since_s = None
         return frame
 
@@ -151,7 +141,7 @@ class Feed:
 
     def refresh(self, analysed: AnalysedFrame) -> AnalysedFrame:
         """The frame as it would look with the options of now, where they changed after it was grabbed."""
-        frame, result, options = analysed.frame, analysed.result, self._options
+        frame, result, options = analysed.frame, analysed.result, self.options
         if analysed.options == options:
             return analysed
         if analysed.options.mirror != options.mirror:

@@ -21,7 +21,7 @@ from gradcam import EXPLAINERS
 from pipeline.drawing.overlay import Overlay, Show, Status
 from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
 from pipeline.live.threads import StageThreads
-from pipeline.options import PredictOptions, SessionOptions
+from pipeline.options import SessionOptions
 from pipeline.output.outputs import Outputs
 from pipeline.output.window import RateMeter, Screen, Window, display_available
 from pipeline.run import EmotionPipeline
@@ -65,15 +65,10 @@ class Session:
     ) -> None:
         self.options, self.source, self.device, self._clock = options, source, str(device), clock
         self.watched = options.show and display_available()
-        predict = pipeline.options
+        predict, tracker = pipeline.options, None if source.stills else Tracker()
         self.feed = Feed(
             source,
-            EmotionPipeline(
-                pipeline.detector,
-                pipeline.classifier,
-                tracker=None if source.stills else Tracker(),
-                options=predict,
-            ),
+            EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=tracker, options=predict),
             options=FeedOptions(source.live if options.mirror is None else options.mirror, predict),
             every=1 if source.stills else options.every,
             batch_size=1 if self.watched or source.live else FILE_BATCH[self.device.partition(":")[0]],
@@ -114,10 +109,6 @@ class Session:
         seconds = self._clock() - self.started_s
         notify(f"{self.presented} frames in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
 
-    # -----------------------------------------------------------------------------------------------------------------
-    # Results in
-    # -----------------------------------------------------------------------------------------------------------------
-
     def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""
         while not self.stopped:
@@ -157,32 +148,27 @@ class Session:
         self.outputs.repeat_last()
         if self.repaint and self.window and self.last:
             analysed = self.feed.refresh(self.last)
-            self._put_up(analysed, self._annotate(analysed))
+            self._put_up(analysed, self.draw(analysed))
         self.repaint = False
-
-    # -----------------------------------------------------------------------------------------------------------------
-    # Results out
-    # -----------------------------------------------------------------------------------------------------------------
 
     def draw(self, analysed: AnalysedFrame) -> np.ndarray | None:
         """The annotated picture, (H, W, 3) uint8 RGB; None where nobody watches and nothing is recorded."""
-        return self._annotate(analysed) if self.window or self.outputs.wants_pictures else None
+        if self.window or self.outputs.wants_pictures:
+            return self.overlay.draw(analysed.result, show=self.show, status=self.status())
+        return None
 
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         """Show, log, print and record a frame; `annotated` is what `draw` gave for it."""
         self.presented += 1
         self.rate.tick()
-        if annotated is not None:
-            self._put_up(analysed, annotated)
+        self._put_up(analysed, annotated)
         self.outputs.add(analysed.frame, analysed.result, annotated)
 
-    def _annotate(self, analysed: AnalysedFrame) -> np.ndarray:
-        return self.overlay.draw(analysed.result, show=self.show, status=self.status())
-
-    def _put_up(self, analysed: AnalysedFrame, annotated: np.ndarray) -> None:
-        self.last, self.annotated = analysed, annotated
-        if self.window:
-            self.window.show(annotated)
+    def _put_up(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
+        if annotated is not None:
+            self.last, self.annotated = analysed, annotated
+            if self.window:
+                self.window.show(annotated)
 
     def status(self) -> Status:
         """What the status line says now."""
@@ -197,68 +183,45 @@ class Session:
             message=self.message,
         )
 
-    # -----------------------------------------------------------------------------------------------------------------
-    # Keys
-    # -----------------------------------------------------------------------------------------------------------------
-
     def _handle_key(self, wait_s: float) -> None:
-        if self.window is None:
-            return
-        key = self.window.key(round(1000 * wait_s))
-        if key in ("q", "esc") or self.window.closed:
+        key = self.window.key(round(1000 * wait_s)) if self.window else None
+        if key in ("q", "esc") or (self.window and self.window.closed):
             self.stopped = True
-        elif action := self._actions().get(key or ""):
-            action()
+        elif key:
+            self._change_view(key)
+            self._change_options(key)
             self.repaint = True
 
-    def _actions(self) -> dict[str, Callable[[], None]]:
-        return {
-            "space": self._toggle_pause,
-            "h": self._toggle_heatmaps,
-            "b": self._toggle_bars,
-            "?": self._toggle_help,
-            "e": self._explain_next_class,
-            "x": self._use_next_explainer,
-            "s": self._save_snapshot,
-            "r": self.outputs.toggle_recording,
-            "m": self._toggle_mirror,
-        }
+    def _change_view(self, key: str) -> None:
+        match key:
+            case "space":
+                self.paused = not self.paused
+            case "b":
+                self.show = replace(self.show, bars=not self.show.bars)
+            case "?":
+                self.show = replace(self.show, keys=() if self.show.keys else KEYS)
+            case "s" if self.annotated is not None:
+                self.outputs.snapshot(self.annotated)
+            case "r":
+                self.outputs.toggle_recording()
 
-    def _toggle_pause(self) -> None:
-        self.paused = not self.paused
-
-    def _toggle_bars(self) -> None:
-        self.show = replace(self.show, bars=not self.show.bars)
-
-    def _toggle_help(self) -> None:
-        self.show = replace(self.show, keys=() if self.show.keys else KEYS)
-
-    def _toggle_heatmaps(self) -> None:
-        predict = self.feed.options.predict
-        self._predict_with(replace(predict, explainer=None if predict.explainer else self.explainer))
-
-    def _explain_next_class(self) -> None:
-        predict, choices = self.feed.options.predict, [None, *self.class_names]
-        name = choices[(choices.index(predict.explain_class) + 1) % len(choices)]
-        self._predict_with(replace(predict, explain_class=name))
-        self._notify(f"heatmaps are for {name or 'the label of each face'}")
-
-    def _use_next_explainer(self) -> None:
-        predict, names = self.feed.options.predict, list(EXPLAINERS)
-        if predict.explainer:
-            self.explainer = names[(names.index(predict.explainer) + 1) % len(names)]
-            self._predict_with(replace(predict, explainer=self.explainer))
-            self._notify(f"explained by {self.explainer}")
-
-    def _predict_with(self, predict: PredictOptions) -> None:
-        self.feed.use(replace(self.feed.options, predict=predict))
-
-    def _toggle_mirror(self) -> None:
-        self.feed.use(replace(self.feed.options, mirror=not self.feed.options.mirror))
-
-    def _save_snapshot(self) -> None:
-        if self.annotated is not None:
-            self.outputs.snapshot(self.annotated)
+    def _change_options(self, key: str) -> None:
+        options = self.feed.options
+        predict, classes, explainers = options.predict, [None, *self.class_names], list(EXPLAINERS)
+        match key:
+            case "m":
+                options = replace(options, mirror=not options.mirror)
+            case "h":
+                predict = replace(predict, explainer=None if predict.explainer else self.explainer)
+            case "e":
+                name = classes[(classes.index(predict.explain_class) + 1) % len(classes)]
+                predict = replace(predict, explain_class=name)
+                self._notify(f"heatmaps are for {name or 'the label of each face'}")
+            case "x" if predict.explainer:
+                self.explainer = explainers[(explainers.index(predict.explainer) + 1) % len(explainers)]
+                predict = replace(predict, explainer=self.explainer)
+                self._notify(f"explained by {self.explainer}")
+        self.feed.options = replace(options, predict=predict)
 
     def _notify(self, sentence: str, *, printed: bool = True) -> None:
         """Show a sentence for a while, and print it unless it has been printed before."""

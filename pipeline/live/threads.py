@@ -16,19 +16,14 @@ lag does not grow.
 
 from __future__ import annotations
 
-import queue
-import threading
+import collections
+import concurrent.futures
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
-
-
-class _End:
-    """Follows the last item: the normal end, or the `error` for which there are no more."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+END = object()  # follows the last item
 
 
 class StageThreads(Generic[Item]):
@@ -40,73 +35,48 @@ class StageThreads(Generic[Item]):
     """
 
     def __init__(self, items: Iterator[Any], *stages: Callable[[Any], Any], max_in_flight: int = 2) -> None:
-        self.ended = False
-        self._stopped = False
-        self._slots = threading.Semaphore(max_in_flight)
-        self._holding = False  # does the item taken out last still have its slot?
-        self._threads: list[threading.Thread] = []
-        arriving = self._admit(items)
-        for stage in stages:
-            self._out: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            worker = threading.Thread(target=_work, args=(arriving, stage, self._out), name=stage.__name__)
-            self._threads.append(worker)
-            arriving = _take(self._out)
+        self.ended = self._stopped = False
+        self._items, self._stages, self._max_in_flight = items, stages, max_in_flight
+        self._threads = [ThreadPoolExecutor(1, thread_name_prefix=stage.__name__) for stage in stages]
+        self._in_flight: collections.deque[Future[Any]] = collections.deque()
 
     def get(self, timeout_s: float) -> Item | None:
         """The next item, or None: then either `ended` is True, or none was ready within `timeout_s`."""
         if self.ended:
             return None
-        if self._holding:
-            self._holding = False
-            self._slots.release()
-        try:
-            item = self._out.get(timeout=timeout_s)
-        except queue.Empty:
+        self._fill_slots()
+        if not concurrent.futures.wait([self._in_flight[0]], timeout_s).done:
             return None
-        if isinstance(item, _End):
-            self.ended = True
-            if item.error:
-                raise item.error
-            return None
-        self._holding = True
-        return item
+        self.ended = True  # also where a stage failed
+        item = self._in_flight.popleft().result()
+        self.ended = item is END
+        return None if self.ended else item
 
-    def _admit(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Items as slots become free."""
-        while self._slots.acquire() and not self._stopped:
-            item = None
-            while item is None and not self._stopped:
-                item = next(items, self)
-            if item is self or self._stopped:
-                return
-            yield item
+    def _fill_slots(self) -> None:
+        """Let an item start for each free slot: each stage's thread takes them in order, as soon as it has time."""
+        while len(self._in_flight) < self._max_in_flight:
+            future = self._threads[0].submit(self._first, self._stages[0])
+            for thread, stage in zip(self._threads[1:], self._stages[1:], strict=True):
+                future = thread.submit(_next, future, stage)
+            self._in_flight.append(future)
+
+    def _first(self, stage: Callable[[Any], Any]) -> Any:
+        """The iterator's next item through the first stage."""
+        item = None
+        while item is None and not self._stopped:
+            item = next(self._items, END)
+        return END if item is END or self._stopped else stage(item)
 
     def __enter__(self) -> StageThreads[Item]:
-        for thread in self._threads:
-            thread.start()
+        self._fill_slots()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.ended = self._stopped = True
-        self._slots.release()
         for thread in self._threads:
-            thread.join()
+            thread.shutdown(cancel_futures=True)
 
 
-def _work(arriving: Iterator[Any], stage: Callable[[Any], Any], out: queue.SimpleQueue[Any]) -> None:
-    """One thread: every item through `stage`, then how it ended."""
-    end = _End()
-    try:
-        for item in arriving:
-            out.put(stage(item))
-    except BaseException as error:  # whatever it is, the consumer raises it
-        end = _End(error)
-    out.put(end)
-
-
-def _take(inbox: queue.SimpleQueue[Any]) -> Iterator[Any]:
-    """What the stage before puts out, up to its end; its error is raised here."""
-    while not isinstance(item := inbox.get(), _End):
-        yield item
-    if item.error:
-        raise item.error
+def _next(before: Future[Any], stage: Callable[[Any], Any]) -> Any:
+    """The item that the stage before gives, through this one."""
+    return item if (item := before.result()) is END else stage(item)

@@ -39,8 +39,6 @@ class VideoWriter:
             str(self._path).encode()
         except UnicodeEncodeError as error:  # OpenCV would crash the process
             raise UserError(f"cannot record to {self._path!a}: the name is not valid UTF-8.") from error
-        if not (math.isfinite(fps) and fps > 0):
-            raise ValueError(f"fps must be above 0, not {fps}")
         self._fps = round(fps, 3)  # what the file can hold
         self._writer: cv2.VideoWriter | None = None
         self._size_hw, self._start_s = (0, 0), 0.0  # of the first frame
@@ -102,10 +100,9 @@ def _letterboxed(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
         return image
     scale = min(size_hw[0] / height, size_hw[1] / width)
     inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (size_hw[0] - inner_h) // 2, (size_hw[1] - inner_w) // 2
-    framed = np.zeros((*size_hw, 3), np.uint8)
-    framed[top : top + inner_h, left : left + inner_w] = cv2.resize(image, (inner_w, inner_h))
-    return framed
+    high, wide = size_hw[0] - inner_h, size_hw[1] - inner_w
+    borders = (high // 2, high - high // 2, wide // 2, wide - wide // 2)
+    return cv2.copyMakeBorder(cv2.resize(image, (inner_w, inner_h)), *borders, cv2.BORDER_CONSTANT)
 
 
 @contextlib.contextmanager

@@ -1,16 +1,15 @@
 """The log of predictions: one row a face and frame.
 
 In:  frames with their results.
-Out: `Row`s; a .csv or .jsonl file of them, under its own name only when complete; lines of text for stdout.
+Out: a .csv or .jsonl file of them, under its own name only when complete; lines of text for stdout.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.sources.frame import Frame
@@ -19,59 +18,37 @@ from pipeline.run import FrameResult
 from support import FAILED, UserError, atomic_write
 
 SUFFIXES = (".csv", ".jsonl")
+COLUMNS = ("time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence")
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One face in one frame; the box in pixels of the frame, `probabilities` in the order of the class names."""
+def rows_of(frame: Frame, result: FrameResult) -> list[dict[str, object]]:
+    """One row a face, column -> value: `COLUMNS`, then one p_<class> a class.
 
-    time_s: float
-    frame: int
-    face: int
-    track: int | None
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    score: float
-    label: str
-    confidence: float
-    probabilities: Sequence[float]
-
-
-def rows_of(frame: Frame, result: FrameResult) -> list[Row]:
-    """One row a face."""
-    rows = []
+    Milliseconds, tenths of a pixel of the frame, six decimals for what lies in [0, 1]; track is None without tracking.
+    """
+    rows: list[dict[str, object]] = []
     for number, face in enumerate(result.faces):
-        x1, y1, x2, y2 = face.box_xyxy.tolist()
-        rows.append(
-            Row(
-                time_s=frame.time_s,
-                frame=frame.index,
-                face=number,
-                track=face.track or None,
-                x1=x1,
-                y1=y1,
-                x2=x2,
-                y2=y2,
-                score=face.face.score,
-                label=face.label,
-                confidence=face.confidence,
-                probabilities=face.probabilities.tolist(),
-            )
-        )
+        box = [round(v, 1) for v in face.box_xyxy.tolist()]
+        score, confidence = round(float(face.face.score), 6), round(face.confidence, 6)
+        values = (round(frame.time_s, 3), frame.index, number, face.track or None, *box, score, face.label, confidence)
+        pairs = zip(result.class_names, face.probabilities.tolist(), strict=True)
+        rows.append(dict(zip(COLUMNS, values, strict=True)) | {f"p_{name}": round(p, 6) for name, p in pairs})
     return rows
 
 
-def line_of(row: Row, name: str | None) -> str:
-    """One prediction as a person reads it: of what (the picture's name, or the time), who, which class, where."""
-    who = f"face {row.face}" if row.track is None else f"person {row.track}"
-    box = f"[{row.x1:.0f} {row.y1:.0f} {row.x2:.0f} {row.y2:.0f}]"
-    return f"{name or f'{row.time_s:8.3f} s'}  {who}  looks like {row.label} {row.confidence:.0%}  {box}"
+def lines_of(frame: Frame, result: FrameResult, name: str | None) -> list[str]:
+    """Each prediction as a person reads it: of what (the picture's `name`, or the time), who, which class, where."""
+    lines = []
+    for number, face in enumerate(result.faces):
+        who = f"person {face.track}" if face.track else f"face {number}"
+        box = " ".join(f"{v:.0f}" for v in face.box_xyxy.tolist())
+        what = f"looks like {face.label} {face.confidence:.0%}"
+        lines.append(f"{name or f'{frame.time_s:8.3f} s'}  {who}  {what}  [{box}]")
+    return lines
 
 
 class PredictionLog:
-    """A .csv or .jsonl file of `Row`s, with the columns of `Row` and one p_<class> a class.
+    """A .csv or .jsonl file of the rows of `rows_of`.
 
     A context manager, which finishes the file on an error and on Ctrl-C too. Raises `UserError` where the name ends
     otherwise or the disk is full.
@@ -80,46 +57,26 @@ class PredictionLog:
     def __init__(self, path: str | Path, class_names: Sequence[str]) -> None:
         self._path = Path(path)
         check_suffix(self._path, SUFFIXES, "a log")
-        self._class_names = tuple(class_names)
         self._files = contextlib.ExitStack()
         temporary = self._files.enter_context(atomic_write(self._path))
-        self._file = open(temporary, "w", encoding="utf-8", newline="")  # noqa: SIM115 - close() does
-        self._csv = csv.writer(self._file, lineterminator="\n") if self._path.suffix.lower() == ".csv" else None
-        if self._csv:
-            columns = [field.name for field in dataclasses.fields(Row)][:-1]
-            self._csv.writerow(columns + [f"p_{name}" for name in self._class_names])
+        self._file = open(temporary, "w", encoding="utf-8", newline="")  # noqa: SIM115 - __exit__ does
+        self._csv: csv.DictWriter[str] | None = None
+        if self._path.suffix.lower() == ".csv":
+            columns = [*COLUMNS, *(f"p_{name}" for name in class_names)]
+            self._csv = csv.DictWriter(self._file, columns, lineterminator="\n")
+            self._csv.writeheader()
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Add the rows and hand them to the system, so that a crash loses nothing."""
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Add a row a face and hand them to the system, so that a crash loses nothing."""
         try:
-            for row in rows:
-                cells = self._cells(row)
+            for row in rows_of(frame, result):
                 if self._csv:
-                    self._csv.writerow(cells.values())
+                    self._csv.writerow(row)
                 else:
-                    self._file.write(json.dumps(cells) + "\n")
+                    self._file.write(json.dumps(row) + "\n")
             self._file.flush()
         except OSError as error:
             raise self._failure(error) from error
-
-    def _cells(self, row: Row) -> dict[str, object]:
-        """Column name -> value: milliseconds, tenths of a pixel, six decimals for what lies in [0, 1]."""
-        decimals = {"time_s": 3, "x1": 1, "y1": 1, "x2": 1, "y2": 1, "score": 6, "confidence": 6}
-        cells = dataclasses.asdict(row)
-        probabilities = cells.pop("probabilities")
-        cells.update({name: round(float(cells[name]), digits) for name, digits in decimals.items()})
-        for name, probability in zip(self._class_names, probabilities, strict=True):
-            cells[f"p_{name}"] = round(float(probability), 6)
-        return cells
-
-    def close(self) -> None:
-        """Give the file its name; what reached the disk is kept. More than once is fine."""
-        try:
-            self._file.close()
-        except OSError as error:
-            raise self._failure(error) from error
-        finally:
-            self._files.close()
 
     def _failure(self, error: OSError) -> UserError:
         return UserError(f"cannot write {self._path}: {error.strerror}.", exit_code=FAILED)
@@ -128,4 +85,9 @@ class PredictionLog:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._failure(error) from error
+        finally:
+            self._files.close()  # gives the file its name; what reached the disk is kept

@@ -16,7 +16,7 @@ import numpy as np
 from data.sources.frame import Frame, FrameSource
 from pipeline.options import SessionOptions
 from pipeline.output.film import VideoWriter
-from pipeline.output.log import PredictionLog, line_of, rows_of
+from pipeline.output.log import PredictionLog, lines_of
 from pipeline.output.snapshot import free_name, save_picture
 from pipeline.run import FrameResult
 from support import UserError
@@ -72,12 +72,11 @@ class Outputs:
 
     def add(self, frame: Frame, result: FrameResult, annotated: np.ndarray | None) -> None:
         """Log, print and record one frame; `annotated` may be None where no recording runs."""
-        rows = rows_of(frame, result)
         if self.log:
-            self.log.write(rows)
+            self.log.write(frame, result)
         if not self.options.quiet:
-            for row in rows:
-                print(line_of(row, frame.name if self.source.stills else None))
+            for line in lines_of(frame, result, frame.name if self.source.stills else None):
+                print(line)
         if annotated is not None:
             self._record(annotated, frame.index / STILLS_PER_S if self.source.stills else frame.time_s)
 

@@ -76,7 +76,12 @@ class Window:
     @property
     def closed(self) -> bool:
         """Has the window gone, by its own button or by `close`?"""
-        return self._closed or (self._shown and not _is_open(self._title))
+        if self._closed or not self._shown:
+            return self._closed
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # when its last window has gone, Qt's part of OpenCV can no longer be asked
+            return True
 
     def show(self, image_rgb: np.ndarray) -> None:
         """Put up a picture, (H, W, 3) uint8 RGB; it appears during the next `key`. A closed window stays closed."""
@@ -106,13 +111,6 @@ class Window:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _is_open(title: str) -> bool:
-    try:
-        return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
-    except cv2.error:  # when its last window has gone, Qt's part of OpenCV can no longer be asked
-        return False
 
 
 def _first_size(width: int, height: int) -> tuple[int, int]:

@@ -78,7 +78,7 @@ def test_a_panel_darkens_its_rectangle_only_and_has_round_corners():
 def test_a_patch_looks_on_any_background_as_if_painted_there():
     def paint(canvas):
         paint_panel(canvas, Rect(2, 3, 58, 37), radius=6)
-        put_text(canvas, "Fear", xy=(6, 28), size=18, colour=(250, 156, 20))
+        put_text(canvas, "Fear", left=6, rows=(3, 37), size=18, colour=(250, 156, 20))
         canvas[30:34, 5:50] = (1, 128, 254)
 
     background = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)

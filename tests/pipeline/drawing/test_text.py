@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.drawing.text import BOLD, baseline, printable, put_text, text_size, text_width, truncate, wrap
+from pipeline.drawing.text import BOLD, printable, put_text, text_size, text_width, truncate, wrap
 
 ODD = [
     "",
@@ -20,9 +20,9 @@ ODD = [
 ]
 
 
-def written(text, *, size, weight=400, xy=(20, 60)):
+def written(text, *, size, weight=400):
     canvas = np.zeros((100, 600, 3), np.uint8)
-    put_text(canvas, text, xy=xy, size=size, weight=weight)
+    put_text(canvas, text, left=20, rows=(10, 90), size=size, weight=weight)
     return canvas.any(axis=2)
 
 
@@ -37,7 +37,7 @@ def test_ink_stays_in_its_width(size, weight):
 
 @pytest.mark.parametrize("size", [9, 14, 31, 63])
 def test_capitals_stand_in_the_middle_of_their_row(size):
-    rows = np.flatnonzero(written("HE", size=size, xy=(20, baseline(10, 90, size=size))).any(axis=1))
+    rows = np.flatnonzero(written("HE", size=size).any(axis=1))
     assert abs((rows.min() + rows.max()) / 2 - 49.5) <= 1
 
 

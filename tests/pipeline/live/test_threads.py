@@ -137,13 +137,13 @@ def test_a_time_out_in_a_stage_is_an_error_and_not_a_wait():
 
 @pytest.mark.parametrize("taken", [0, 1, 7])
 def test_leaving_early_ends_every_thread(taken):
-    def stage(item):
+    def ends_early(item):
         return item
 
     def alive() -> int:
-        return [thread.name for thread in threading.enumerate()].count("stage")
+        return sum(thread.name.startswith("ends_early") for thread in threading.enumerate())
 
-    with StageThreads(itertools.count(), stage, stage, max_in_flight=3) as threads:
+    with StageThreads(itertools.count(), ends_early, ends_early, max_in_flight=3) as threads:
         for _ in range(taken):
             threads.get(timeout_s=PATIENCE_S)
         assert alive() == 2

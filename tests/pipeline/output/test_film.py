@@ -132,8 +132,6 @@ def test_what_cannot_be_recorded_is_one_sentence(tmp_path, capfd):
         VideoWriter(tmp_path / "a.mov")
     with pytest.raises(UserError, match="OpenCV cannot record 64x48"), VideoWriter(tmp_path / "a.avi", 0.001) as writer:
         writer.write(_grey(0), 0.0)
-    with pytest.raises(ValueError, match="above 0"):
-        VideoWriter(tmp_path / "a.avi", float("nan"))
     assert os.listdir(tmp_path) == []
     with VideoWriter(tmp_path / "a.webm") as writer:
         writer.write(_grey(0), 0.0)

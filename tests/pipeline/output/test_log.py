@@ -10,55 +10,48 @@ import numpy as np
 import pytest
 
 from data.sources.frame import Frame
-from pipeline.output.log import PredictionLog, Row, line_of, rows_of
+from pipeline.output.log import PredictionLog, lines_of
 from pipeline.run import FaceResult, FrameResult
 from retinaface.face import Face
 from support import UserError
 
 CLASSES = ("happiness", "not-a-face")
-ROW = Row(1.23456, 37, 0, 4, 10.04, 20.0, 30.06, 40.0, 0.98765432, "happiness", 0.75, (0.75, 0.25))
+FRAME = Frame(np.zeros((48, 64, 3), np.uint8), 1.23456, 37, "a.png")
 
 
-def result(track: int) -> FrameResult:
-    detected = Face(np.array([10.2, 20, 30, 40], np.float32), np.zeros((5, 2), np.float32), 0.9)
+def result(track: int = 4) -> FrameResult:
+    detected = Face(np.array([10.04, 20, 30.06, 40], np.float32), np.zeros((5, 2), np.float32), 0.98765432)
     probabilities = np.array([0.75, 0.25], np.float32)
     face = FaceResult(detected, probabilities, "happiness", 0.75, None, None, np.zeros((2, 3)), track)
-    return FrameResult(np.zeros((48, 64, 3), np.uint8), (face,), CLASSES)
+    return FrameResult(FRAME.image_rgb, (face,), CLASSES)
 
 
 def test_a_line_of_a_picture_names_the_picture_and_one_of_a_film_the_person():
-    frame = Frame(np.zeros((48, 64, 3), np.uint8), 1.5, 3, "a.png")
-    (row,) = rows_of(frame, result(track=0))
-    assert line_of(row, "a.png") == "a.png  face 0  looks like happiness 75%  [10 20 30 40]"
-    assert row.track is None
-    (row,) = rows_of(frame, result(track=4))
-    assert line_of(row, None) == "   1.500 s  person 4  looks like happiness 75%  [10 20 30 40]"
-    assert row.probabilities == [0.75, 0.25]
+    assert lines_of(FRAME, result(0), "a.png") == ["a.png  face 0  looks like happiness 75%  [10 20 30 40]"]
+    assert lines_of(FRAME, result(4), None) == ["   1.235 s  person 4  looks like happiness 75%  [10 20 30 40]"]
 
 
-def test_csv(tmp_path):
-    with PredictionLog(tmp_path / "log.csv", CLASSES) as log:
-        log.write([ROW, ROW])
-        log.write([])
-    lines = (tmp_path / "log.csv").read_text().splitlines()
-    columns = "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_happiness,p_not-a-face"
-    assert lines == [columns] + ["1.235,37,0,4,10.0,20.0,30.1,40.0,0.987654,happiness,0.75,0.75,0.25"] * 2
-
-
-def test_jsonl_has_the_same_columns(tmp_path):
+def test_csv_and_jsonl_have_the_same_columns(tmp_path):
     for suffix in (".csv", ".jsonl"):
         with PredictionLog(tmp_path / f"log{suffix}", CLASSES) as log:
-            log.write([ROW])
-    cells = json.loads((tmp_path / "log.jsonl").read_text())
-    with open(tmp_path / "log.csv", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert list(cells) == list(row)
-    assert {name: str(value) for name, value in cells.items()} == row
+            log.write(FRAME, result(4))
+            log.write(FRAME, FrameResult(FRAME.image_rgb, (), CLASSES))
+            log.write(FRAME, result(0))
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert lines == [
+        "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_happiness,p_not-a-face",
+        "1.235,37,0,4,10.0,20.0,30.1,40.0,0.987654,happiness,0.75,0.75,0.25",
+        "1.235,37,0,,10.0,20.0,30.1,40.0,0.987654,happiness,0.75,0.75,0.25",
+    ]
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    for cells, row in zip(rows, csv.DictReader(lines), strict=True):
+        assert list(cells) == list(row)
+        assert {name: "" if value is None else str(value) for name, value in cells.items()} == row
 
 
 def test_log_is_flushed_and_survives_ctrl_c(tmp_path):
     log = PredictionLog(tmp_path / "log.csv", CLASSES)
-    log.write([ROW])
+    log.write(FRAME, result())
     (temporary,) = tmp_path.iterdir()
     assert temporary.name != "log.csv"
     assert len(temporary.read_text().splitlines()) == 2
@@ -68,18 +61,19 @@ def test_log_is_flushed_and_survives_ctrl_c(tmp_path):
 
 
 def test_log_without_rows_has_its_header(tmp_path):
-    PredictionLog(tmp_path / "log.csv", CLASSES).close()
+    with PredictionLog(tmp_path / "log.csv", CLASSES):
+        pass
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_log_on_a_full_disk_is_one_sentence(tmp_path):
     log = PredictionLog(tmp_path / "log.csv", CLASSES)
-    log.write([ROW])
+    log.write(FRAME, result())
     with open("/dev/full", "w") as full:
         os.dup2(full.fileno(), log._file.fileno())
     with pytest.raises(UserError, match=r"cannot write .*log\.csv: No space left") as error, log:
-        log.write([ROW])
+        log.write(FRAME, result())
     assert error.value.exit_code == 1
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 2, "what reached the disk is kept"
 
@@ -87,5 +81,5 @@ def test_log_on_a_full_disk_is_one_sentence(tmp_path):
 def test_log_refuses(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.csv, \.jsonl, which 'log\.txt' does not"):
         PredictionLog(tmp_path / "log.txt", CLASSES)
-    with pytest.raises(ValueError, match="zip"), PredictionLog(tmp_path / "log.csv", CLASSES[:1]) as log:
-        log.write([ROW])
+    with pytest.raises(ValueError, match="not in fieldnames"), PredictionLog(tmp_path / "log.csv", CLASSES[:1]) as log:
+        log.write(FRAME, result())
