@@ -149,9 +149,7 @@ class Trainer:
             weight_decay=s.weight_decay,
             momentum=s.momentum,
             ema=s.ema,
-            sam=s.sam,
             clip_norm=s.clip_norm,
-            smoothing=s.label_smoothing,
             mixed=s.amp,
         )
         self.teachers = Teachers(s.teacher, train.class_names, device=distributed.device)
@@ -161,13 +159,26 @@ class Trainer:
     def run(self) -> int:
         """Train to the end, or until Ctrl-C; 0 or 130, everything saved."""
         from models.export import export_checkpoint
-        from models.training.run_log import classifier_log
-        from support.training.stopping import stop_requests
+        from models.training.run_log import HIDDEN_COLUMNS, TRAINING_COLUMNS, training_curves
+        from support.training.run_log import RunLog
+        from support.training.run_state import stop_requests
 
-        self.begin_or_resume()
-        silent, events = not self.distributed.is_main, self.settings.tensorboard
-        log = classifier_log(
-            self.folder.path, steps=self.steps, done=self.steps_done(), silent=silent, tensorboard=events
+        state = self.folder.begin()
+        if state:
+            self.learner.load_state(state)
+            (self.epoch, self.step, self.loss_sum), self.history = state["progress"], state["history"]
+        else:
+            self.save_state()
+        log = RunLog(
+            self.folder.path,
+            steps=self.steps,
+            done=self.steps_done(),
+            silent=not self.distributed.is_main,
+            index="epoch",
+            training=TRAINING_COLUMNS,
+            hidden=HIDDEN_COLUMNS,
+            tensorboard=self.settings.tensorboard,
+            figure=training_curves,
         )
         with stop_requests() as stop_requested:
             while not self.finished() and self.train_epoch(stop_requested, log):
@@ -197,10 +208,10 @@ class Trainer:
             x = preprocess(crops, device=device).contiguous(memory_format=torch.channels_last)
             target = torch.from_numpy(votes).to(device)
             if s.teacher:
-                target = (1 - s.distill) * target + s.distill * self.teachers(crops)
+                target = (1 - s.distill) * target + s.distill * torch.from_numpy(self.teachers(crops)).to(device)
             key = (s.seed, self.epoch, self.step)  # seeds what is random in a step, so that a run can be resumed
             x, target = mix(x, target, key=key, mixup_alpha=s.mixup, cutmix_alpha=s.cutmix)
-            loss = self.learner.step(x, target, lr=self.lr(), key=key)
+            loss = self.learner.step(x, target, lr=self.lr(), key=key, smoothing=s.label_smoothing, sam=s.sam)
             self.step += 1
             self.loss_sum += loss
             log.step(loss)
@@ -209,7 +220,7 @@ class Trainer:
 
     def lr(self) -> float:
         """The learning rate of this step."""
-        from support.training.optimisers import lr_factor
+        from support.training.learner import lr_factor
 
         s = self.settings
         return s.lr * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
@@ -281,17 +292,6 @@ class Trainer:
         """All that --resume needs to repeat the run exactly."""
         state = {"progress": (self.epoch, self.step, self.loss_sum), "history": self.history}
         self.folder.save(state | self.learner.state())
-
-    def begin_or_resume(self) -> None:
-        """Begin a new folder with a first state, or continue from the newest state in it."""
-        if not self.settings.resume:
-            self.folder.begin()
-            self.save_state()
-            return
-        state = self.folder.load()
-        self.learner.load_state(state)
-        self.epoch, self.step, self.loss_sum = state["progress"]
-        self.history = state["history"]
 
 
 main = command(Settings, run, prog="train.py", doc=__doc__)

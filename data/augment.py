@@ -16,6 +16,8 @@ import numpy as np
 
 from support.photometric import low_resolution, tone_curve
 
+ERASED = (0.03, 0.2)  # smallest and largest share of the picture that one rectangle erases
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -27,7 +29,6 @@ class Augment:
     shift: half-width of the uniform shift, as a share of the side.
     gamma: half-width of the uniform log-exponent of the tone curve.
     blur, erase: probability of a lower resolution, of an erased rectangle.
-    erase_area: smallest and largest share of the picture that is erased.
     """
 
     mirror: bool = True
@@ -38,7 +39,6 @@ class Augment:
     gamma: float = 0.4
     blur: float = 0.15
     erase: float = 0.5
-    erase_area: tuple[float, float] = (0.03, 0.2)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator, *, size: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB -> (size, size, 3) uint8 RGB, a new array."""
@@ -54,7 +54,7 @@ class Augment:
         if rng.random() < self.blur:
             image = low_resolution(image, rng.uniform(0.4, 0.9))
         if rng.random() < self.erase:
-            erase_rectangle(image, rng, area=self.erase_area)
+            erase_rectangle(image, rng)
         return image
 
     def _matrix(self, image: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -80,13 +80,10 @@ def progressive_size(full: int, done: float) -> int:
     return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))
 
 
-def erase_rectangle(image: np.ndarray, rng: np.random.Generator, *, area: tuple[float, float]) -> None:
-    """Overwrite one rectangle of `image`, in place, with one grey level or noise (Zhong et al. 2020, arXiv 1708.04896).
-
-    area: smallest and largest share of the picture.
-    """
+def erase_rectangle(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Overwrite `ERASED` of `image`, in place, with one grey level or noise (Zhong et al. 2020, arXiv 1708.04896)."""
     height, width = image.shape[:2]
-    share, aspect = rng.uniform(*area), np.exp(rng.uniform(-0.9, 0.9))
+    share, aspect = rng.uniform(*ERASED), np.exp(rng.uniform(-0.9, 0.9))
     box_h = min(height, round(np.sqrt(share * height * width / aspect)))
     box_w = min(width, round(np.sqrt(share * height * width * aspect)))
     top, left = rng.integers(0, height - box_h + 1), rng.integers(0, width - box_w + 1)

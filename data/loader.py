@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from data.augment import Augment
 from data.face_set import FaceSet
@@ -53,7 +54,7 @@ class EpochLoader:
     def epoch(self, epoch: int, *, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """The batches `first`, `first + 1`, ... of `epoch`, augmented, pictures of `size` pixels a side."""
         rows = sampled_rows(self.faces.labels, np.random.default_rng((self.seed, epoch)), balance=self.balance)
-        times = np.array(occurrences(rows))
+        times = pd.Series(rows).groupby(rows).cumcount().to_numpy()  # how often the same row stands before
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque[Future[Batch]] = deque()
             for step in range(first, len(self)):
@@ -91,13 +92,3 @@ def sampled_rows(labels: np.ndarray, rng: np.random.Generator, *, balance: float
     marks = np.floor(np.cumsum(weights / weights.sum()) * len(labels) + rng.random())
     marks[-1] = len(labels)  # whatever the sum was rounded to
     return rng.permutation(np.repeat(order, np.diff(marks, prepend=0).astype(int)))
-
-
-def occurrences(rows: np.ndarray) -> list[int]:
-    """For each entry of rows (N,), how often the same row stands before it."""
-    seen: dict[int, int] = {}
-    times = []
-    for row in rows.tolist():
-        times.append(seen.get(row, 0))
-        seen[row] = times[-1] + 1
-    return times

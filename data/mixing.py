@@ -45,12 +45,11 @@ def cutmix(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float) 
     area, share ~ Beta(alpha, alpha); its centre is uniform in the picture. What lies outside the picture is cut off and
     not counted.
     """
-    height, width = x.shape[2:]
-    side = np.sqrt(1 - rng.beta(alpha, alpha))
-    centre_y, centre_x = int(rng.integers(height)), int(rng.integers(width))
-    top, bottom = _interval(centre_y, side * height, height)
-    left, right = _interval(centre_x, side * width, width)
-    kept = 1 - (bottom - top) * (right - left) / (height * width)
+    size = np.array(x.shape[2:])
+    length = np.sqrt(1 - rng.beta(alpha, alpha)) * size
+    start = np.round([rng.integers(side) for side in size] - length / 2)
+    (top, left), (bottom, right) = np.clip([start, start + np.round(length)], 0, size).astype(int).tolist()
+    kept = 1 - (bottom - top) * (right - left) / int(size.prod())
     pasted = x.clone()
     pasted[:, :, top:bottom, left:right] = partners(x)[:, :, top:bottom, left:right]
     return pasted, kept * votes + (1 - kept) * partners(votes)
@@ -59,9 +58,3 @@ def cutmix(x: Tensor, votes: Tensor, rng: np.random.Generator, *, alpha: float) 
 def partners(batch: Tensor) -> Tensor:
     """The rows of `batch` half its length further on, cyclically."""
     return batch.roll(-(len(batch) // 2), dims=0)
-
-
-def _interval(centre: int, length: float, limit: int) -> tuple[int, int]:
-    """First pixel, and one past the last, of `length` pixels around `centre`, clipped to [0, limit]."""
-    start = round(centre - length / 2)
-    return max(start, 0), min(start + round(length), limit)

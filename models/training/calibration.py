@@ -13,11 +13,13 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 from models.checkpoint import Checkpoint
 from support.metrics import accuracy, confusion_matrix, macro_f1
 
-GOLDEN = (np.sqrt(5) - 1) / 2
+TEMPERATURES = (0.05, 10.0)  # lowest and highest
 TAUS = np.arange(101) / 100
 ACCURACY_LOSS = 0.002  # accepted for a better macro-F1
 
@@ -32,27 +34,14 @@ def calibrate(
     )
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray, *, lowest: float = 0.05, highest: float = 10.0) -> float:
-    """The T that minimises the negative log-likelihood of `labels`, by golden-section search over log T.
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The T that minimises the negative log-likelihood of `labels`, which is convex in 1/T, by a search over log T."""
 
-    The negative log-likelihood is convex in 1/T, so there is one minimum; T is found to a relative error of 1e-4.
-    """
-    low, high = np.log(lowest), np.log(highest)
-    while high - low > 1e-4:
-        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        nll_left, nll_right = (negative_log_likelihood(logits / np.exp(log_t), labels) for log_t in (left, right))
-        if nll_left < nll_right:
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
+    def loss(log_t: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_t), axis=1)[np.arange(len(labels)), labels].mean())
 
-
-def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over rows of -log softmax(logits)[label], in nats."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())
+    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
 
 
 def fit_class_bias(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndarray) -> np.ndarray:

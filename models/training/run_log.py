@@ -1,7 +1,7 @@
-"""The run log of a classifier: the columns of its metrics.csv, and its training curves.
+"""The rows of a classifier's training: the columns of metrics.csv, and its training curves.
 
 In:  the rows of a run, one an epoch.
-Out: a `RunLog`, a figure; and how many epochs ago a score was best.
+Out: a figure; and how many epochs ago a score was best.
 
 Columns: epoch, size (pixels a side), lr, train_loss (KL, nats), faces_per_s, and the scores of the validation split:
 n, correct, accuracy, balanced_accuracy, macro_f1, weighted_f1, kl, js (nats), ece_uncalibrated. The last is at
@@ -10,34 +10,16 @@ temperature 1, where `ece` in the scores.json of evaluation is at the fitted tem
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from support.figures import BLUE, GREY, VERMILION, styled
-from support.training.run_log import Row, RunLog
+from support.training.run_log import Row
 
 TRAINING_COLUMNS = ("size", "lr", "train_loss", "faces_per_s")
 HIDDEN_COLUMNS = ("n", "correct")
 FEW = 12  # epochs that are marked with a dot each
-
-
-def classifier_log(folder: Path, *, steps: int, done: int, silent: bool, tensorboard: bool) -> RunLog:
-    """The log of a run in `folder`; arguments as those of `RunLog`."""
-    return RunLog(
-        folder,
-        steps=steps,
-        done=done,
-        silent=silent,
-        index="epoch",
-        training=TRAINING_COLUMNS,
-        hidden=HIDDEN_COLUMNS,
-        tensorboard=tensorboard,
-        figure=functools.partial(training_curves, title=folder.name),
-    )
 
 
 def epochs_since_best(history: list[Row], column: str) -> int:
@@ -47,7 +29,7 @@ def epochs_since_best(history: list[Row], column: str) -> int:
 
 
 @styled
-def training_curves(history: pd.DataFrame, *, title: str = "") -> Figure:
+def training_curves(history: pd.DataFrame, *, title: str) -> Figure:
     """Three panels beside each other, from a table of one row an epoch."""
     epoch = history["epoch"]
     style = {"marker": "o", "markersize": 3} if len(epoch) <= FEW else {}  # one epoch alone makes no line

@@ -48,15 +48,13 @@ def transfer(
     network = spec.build(len(class_names))
     untrained = network.state_dict()
     weights = {key: torch.as_tensor(value) for key, value in checkpoint.weights.items()}
-    known = [class_name for class_name in class_names if class_name in checkpoint.class_names]
-    if len(known) < len(class_names):
-        new = ", ".join(class_name for class_name in class_names if class_name not in known)
-        log.warning("%s does not know %s, which start untrained", path, new)
+    new = [class_name for class_name in class_names if class_name not in checkpoint.class_names]
+    if new:
+        log.warning("%s does not know %s, which start untrained", path, ", ".join(new))
+    known = [class_name for class_name in class_names if class_name not in new]
     target, source = [class_names.index(c) for c in known], [checkpoint.class_names.index(c) for c in known]
     for key in head_tensors(spec) & weights.keys():
-        rows = untrained[key].clone()
-        rows[target] = weights[key][source]
-        weights[key] = rows
+        weights[key] = untrained[key].index_copy(0, torch.tensor(target), weights[key][source])
     load_strictly(network, weights, what=path)
     return network
 

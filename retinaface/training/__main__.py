@@ -47,9 +47,8 @@ def load_pictures(settings: Settings, device: torch.device) -> tuple[list[Pictur
     train: list[Picture] = []
     val: list[Picture] = []
     for file, images in zip(settings.annotations, settings.images, strict=True):
-        rows = read_annotations(file)
-        train += read_pictures([row for row in rows if split_of(row) == "train"], images)
-        val += read_pictures([row for row in rows if split_of(row) == "val"], images)
+        for row in read_annotations(file):
+            (train if split_of(row) == "train" else val).extend(read_pictures([row], images))
     if settings.teacher:
         threads = settings.threads or 2
         teacher = RetinaFace.from_file(settings.teacher, device=device, threads=threads, conf=UNSURE_SCORE, imgsz=None)

@@ -24,7 +24,7 @@ def relight(image: np.ndarray, rng: np.random.Generator, *, noise: bool = True) 
     if rng.random() < 0.08:
         image = lit_from_one_side(image, rng)
     if rng.random() < 0.06:
-        image = dimmed(image, rng)
+        image = (image * rng.uniform(0.12, 0.5)).astype(np.uint8)
     contrast, offset = rng.uniform(0.6, 1.3), rng.uniform(-40, 40)
     curve = (tone_curve(np.exp(rng.normal(0, 0.3))).astype(np.float32) - 128) * contrast + 128 + offset
     colour = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
@@ -40,11 +40,6 @@ def relight(image: np.ndarray, rng: np.random.Generator, *, noise: bool = True) 
         encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])[1]
         image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
     return image
-
-
-def dimmed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture with 12 to 50 % of its light."""
-    return (image * rng.uniform(0.12, 0.5)).astype(np.uint8)
 
 
 def lit_from_one_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -49,18 +49,13 @@ def distillation_loss(
     """The weighted sum of `feature_loss` and `logit_loss`.
 
     features: (N, C, h, w) of every level, finest first, once for the backbone and once for the heads. outputs: as in
-    `loss.multi_task_loss`. The teacher's likewise. labels: (N, A) int64, as in `loss.Targets`.
+    `loss.multi_task_loss`. The teacher's likewise. labels: (N, A) int64, as there.
     """
-    odds, teacher_odds = log_odds(outputs[0]), log_odds(teacher_outputs[0])  # (N, A)
+    odds, teacher_odds = (o[0][..., FACE] - o[0][..., BACKGROUND] for o in (outputs, teacher_outputs))  # log, (N, A)
     score = teacher_odds.sigmoid()
     trusted = ~(((labels == BACKGROUND) & (score > 0.5)) | ((labels == FACE) & (score < 0.5)))
     of_features = feature_loss(features, teacher_features, score, trusted)
     return FEATURE_WEIGHT * of_features + logit_loss(odds, teacher_odds, trusted)
-
-
-def log_odds(logits: Tensor) -> Tensor:
-    """(N, A): log of the odds of a face, from logits (N, A, 2)."""
-    return logits[..., FACE] - logits[..., BACKGROUND]
 
 
 def feature_loss(features: list[Tensor], teacher_features: list[Tensor], score: Tensor, trusted: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ Most anchors are on the background. Of these only the hard negatives count, the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,22 +27,13 @@ NEGATIVES_WITHOUT_POSITIVES = 80  # hard negatives of a scene without a face
 SMOOTH_L1_BETA = 0.2  # offsets that are off by less cost their square
 
 
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """Targets of the A anchors of a scene.
-
-    labels: (A,) int64, FACE, BACKGROUND or IGNORED. boxes: (A, 4) float32 offsets, 0 but for anchors on a face.
-    landmarks: (A, 10) float32 offsets, NaN where unknown.
-    """
-
-    labels: np.ndarray
-    boxes: np.ndarray
-    landmarks: np.ndarray
-
-
-def match_anchors(anchors: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, ignore: np.ndarray) -> Targets:
+def match_anchors(
+    anchors: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, ignore: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Targets of anchors (A, 4) cxcywh for faces with boxes (M, 4) xyxy and landmarks (M, 5, 2).
 
+    They are labels (A,) int64, FACE, BACKGROUND or IGNORED; box offsets (A, 4) float32, 0 but for anchors on a face;
+    landmark offsets (A, 10) float32, NaN where unknown.
     ignore: (K, 4) xyxy, regions whose anchors are ignored unless they are on a face. An anchor belongs to the face of
     the highest IoU, if that is above `FACE_IOU`; every face gets at least its best anchor.
     """
@@ -61,7 +52,7 @@ def match_anchors(anchors: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray,
         labels[on_face] = FACE
         box_offsets[on_face] = encode_boxes(boxes[face[on_face]], anchors[on_face])
         landmark_offsets[on_face] = encode_landmarks(landmarks[face[on_face]], anchors[on_face])
-    return Targets(labels, box_offsets, landmark_offsets)
+    return labels, box_offsets, landmark_offsets
 
 
 def share_inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
@@ -83,7 +74,7 @@ def multi_task_loss(
     """Class, box and landmark loss of a batch, each a scalar.
 
     outputs: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10).
-    labels (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32: stacked `Targets`.
+    labels (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32: of each scene those of `match_anchors`.
     mean: the mean of a number over all processes, where each has a part of the batch; the mean of their losses is then
         the loss of the whole batch.
     Each loss is divided by the number of anchors on faces that it concerns. Offsets have smooth L1, as in the paper,
@@ -95,17 +86,13 @@ def multi_task_loss(
     cross_entropy = F.cross_entropy(logits.transpose(1, 2), labels.clamp(min=0), reduction="none")  # (N, A)
     counted = face | hard_negatives(cross_entropy.detach(), labels)
     faces = max(1.0, mean(face.sum().item()))
+    offset_loss = functools.partial(F.smooth_l1_loss, reduction="sum", beta=SMOOTH_L1_BETA)
     class_loss = cross_entropy[counted].sum() / faces
     box_loss = offset_loss(box_offsets[face], boxes[face]) / faces
     known = landmarks[face].isfinite().all(dim=1)
     landmark_loss = offset_loss(landmark_offsets[face][known], landmarks[face][known])
     landmark_loss = landmark_loss / max(1.0, mean(known.sum().item()))
     return class_loss, box_loss, landmark_loss
-
-
-def offset_loss(offsets: Tensor, targets: Tensor) -> Tensor:
-    """The sum of the smooth L1 distances of all offsets, with a beta of `SMOOTH_L1_BETA`."""
-    return F.smooth_l1_loss(offsets, targets, reduction="sum", beta=SMOOTH_L1_BETA)
 
 
 def hard_negatives(loss: Tensor, labels: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Training scenes: faces of every size pasted onto pictures without faces, and crops of pictures of groups.
 
 In:  annotated pictures in memory, a random generator, a size.
-Out: `Scene`: a square image with boxes, landmarks and regions to ignore.
+Out: scenes, each a `Canvas`: a square image with boxes, landmarks and regions to ignore; and the batches of a training,
+     a torch data set of such scenes and of what every anchor is to predict on them.
 
 Portraits show one face in the middle at one scale, and a detector trained on them learns just that. So a scene is a
 background (a picture without a face, or a crop of a group) onto which portraits are pasted at log-uniform sizes,
@@ -12,16 +13,21 @@ pictures without a face are pasted the same way, so that the edge of a paste is 
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
 
+from retinaface.anchors import anchors_for
 from retinaface.training.annotations import Picture
 from retinaface.training.augment import covered, relight
-from retinaface.training.canvas import Canvas
-from retinaface.training.geometry import clip_box, placement_matrix, resize_matrix
+from retinaface.training.canvas import Canvas, clip_box, placement_matrix, resize_matrix
+from retinaface.training.loss import match_anchors
 
 SMALLEST, LARGEST = 10.0, 1.15  # side of a pasted face: pixels; share of the scene
 NEAR, VERY_NEAR = 0.15, 0.5  # smallest share of the scene of a single face, which before a webcam is near
@@ -32,16 +38,6 @@ BROW = 0.15  # share of its height by which the box of a masked face starts lowe
 STRETCH = 0.08  # standard deviation of the log of the horizontal stretch; the vertical one is its inverse
 SHEAR = 0.08  # standard deviation
 TRIES = 8  # places tried for a paste before it is left out
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """image (S, S, 3) uint8 RGB; boxes (M, 4), landmarks (M, 5, 2) (NaN: unknown), ignore (K, 4), float32 pixels."""
-
-    image: np.ndarray
-    boxes: np.ndarray
-    landmarks: np.ndarray
-    ignore: np.ndarray
 
 
 class SceneMaker:
@@ -55,7 +51,7 @@ class SceneMaker:
         self.portraits = [p for p in pictures if len(p.boxes) and not np.isnan(p.landmarks[0]).any() and not p.complete]
         self.groups = [p for p in pictures if len(p.boxes) and p.complete]
 
-    def __call__(self, rng: np.random.Generator, size: int) -> Scene:
+    def __call__(self, rng: np.random.Generator, size: int) -> Canvas:
         """A random scene of `size` pixels a side."""
         canvas = Canvas(self._background(rng, size))
         if self.groups and rng.random() < 0.4:
@@ -68,7 +64,8 @@ class SceneMaker:
         sides = np.exp(rng.uniform(np.log(smallest), np.log(LARGEST * size / max(1, count) ** 0.5), count))
         for side in sorted(sides, reverse=True):  # large first, so that no small face is covered by a large one
             self._paste_face(canvas, rng, side, single=count == 1)
-        return Scene(relight(canvas.image, rng), *canvas.targets())
+        canvas.image = relight(canvas.image, rng)
+        return canvas
 
     def _background(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """(S, S, 3): a square part of a picture without a face, 0.3 to 1 of its shorter side; sometimes one colour."""
@@ -183,3 +180,43 @@ def with_cover(picture: Picture, rng: np.random.Generator) -> Picture:
     boxes = picture.boxes.copy()
     boxes[0, 1] += BROW * (boxes[0, 3] - boxes[0, 1]) * mask_on
     return dataclasses.replace(picture, image=image, boxes=boxes)
+
+
+@dataclass(frozen=True, eq=False)
+class SceneBatches(Dataset[tuple[Tensor, ...]]):
+    """Item i is the batch of step `first + i`, always the same for a seed.
+
+    A batch: images (N, S, S, 3) uint8 RGB, labels (N, A) int64, boxes (N, A, 4) float32, landmarks (N, A, 10) float32.
+
+    steps: of the whole run. pixels: about so many a step, which decides N. sizes: one of them at random is S.
+    Of the scenes of a step this process makes number `rank`, `rank + world_size`, ...; all make the same number.
+    """
+
+    maker: SceneMaker
+    steps: int
+    pixels: int
+    sizes: Sequence[int]
+    seed: int
+    first: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+    def __len__(self) -> int:
+        return self.steps - self.first
+
+    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
+        step = self.first + item
+        size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
+        count = self.world_size * max(1, round(self.pixels / size**2 / self.world_size))
+        mine = range(self.rank, count, self.world_size)
+        scenes = [self.maker(np.random.default_rng((self.seed, step, i)), size) for i in mine]
+        anchors = anchors_for((size, size))
+        targets = [match_anchors(anchors, scene.boxes, scene.landmarks, scene.ignore) for scene in scenes]
+        columns = ([scene.image for scene in scenes], *zip(*targets, strict=True))
+        return tuple(torch.from_numpy(np.stack(column)) for column in columns)
+
+
+def ignore_ctrl_c(worker: int) -> None:
+    """Let a worker process ignore Ctrl-C, which a terminal also sends to it: the trainer decides when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -20,17 +20,14 @@ from retinaface.export import export_weights
 from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_of
 from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
 from retinaface.training.annotations import Picture
-from retinaface.training.batches import SceneBatches, ignore_ctrl_c
 from retinaface.training.distillation import NetworkWithFeatures, distillation_loss
 from retinaface.training.loss import multi_task_loss
-from retinaface.training.scenes import SceneMaker
+from retinaface.training.scenes import SceneBatches, SceneMaker, ignore_ctrl_c
 from support import FAILED, UserError, setting
 from support.training.distributed import Distributed
-from support.training.learner import BaseLearner
-from support.training.optimisers import lr_factor
+from support.training.learner import BaseLearner, lr_factor
 from support.training.run_log import RunLog
-from support.training.run_state import RunFolder
-from support.training.stopping import stop_requests
+from support.training.run_state import RunFolder, stop_requests
 from support.weights import save_tensors
 
 LANDMARK_WEIGHT = 3.0  # of the landmark loss, beside 1 for class and boxes: faces are aligned by their landmarks
@@ -84,17 +81,30 @@ class Trainer:
         )
         network = load_network(s.init, RetinaFaceNetwork) if s.init else RetinaFaceNetwork()
         self.learner = BaseLearner(
-            network, distributed, optimiser="adamw", weight_decay=s.weight_decay, ema=s.ema, clip_norm=CLIP_NORM
+            network,
+            distributed,
+            optimiser="adamw",
+            weight_decay=s.weight_decay,
+            ema=s.ema,
+            clip_norm=CLIP_NORM,
+            mixed=False,
         )
         self.parallel = distributed.parallel(NetworkWithFeatures(network))
-        self.teacher = frozen_teacher(s.teacher, distributed.device) if s.distill else None
+        self.teacher = None
+        if s.distill:
+            teacher = load_network(s.teacher, RetinaFaceNetwork).to(distributed.device).eval().requires_grad_(False)
+            with_folded_norms(teacher)
+            self.teacher = NetworkWithFeatures(teacher.to(memory_format=torch.channels_last))
         self.step = 0
         self.history: list[dict[str, float]] = []
 
     def run(self) -> int:
         """Train to the end; 0, or 130 where Ctrl-C or SIGTERM stopped it (everything saved)."""
-        self.begin_or_resume()
         s, distributed = self.settings, self.distributed
+        state = self.folder.begin()
+        if state:
+            self.learner.load_state(state)
+            self.step, self.history = state["step"], state["history"]
         batches = SceneBatches(
             self.maker,
             steps=s.steps,
@@ -145,7 +155,7 @@ class Trainer:
     ) -> tuple[float, float, float]:
         """One step of the optimiser; the class, box and landmark loss before it.
 
-        images: (N, S, S, 3) uint8 RGB; the others are stacked targets of all anchors (retinaface/training/loss.py).
+        images: (N, S, S, 3) uint8 RGB; the others are targets of all anchors, stacked (see `match_anchors`).
         """
         self.parallel.train()
         x = to_input(images)
@@ -191,19 +201,3 @@ class Trainer:
         header = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "scores": self.history[-1:]}
         save_tensors(self.folder.path / "weights.safetensors", network.state_dict(), header=header)
         self.folder.save({"step": self.step, "history": self.history} | self.learner.state())
-
-    def begin_or_resume(self) -> None:
-        """Begin a new folder, or continue from the state in it."""
-        if not self.settings.resume:
-            self.folder.begin()
-            return
-        state = self.folder.load()
-        self.learner.load_state(state)
-        self.step, self.history = state["step"], state["history"]
-
-
-def frozen_teacher(path: str, device: torch.device) -> NetworkWithFeatures:
-    """The teacher with the weights at `path`, in eval mode, without gradients."""
-    network = load_network(path, RetinaFaceNetwork).eval().requires_grad_(False)
-    with_folded_norms(network)
-    return NetworkWithFeatures(network.to(device).to(memory_format=torch.channels_last))

@@ -1,20 +1,21 @@
 """The part of a training step that comes after the loss: from gradients to new weights and their moving average.
 
-In:  a network whose parameters hold gradients, the learning rate.
-Out: new weights, and the state that a resumed run needs.
+In:  a network whose parameters hold gradients, the settings of a run.
+Out: new weights, their average, and the state that a resumed run needs; factors of the highest learning rate.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Sequence
 from typing import Generic, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from support.training.distributed import Distributed
-from support.training.ema import moving_average
-from support.training.optimisers import make_optimiser
 
 Network = TypeVar("Network", bound=nn.Module)
 PARTS = ("network", "ema", "optimiser", "scaler")  # of the state
@@ -23,10 +24,9 @@ PARTS = ("network", "ema", "optimiser", "scaler")  # of the state
 class BaseLearner(Generic[Network]):
     """A network under training, its optimiser and the moving average of its weights, on the device of `distributed`.
 
-    optimiser, weight_decay, momentum: see support/training/optimisers.py.
-    ema: decay of the moving average of the weights; 0 for none.
+    optimiser, weight_decay, momentum, ema: see `make_optimiser` and `moving_average`.
     clip_norm: largest norm of the gradient; 0 for any.
-    scaler: what has scaled the loss, in mixed precision; None for an unscaled loss.
+    mixed: mixed precision where the device has it, see `mixed_format`; `scaler` is then to scale the loss.
     """
 
     def __init__(
@@ -34,18 +34,20 @@ class BaseLearner(Generic[Network]):
         network: Network,
         distributed: Distributed,
         *,
-        optimiser: str,
-        weight_decay: float,
+        optimiser: str = "sgd",
+        weight_decay: float = 5e-4,
         momentum: float = 0.9,
-        ema: float,
-        clip_norm: float,
-        scaler: torch.amp.GradScaler | None = None,
+        ema: float = 0.998,
+        clip_norm: float = 5.0,
+        mixed: bool = True,
     ) -> None:
+        device = distributed.device
         self.distributed, self.clip_norm = distributed, clip_norm
-        self.network: Network = network.to(distributed.device).to(memory_format=torch.channels_last)
+        self.network: Network = network.to(device).to(memory_format=torch.channels_last)
         self.ema = moving_average(self.network, ema)
         self.optimiser = make_optimiser(optimiser, self.network, weight_decay=weight_decay, momentum=momentum)
-        self.scaler = scaler or torch.amp.GradScaler(distributed.device.type, enabled=False)
+        self.dtype = mixed_format(device) if mixed else None
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
 
     def update(self, *, lr: float) -> None:
         """One step of the optimiser, from the gradients that the network holds."""
@@ -72,3 +74,63 @@ class BaseLearner(Generic[Network]):
         for part in PARTS:
             if state.get(part):  # without float16 the scaler has none
                 getattr(self, part).load_state_dict(state[part])
+
+
+def mixed_format(device: torch.device) -> torch.dtype | None:
+    """bfloat16 on cuda from Ampere on, float16 on older cards and on mps; None on a CPU, where autocast is slower.
+
+    bfloat16 has the range of float32, so its gradients need no scaling. In float16 small gradients become 0 unless the
+    loss is scaled (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2).
+    """
+    if device.type == "cpu":
+        return None
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """An average of all parameters and buffers: average = decay * average + (1 - decay) * weights. 0: the weights.
+
+    At step t the decay is at most (1 + t) / (10 + t), so that the untrained weights do not stay in the average.
+    """
+
+    @torch.no_grad()
+    def update(average: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
+        now = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        if average[0].is_floating_point():
+            torch._foreach_lerp_(list(average), list(weights), 1 - now)
+        else:  # counters
+            torch._foreach_copy_(list(average), list(weights))
+
+    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+
+
+def make_optimiser(
+    name: str, network: nn.Module, *, weight_decay: float, momentum: float = 0.9
+) -> torch.optim.Optimizer:
+    """sgd (Nesterov's, with `momentum`), adam (Kingma & Ba 2015) or adamw (Loshchilov & Hutter 2019).
+
+    sgd and adam add `weight_decay` to the gradient, adamw subtracts it from the weights; norms and biases have none.
+    The learning rate is set before each step.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups: list[dict] = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},  # matrices and kernels
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if name == "sgd":
+        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](groups)
+
+
+def lr_factor(done: float, *, warmup: float, schedule: str = "cosine") -> float:
+    """The share of the highest learning rate, 0 to 1, when the share `done` of the run is over.
+
+    It rises linearly from 0 during the share `warmup` of the run. Then it stays ("constant"), or falls to 0 along half
+    a cosine ("cosine"; Loshchilov & Hutter 2017, eq. 5).
+    """
+    if done < warmup:
+        return done / warmup
+    if schedule == "constant" or warmup >= 1:
+        return 1.0
+    return 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))

@@ -35,7 +35,7 @@ class RunLog:
     training: columns that describe the training; the others are scores of the validation. hidden: columns that go into
         metrics.csv, but not into the line.
     tensorboard: also write events, into folder/tensorboard.
-    figure: makes a figure, curves.png, of all rows; at most one a minute, and one at the end.
+    figure: makes a figure, curves.png, of a table of all rows and a title; at most one a minute, and one at the end.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class RunLog:
         training: Collection[str],
         hidden: Collection[str] = (),
         tensorboard: bool = False,
-        figure: Callable[[pd.DataFrame], Figure] | None = None,
+        figure: Callable[..., Figure] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.silent, self.index, self.figure = Path(folder), silent, index, figure
@@ -96,7 +96,7 @@ class RunLog:
 
     def _save_figure(self, history: list[Row]) -> None:
         if self.figure is not None:
-            save_figure(self.figure(pd.DataFrame(history)), self.folder / "curves.png")
+            save_figure(self.figure(pd.DataFrame(history), title=self.folder.name), self.folder / "curves.png")
         self.figure_at = self.clock()
 
     def _write_events(self, row: Row) -> None:

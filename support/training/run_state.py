@@ -1,14 +1,16 @@
 """The folder of a training run: its settings, and its state, kept twice so that no moment of a kill loses both.
 
-In:  a folder, the settings of the run, a dict of tensors and plain values.
-Out: settings.json, last.pt and previous.pt there; and the newer of the two that loads.
+In:  a folder, the settings of the run, a dict of tensors and plain values; signals.
+Out: settings.json, last.pt and previous.pt there, and the newer of the two that loads; whether the run is to stop.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Collection
+import signal
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,18 @@ class RunFolder:
         values = dataclasses.asdict(settings) | data
         self.identity = {name: value for name, value in values.items() if name not in {*MAY_CHANGE, *may_change}}
 
-    def begin(self) -> None:
-        """Write the settings into the folder of a new run; `UserError` where it holds a run already."""
-        if not self.is_main:
-            return
-        if any((self.path / name).exists() for name in (LAST, PREVIOUS)):
+    def begin(self) -> dict:
+        """What `load` gives where the settings say resume; else nothing, after writing the settings of a new run.
+
+        Raises `UserError` where a new run's folder holds one already.
+        """
+        if self.settings.resume:
+            return self.load()
+        if self.is_main and any((self.path / name).exists() for name in (LAST, PREVIOUS)):
             raise UserError(f"{self.path} holds a run already; add --resume to continue it, or name another --out.")
-        write_json(dataclasses.asdict(self.settings), self.path / "settings.json")
+        if self.is_main:
+            write_json(dataclasses.asdict(self.settings), self.path / "settings.json")
+        return {}
 
     def save(self, state: dict) -> None:
         """Write last.pt atomically; what was last.pt becomes previous.pt."""
@@ -91,3 +98,26 @@ def newest_state(folder: str | Path) -> dict:
         except Exception:  # missing, cut off, or no pickle at all, which may fail in any way inside the unpickler
             continue
     raise UserError(f"--resume found no {LAST} or {PREVIOUS} that loads in {folder}; start the run without it.")
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Inside, SIGINT and SIGTERM make the function that is yielded true; a second one ends the process at once.
+
+    Under torchrun a second one does nothing: torchrun sends the terminal's Ctrl-C to its processes once more.
+    """
+    requests: list[int] = []
+
+    def request(signum: int, frame: object) -> None:
+        requests.append(signum)
+        again = signal.SIG_IGN if "LOCAL_RANK" in os.environ else signal.SIG_DFL
+        for number in before:
+            signal.signal(number, again)
+        os.write(2, b"\nstopping after this step; everything will be saved\n")  # print may be in the middle of a line
+
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(requests)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -55,9 +55,9 @@ def test_every_strength_does_something(image, name):
 def test_erasing_keeps_to_its_share():
     for seed in range(50):
         image = np.full((48, 48, 3), 7, np.uint8)
-        erase_rectangle(image, np.random.default_rng(seed), area=(0.1, 0.2))
+        erase_rectangle(image, np.random.default_rng(seed))
         share = (image != 7).any(axis=2).mean()
-        assert 0.05 < share < 0.25 or (image == 7).all()  # a fill of 7 cannot be seen
+        assert 0.02 < share < 0.22 or (image == 7).all()  # a fill of 7 cannot be seen
 
 
 def test_progressive_resizing_has_three_sizes():

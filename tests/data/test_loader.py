@@ -7,7 +7,7 @@ import pytest
 
 from data.augment import Augment
 from data.face_set import FaceSet
-from data.loader import EpochLoader, occurrences, sampled_rows
+from data.loader import EpochLoader, sampled_rows
 
 
 @pytest.fixture
@@ -86,7 +86,6 @@ def test_balance_in_between_is_the_power_of_the_frequency(faces):
 
 
 def test_a_face_that_comes_again_is_augmented_anew():
-    assert occurrences(np.array([3, 1, 3, 3, 1])) == [0, 0, 1, 2, 1]
     image = np.tile(np.arange(12, dtype=np.uint8)[None, :, None] * 20, (12, 1, 3))
     one_hot = np.eye(2, dtype=np.float32)[[0] * 15 + [1]]
     faces = FaceSet([image] * 16, one_hot, one_hot.argmax(axis=1), tuple("abcdefghijklmnop"), ("common", "rare"))

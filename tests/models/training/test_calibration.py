@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from models.checkpoint import Checkpoint
 from models.preprocess import Preprocess
-from models.training.calibration import calibrate, fit_class_bias, fit_temperature, negative_log_likelihood
+from models.training.calibration import calibrate, fit_class_bias, fit_temperature
 from support.metrics import accuracy, confusion_matrix, macro_f1
-
-
-def test_the_likelihood_is_torchs(rng):
-    logits, labels = rng.normal(0, 3, (50, 4)), rng.integers(0, 4, 50)
-    expected = torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
-    assert negative_log_likelihood(logits, labels) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])

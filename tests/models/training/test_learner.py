@@ -1,4 +1,4 @@
-"""A step against torch's own parts put together by hand; mixed precision."""
+"""A step against torch's own parts put together by hand; its loss; sharpness-aware steps; mixed precision."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from models.training import learner
-from models.training.learner import Learner
-from models.training.precision import Precision
+from models.training.learner import Learner, kl_loss, perturbed_weights
 from support import UserError
+from support.metrics import kl_divergence
+from support.training import learner
 from support.training.distributed import Distributed
 
 ALONE = Distributed(torch.device("cpu"))
@@ -44,44 +44,78 @@ def test_a_step_is_that_of_torch(batch):
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("options", [{}, {"sam": 0.1}, {"optimiser": "adamw"}, {"ema": 0.0}, {"clip_norm": 0.0}])
-def test_it_overfits_a_batch(batch, options):
+@pytest.mark.parametrize("sam", [0.0, 0.1])
+@pytest.mark.parametrize("options", [{}, {"optimiser": "adamw"}, {"ema": 0.0}, {"clip_norm": 0.0}])
+def test_it_overfits_a_batch(batch, options, sam):
     found = Learner(small_network(), ALONE, **options)
-    losses = [found.step(*batch, lr=0.02, key=(0, 0, step)) for step in range(40)]
+    losses = [found.step(*batch, lr=0.02, key=(0, 0, step), sam=sam) for step in range(40)]
     assert losses[-1] < 0.5 * losses[0]
     assert not found.averaged().training
 
 
-@pytest.mark.parametrize("option", [{"sam": 0.1}, {"smoothing": 0.2}, {"clip_norm": 0.01}, {"weight_decay": 0.1}])
-def test_each_option_changes_the_step(batch, option):
-    plain, other = (Learner(small_network(), ALONE, **options) for options in ({}, option))
-    for one in (plain, other):
-        one.step(*batch, lr=0.1, key=(0, 0, 0))
-    assert not torch.equal(plain.network[0].weight, other.network[0].weight)
-
-
 def test_a_sharpness_aware_step_uses_the_gradient_at_the_perturbed_weights(batch):
-    x, target = batch
-    found = Learner(small_network().requires_grad_(True), ALONE, sam=0.5, weight_decay=0.0, momentum=0.0, clip_norm=0.0)
-    found.step(x, target, lr=0.1, key=(0,))
-    by_hand = Learner(small_network(), ALONE)
+    found, by_hand = (Learner(small_network(), ALONE, weight_decay=0.0, momentum=0.0, clip_norm=0.0) for _ in range(2))
+    found.step(*batch, lr=0.1, key=(0,), sam=0.5)
     seed = int(np.random.SeedSequence((0, 0)).generate_state(1)[0])
     by_hand.parallel.train()
-    by_hand._backward(x, target, seed)
-    start = [p.detach().clone() for p in by_hand.network.parameters()]
-    gradients = [p.grad.clone() for p in by_hand.network.parameters()]
-    length = torch.cat([g.flatten() for g in gradients]).norm()
-    with torch.no_grad():
-        for p, g in zip(by_hand.network.parameters(), gradients, strict=True):
-            p += 0.5 * g / length
-    by_hand._backward(x, target, seed)
-    for before, p, after in zip(start, by_hand.network.parameters(), found.network.parameters(), strict=True):
-        torch.testing.assert_close(after, before - 0.1 * p.grad)
+    by_hand._backward(*batch, seed, 0.0)
+    with perturbed_weights(by_hand.network, 0.5):
+        by_hand._backward(*batch, seed, 0.0)
+    for before, after in zip(by_hand.network.parameters(), found.network.parameters(), strict=True):
+        torch.testing.assert_close(after, before - 0.1 * before.grad)
+
+
+def test_the_gradient_is_taken_at_the_perturbed_weights_and_the_weights_come_back():
+    torch.manual_seed(0)
+    matrix, start = torch.randn(3, 3).double(), torch.randn(1, 3).double()
+    network = nn.Linear(3, 1, bias=False).double()
+    network.weight.data = start.clone()
+
+    def gradient():
+        network.zero_grad()
+        (0.5 * network.weight @ matrix @ matrix.T @ network.weight.T).sum().backward()
+        return network.weight.grad.clone()
+
+    g = gradient()
+    with perturbed_weights(network, 0.3):
+        torch.testing.assert_close(network.weight.detach(), start + 0.3 * g / g.norm())
+        perturbed = gradient()
+    assert torch.equal(network.weight.detach(), start)
+    torch.testing.assert_close(perturbed, (start + 0.3 * g / g.norm()) @ matrix @ matrix.T)
+
+
+def test_the_perturbation_has_the_radius_over_all_parameters_and_leaves_statistics():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    network(torch.randn(4, 1, 8, 8)).square().sum().backward()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    with perturbed_weights(network, 0.7):
+        moved = [now - before[name] for name, now in network.named_parameters()]
+        assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(0.7, rel=1e-4)
+        network(torch.randn(4, 1, 8, 8) + 5)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    network(torch.randn(4, 1, 8, 8) + 5)
+    assert not torch.equal(network.state_dict()["1.running_mean"], before["1.running_mean"])
+    network.zero_grad(set_to_none=False)
+    with perturbed_weights(network, 0.7):  # a gradient of zero has no direction
+        assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def test_the_loss_is_the_divergence_and_for_one_label_cross_entropy(rng):
+    logits = torch.from_numpy(rng.normal(size=(6, 5)).astype(np.float32))
+    votes = rng.dirichlet(np.ones(5), 6).astype(np.float32)
+    expected = kl_divergence(votes, logits.softmax(dim=1).numpy())
+    assert kl_loss(logits, torch.from_numpy(votes)).item() == pytest.approx(expected, rel=1e-4)
+    labels, one_hot = torch.arange(5), torch.eye(5)
+    cross_entropy = nn.functional.cross_entropy(logits[:5], labels)
+    torch.testing.assert_close(kl_loss(logits[:5], one_hot), cross_entropy)
+    smooth = nn.functional.cross_entropy(logits[:5], labels, label_smoothing=0.1)
+    entropy = -(0.92 * np.log(0.92) + 4 * 0.02 * np.log(0.02))  # KL is cross-entropy less the target's own entropy
+    assert kl_loss(logits[:5], one_hot, smoothing=0.1).item() == pytest.approx(smooth.item() - entropy, rel=1e-4)
 
 
 def test_float16_with_a_scaler_steps_as_float32_does(batch, monkeypatch):
     exact = Learner(small_network(), ALONE)
-    monkeypatch.setattr(learner, "precision_on", lambda device, mixed: Precision("cpu", torch.float16))
+    monkeypatch.setattr(learner, "mixed_format", lambda device: torch.float16)
     half = Learner(small_network(), ALONE)
     assert half.scaler.is_enabled()
     for step in range(3):
@@ -95,11 +129,11 @@ def test_float16_with_a_scaler_steps_as_float32_does(batch, monkeypatch):
 
 
 def test_a_gradient_that_overflows_in_float16_is_skipped(batch, monkeypatch):
-    monkeypatch.setattr(learner, "precision_on", lambda device, mixed: Precision("cpu", torch.float16))
-    half = Learner(small_network(), ALONE, sam=0.1)
+    monkeypatch.setattr(learner, "mixed_format", lambda device: torch.float16)
+    half = Learner(small_network(), ALONE)
     half.network[5].weight.register_hook(lambda gradient: gradient * float("inf"))
     before = half.network[0].weight.clone()
-    half.step(*batch, lr=0.1, key=(0,))
+    half.step(*batch, lr=0.1, key=(0,), sam=0.1)
     assert torch.equal(half.network[0].weight, before)
     assert half.scaler.get_scale() == 2.0**15
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from models.training.run_log import classifier_log, epochs_since_best, training_curves
+from models.training.run_log import epochs_since_best, training_curves
 
 HISTORY = {
     "epoch": [1, 2, 3],
@@ -34,14 +34,3 @@ def test_training_curves_mark_the_best_epochs():
     marks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in scores.lines[1::2]]
     assert marks == [(2, 0.8), (3, 0.5)]
     assert rate.lines[0].get_ydata().tolist() == HISTORY["lr"]
-
-
-def test_the_log_of_a_classifier_has_lines_without_counts_and_curves_at_the_end(tmp_path, capsys):
-    log = classifier_log(tmp_path, steps=3, done=0, silent=False, tensorboard=False)
-    history = [dict(zip(HISTORY, row, strict=True)) for row in zip(*HISTORY.values(), strict=True)]
-    log.row(history)
-    log.close(history, "done")
-    assert capsys.readouterr().err.startswith(
-        "epoch 3  lr 0  train_loss 0.8  kl 0.95  accuracy 0.7  macro_f1 0.5  left"
-    )
-    assert (tmp_path / "curves.png").exists()

@@ -13,7 +13,6 @@ from retinaface.training.distillation import (
     NetworkWithFeatures,
     distillation_loss,
     feature_loss,
-    log_odds,
     logit_loss,
 )
 from retinaface.training.loss import BACKGROUND, FACE, IGNORED
@@ -45,12 +44,6 @@ def test_other_features_cost_their_squared_distance_over_the_teachers_own_square
         some = [2 * map_ if i == row else map_ for i, map_ in enumerate(features)]
         loss = distillation_loss(some, outputs, features, outputs, labels).item()
         assert loss == pytest.approx(FEATURE_WEIGHT / 6, rel=1e-4)
-
-
-def test_log_odds_are_those_of_the_score():
-    logits = torch.tensor([[[0.3, 2.0], [1.0, -1.0]]])
-    score = logits.softmax(dim=-1)[..., FACE]
-    torch.testing.assert_close(log_odds(logits), torch.log(score / (1 - score)))
 
 
 def test_the_odds_loss_by_hand():

@@ -17,7 +17,6 @@ from retinaface.training.loss import (
     hard_negatives,
     match_anchors,
     multi_task_loss,
-    offset_loss,
     share_inside,
 )
 
@@ -29,30 +28,30 @@ NOTHING = np.empty((0, 4), np.float32)
 def test_offsets_decode_to_the_matched_face(rng):
     boxes = np.array([[20, 20, 50, 58], [70, 60, 120, 124]], np.float32)
     landmarks = rng.uniform(20, 110, (2, 5, 2)).astype(np.float32)
-    targets = match_anchors(ANCHORS, boxes, landmarks, NOTHING)
-    on_face = targets.labels == FACE
-    decoded = decode_boxes(targets.boxes[on_face], ANCHORS[on_face])
+    labels, box_offsets, landmark_offsets = match_anchors(ANCHORS, boxes, landmarks, NOTHING)
+    on_face = labels == FACE
+    decoded = decode_boxes(box_offsets[on_face], ANCHORS[on_face])
     face = np.abs(decoded[:, None] - boxes[None]).sum(axis=2).argmin(axis=1)
     np.testing.assert_allclose(decoded, boxes[face], atol=1e-3)
     np.testing.assert_allclose(
-        decode_landmarks(targets.landmarks[on_face], ANCHORS[on_face]), landmarks[face], atol=1e-3
+        decode_landmarks(landmark_offsets[on_face], ANCHORS[on_face]), landmarks[face], atol=1e-3
     )
     assert set(face) == {0, 1}
 
 
 def test_every_face_gets_an_anchor_however_small():
-    targets = match_anchors(ANCHORS, np.array([[33, 33, 36, 36]], np.float32), NO_LANDMARKS, NOTHING)
-    assert (targets.labels == FACE).sum() == 1
+    labels, _, _ = match_anchors(ANCHORS, np.array([[33, 33, 36, 36]], np.float32), NO_LANDMARKS, NOTHING)
+    assert (labels == FACE).sum() == 1
 
 
 def test_anchors_in_an_ignored_region_are_ignored_but_a_face_there_stays_one():
     region = np.array([[0, 0, 64, 64]], np.float32)
-    empty = match_anchors(ANCHORS, NOTHING, NO_LANDMARKS[:0], region)
+    empty, _, _ = match_anchors(ANCHORS, NOTHING, NO_LANDMARKS[:0], region)
     inside = (ANCHORS[:, :2] < 56).all(axis=1) & (ANCHORS[:, 2] == 16)
-    assert (empty.labels[inside] == IGNORED).all()
-    assert (empty.labels[(ANCHORS[:, :2] > 80).all(axis=1) & (ANCHORS[:, 2] <= 32)] == BACKGROUND).all()
-    with_face = match_anchors(ANCHORS, np.array([[20, 20, 36, 36]], np.float32), NO_LANDMARKS, region)
-    assert (with_face.labels == FACE).any()
+    assert (empty[inside] == IGNORED).all()
+    assert (empty[(ANCHORS[:, :2] > 80).all(axis=1) & (ANCHORS[:, 2] <= 32)] == BACKGROUND).all()
+    with_face, _, _ = match_anchors(ANCHORS, np.array([[20, 20, 36, 36]], np.float32), NO_LANDMARKS, region)
+    assert (with_face == FACE).any()
 
 
 def test_share_inside_by_hand():
@@ -94,16 +93,12 @@ def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
         assert sum(parts).item() / 2 == pytest.approx(both.item(), rel=1e-5)
 
 
-def test_known_landmarks_count_linearly_when_far():
+def test_offsets_count_linearly_when_far_and_cost_their_square_when_nearly_right():
     labels = torch.tensor([[FACE]])
-    outputs = (torch.zeros(1, 1, 2), torch.zeros(1, 1, 4), torch.full((1, 1, 10), 3.0))
-    loss = multi_task_loss(outputs, labels, torch.zeros(1, 1, 4), torch.zeros(1, 1, 10))[2]
-    assert loss.item() == pytest.approx(10 * (3 - SMOOTH_L1_BETA / 2))
-
-
-def test_offsets_that_are_nearly_right_cost_their_square():
-    loss = offset_loss(torch.full((2, 4), 0.1), torch.zeros(2, 4))
-    assert loss.item() == pytest.approx(8 * 0.1**2 / (2 * SMOOTH_L1_BETA))
+    outputs = (torch.zeros(1, 1, 2), torch.full((1, 1, 4), 0.1), torch.full((1, 1, 10), 3.0))
+    _, boxes, landmarks = multi_task_loss(outputs, labels, torch.zeros(1, 1, 4), torch.zeros(1, 1, 10))
+    assert boxes.item() == pytest.approx(4 * 0.1**2 / (2 * SMOOTH_L1_BETA))
+    assert landmarks.item() == pytest.approx(10 * (3 - SMOOTH_L1_BETA / 2))
 
 
 def test_only_hard_negatives_count():

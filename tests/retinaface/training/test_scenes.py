@@ -1,4 +1,4 @@
-"""Training scenes: targets are where the faces are."""
+"""Training scenes: targets are where the faces are; batches are the same for a seed, split evenly over processes."""
 
 from __future__ import annotations
 
@@ -6,45 +6,36 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
+from retinaface.anchors import anchors_for
 from retinaface.training import scenes
 from retinaface.training.annotations import Picture
 from retinaface.training.augment import covered
 from retinaface.training.canvas import Canvas
-from retinaface.training.scenes import SceneMaker, edge_mask, with_cover
+from retinaface.training.scenes import SceneBatches, SceneMaker, edge_mask, with_cover
 
 BOX = np.array([[70, 50, 130, 130]], np.float32)
 LANDMARKS = np.array([[[85, 75], [115, 75], [100, 95], [88, 112], [112, 112]]], np.float32)
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 0, 255]])  # one a landmark
 
 
-def picture(name: str, *, faces: bool, complete: bool, shade: int = 60, ignore=()) -> Picture:
+def picture(*, faces: bool, complete: bool) -> Picture:
     """200 x 200 grey; a face is a light box with a coloured square on each landmark."""
-    image = np.full((200, 200, 3), shade, np.uint8)
+    image = np.full((200, 200, 3), 60, np.uint8)
     if faces:
         image[50:130, 70:130] = 200
         for (x, y), colour in zip(LANDMARKS[0].astype(int), COLOURS, strict=True):
             image[y - 4 : y + 5, x - 4 : x + 5] = colour
-    return Picture(
-        name=name,
-        image=image,
-        boxes=BOX.copy() if faces else np.empty((0, 4), np.float32),
-        landmarks=LANDMARKS if faces else np.empty((0, 5, 2), np.float32),
-        ignore=np.array(ignore, np.float32).reshape(-1, 4),
-        valid=np.array([0, 0, 200, 200], np.float32),
-        complete=complete,
-    )
+    none, valid = np.empty((0, 4), np.float32), np.array([0, 0, 200, 200], np.float32)
+    return Picture("p", image, BOX[:faces].copy(), LANDMARKS[:faces], none, valid, complete)
 
 
 @pytest.fixture
 def maker() -> SceneMaker:
-    return SceneMaker(
-        [
-            picture("background", faces=False, complete=True),
-            picture("portrait", faces=True, complete=False),
-            picture("group", faces=True, complete=True),
-        ]
-    )
+    """Of a picture without a face, a portrait and a group."""
+    kinds = ((False, True), (True, False), (True, True))
+    return SceneMaker([picture(faces=faces, complete=complete) for faces, complete in kinds])
 
 
 def test_a_seed_gives_one_scene(maker):
@@ -97,7 +88,7 @@ def test_landmarks_lie_on_the_colours_they_were_painted_with(maker, monkeypatch)
 
 
 def test_boxes_start_at_the_brows_where_a_mask_is_painted_and_only_there():
-    face = picture("face", faces=True, complete=False)
+    face = picture(faces=True, complete=False)
     painted = 0
     for seed in range(40):
         _, mask_on = covered(face.image, LANDMARKS[0], np.random.default_rng(seed))
@@ -121,7 +112,7 @@ def test_a_landmark_of_a_paste_is_on_the_point_it_marks(monkeypatch, zoom):
     monkeypatch.setattr(scenes, "relight", lambda image, rng, noise=True: image)
     y, x = np.mgrid[:200, :200]
     spot = (255 * np.exp(-((x - 100.0) ** 2 + (y - 95.0) ** 2) / 400)).astype(np.uint8)  # about the nose
-    face = dataclasses.replace(picture("p", faces=True, complete=False), image=spot[..., None].repeat(3, 2))
+    face = dataclasses.replace(picture(faces=True, complete=False), image=spot[..., None].repeat(3, 2))
     distances = []
     for seed in range(20):
         canvas, rng = Canvas(np.zeros((256, 256, 3), np.uint8)), np.random.default_rng(seed)
@@ -131,3 +122,32 @@ def test_a_landmark_of_a_paste_is_on_the_point_it_marks(monkeypatch, zoom):
         middle = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
         distances.append(canvas.landmarks[0][2] - middle)
     assert np.abs(np.mean(distances, axis=0)).max() < 0.05
+
+
+def batches(maker: SceneMaker, size: int, **options: int) -> SceneBatches:
+    return SceneBatches(maker, steps=5, pixels=4 * 128 * 128, sizes=[size], seed=3, **options)
+
+
+def test_a_batch_has_targets_for_every_anchor_of_every_scene(maker):
+    images, labels, boxes, landmarks = batches(maker, 128)[0]
+    count = len(anchors_for((128, 128)))
+    assert (images.shape, images.dtype) == ((4, 128, 128, 3), torch.uint8)
+    assert (labels.shape, labels.dtype) == ((4, count), torch.int64)
+    assert (boxes.shape, landmarks.shape) == ((4, count, 4), (4, count, 10))
+    assert (labels == 1).any()
+
+
+def test_a_resumed_run_gets_the_same_batches(maker):
+    whole, rest = batches(maker, 96), batches(maker, 96, first=2)
+    assert (len(whole), len(rest)) == (5, 3)
+    for a, b in zip(whole[3], rest[1], strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+
+
+def test_processes_share_the_scenes_of_a_step(maker):
+    for step in range(3):
+        parts = [batches(maker, 128, first=1, rank=rank, world_size=2)[step] for rank in (0, 1)]
+        for whole, a, b in zip(batches(maker, 128, first=1)[step], *parts, strict=True):
+            torch.testing.assert_close(torch.stack([a, b], dim=1).flatten(0, 1), whole, equal_nan=True)
+    sizes = [len(batches(maker, 96, rank=rank, world_size=3)[0][0]) for rank in range(3)]
+    assert sizes == [2, 2, 2]  # of the 7.1 scenes that would fit

@@ -1,13 +1,16 @@
-"""The update of the weights against torch's own parts put together by hand; average, state and resuming."""
+"""The update of the weights against torch's own parts put together by hand; average, state, optimisers, formats."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 import torch
 from torch import nn
 
+from support.training import learner as learner_module
 from support.training.distributed import Distributed
-from support.training.learner import BaseLearner
+from support.training.learner import BaseLearner, lr_factor, make_optimiser, mixed_format, moving_average
 
 ALONE = Distributed(torch.device("cpu"))
 
@@ -56,15 +59,6 @@ def test_the_average_is_a_copy_in_eval_mode():
     assert found.averaged()[0].weight.any()
 
 
-def test_without_a_decay_the_average_is_the_network():
-    found = learner(ema=0.0)
-    for seed in range(3):
-        backward(found.network, seed)
-        found.update(lr=0.05)
-    wanted = found.network.state_dict()
-    assert all(torch.equal(value, wanted[key]) for key, value in found.averaged().state_dict().items())
-
-
 @pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw"])
 def test_a_loaded_state_continues_exactly(optimiser, tmp_path):
     whole, resumed = learner(optimiser=optimiser), learner(optimiser=optimiser)
@@ -80,3 +74,76 @@ def test_a_loaded_state_continues_exactly(optimiser, tmp_path):
     for part in ("network", "ema"):
         a, b = getattr(whole, part).state_dict(), getattr(resumed, part).state_dict()
         assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.99])
+def test_the_average_is_the_exponential_average_with_a_warm_start(decay):
+    network = nn.Linear(1, 1, bias=False)
+    average, expected = moving_average(network, decay), None
+    for step in range(40):
+        with torch.no_grad():
+            network.weight.fill_(step**0.5)
+        average.update_parameters(network)
+        share = min(decay, (1 + step) / (10 + step))
+        expected = step**0.5 if expected is None else share * expected + (1 - share) * step**0.5
+        assert average.module.weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_buffers_are_averaged_and_counters_copied():
+    network = nn.BatchNorm1d(2)
+    average = moving_average(network, 0.5)
+    for _ in range(3):
+        network(torch.randn(8, 2) + 4)
+        average.update_parameters(network)
+    assert average.module.num_batches_tracked == 3
+    assert 0 < average.module.running_mean[0] < network.running_mean[0] + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "momentum", "expected"),
+    [  # two steps at lr 0.1 from w = 1 with gradient 2 and weight decay 0.5
+        ("sgd", 0.0, [1 - 0.1 * 2.5, 0.75 - 0.1 * (2 + 0.5 * 0.75)]),
+        ("sgd", 0.9, [1 - 0.1 * 1.9 * 2.5, 0.525 - 0.1 * (2.2625 + 0.9 * (0.9 * 2.5 + 2.2625))]),
+        ("adam", 0.9, [0.9, 0.8]),  # the first steps are lr times the gradient's sign, decay and all
+        ("adamw", 0.9, [0.95 - 0.1, 0.85 * 0.95 - 0.1]),
+    ],
+)
+def test_each_optimiser_steps_by_its_equation(name, momentum, expected):
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(network.weight)
+    optimiser = make_optimiser(name, network, weight_decay=0.5, momentum=momentum)
+    for value in expected:
+        network.weight.grad = torch.full_like(network.weight, 2.0)
+        for group in optimiser.param_groups:
+            group["lr"] = 0.1
+        optimiser.step()
+        assert network.weight.item() == pytest.approx(value, abs=1e-3 if name == "adam" else 1e-6)
+
+
+def test_the_learning_rate_rises_then_falls_or_stays():
+    assert [lr_factor(done, warmup=0.2, schedule="cosine") for done in (0, 0.1, 0.2)] == [0, 0.5, 1]
+    assert lr_factor(0.6, warmup=0.2, schedule="cosine") == pytest.approx(0.5)
+    assert lr_factor(1, warmup=0.2, schedule="cosine") == pytest.approx(0)
+    assert lr_factor(0.4, warmup=0.2, schedule="cosine") == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
+    assert [lr_factor(done, warmup=0.2, schedule="constant") for done in (0.1, 0.2, 1)] == [0.5, 1, 1]
+    assert lr_factor(0, warmup=0, schedule="cosine") == 1
+    assert lr_factor(1, warmup=1, schedule="cosine") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "native", "expected"),
+    [
+        ("cpu", True, None),
+        ("cuda", True, torch.bfloat16),
+        ("cuda", False, torch.float16),
+        ("mps", False, torch.float16),
+    ],
+)
+def test_each_device_gets_its_format_and_only_float16_is_scaled(monkeypatch, kind, native, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert mixed_format(torch.device(kind)) == expected
+    monkeypatch.setattr(learner_module, "mixed_format", lambda device: expected)
+    for mixed in (True, False):
+        made = BaseLearner(small_network(), ALONE, mixed=mixed)
+        assert made.dtype == (expected if mixed else None)
+        assert made.scaler.is_enabled() == (mixed and expected == torch.float16)

@@ -58,7 +58,8 @@ def test_a_run_leaves_a_table_and_a_line_a_row(tmp_path, log_in, capsys):
 def test_a_figure_comes_once_a_minute_and_at_the_end(tmp_path, log_in):
     tables, clock = [], Clock()
 
-    def figure(table: pd.DataFrame) -> Figure:
+    def figure(table: pd.DataFrame, *, title: str) -> Figure:
+        assert title == tmp_path.name
         tables.append(table)
         return Figure()
 

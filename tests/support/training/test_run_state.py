@@ -1,16 +1,21 @@
-"""The folder of a run: two generations of its state, and what may not change when it is resumed."""
+"""The folder of a run: two generations of its state, what may not change when it is resumed; requests to stop."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
+from helpers.paths import ROOT
 
 from support import UserError
 from support.training.distributed import Distributed
-from support.training.run_state import RunFolder, newest_state
+from support.training.run_state import RunFolder, newest_state, stop_requests
 
 MAIN = Distributed(torch.device("cpu"))
 
@@ -21,6 +26,7 @@ class Settings:
     files: list[str] = dataclasses.field(default_factory=list)
     device: str = "cpu"
     data_path: str = ""
+    resume: bool = False
 
 
 def folder_of(path, distributed=MAIN, *, faces: int = 7, **settings) -> RunFolder:
@@ -29,9 +35,9 @@ def folder_of(path, distributed=MAIN, *, faces: int = 7, **settings) -> RunFolde
 
 def test_a_run_begins_with_its_settings_in_an_empty_folder(tmp_path):
     folder = folder_of(tmp_path / "run", files=["a"])
-    folder.begin()
+    assert folder.begin() == {}
     written = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert written == {"lr": 0.1, "files": ["a"], "device": "cpu", "data_path": ""}
+    assert written == {"lr": 0.1, "files": ["a"], "device": "cpu", "data_path": "", "resume": False}
     folder.save({})
     with pytest.raises(UserError, match="holds a run already"):
         folder.begin()
@@ -42,7 +48,7 @@ def test_the_newest_state_that_loads_is_taken(tmp_path):
     for step in (1, 2, 3):
         folder.save({"step": step, "w": torch.full((2,), step)})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "previous.pt"]
-    assert folder.load()["step"] == 3
+    assert folder.load()["step"] == folder_of(tmp_path, resume=True).begin()["step"] == 3
     content = (tmp_path / "last.pt").read_bytes()
     for broken in (content[:100], b"", b"text"):  # cut off by a kill or a full disk
         (tmp_path / "last.pt").write_bytes(broken)
@@ -101,3 +107,28 @@ def test_a_failed_export_is_a_sentence(tmp_path, capsys):
 
     folder.export(fail, "best.safetensors")
     assert capsys.readouterr().err.endswith("best.safetensors: the export needs onnx.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_only_makes_a_request(number, capfd):
+    before = signal.getsignal(number)
+    with stop_requests() as stop_requested:
+        assert not stop_requested()
+        os.kill(os.getpid(), number)
+        assert stop_requested()
+    assert signal.getsignal(number) is before
+    assert "everything will be saved" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("under_torchrun", "expected"), [(False, -signal.SIGINT), (True, 0)])
+def test_a_second_signal_ends_the_process(under_torchrun, expected):
+    code = (
+        "import os, signal\n"
+        "from support.training.run_state import stop_requests\n"
+        "with stop_requests():\n"
+        "    for _ in range(2): os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "LOCAL_RANK"}
+    environment |= {"LOCAL_RANK": "0"} if under_torchrun else {}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert done.returncode == expected
