@@ -98,15 +98,20 @@ def evaluate(
 
 
 def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(M, N, K) float32 twice: the crowd and the label probabilities of each of the M networks.
+    """(M, N, K) float32 twice: the crowd and the label probabilities of each of the M networks, from the same passes.
 
     Classes are joined by name: those that `faces` lack are dropped, and the others scaled to sum to 1.
     """
     ensemble = Ensemble(classifiers)
     columns = class_columns(ensemble.class_names, faces.class_names)
-    both = (predict(classifier, faces.images, tta=tta) for classifier in classifiers)
-    crowd, label = (normalise(ensemble.aligned(outputs)[:, :, columns]) for outputs in zip(*both, strict=True))
-    return crowd, label
+    views = [faces.images, *([[image[:, ::-1] for image in faces.images]] if tta else [])]
+    crowd, label = [], []
+    for classifier in classifiers:
+        logits = [classifier.logits(images) for images in views]
+        crowd.append(np.mean([softmax(each) for each in logits], axis=0))
+        label.append(np.mean([classifier.to_probabilities(each) for each in logits], axis=0))
+    first, second = (ensemble.aligned(outputs)[:, :, columns] for outputs in (crowd, label))
+    return first / first.sum(axis=2, keepdims=True), second / second.sum(axis=2, keepdims=True)
 
 
 def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -118,23 +123,6 @@ def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
             f"{', '.join(known)}. Name another checkpoint, or one trained on this data set."
         )
     return [known.index(name) for name in wanted]
-
-
-def normalise(probabilities: np.ndarray) -> np.ndarray:
-    """(..., K) float32, rows scaled to sum to 1."""
-    return probabilities / probabilities.sum(axis=-1, keepdims=True)
-
-
-def predict(
-    classifier: Classifier, images: Sequence[np.ndarray] | np.ndarray, *, tta: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N, K) float32 twice: the plain softmax and the classifier's own probabilities, from the same forward passes."""
-    views = [classifier.logits(images)]
-    if tta:
-        views.append(classifier.logits([image[:, ::-1] for image in images]))
-    crowd = np.mean([softmax(logits) for logits in views], axis=0)
-    label = np.mean([classifier.to_probabilities(logits) for logits in views], axis=0)
-    return crowd, label
 
 
 def rows_without_duplicate(faces: FaceSet, train: FaceSet) -> np.ndarray:

@@ -84,7 +84,8 @@ def mean_landmarks(images: Sequence[np.ndarray] | np.ndarray, detector: Detector
         side = 4 * len(image)
         frame = np.full((side * 3 // 2, side * 3 // 2, 3), 110, np.uint8)
         corner = side // 4
-        frame[corner : corner + side, corner : corner + side] = resize_to(image, side)
+        inner = slice(corner, corner + side)
+        frame[inner, inner] = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
         for face in detector([frame])[0][:1]:
             landmarks.append((face.landmarks_xy - corner + 0.5) / side)
     mean = np.mean(landmarks, axis=0)
@@ -128,7 +129,8 @@ def scenes(images: Sequence[np.ndarray] | np.ndarray, *, seed: int = 0) -> Itera
             side = int(rng.integers(*SIDES))
             corner = cell_wh * [place % GRID[1], place // GRID[1]] + rng.uniform(4, cell_wh - side - 4)
             left, top = corner.astype(int)
-            scene[top : top + side, left : left + side] = resize_to(images[row], side)
+            picture = cv2.resize(images[row], (side, side), interpolation=cv2.INTER_CUBIC)
+            scene[top : top + side, left : left + side] = picture
             boxes.append([left, top, left + side, top + side])
         yield Scene(scene, np.array(rows), np.array(boxes, np.float32))
 
@@ -138,11 +140,6 @@ def background(rng: np.random.Generator) -> np.ndarray:
     coarse = rng.uniform(40, 210, (6, 8, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, SCENE_HW[::-1], interpolation=cv2.INTER_CUBIC)
     return (smooth + rng.normal(0, 6, (*SCENE_HW, 1))).clip(0, 255).astype(np.uint8)
-
-
-def resize_to(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture (S, S, 3) uint8 brought to `side` pixels."""
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
 def pasted_row(face: Face, scene: Scene) -> int | None:

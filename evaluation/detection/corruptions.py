@@ -90,9 +90,8 @@ def masked(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 CORRUPTIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
-    "grey": grey, "dark": dark, "backlit": backlit, "tilted": tilted, "cut_off": cut_off, "near": near,
-    "masked": masked,
-}  # fmt: skip
+    each.__name__: each for each in (grey, dark, backlit, tilted, cut_off, near, masked)
+}
 
 
 def _replace_image(picture: Picture, image: np.ndarray) -> Picture:

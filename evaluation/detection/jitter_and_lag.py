@@ -50,8 +50,8 @@ def run(settings: Settings) -> int:
     if settings.frames < FEWEST_FRAMES or settings.fps <= 0:
         raise UserError(f"--frames takes {FEWEST_FRAMES} or more and --fps a number above 0.")
     detector = RetinaFace.from_file(settings.weights, device=pick_device(settings.device), max_faces=1)
-    sway = sway_path(settings)
-    rest_detected, rest_tracked = detect_and_track(detector, rest_path(settings), settings)
+    rest, sway = sway_path(settings, sway=0.0), sway_path(settings, sway=settings.sway)
+    rest_detected, rest_tracked = detect_and_track(detector, rest, settings)
     sway_detected, sway_tracked = detect_and_track(detector, sway, settings)
     report = {
         "frames": settings.frames,
@@ -66,15 +66,11 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def rest_path(settings: Settings) -> np.ndarray:
-    """(T, 2) float64 centres of the face, all the same."""
-    return np.tile(np.array([SIZE_HW[1] / 2 + 0.3, SIZE_HW[0] / 2 + 0.3]), (settings.frames, 1))
-
-
-def sway_path(settings: Settings) -> np.ndarray:
-    """(T, 2) float64 centres on a slanted sine of `SWAY_HZ`."""
+def sway_path(settings: Settings, *, sway: float) -> np.ndarray:
+    """(T, 2) float64 centres of the face on a slanted sine of `SWAY_HZ`, `sway` face sizes to either side."""
     phase = 2 * np.pi * SWAY_HZ * np.arange(settings.frames) / settings.fps
-    return rest_path(settings) + settings.sway * settings.face * np.sin(phase)[:, None] * np.array([1.0, 0.4])
+    middle = np.array([SIZE_HW[1] / 2 + 0.3, SIZE_HW[0] / 2 + 0.3])
+    return middle + sway * settings.face * np.sin(phase)[:, None] * np.array([1.0, 0.4])
 
 
 def video(settings: Settings, path: np.ndarray) -> Iterator[np.ndarray]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from evaluation.explanations.explained_faces import ExplainedFaces, probabilities_of
@@ -65,9 +65,7 @@ def pixel_ranks(heatmaps: Tensor, *, seed: int = 0) -> Tensor:
     """
     flat = heatmaps.flatten(1).cpu().numpy()
     tie_break = np.random.default_rng(seed).random(flat.shape)
-    order = np.lexsort((tie_break, -flat), axis=1)
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(flat.shape[1])[None], axis=1)
+    rank = np.lexsort((tie_break, -flat), axis=1).argsort(axis=1)  # the place of each pixel in the order
     return torch.from_numpy(rank).to(heatmaps.device).view(heatmaps.shape)
 
 
@@ -78,6 +76,5 @@ def channel_means(x: Tensor) -> Tensor:
 
 def blur(x: Tensor) -> Tensor:
     """(N, C, h, w) through a Gaussian of `BLUR` of the height."""
-    planes = x.flatten(0, 1).cpu().numpy()
-    blurred = [cv2.GaussianBlur(plane, (0, 0), BLUR * x.shape[2]) for plane in planes]
-    return torch.from_numpy(np.stack(blurred)).view(x.shape).to(x.device)
+    blurred = gaussian_filter(x.cpu().numpy(), BLUR * x.shape[2], axes=(2, 3), mode="mirror")
+    return torch.from_numpy(blurred).to(x.device)

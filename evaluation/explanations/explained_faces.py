@@ -7,7 +7,7 @@ Out: `ExplainedFaces`; heatmaps (N, h, w) float32 in [0, 1] of an explainer, or 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +58,10 @@ class ExplainedFaces:
         """(M, h, w) float32 in [0, 1] by explainer: heatmaps of the input x (M, C, h, w) for the classes (M,) int64."""
         found: dict[str, list[Tensor]] = {method: [] for method in methods}
         spec = self.spec
-        for rows in batches(len(x)):
-            passed = hooked_forward(self.network, spec.explain_layer, x[rows], cells=spec.cells, warp=spec.warp)
+        for some, classes in zip(x.split(BATCH), class_index.split(BATCH), strict=True):
+            passed = hooked_forward(self.network, spec.explain_layer, some, cells=spec.cells, warp=spec.warp)
             for method in methods:
-                found[method].append(torch.as_tensor(passed.heatmaps(class_index[rows], method)))
+                found[method].append(torch.as_tensor(passed.heatmaps(classes, method)))
         return {method: torch.cat(maps) for method, maps in found.items()}
 
     def rows(self, some: slice) -> ExplainedFaces:
@@ -107,12 +107,7 @@ def check_explainers(methods: Sequence[str]) -> None:
 @torch.inference_mode()
 def probabilities_of(network: nn.Module, x: Tensor) -> Tensor:
     """(N, C, h, w) -> (N, K) float32: the plain softmax."""
-    return torch.cat([network(x[rows]).float().softmax(dim=1) for rows in batches(len(x))])
-
-
-def batches(count: int) -> Iterator[slice]:
-    """Slices of `BATCH` rows that cover `count`, at least one."""
-    return (slice(start, start + BATCH) for start in range(0, max(count, 1), BATCH))
+    return torch.cat([network(some).float().softmax(dim=1) for some in x.split(BATCH)])
 
 
 def baselines(x: Tensor, *, seed: int = 0) -> dict[str, Tensor]:

@@ -22,12 +22,12 @@ from matplotlib.ticker import MaxNLocator
 from evaluation.commands import SplitSettings, publish
 from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
 from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean, expression_means
+from evaluation.explanations.results import means_by_name
 from evaluation.plots import format_as_percent
 from gradcam import blend
 from models.checkpoint import SHIPPED, load_checkpoint
 from support import UserError, command, pick_device, run_and_exit, setting
 from support.figures import GREY, LIGHT_BLUE, VERMILION, styled
-from support.metrics import mean_with_interval
 
 
 @dataclasses.dataclass
@@ -71,19 +71,14 @@ def average(settings: Settings) -> tuple[list[ExpressionMean], dict]:
             mean.name: {
                 "correct": mean.correct,
                 "labelled": mean.labelled,
-                "shares": means_by_region(mean.shares),
-                "probability_drops": means_by_region(mean.drops),
+                "shares": means_by_name(REGIONS, mean.shares.T),
+                "probability_drops": means_by_name(REGIONS, mean.drops.T),
             }
             for mean in means
         },
         "left_out": sorted(set(faces.class_names) - {mean.name for mean in means}),
     }
     return means, report
-
-
-def means_by_region(values: np.ndarray) -> dict[str, dict]:
-    """The means with intervals of (N, 5), by region."""
-    return {region: mean_with_interval(values[:, column]) for column, region in enumerate(REGIONS)}
 
 
 def title(report: dict) -> str:

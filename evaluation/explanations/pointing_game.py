@@ -42,14 +42,9 @@ def sample_pairs(faces: ExplainedFaces, *, seed: int = 0) -> np.ndarray:
     return np.stack([left, right], axis=1)[labels[left] != labels[right]]
 
 
-def side_by_side(x: Tensor, pairs: np.ndarray) -> Tensor:
-    """(P, C, h, 2 w): the faces of each pair in one input, each as it was normalised alone."""
-    return torch.cat([x[pairs[:, 0]], x[pairs[:, 1]]], dim=3)
-
-
 def play(faces: ExplainedFaces, pairs: np.ndarray, method: str) -> PointingResult:
     """Explain every pair for the label of either face; a peak that is as high on the other face is no hit."""
-    x, width = side_by_side(faces.x, pairs), faces.x.shape[3]
+    x, width = torch.cat([faces.x[pairs[:, 0]], faces.x[pairs[:, 1]]], dim=3), faces.x.shape[3]  # (P, C, h, 2 w)
     maps, hits, energy = [], [], []
     for side in (0, 1):
         heatmaps = faces.explain(x, faces.labels[pairs[:, side]], [method])[method]
@@ -59,9 +54,5 @@ def play(faces: ExplainedFaces, pairs: np.ndarray, method: str) -> PointingResul
         total = heatmaps.sum(dim=(1, 2)).clamp(min=torch.finfo(heatmaps.dtype).tiny)
         energy.append(target.sum(dim=(1, 2)) / total)
         maps.append(heatmaps)
-    return PointingResult(mean_of_both(hits), mean_of_both(energy), torch.stack(maps))
-
-
-def mean_of_both(values: list[Tensor]) -> np.ndarray:
-    """(P,) float64: the mean over the two targets."""
-    return torch.stack(values).double().mean(dim=0).cpu().numpy()
+    means = (torch.stack(values).double().mean(dim=0).cpu().numpy() for values in (hits, energy))
+    return PointingResult(*means, maps=torch.stack(maps))

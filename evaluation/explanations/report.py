@@ -10,7 +10,7 @@ Every explainer is tested on the same faces, a seeded sample of the split, for t
 - the pointing game with two faces in one picture (pointing_game.py), for networks that take such a picture;
 - agreement with the heatmap of the mirrored face, and from it how far heatmaps are displaced (similarity.py);
 - milliseconds a face (cost.py), which mean something on an idle machine only.
-Means are over faces, intervals are 95 % bootstrap intervals. The recommendation follows the rule in recommend.py. 512
+Means are over faces, intervals are 95 % bootstrap intervals. The recommendation follows the rule in results.py. 512
 faces take about three minutes on two idle cores.
 """
 

@@ -1,12 +1,13 @@
-"""All tests of the heatmaps of one network, face by face, and their summary.
+"""All tests of the heatmaps of one network, face by face, their summary, and which explainer should be the default.
 
 In:  `ExplainedFaces`, the names of explainers.
-Out: `Results`, whose arrays the figures draw, and `summary`, plain values for faithfulness.json.
+Out: `Results`, whose arrays the figures draw, and `summary`, plain values for faithfulness.json. The rule of the
+     recommendation was written down before the results were known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,19 @@ from evaluation.explanations.deletion_insertion import area, curves_of
 from evaluation.explanations.explained_faces import ExplainedFaces, baselines
 from evaluation.explanations.parameter_randomisation import Randomisation, randomise
 from evaluation.explanations.pointing_game import PointingResult, play, sample_pairs
-from evaluation.explanations.recommend import recommend
 from evaluation.explanations.similarity import displacement, mirrored_heatmaps, rank_correlation
 from support.metrics import mean_with_interval
 
 RANDOMISED_FACES = 128  # at most: parameter randomisation explains each face once a unit
+HIGHEST_CORRELATION = 0.5  # with heatmaps of the randomised network
+CHANCE = 0.5
+RULE = (
+    "An explainer passes if its heatmaps change when all parameters are randomised (mean rank correlation below "
+    f"{HIGHEST_CORRELATION}, upper end of its interval) and depend on the class (hits in the pointing game above "
+    f"{CHANCE:.0%}, lower end of its interval; only where the network can play it). Candidates are those that pass and "
+    "whose insertion minus deletion area cannot be told from the largest (the 95 % interval of the paired difference "
+    "contains 0). The candidate with the most hits is recommended; at a tie, the first in the table of explainers."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +119,40 @@ def explainer_scores(results: Results, name: str) -> dict:
 def means_by_name(names: Sequence[str], rows: np.ndarray) -> dict[str, dict]:
     """Each row of (U, M) as a mean with its interval, by name."""
     return {name: mean_with_interval(row) for name, row in zip(names, rows, strict=True)}
+
+
+def recommend(
+    gains: Mapping[str, np.ndarray], correlations: Mapping[str, np.ndarray], hits: Mapping[str, np.ndarray] | None
+) -> dict:
+    """`explainer`, a name or None where none passes; `rule`; `reasons`, a sentence by name.
+
+    gains: (N,) by explainer, insertion minus deletion area of the same N faces. correlations: (M,) by explainer, with
+    the heatmaps of the randomised network. hits: (P,) by explainer, or None where the pointing game cannot be played.
+    """
+    reasons = {name: _failure(correlations[name], hits[name] if hits else None) for name in gains}
+    passing = [name for name, reason in reasons.items() if not reason]
+    if not passing:
+        return {"explainer": None, "rule": RULE, "reasons": reasons}
+    largest = max(passing, key=lambda name: gains[name].mean())
+    lows = {name: mean_with_interval(gains[largest] - gains[name])["interval"][0] for name in passing}
+    candidates = [name for name in passing if lows[name] <= 0]
+    chosen = max(candidates, key=lambda name: hits[name].mean() if hits else 0)
+    for name in passing:
+        gain = f"insertion minus deletion {gains[name].mean():.3f}"
+        if name not in candidates:
+            reasons[name] = f"passes, but {gain} is less than {largest}'s"
+        else:
+            share = f", hits {hits[name].mean():.0%}" if hits else ""
+            verdict = "recommended" if name == chosen else f"no better than {chosen}"
+            reasons[name] = f"passes, {gain}{share}: {verdict}"
+    return {"explainer": chosen, "rule": RULE, "reasons": reasons}
+
+
+def _failure(correlations: np.ndarray, hits: np.ndarray | None) -> str:
+    """Why an explainer fails, or nothing."""
+    correlation = mean_with_interval(correlations)
+    if correlation["interval"][1] >= HIGHEST_CORRELATION:
+        return f"fails: with all parameters randomised its heatmaps still correlate {correlation['mean']:.2f}"
+    if hits is not None and mean_with_interval(hits)["interval"][0] <= CHANCE:
+        return f"fails: its hits in the pointing game, {hits.mean():.0%}, are not above chance"
+    return ""

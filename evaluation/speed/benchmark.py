@@ -1,7 +1,11 @@
-"""What `python -m evaluation.speed` does: measure, write, print a table.
+"""Measure speed, lag, start-up and memory: python -m evaluation.speed [--compare batch-face] [--out DIR]
 
-In:  its settings.
-Out: the content of benchmark.json.
+In:  synthetic videos with 1, 5 and 20 moving faces in three sizes, made in memory (synthetic_video.py).
+Out: milliseconds a stage, frames a second of the live loop and of a file, lag under a camera that is too fast, start-up
+     and memory of live.py: as a table on stdout, DIR/benchmark.json and DIR/benchmark.png.
+
+Medians and 95th percentiles after a warm-up, each over --seconds, beside machine, load and versions. Under three
+minutes on two idle cores. Other programs change the results: close them.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from models.engines import OnnxEngine as OnnxClassifier
 from pipeline.output.window import Window, display_available
 from pipeline.run import EmotionPipeline
 from retinaface.engines import OnnxEngine as OnnxDetector
-from support import UserError, notify, pick_device, setting
+from support import UserError, command, notify, pick_device, setting
 from support.onnx.session import available_threads
 
 WAIT_POLICY = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")  # environment variables that live.py sets and others do not
@@ -121,3 +125,6 @@ def engine_of(pipeline: EmotionPipeline) -> str:
     first, second = ("ONNX Runtime" if isinstance(one, OnnxClassifier | OnnxDetector) else "torch" for one in engines)
     both = first if first == second else f"{first} (faces) and {second} (expressions)"
     return f"{both} on {pipeline.classifier.device}"
+
+
+main = command(Settings, run, prog="python -m evaluation.speed", doc=__doc__)

@@ -13,18 +13,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from evaluation.speed.stage_times import STAGES
 from support.figures import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, YELLOW, styled
 
-COLOURS = {
-    "grab": GREY,
-    "detect": BLUE,
-    "track": SKY,
-    "crop": GREEN,
-    "classify": ORANGE,
-    "explain": VERMILION,
-    "draw": PURPLE,
-    "show": YELLOW,
-}
+COLOURS = dict(zip(STAGES, (GREY, BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE, YELLOW), strict=True))
 FLUENT_FPS = 30
 SMALL = 8  # points
 LEGEND: dict[str, Any] = {

@@ -34,27 +34,20 @@ def test_scores_of_a_small_set():
     nothing: list[list[Face]] = [[]]
     found = iter([[[face(0, 0.9, shift=2), face(200, 0.8)]], [[face(0, 0.4)]], nothing])
     scores = scores_of(match_pictures([picture(0, 100), picture(0), picture()], lambda frames: next(found)))
-    assert scores.faces == 3
-    assert scores.images == 3
+    assert (scores.faces, scores.images) == (3, 3)
     assert scores.recall == pytest.approx(1 / 3)  # the second is right, but below the score threshold
     assert scores.false_positives == 1
     assert scores.ap == pytest.approx(1 / 3 * 1 + 1 / 3 * 2 / 3)
     assert scores.landmark_error == pytest.approx((2 / 20 + 0) / 2)  # shifted by 2 at an eye distance of 20
 
 
-def test_small_faces_and_their_detections_are_left_out():
-    found = iter([[[face(0, 0.9), face(100, 0.8, side=20)]]])
+def test_faces_by_size_and_without_the_small_ones():
     mixed = picture(0, 100)
     mixed.boxes[1] = [100, 0, 120, 20]
-    scores = scores_of(match_pictures([mixed], lambda frames: next(found), min_size=30))
+    detect = lambda frames: [[face(0, 0.9), face(100, 0.8, side=20)]]  # noqa: E731
+    scores = scores_of(match_pictures([mixed], detect, min_size=30))
     assert (scores.faces, scores.ap, scores.false_positives) == (1, pytest.approx(1), 0)
-
-
-def test_scores_by_size():
-    found = iter([[[face(0, 0.9), face(100, 0.8, side=20)]]])
-    mixed = picture(0, 100)
-    mixed.boxes[1] = [100, 0, 120, 20]
-    table = scores_by_size(match_pictures([mixed], lambda frames: next(found)))
+    table = scores_by_size(match_pictures([mixed], detect))
     assert table["0-24"]["faces"] == table["24-48"]["faces"] == 1
     assert table["0-24"]["ap"] == table["24-48"]["ap"] == pytest.approx(1)
     assert table["48-96"]["ap"] is None

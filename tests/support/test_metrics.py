@@ -40,21 +40,13 @@ def test_confusion_and_the_scores_of_a_class_by_hand():
 def test_all_scores_of_a_small_split():
     p = np.eye(3)[PREDICTED] * 0.8 + 0.2 / 3
     found = score(LABELS, p, np.eye(3)[LABELS])
-    assert found["n"] == 6
-    assert found["correct"] == 3
-    assert found["accuracy"] == 0.5
+    assert (found["n"], found["correct"], found["accuracy"]) == (6, 3, 0.5)
     assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 0.4 + 0) / 3)
     assert found["weighted_f1"] == pytest.approx((3 * 2 / 3 + 2 * 0.4) / 6)
     high, low = 0.8 + 0.2 / 3, 0.2 / 3
     assert found["kl"] == pytest.approx(-(np.log(high) + np.log(low)) / 2)
     assert found["ece"] == pytest.approx(high - 0.5)
-
-
-def test_a_class_that_does_not_occur_does_not_count():
-    p = np.eye(3)[[0, 1]]
-    assert score(np.array([0, 1]), p, p)["macro_f1"] == 1
-    assert score(np.array([0, 1]), p, p)["balanced_accuracy"] == 1
 
 
 def test_divergences_by_hand():
@@ -93,7 +85,7 @@ def test_macro_f1_over_some_classes_still_counts_all_rows():
     matrix = confusion_matrix(LABELS, PREDICTED, classes=3)
     assert macro_f1(matrix) == pytest.approx((2 / 3 + 0.4 + 0) / 3)
     assert macro_f1(matrix, classes=[0, 1]) == pytest.approx((2 / 3 + 0.4) / 2)  # 0.4 holds the mistake on class 2
-    assert macro_f1(np.diag([3, 0, 2])) == 1  # class 1 does not occur
+    assert macro_f1(np.diag([3, 0, 2])) == balanced_accuracy(np.diag([3, 0, 2])) == 1  # class 1 does not occur
     assert macro_f1(np.diag([3, 0, 2]), classes=[0, 1, 2]) == pytest.approx(2 / 3)
 
 
@@ -122,16 +114,11 @@ def test_resampling_the_matrix_is_resampling_the_faces(statistic, rng):
 def test_the_interval_of_many_values_is_that_of_the_normal_distribution(rng):
     values = rng.normal(3, 2, 400)
     found = mean_with_interval(values)
-    assert found["mean"] == pytest.approx(values.mean())
-    assert found["n"] == 400
+    assert (found["mean"], found["n"]) == (pytest.approx(values.mean()), 400)
     half = 1.96 * values.std() / 20
     np.testing.assert_allclose(found["interval"], [values.mean() - half, values.mean() + half], atol=0.15 * half)
-
-
-def test_equal_values_have_no_width_and_equal_calls_give_equal_intervals():
-    assert mean_with_interval(np.ones(3))["interval"] == [1, 1]
-    assert mean_with_interval(np.array([True, False]))["mean"] == 0.5
-    assert mean_with_interval(np.arange(9)) == mean_with_interval(np.arange(9))
+    assert found == mean_with_interval(values)
+    assert mean_with_interval(np.array([True, True]))["interval"] == [1, 1]
 
 
 def test_average_precision_by_hand():

@@ -22,7 +22,7 @@ def face(centre: np.ndarray, *, side: float = 100.0) -> Face:
 @pytest.mark.parametrize("delay", [0.0, 1.0, 2.5])
 def test_a_known_delay_is_found_whatever_the_offset(delay):
     settings = Settings()
-    path = sway_path(settings)
+    path = sway_path(settings, sway=0.6)
     times = np.arange(len(path))
     late = np.stack([np.interp(times - delay, times, path[:, axis]) for axis in (0, 1)], axis=1) + [7, -3]
     assert lag(late, path) == pytest.approx(delay, abs=0.06)
@@ -37,7 +37,7 @@ def test_jitter_is_the_mean_step():
 def test_jitter_is_a_share_of_the_box():
     settings = Settings()
     shaking = [face(np.array([100.0 + (index % 2), 100.0])) for index in range(settings.frames)]
-    path = sway_path(settings)
+    path = sway_path(settings, sway=0.6)
     figures = jitter_and_lag(shaking, [face(centre) for centre in path], path)
     assert figures["box_jitter"] == pytest.approx(0.01, rel=0.01)  # one pixel of a hundred
     assert figures["landmark_jitter"] == pytest.approx(0.01, rel=0.01)

@@ -11,7 +11,6 @@ from data.face_set import FaceSet
 from evaluation.explanations import explained_faces
 from evaluation.explanations.explained_faces import (
     baselines,
-    batches,
     centre_blobs,
     check_explainers,
     load_explained_faces,
@@ -75,7 +74,6 @@ def test_batches_make_no_difference(monkeypatch):
     torch.testing.assert_close(faces.explain(faces.x, faces.labels, ["gradcam"])["gradcam"], expected)
     torch.testing.assert_close(faces.heatmaps(["gradcam"])["gradcam"], expected)  # all are classified correctly
     torch.testing.assert_close(probabilities_of(faces.network, faces.x), faces.probabilities)
-    assert [(part.start, part.stop) for part in batches(7)] == [(0, 3), (3, 6), (6, 9)]
     assert probabilities_of(faces.network, faces.x[:0]).shape == (0, 2)
 
 

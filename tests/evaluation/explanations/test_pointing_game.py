@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from helpers.tiny_explained_faces import tiny_explained_faces
 
-from evaluation.explanations.pointing_game import play, sample_pairs, side_by_side
+from evaluation.explanations.pointing_game import play, sample_pairs
 
 
 def test_pairs_are_of_different_classes_classified_correctly_and_no_face_is_in_two():
@@ -27,14 +27,6 @@ def test_pairs_are_of_different_classes_classified_correctly_and_no_face_is_in_t
 def test_no_pairs_without_correct_faces():
     faces = tiny_explained_faces(2)
     assert sample_pairs(dataclasses.replace(faces, labels=1 - faces.labels)).shape == (0, 2)
-
-
-def test_side_by_side():
-    faces = tiny_explained_faces(4)
-    x = side_by_side(faces.x, np.array([[2, 1]]))
-    assert x.shape == (1, 2, 16, 32)
-    assert torch.equal(x[0, :, :, :16], faces.x[2])
-    assert torch.equal(x[0, :, :, 16:], faces.x[1])
 
 
 def test_hits_with_and_without_knowledge_of_the_class():

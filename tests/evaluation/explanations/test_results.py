@@ -1,4 +1,4 @@
-"""All tests of a network that is known to use colour, and their summary recomputed."""
+"""All tests of a network that is known to use colour, their summary recomputed, and the rule of recommendation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 from helpers.tiny_explained_faces import tiny_explained_faces
 
 from evaluation.explanations.deletion_insertion import area
-from evaluation.explanations.results import run_tests, summary
-from evaluation.explanations.similarity import rank_correlation
+from evaluation.explanations.results import RULE, recommend, run_tests, summary
+
+LOW, HIGH = np.zeros(50), np.full(50, 0.9)  # correlations with heatmaps of the randomised network
+GOOD, HALF = np.ones(40), np.full(40, 0.5)
+NOISE = np.random.default_rng(0).normal(0, 0.05, 100)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +50,6 @@ def test_the_summary_is_of_the_arrays_and_plain(results):
     assert "fails" in reasons["attention"]
 
 
-def test_mirror_correlation_is_that_of_both_heatmaps(results):
-    maps, mirrored = results.heatmaps["gradcam"].numpy(), results.mirrored["gradcam"].numpy()
-    np.testing.assert_allclose(results.mirror_correlation("gradcam"), rank_correlation(maps, mirrored))
-
-
 def test_a_network_of_one_size_plays_no_pointing_game():
     faces = tiny_explained_faces(4)
     faces = dataclasses.replace(faces, spec=dataclasses.replace(faces.spec, fixed_size=True))
@@ -59,3 +57,34 @@ def test_a_network_of_one_size_plays_no_pointing_game():
     assert results.pointing == {}
     assert results.pairs.shape == (0, 2)
     assert "pointing_hits" not in summary(results)["tests"]["gradcam"]
+
+
+def test_the_highest_gain_wins():
+    found = recommend({"a": 0.3 + NOISE, "b": 0.4 + NOISE}, {"a": LOW, "b": LOW}, {"a": GOOD, "b": GOOD})
+    assert found["explainer"] == "b"
+    assert found["rule"] == RULE
+    assert "less than b's" in found["reasons"]["a"]
+    assert "recommended" in found["reasons"]["b"]
+
+
+def test_explainers_that_ignore_the_weights_or_the_class_fail():
+    gains = {"a": 0.9 + NOISE, "b": 0.8 + NOISE, "c": 0.1 + NOISE}
+    found = recommend(gains, {"a": HIGH, "b": LOW, "c": LOW}, {"a": GOOD, "b": HALF, "c": GOOD})
+    assert found["explainer"] == "c"
+    assert "0.90" in found["reasons"]["a"]
+    assert "50%" in found["reasons"]["b"]
+
+
+def test_ties_are_broken_by_hits_and_then_by_the_order_of_explainers():
+    correlations = dict.fromkeys("ab", LOW)
+    gains = {"a": 0.3 + NOISE, "b": 0.3 + NOISE[::-1]}
+    hits = {"a": np.array([1.0, 0.5] * 20), "b": GOOD}
+    assert recommend(gains, correlations, hits)["explainer"] == "b"
+    assert recommend(gains, correlations, {"a": GOOD, "b": GOOD})["explainer"] == "a"
+    assert recommend(gains, correlations, None)["explainer"] == "a"
+
+
+def test_all_may_fail():
+    found = recommend({"a": NOISE}, {"a": HIGH}, None)
+    assert found["explainer"] is None
+    assert "fails" in found["reasons"]["a"]

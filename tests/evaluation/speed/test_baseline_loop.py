@@ -40,13 +40,6 @@ def test_one_forward_pass_a_face_and_gradients_for_every_weight(loop):
     assert all(weights.grad is not None for weights in loop.network.parameters())
 
 
-def test_no_faces_no_work(loop):
-    wall = np.full((120, 160, 3), 128, np.uint8)
-    annotated, faces = loop(wall)
-    assert faces == 0
-    assert np.array_equal(annotated, wall)
-
-
 class TimedLoop:
     """Each frame takes 50 ms of its own clock; a frame is the number of its faces."""
 

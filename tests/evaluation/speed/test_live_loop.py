@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -79,14 +78,3 @@ def test_the_lag_is_from_arrival_to_done(pipeline, video, monkeypatch):
     assert (report["camera_fps"], report["frames"]) == (30, 3)
     assert live_lag(pipeline, video, seconds=1.0, loop_fps=30.0)["camera_fps"] == 60
     assert live_lag(pipeline, video, seconds=1.0, loop_fps=9999)["camera_fps"] == CAMERAS_FPS[-1]
-
-
-def test_without_a_screen_pictures_are_converted_and_no_key_comes(video, monkeypatch):
-    conversions, waits = [], []
-    monkeypatch.setattr(live_loop.cv2, "cvtColor", lambda image, code: conversions.append(code))
-    monkeypatch.setattr(live_loop.time, "sleep", waits.append)
-    screen = NoScreen()
-    screen.show(video[0])
-    assert screen.key(20) is None
-    assert conversions == [cv2.COLOR_RGB2BGR]
-    assert waits == [0.02]

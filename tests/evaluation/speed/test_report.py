@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.figures import bars, render, widths
 
-from evaluation.speed.report import COLOURS, speed_figure, table
+from evaluation.speed.report import speed_figure, table
 from evaluation.speed.stage_times import STAGES
 
 
@@ -82,8 +82,3 @@ def test_bars_are_as_long_as_the_numbers(baseline):
     assert widths(rates) == wanted
     spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in bars(rates))
     assert all(a[1] <= b[0] + 1e-9 for a, b in itertools.pairwise(spans))  # no bar hides another
-
-
-def test_every_stage_has_a_colour_of_its_own():
-    assert set(COLOURS) == set(STAGES)
-    assert len(set(COLOURS.values())) == len(STAGES)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.speed import stage_times as under_test
-from evaluation.speed.stage_times import STAGES, stage_times
+from evaluation.speed.stage_times import STAGES, WARM_UP, stage_times
 from evaluation.speed.synthetic_video import synthetic_video
 from pipeline.run import EmotionPipeline
 
@@ -21,17 +20,6 @@ def pipeline() -> EmotionPipeline:
 @pytest.fixture(scope="module")
 def video() -> list[np.ndarray]:
     return synthetic_video(2, (240, 320), frames=3)
-
-
-def test_every_stage_has_its_time(pipeline, video):
-    shown = []
-    report = stage_times(pipeline, video, seconds=0.01, show=shown.append)
-    assert tuple(report["stages_ms"]) == STAGES
-    assert report["detected"] == {"fewest": 2, "most": 2}
-    assert report["frame_ms"]["count"] == len(shown) - under_test.WARM_UP >= under_test.FEWEST
-    assert all(picture.shape == (240, 320, 3) for picture in shown)
-    for took in report["stages_ms"].values():
-        assert 0 <= took["median"] <= took["p95"]
 
 
 def test_a_stage_has_the_time_that_passed_in_it(pipeline, video):
@@ -64,7 +52,15 @@ def test_a_stage_has_the_time_that_passed_in_it(pipeline, video):
 
     classifier: Any = TimedClassifier()
     timed = EmotionPipeline(TimedDetector(), classifier)
-    report = stage_times(timed, video, seconds=1.0, show=lambda picture: pass_time(0.03), clock=lambda: now_s)
+    shown = []
+
+    def show(picture) -> None:
+        shown.append(picture.shape)
+        pass_time(0.03)
+
+    report = stage_times(timed, video, seconds=1.0, show=show, clock=lambda: now_s)
+    assert tuple(report["stages_ms"]) == STAGES
+    assert shown == [(240, 320, 3)] * (10 + WARM_UP)
     medians = {stage: took["median"] for stage, took in report["stages_ms"].items()}
     expected = dict.fromkeys(STAGES, 0.0) | {"detect": 50, "classify": 8, "explain": 4, "show": 30}
     assert medians == pytest.approx(expected)
