@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from data.datasets import Format, find_format
 from data.face_set import FaceSet
@@ -38,8 +39,7 @@ def run(settings: Settings) -> int:
     for split in SPLITS:
         columns[split], found = examine(module, folder, split)
         faults |= dict.fromkeys(found)  # a table for all splits tells each of its faults three times
-    for line in report(columns):
-        print(line)
+    print(pd.DataFrame(columns).to_string(na_rep="-"))
     for fault in faults:
         print(fault)
     print(counted(list(faults)) if faults else "no faults")
@@ -66,23 +66,9 @@ def column(faces: FaceSet) -> dict[str, str]:
     if not faces.has_votes:
         return rows | {"votes": "labels only"}
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
-    return rows | {"vote entropy": f"{vote_entropy(faces.votes):.3f} nats", "label is top vote": f"{agreeing:.1%}"}
-
-
-def vote_entropy(votes: np.ndarray) -> float:
-    """Mean over the faces of -sum p log p, in nats; votes (N, K), rows sum to 1. 0 where all people agree."""
-    logs = np.log(votes, out=np.zeros_like(votes), where=votes > 0)
-    return float(-(votes * logs).sum(axis=1).mean())
-
-
-def report(columns: dict[str, dict[str, str]]) -> list[str]:
-    """The lines of a table with one column a split."""
-    names = list(dict.fromkeys(name for rows in columns.values() for name in rows))
-    width = max(map(len, names), default=0)
-    lines = [" " * width + "".join(f"{split:>14}" for split in columns)]
-    for name in names:
-        lines.append(f"{name:<{width}}" + "".join(f"{rows.get(name, '-'):>14}" for rows in columns.values()))
-    return lines
+    surprise = np.log(1 / np.where(faces.votes > 0, faces.votes, 1))  # entropy = -sum p log p: 0 where all people agree
+    entropy = (faces.votes * surprise).sum(axis=1).mean()
+    return rows | {"vote entropy": f"{entropy:.3f} nats", "label is top vote": f"{agreeing:.1%}"}
 
 
 main = command(Settings, run, prog="python -m data.check", doc=__doc__)

@@ -51,10 +51,6 @@ class FaceSet:
             attributes={name: values[index] for name, values in self.attributes.items()},
         )
 
-    def class_shares(self) -> np.ndarray:
-        """(K,) float64: the mean of the votes, which is how often each expression is seen."""
-        return self.votes.mean(axis=0, dtype=np.float64)
-
 
 def with_labels_for_votes(faces: FaceSet) -> FaceSet:
     """`faces` as if only the labels were known: votes one-hot."""

@@ -53,11 +53,6 @@ class Sample:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Tables
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line, fields) of every row that is not blank; a .csv is split at commas, any other file at white space."""
     try:
@@ -138,11 +133,6 @@ def vote_counts(fields: Sequence[str]) -> np.ndarray:
     return counts
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Splits and pictures
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def split_off(samples: Sequence[Sample], share: float, *, split: str) -> list[Sample]:
     """`samples`, with a fixed `share` of every class's "train" ones, at least one of two, moved to `split`.
 
@@ -166,7 +156,7 @@ def _name_hash(name: str) -> bytes:
 def build_face_set(
     samples: Sequence[Sample], faults: list[Fault], *, split: str, class_names: tuple[str, ...], skip_bad: bool
 ) -> FaceSet:
-    """The samples of `split`, decoded; raises `FaultyData` where `faults` hold or gain any, see `raise_errors`.
+    """The samples of `split`, decoded to RGB; raises `FaultyData` where `faults` hold or gain any, see `raise_errors`.
 
     Votes are scaled to sum to 1; where the samples have none they are the labels, one-hot.
     """

@@ -1,6 +1,8 @@
-"""The data sets, one format a file: each has NAME, recognise(folder) and load(folder, split, skip_bad=) -> FaceSet.
+"""The data sets, one format a file, whose docstring's first line says which it is.
 
-A format that lets only some of a split's faces count says which in PROTOCOL.
+Each has NAME; recognise(folder): is the folder laid out so?; and load(folder, split, skip_bad=) -> FaceSet, which
+raises `FaultyData` where rows cannot be used, and with `skip_bad` leaves them out with a warning. A format that lets
+only some of a split's faces count says which in PROTOCOL.
 """
 
 from __future__ import annotations
@@ -9,34 +11,20 @@ import functools
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Protocol, cast
+from types import ModuleType
 
 from data.face_set import FaceSet, with_labels_for_votes, without_duplicates
 from data.tables import SPLITS
 from support import UserError
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
-
-
-class Format(Protocol):
-    """What a module of this folder has; its docstring's first line says which data set it is."""
-
-    NAME: str
-
-    @staticmethod
-    def recognise(folder: Path) -> bool:
-        """Is `folder` laid out so?"""
-
-    @staticmethod
-    def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
-        """The faces of `split`; `FaultyData` where rows cannot be used, with `skip_bad` a warning instead."""
+Format = ModuleType  # of this folder
 
 
 @functools.cache
 def all_formats() -> dict[str, Format]:
     """Every format of this folder, by its NAME, in the order in which they are asked."""
-    names = [f"{__name__}.{entry.name}" for entry in pkgutil.iter_modules(__path__)]
-    modules = [cast(Format, importlib.import_module(name)) for name in names]
+    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
     return {module.NAME: module for module in sorted(modules, key=lambda module: module.NAME == ASKED_LAST)}
 
 

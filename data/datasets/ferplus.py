@@ -15,6 +15,7 @@ swapped votes.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,7 @@ from data.datasets.fer2013 import VOTES, find_pixels, grey_pixels, split_of
 from data.emotions import EMOTIONS
 from data.face_set import FaceSet
 from data.faults import Fault, collect_errors
-from data.tables import (
-    Sample,
-    build_face_set,
-    check_field_count,
-    read_records,
-    read_rows,
-    register_name,
-    vote_counts,
-)
+from data.tables import Sample, build_face_set, check_field_count, read_records, read_rows, register_name, vote_counts
 from support import UserError
 
 NAME = "ferplus"
@@ -63,12 +56,13 @@ def read_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     """The rows of one split's label.csv, with ten vote counts each and no label yet."""
     path, voted = folder / FOLDERS[split] / "label.csv", []
     places: dict[str, str] = {}
+    unlabelled = functools.partial(Sample, split=split, label=-1, file=path)  # the label is `official_samples`' to set
     for line, fields in read_rows(path):
         with collect_errors(faults, path, line):
             check_field_count(fields, 2 + len(COLUMNS), what="name, box and ten counts")
             name = fields[0]
             register_name(name, places, file=path, line=line)
-            voted.append(_unlabelled(name, split, path.with_name(name), vote_counts(fields[2:]), file=path, line=line))
+            voted.append(unlabelled(name=name, picture=path.with_name(name), line=line, votes=vote_counts(fields[2:])))
     return voted
 
 
@@ -82,6 +76,7 @@ def read_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     if path is None:
         raise UserError(f"{folder} holds neither the folders of the FER+ release nor FER2013's csv.")
     votes = read_votes(folder / VOTES, faults)
+    unlabelled = functools.partial(Sample, split=split, label=-1, file=path)
     for line, (pixels, usage) in read_records(path, ("pixels", "Usage"), faults):
         with collect_errors(faults, path, line):
             if line not in votes:
@@ -93,7 +88,7 @@ def read_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
             if row_split != split_of(usage):
                 raise UserError(f"Usage is {usage!r} here, but not on line {line} of {VOTES}")
             if row_split == split and name:
-                voted.append(_unlabelled(name, split, grey_pixels(pixels), counts, file=path, line=line))
+                voted.append(unlabelled(name=name, picture=grey_pixels(pixels), line=line, votes=counts))
     faults += [Fault(folder / VOTES, line, f"{path.name} has no usable line {line} for these votes") for line in votes]
     return voted
 
@@ -109,13 +104,6 @@ def read_votes(path: Path, faults: list[Fault]) -> dict[int, tuple[str, str, np.
                 register_name(name, places, file=path, line=line)
             votes[line] = name, split_of(usage), vote_counts(counts)
     return votes
-
-
-def _unlabelled(
-    name: str, split: str, picture: Path | np.ndarray, counts: np.ndarray, *, file: Path, line: int
-) -> Sample:
-    """A row whose label `official_samples` will set."""
-    return Sample(name=name, split=split, label=-1, picture=picture, file=file, line=line, votes=counts)
 
 
 def official_samples(voted: list[Sample], split: str) -> list[Sample]:

@@ -90,7 +90,8 @@ def read_labels(root: Path, faults: list[Fault]) -> list[Sample]:
             with collect_errors(faults, path, line):
                 check_field_count(fields, 2, what="a picture's name and its label")
                 number = whole_number(fields[1], first + len(RAF_ORDER) - 1, first=first)
-                key, picture = key_of(fields[0]), aligned_name(fields[0])
+                key = key_of(fields[0])
+                picture = f"{key}_aligned{PurePath(fields[0]).suffix}"
                 sample = Sample(
                     name=picture,
                     split=split or split_of(key),
@@ -109,22 +110,12 @@ def key_of(name: str) -> str:
     return PurePath(name).stem.removesuffix("_aligned")
 
 
-def aligned_name(name: str) -> str:
-    """`train_00001_aligned.jpg` for train_00001.jpg."""
-    return f"{key_of(name)}_aligned{PurePath(name).suffix}"
-
-
 def split_of(key: str) -> str:
     """The split that the official list writes into names."""
     for split in ("train", "test"):
         if key.startswith(f"{split}_"):
             return split
     raise UserError(f"the picture's name must begin with train_ or test_, not {key!r}")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Votes and attributes
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 def join_votes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
@@ -152,7 +143,7 @@ def read_votes(files: list[Path], faults: list[Fault]) -> dict[str, np.ndarray |
     for path in files:
         rows = list(read_rows(path))
         order: tuple[str, ...] = RAF_ORDER
-        if rows and is_header(rows[0][1]):
+        if rows and len(rows[0][1]) > 1 and not any(is_number(text) for text in rows[0][1][1:]):
             order = header_order(path, rows.pop(0)[1])
         for line, fields in rows:
             with collect_errors(faults, path, line):
@@ -162,11 +153,6 @@ def read_votes(files: list[Path], faults: list[Fault]) -> dict[str, np.ndarray |
                 votes[key] = None
                 votes[key] = vote_counts(fields[1:])[[order.index(name) for name in CLASS_NAMES]]
     return votes
-
-
-def is_header(fields: list[str]) -> bool:
-    """Do names stand where numbers stand in every other row?"""
-    return len(fields) > 1 and not any(is_number(text) for text in fields[1:])
 
 
 def header_order(path: Path, header: list[str]) -> tuple[str, ...]:

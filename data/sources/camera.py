@@ -1,7 +1,8 @@
-"""Cameras, and what every live source shares: only the newest frame counts, and an unplugged one comes back.
+"""Cameras and network streams: only the newest frame counts, and an unplugged camera comes back.
 
-In:  a camera's number.
-Out: `LiveSource`, a `FrameSource` that never lags behind the person; the list of cameras that answer.
+In:  a camera's number, or an address such as rtsp://host/path or http://host/cam.mjpg.
+Out: `LiveSource`, a `FrameSource` that never lags behind the person; of a video that ends, which lies at an address,
+     every frame; the list of cameras that answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import urlsplit
 
 # OpenCV reads these when it loads. Windows opens cameras in a minute with the first, at once without. The others keep
 # its own lines off the screen: what fails is said in our words.
@@ -22,12 +24,14 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 import cv2
 import numpy as np
 
+from data.sources.film import film_source
 from data.sources.frame import Frame, FrameSource
 from support import FAILED, UserError
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0  # between two tries to reopen; doubles from the first to the longest
+STREAM_TIMEOUT_MS = 10_000  # to connect, and between two frames
 CLOSE_WAIT_S = 1.0  # a driver can hang for longer; its thread is then left behind and dies with the process
 STALE = 2 / 3  # of the time between two pictures: an older one is left for the next, which is nearly there
 LONGEST_GAP_S = 0.1  # between two pictures of a camera that runs; a longer one says nothing about the next
@@ -167,6 +171,21 @@ def open_camera(
 
     advice = "check that it is plugged in, allowed, and not used by another program (--list-cameras shows which answer)"
     return LiveSource(f"camera {index}", opened(), reopen=opened, advice=advice)
+
+
+def open_stream(url: str) -> FrameSource:
+    """The stream at `url`; `UserError` where it gives no picture."""
+
+    def opened() -> cv2.VideoCapture:
+        open_ms, read_ms = cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC
+        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, [open_ms, STREAM_TIMEOUT_MS, read_ms, STREAM_TIMEOUT_MS])
+
+    parts = urlsplit(url)
+    description = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without user, password and query
+    capture = opened()
+    if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        return film_source(capture, name=description)
+    return LiveSource(description, capture, reopen=opened, advice="check the address and the network")
 
 
 def list_cameras(max_index: int = 10) -> list[tuple[int, int, int]]:

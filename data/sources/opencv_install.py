@@ -9,12 +9,9 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 
-DISTRIBUTIONS = (
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
+DISTRIBUTIONS = [
+    f"opencv-{kind}" for kind in ("python", "python-headless", "contrib-python", "contrib-python-headless")
+]
 
 
 def opencv_conflict() -> str | None:
@@ -22,7 +19,7 @@ def opencv_conflict() -> str | None:
 
     They all write the same `cv2` folder: the last one wins, and removing any of them breaks the rest.
     """
-    here = [name for name in DISTRIBUTIONS if _installed(name)]
+    here = [name for name in DISTRIBUTIONS if any(importlib.metadata.distributions(name=name))]
     if len(here) < 2:
         return None
     pip = f"{sys.executable} -m pip"
@@ -30,11 +27,3 @@ def opencv_conflict() -> str | None:
         f"{' and '.join(here)} are installed over each other, so windows or cv2 itself may fail; repair with: "
         f"{pip} uninstall -y {' '.join(here)} && {pip} install opencv-python"
     )
-
-
-def _installed(name: str) -> bool:
-    try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

@@ -13,7 +13,6 @@ import functools
 import importlib.util
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,12 +70,8 @@ def open_sample(*, width: int | None = None, height: int | None = None) -> FileS
     """The sample as an endless film of 30 frames a second, 640x480 or 4:3 unless told otherwise."""
     height = height or (width or DEFAULT_SIZE_HW[1]) * 3 // 4
     width = width or height * 4 // 3
-    return FileSource("the bundled sample", _frames((height, width)), fps=FPS)
-
-
-def _frames(size_hw: tuple[int, int]) -> Iterator[Frame]:
-    for index in itertools.count():
-        yield Frame(sample_frame(index, size_hw), time_s=index / FPS, index=index, name="sample")
+    frames = (Frame(sample_frame(i, (height, width)), i / FPS, index=i, name="sample") for i in itertools.count())
+    return FileSource("the bundled sample", frames, fps=FPS)
 
 
 def sample_frame(index: int, size_hw: tuple[int, int] = DEFAULT_SIZE_HW) -> np.ndarray:
@@ -93,7 +88,7 @@ def _lay(photo: Photo, frame: np.ndarray, *, angle: float) -> None:
     Whole multiples of `angle` make every path a closed curve.
     """
     height, width = frame.shape[:2]
-    sprite = _sprite(photo, _photo_width(photo, (height, width)))
+    sprite = _sprite(photo, max(8, round(photo.size * min(height, 0.75 * width))))
     x = width * (photo.centre_xy[0] + 0.022 * math.sin(2 * angle + photo.phase))
     y = height * (photo.centre_xy[1] + 0.028 * math.sin(3 * angle + 2 * photo.phase))
     tilt = photo.tilt_degrees + 3.0 * math.sin(2 * angle + 3 * photo.phase)
@@ -112,14 +107,12 @@ def _lay(photo: Photo, frame: np.ndarray, *, angle: float) -> None:
     window[:] = cv2.add(cv2.multiply(window, see_through, scale=1 / 255), lit)
 
 
-def _photo_width(photo: Photo, size_hw: tuple[int, int]) -> int:
-    """The picture's width in pixels, without its white edge."""
-    return max(8, round(photo.size * min(size_hw[0], 0.75 * size_hw[1])))
-
-
 @functools.lru_cache(maxsize=16)
 def _sprite(photo: Photo, width: int) -> np.ndarray:
-    """The print with its white edge and soft shadow: (h, w, 4) uint8, RGB premultiplied by the alpha in channel 3."""
+    """The print with its white edge and soft shadow: (h, w, 4) uint8, RGB premultiplied by the alpha in channel 3.
+
+    width: of the picture in pixels, without its edge.
+    """
     picture = cv2.resize(_head(photo.person), (width, width), interpolation=cv2.INTER_AREA)
     if photo.mirrored:
         picture = picture[:, ::-1]

@@ -10,7 +10,8 @@ import pytest
 from helpers.paths import ROOT
 from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference
 
-from data.check import main, vote_entropy
+from data.check import column, main
+from data.face_set import FaceSet
 from support import UserError
 
 
@@ -64,8 +65,9 @@ def test_a_split_of_faults_alone_has_no_counts(tmp_path, capsys):
 
 def test_entropy_of_votes():
     votes = np.array([[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]], np.float32)
-    assert vote_entropy(votes[:1]) == 0
-    assert vote_entropy(votes) == pytest.approx(np.log(4) / 2)
+    faces = FaceSet(np.zeros((2, 4, 4, 3), np.uint8), votes, np.array([0, 1]), ("a", "b"), tuple("wxyz"))
+    assert column(faces.rows([0]))["vote entropy"] == "0.000 nats"
+    assert column(faces)["vote entropy"] == f"{np.log(4) / 2:.3f} nats"
 
 
 def test_a_folder_of_nothing_is_refused(tmp_path):

@@ -49,10 +49,6 @@ def test_images_may_be_one_array(faces):
     assert stacked.attributes == {}
 
 
-def test_class_shares_are_the_mean_votes(faces):
-    np.testing.assert_allclose(faces.class_shares(), [0.5, 0.5])
-
-
 def test_labels_may_stand_for_votes(faces):
     labelled = with_labels_for_votes(faces)
     assert labelled.votes.tolist() == [[1, 0], [1, 0], [0, 1]]

@@ -86,11 +86,6 @@ def test_votes_are_numbers_not_negative_not_all_zero():
             vote_counts(fields)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Splits and pictures
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def sample(name: str, *, label: int = 0, split: str = "train", picture: Path = Path("a.png"), **more) -> Sample:
     return Sample(name=name, split=split, label=label, picture=picture, file=Path("list.csv"), line=1, **more)
 

@@ -71,11 +71,6 @@ def test_a_majority_is_more_than_half_of_what_is_left_and_an_expression():
     assert majority_rows(np.array(list(rows), np.float32)).tolist() == list(rows.values())
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Faults
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
@@ -132,11 +127,6 @@ def test_votes_with_another_delimiter_are_refused(tmp_path):
     path.write_text(path.read_text().replace(",", "\t"))
     with pytest.raises(UserError, match=r"fer2013new\.csv:1 must name the columns Usage, Image name"):
         load(tmp_path, "train")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The release
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_official_counts():

@@ -70,11 +70,6 @@ def check_faces(faces: FaceSet, *, votes: bool) -> None:
         assert by_word == pytest.approx({w: n / sum(counts) for w, n in zip(RAF_WORDS, counts, strict=True)})
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Both layouts
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_official_layout_without_votes(official):
     parts = {split: load(official, split) for split in ("train", "validation", "test")}
     assert {split: len(faces) for split, faces in parts.items()} == {"train": 35, "validation": 7, "test": 7}
@@ -151,11 +146,6 @@ def test_a_picture_named_na_is_no_missing_value(tmp_path):
     assert CLASSES[faces.labels[-1]] == "happiness"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Attributes
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def write_attributes(root: Path, name: str, *last: str) -> Path:
     landmarks = ["31.5\t40.2", "68.0\t41.1", "50.3\t60.9", "35.1\t80.0", "66.6\t79.2"]
     return write_lines(root / f"Annotation/manual/{name}_manu_attri.txt", [*landmarks, *last])
@@ -184,11 +174,6 @@ def test_attributes_at_fault_are_reported(official):
     assert "test_0002_manu_attri.txt must have five landmarks, gender, race and age" in faults[1]
     assert faults[2].startswith(f"{LIST}:45: cannot read Annotation/manual/test_0003")
     assert len(load(official, "test", skip_bad=True)) == 4
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Faults
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Live sources, with a capture that does what the test tells it."""
 
+import math
 import queue
 import threading
 import time
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from data.sources import camera
-from data.sources.camera import FrameGap, LiveSource, list_cameras, open_camera
+from data.sources.camera import FrameGap, LiveSource, list_cameras, open_camera, open_stream
 from support import UserError
 
 WAIT_S = 30.0  # at most, for what comes at once on an idle machine
@@ -188,25 +189,29 @@ def test_a_hanging_driver_does_not_hold_up_the_exit():
 
 
 class FakeVideoCapture:
-    """`cv2.VideoCapture` of a machine with cameras 0 and 2, which always give blue pictures of 8 x 6."""
+    """`cv2.VideoCapture` of cameras 0 and 2, a stream, and a film of three frames: blue pictures of 8 x 6."""
 
     opened: ClassVar[list["FakeVideoCapture"]] = []
 
     def __init__(self, target, *options):
         self.target, self.asked = target, {}
+        self.left = {1: 0, "rtsp://nobody/": 0, "http://host/film.mp4": 3}.get(target, math.inf)
         FakeVideoCapture.opened.append(self)
 
     def set(self, setting, value):
         self.asked[setting] = value
 
     def get(self, setting):
-        return -1.0
+        count = self.left if 0 < self.left < math.inf else -1.0
+        return {cv2.CAP_PROP_FRAME_COUNT: count, cv2.CAP_PROP_FPS: 25.0}.get(setting, 0.0)
+
+    def isOpened(self):
+        return True
 
     def read(self):
         time.sleep(0.001)
-        if self.target in (1, "rtsp://nobody/"):
-            return False, None
-        return True, np.full((6, 8, 3), (255, 0, 0), np.uint8)
+        self.left -= 1
+        return self.left >= 0, np.full((6, 8, 3), (255, 0, 0), np.uint8)
 
     def release(self):
         pass
@@ -232,3 +237,20 @@ def test_open_camera_asks_for_size_and_gives_rgb(fake_cv2):
 
 def test_list_cameras(fake_cv2):
     assert list_cameras(3) == [(0, 8, 6), (2, 8, 6)]
+
+
+def test_a_stream_is_live_and_its_description_holds_no_secret(fake_cv2):
+    with open_stream("rtsp://me:secret@door.local:554/cam?token=secret") as source:
+        assert isinstance(source, LiveSource)
+        assert source.description == "rtsp://door.local:554/cam"
+
+
+def test_a_stream_without_a_picture_is_one_sentence(fake_cv2):
+    with pytest.raises(UserError, match="check the address"):
+        open_stream("rtsp://nobody/")
+
+
+def test_a_video_with_an_end_is_read_as_a_film(fake_cv2):
+    with open_stream("http://host/film.mp4") as source:
+        assert (source.live, source.fps, source.count) == (False, 25.0, 3)
+        assert len(list(source)) == 3

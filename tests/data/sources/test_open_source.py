@@ -57,7 +57,7 @@ def test_sample_with_its_options():
 
 def test_camera_gets_its_number_and_options(monkeypatch):
     asked = []
-    sample = SOURCES["sample"].open("sample", opening.CameraOptions())
+    sample = SOURCES["sample"].open("sample", {"width": None, "height": None})
     monkeypatch.setattr(opening, "open_camera", lambda index, **wanted: asked.append((index, wanted)) or sample)
     open_source("/dev/video3", width=1280, fps=60).close()
     assert asked == [(3, {"width": 1280, "height": None, "fps": 60})]

@@ -10,12 +10,7 @@ from data.sources.opencv_install import opencv_conflict
 @pytest.fixture
 def installed(monkeypatch):
     names = set()
-
-    def distribution(name):
-        if name not in names:
-            raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: [name] * (name in names))
     return names
 
 
