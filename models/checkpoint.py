@@ -7,7 +7,7 @@ Out: the same, after the content hash, the network's name and every key have bee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,15 +51,8 @@ class Checkpoint:
 
     def header(self) -> dict:
         """All but the weights, as plain JSON values."""
-        return {
-            "network": self.network,
-            "class_names": list(self.class_names),
-            "preprocess": self.preprocess.to_dict(),
-            "temperature": self.temperature,
-            "class_bias": list(self.class_bias),
-            "settings": self.settings,
-            "scores": self.scores,
-        }
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "weights"}
+        return values | {"preprocess": self.preprocess.to_dict()}
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], weights: Mapping[str, Any], *, path: str | Path) -> Checkpoint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
     from torch import Tensor
 
     from retinaface.network import RetinaFaceNetwork
-
-    Network = TypeVar("Network", bound=RetinaFaceNetwork)
 
 FORMAT = "retinaface-weights/1"
 ONNX_FORMAT = "retinaface-onnx/1"  # of the .onnx file beside them
@@ -152,7 +150,7 @@ def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray,
     return np.einsum("ka,apx->kpx", weight, landmarks).astype(np.float32)
 
 
-def load_network(path: str | Path, network_class: type[Network]) -> Network:
+def load_network(path: str | Path, network_class: type[RetinaFaceNetwork]) -> RetinaFaceNetwork:
     """A network on the CPU with the weights at `path`; `UserError` where they do not fit exactly."""
     network = network_class()
     load_strictly(network, read_weights(path), what=f"{path}")

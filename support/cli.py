@@ -48,21 +48,15 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
-class Main(typing.Protocol):
-    """The entry point of a command: `argv` without the program's name (None: the command line's) -> exit code."""
-
-    def __call__(self, argv: list[str] | None = None) -> int:
-        """Run the command."""
-        ...
-
-
 def notify(sentence: str) -> None:
     """Print a sentence for the user to stderr, because stdout carries data."""
     print(sentence, file=sys.stderr, flush=True)
 
 
-def command(settings_class: type[S], run: Callable[[S], int | None], *, prog: str, doc: str | None) -> Main:
-    """The `main(argv)` of a command: flags become settings, `run` gives the exit code.
+def command(
+    settings_class: type[S], run: Callable[[S], int | None], *, prog: str, doc: str | None
+) -> Callable[..., int]:
+    """The `main(argv)` of a command: flags become settings, `run` gives the exit code. argv: None: the command line.
 
     prog: how the command is called. doc: its module's docstring, whose first line --help shows. Every command also
     takes --config FILE and --version. A package that is not installed becomes a `UserError`.
@@ -144,18 +138,15 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
 
 def kinds_of(settings_class: type) -> dict[str, type]:
     """The type of each setting, by name: `int` for `int | None`, any other as it is annotated."""
-    return {name: _plain_type(hint) for name, hint in typing.get_type_hints(settings_class).items()}
+    hints = typing.get_type_hints(settings_class)
+    return {
+        name: typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint for name, hint in hints.items()
+    }
 
 
 def within_words(low: float, high: float) -> str:
     """The numbers from `low` to `high`, in words."""
     return f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-
-
-def _plain_type(hint: typing.Any) -> type:
-    if isinstance(hint, types.UnionType):
-        return next(part for part in typing.get_args(hint) if part is not type(None))
-    return hint
 
 
 def _number_within(kind: type, within: tuple[float, float], text: str) -> int | float:

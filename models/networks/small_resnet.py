@@ -14,6 +14,7 @@ What differs from the ImageNet network, and why:
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -67,18 +68,16 @@ class SmallResNet(nn.Module):
             nn.BatchNorm2d(width),
             nn.ReLU(),
         )
-        stages, channels = [], width
-        for multiple, stride in zip(STAGE_WIDTHS, STAGE_STRIDES, strict=True):
-            stages.append(
-                nn.Sequential(
-                    BasicBlock(channels, multiple * width, stride), BasicBlock(multiple * width, multiple * width, 1)
-                )
+        widths = [width, *(multiple * width for multiple in STAGE_WIDTHS)]
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(BasicBlock(before, after, stride), BasicBlock(after, after, 1))
+                for (before, after), stride in zip(pairwise(widths), STAGE_STRIDES, strict=True)
             )
-            channels = multiple * width
-        self.stages = nn.Sequential(*stages)
+        )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(channels, num_classes)
+        self.fc = nn.Linear(widths[-1], num_classes)
         start_as_shortcuts(self)
 
     def forward(self, x: Tensor) -> Tensor:

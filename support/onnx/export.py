@@ -95,7 +95,6 @@ def to_onnx(
     except (torch.onnx.OnnxExporterError, torch.onnx.errors.UnsupportedOperatorError) as error:
         raise ExportError(f"torch cannot export it: {error}") from error
     model = onnx.load_from_string(buffer.getvalue())
-    refuse_infinities(model)
     halve(model)
     for name, value in metadata.items():
         model.metadata_props.add(key=name, value=json.dumps(value))
@@ -108,14 +107,6 @@ def to_onnx(
     if not difference <= HIGHEST_DIFFERENCE:  # also where it is not a number
         raise ExportError(f"its file differs from it by {difference:.1e}")
     return file
-
-
-def refuse_infinities(model: onnx.ModelProto) -> None:
-    """`ExportError` where a weight is not a finite number."""
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ExportError(f"its weight {tensor.name} is not finite")
 
 
 def halve(model: onnx.ModelProto) -> None:

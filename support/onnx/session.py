@@ -93,9 +93,17 @@ def load_session(path: str | Path, *, wanted_format: str, threads: int) -> OnnxS
     """
     path = Path(path)
     try:
-        session = OnnxSession(read_sealed(path), threads=threads)
-    except UserError:
-        raise
+        file = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; name an existing .onnx file.") from error
+    length = len(_seal_of(b""))
+    if file[-length:] != _seal_of(file[:-length]):
+        raise UserError(
+            f"{path} is damaged, or was not written by this project: its content does not match its own SHA-256; "
+            "export it again."
+        )
+    try:
+        session = OnnxSession(file, threads=threads)
     except Exception as error:  # ONNX Runtime's own kinds have no ancestor in common
         raise UserError(f"{path} cannot be run by ONNX Runtime ({error}); export it again.") from error
     if session.metadata.get("format") != wanted_format:
@@ -137,22 +145,6 @@ def open_session(
 def seal(model: bytes) -> bytes:
     """`model` with the SHA-256 of its bytes behind it, as an entry of `metadata_props` (field 14 of ModelProto)."""
     return model + _seal_of(model)
-
-
-def read_sealed(path: str | Path) -> bytes:
-    """The bytes of a sealed file; `UserError` where there is none, or it is not what was written."""
-    path = Path(path)
-    try:
-        file = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; name an existing .onnx file.") from error
-    length = len(_seal_of(b""))
-    if file[-length:] != _seal_of(file[:-length]):
-        raise UserError(
-            f"{path} is damaged, or was not written by this project: its content does not match its own SHA-256; "
-            "export it again."
-        )
-    return file
 
 
 def file_sha256(path: str | Path) -> str:
