@@ -19,8 +19,7 @@ from data.face_set import FaceSet
 from evaluation.commands import SplitSettings
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
-from retinaface.face import Face
-from retinaface.metrics import Detector
+from retinaface.face import Detector, Face
 from support import command, notify, pick_device, run_and_exit, setting, write_json
 
 SCENE_HW = (480, 640)

@@ -48,23 +48,14 @@ class Canvas:
         part = self.image[y1:y2, x1:x2]
         part[:] = (part + weight * (moved.astype(np.float32) - part)).round()
 
-    def add(
-        self,
-        picture: Picture,
-        matrix: np.ndarray,
-        *,
-        mirror: bool,
-        within: np.ndarray | None = None,
-        only_first: bool = False,
-    ) -> None:
+    def add(self, picture: Picture, matrix: np.ndarray, *, mirror: bool, within: np.ndarray | None = None) -> None:
         """Record the faces of `picture`, transformed by `matrix` (2, 3).
 
         mirror: the matrix mirrors them. within: xyxy, the part of the picture that was pasted; faces outside it are
-        ignored. only_first: only the first face is visible.
+        ignored.
         """
         frame = np.array([0, 0, len(self.image), len(self.image)], np.float32)
-        rows = slice(1 if only_first else None)
-        for box, points in zip(picture.boxes[rows], picture.landmarks[rows], strict=True):
+        for box, points in zip(picture.boxes, picture.landmarks, strict=True):
             inside = within is None or box_area(clip_box(box, within)) > 0.7 * box_area(box)
             moved = transform_box(box, matrix)
             visible = clip_box(moved, frame)
@@ -76,8 +67,7 @@ class Canvas:
                 self.boxes, self.landmarks = np.vstack([self.boxes, [visible]]), np.vstack([self.landmarks, [points]])
             else:
                 self.ignore = np.vstack([self.ignore, [visible]])
-        if not only_first:
-            self.ignore = np.vstack([self.ignore, *([transform_box(box, matrix)] for box in picture.ignore)])
+        self.ignore = np.vstack([self.ignore, *([transform_box(box, matrix)] for box in picture.ignore)])
 
 
 def placement_matrix(

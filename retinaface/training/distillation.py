@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from retinaface.anchors import SIZES
 from retinaface.network import RetinaFaceNetwork
-from retinaface.training.loss import BACKGROUND, FACE
+from retinaface.training.loss import BACKGROUND, FACE, Triple
+
+Seen = tuple[list[Tensor], Triple]  # features and outputs
 
 ANCHORS_PER_CELL = len(SIZES[0])
 FEATURE_WEIGHT = 25.0  # of the feature loss, beside 1 for the log-odds; see `feature_loss`
@@ -32,25 +34,19 @@ class NetworkWithFeatures(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor) -> tuple[list[Tensor], tuple[Tensor, Tensor, Tensor]]:
+    def forward(self, x: Tensor) -> Seen:
         """x (N, 3, H, W) -> three activations of the backbone and the three inputs of the heads; the outputs."""
         stages = self.network.body(x)
         levels = self.network.context(stages)
         return [*stages, *levels], self.network.predict_heads(levels)
 
 
-def distillation_loss(
-    features: list[Tensor],
-    outputs: tuple[Tensor, Tensor, Tensor],
-    teacher_features: list[Tensor],
-    teacher_outputs: tuple[Tensor, Tensor, Tensor],
-    labels: Tensor,
-) -> Tensor:
+def distillation_loss(student: Seen, teacher: Seen, labels: Tensor) -> Tensor:
     """The weighted sum of `feature_loss` and `logit_loss`.
 
-    features: (N, C, h, w) of every level, finest first, once for the backbone and once for the heads. outputs: as in
-    `loss.multi_task_loss`. The teacher's likewise. labels: (N, A) int64, as there.
+    student, teacher: what a `NetworkWithFeatures` gives of the same pictures. labels: (N, A) int64, see `match_anchors`.
     """
+    (features, outputs), (teacher_features, teacher_outputs) = student, teacher
     odds, teacher_odds = (o[0][..., FACE] - o[0][..., BACKGROUND] for o in (outputs, teacher_outputs))  # log, (N, A)
     score = teacher_odds.sigmoid()
     trusted = ~(((labels == BACKGROUND) & (score > 0.5)) | ((labels == FACE) & (score < 0.5)))

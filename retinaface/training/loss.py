@@ -19,6 +19,8 @@ from torch import Tensor
 
 from retinaface.anchors import encode_boxes, encode_landmarks, iou
 
+Triple = tuple[Tensor, Tensor, Tensor]
+
 FACE, BACKGROUND, IGNORED = 1, 0, -1  # anchor labels
 FACE_IOU = 0.35  # an anchor with a higher IoU with a face is positive; small faces rarely reach 0.5
 IGNORE_SHARE = 0.4  # an anchor with a larger share of its area in an ignored region is ignored
@@ -63,18 +65,11 @@ def share_inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     return np.clip(bottom_right - top_left, 0, None).prod(axis=2) / area[:, None]
 
 
-def multi_task_loss(
-    outputs: tuple[Tensor, Tensor, Tensor],
-    labels: Tensor,
-    boxes: Tensor,
-    landmarks: Tensor,
-    *,
-    mean: Callable[[float], float] = float,
-) -> tuple[Tensor, Tensor, Tensor]:
+def multi_task_loss(outputs: Triple, targets: Triple, *, mean: Callable[[float], float] = float) -> Triple:
     """Class, box and landmark loss of a batch, each a scalar.
 
     outputs: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10).
-    labels (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32: of each scene those of `match_anchors`.
+    targets: labels (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32, of each scene those of `match_anchors`.
     mean: the mean of a number over all processes, where each has a part of the batch; the mean of their losses is then
         the loss of the whole batch.
     Each loss is divided by the number of anchors on faces that it concerns. Offsets have smooth L1, as in the paper,
@@ -82,6 +77,7 @@ def multi_task_loss(
     that is quadratic up to there has a small gradient long before the landmark is exact.
     """
     logits, box_offsets, landmark_offsets = outputs
+    labels, boxes, landmarks = targets
     face = labels == FACE  # (N, A)
     cross_entropy = F.cross_entropy(logits.transpose(1, 2), labels.clamp(min=0), reduction="none")  # (N, A)
     counted = face | hard_negatives(cross_entropy.detach(), labels)

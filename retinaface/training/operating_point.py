@@ -19,7 +19,8 @@ import torch
 
 from retinaface.detector import FORMAT, SHIPPED, RetinaFace, load_network
 from retinaface.export import export_weights
-from retinaface.metrics import LOWEST_SCORE, Detector
+from retinaface.face import Detector
+from retinaface.metrics import LOWEST_SCORE
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Picture, read_annotations, read_pictures, split_of
 from retinaface.training.loss import FACE

@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 
 from retinaface.detector import RetinaFace
-from retinaface.face import resized
-from retinaface.metrics import Detector
+from retinaface.face import Detector, resized
 from retinaface.training.annotations import read_pictures
 from support import UserError, atomic_write, command, notify, pick_device, run_and_exit, setting
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -51,7 +52,7 @@ class SceneMaker:
         self.portraits = [p for p in pictures if len(p.boxes) and not np.isnan(p.landmarks[0]).any() and not p.complete]
         self.groups = [p for p in pictures if len(p.boxes) and p.complete]
 
-    def __call__(self, rng: np.random.Generator, size: int) -> Canvas:
+    def __call__(self, rng: Generator, size: int) -> Canvas:
         """A random scene of `size` pixels a side."""
         canvas = Canvas(self._background(rng, size))
         if self.groups and rng.random() < 0.4:
@@ -67,7 +68,7 @@ class SceneMaker:
         canvas.image = relight(canvas.image, rng)
         return canvas
 
-    def _background(self, rng: np.random.Generator, size: int) -> np.ndarray:
+    def _background(self, rng: Generator, size: int) -> np.ndarray:
         """(S, S, 3): a square part of a picture without a face, 0.3 to 1 of its shorter side; sometimes one colour."""
         if rng.random() < 0.06:
             return np.full((size, size, 3), rng.integers(0, 256, 3), np.uint8)
@@ -78,7 +79,7 @@ class SceneMaker:
         turned = np.rot90(part[:, :: rng.choice([-1, 1])], int(rng.integers(4)))
         return cv2.resize(np.ascontiguousarray(turned), (size, size), interpolation=cv2.INTER_AREA)
 
-    def _group(self, rng: np.random.Generator, size: int) -> Canvas:
+    def _group(self, rng: Generator, size: int) -> Canvas:
         """A part of a picture of a group, around one of its faces, at a random scale; outside it is a background."""
         picture = self.groups[rng.integers(len(self.groups))]
         box = picture.boxes[rng.integers(len(picture.boxes))]
@@ -96,7 +97,7 @@ class SceneMaker:
         canvas.add(picture, matrix @ resize_matrix(np.full(2, zoom), np.zeros(2)), mirror=mirror)
         return canvas
 
-    def _paste_face(self, canvas: Canvas, rng: np.random.Generator, side: float, *, single: bool) -> None:
+    def _paste_face(self, canvas: Canvas, rng: Generator, side: float, *, single: bool) -> None:
         """A portrait whose first face has a size of `side` pixels; a `single` face is mostly inside the frame."""
         picture = self.portraits[rng.integers(len(self.portraits))]
         if rng.random() < COVERED:
@@ -111,7 +112,7 @@ class SceneMaker:
         room = max(0.1, 1 - side / len(canvas.image)) if single and rng.random() < FRAMED else ANYWHERE
         self._paste(canvas, rng, picture, rect, zoom, soft=not whole and rng.random() < 0.7, room=room)
 
-    def _paste_distractor(self, canvas: Canvas, rng: np.random.Generator) -> None:
+    def _paste_distractor(self, canvas: Canvas, rng: Generator) -> None:
         """A piece of a picture without a face, cut and blended as faces are."""
         picture = self.backgrounds[rng.integers(len(self.backgrounds))]
         height, width = picture.image.shape[:2]
@@ -119,22 +120,23 @@ class SceneMaker:
         left, top = rng.integers(0, width - w + 1), rng.integers(0, height - h + 1)
         side = np.exp(rng.uniform(np.log(SMALLEST), np.log(0.6 * len(canvas.image))))
         rect = np.array([left, top, left + w, top + h])
-        self._paste(canvas, rng, picture, rect, side / np.sqrt(w * h), soft=rng.random() < 0.5)
+        self._paste(canvas, rng, picture, rect, side / np.sqrt(w * h), soft=rng.random() < 0.5, room=ANYWHERE)
 
     def _paste(
         self,
         canvas: Canvas,
-        rng: np.random.Generator,
+        rng: Generator,
         picture: Picture,
         rect: np.ndarray,
         zoom: float,
         *,
         soft: bool,
-        room: float = ANYWHERE,
+        room: float,
     ) -> None:
         """Blend the part `rect` (xyxy) of `picture`, resized by `zoom` and rotated, into `canvas`.
 
-        Its centre is in the central share `room` of the canvas, where it covers no earlier face.
+        Its centre is in the central share `room` of the canvas, where it covers no earlier face. soft: with a soft
+        edge, within which only the first face is visible.
         """
         left, top, right, bottom = rect
         if right - left < 4 or bottom - top < 4:
@@ -156,11 +158,14 @@ class SceneMaker:
             if canvas.covers_a_face(matrix, patch_hw):
                 continue
             canvas.blend(patch, mask, matrix)
-            canvas.add(picture, matrix @ to_patch, mirror=mirror, within=rect if not soft else None, only_first=soft)
+            if soft:
+                first = {"boxes": picture.boxes[:1], "landmarks": picture.landmarks[:1], "ignore": picture.ignore[:0]}
+                picture = dataclasses.replace(picture, **first)
+            canvas.add(picture, matrix @ to_patch, mirror=mirror, within=None if soft else rect)
             return
 
 
-def edge_mask(size_hw: tuple[int, int], rng: np.random.Generator, *, soft: bool) -> np.ndarray:
+def edge_mask(size_hw: tuple[int, int], rng: Generator, *, soft: bool) -> np.ndarray:
     """(h, w) float32 in [0, 1]: a feathered ellipse where `soft`, else the whole rectangle."""
     if not soft:
         return np.ones(size_hw, np.float32)
@@ -170,7 +175,7 @@ def edge_mask(size_hw: tuple[int, int], rng: np.random.Generator, *, soft: bool)
     return ((1 - radius) / feather).clip(0, 1).astype(np.float32)
 
 
-def with_cover(picture: Picture, rng: np.random.Generator) -> Picture:
+def with_cover(picture: Picture, rng: Generator) -> Picture:
     """A portrait with a painted mask, or with an object before its first face.
 
     Boxes of masked faces start at the brows, as those drawn by hand on the masked street pictures of faces.tar do. The

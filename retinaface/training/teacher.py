@@ -19,8 +19,7 @@ import cv2
 import numpy as np
 
 from retinaface.anchors import iou
-from retinaface.face import Face, resized
-from retinaface.metrics import Detector
+from retinaface.face import Detector, Face, resized
 from retinaface.training.annotations import Picture
 
 SURE_SCORE, UNSURE_SCORE = 0.85, 0.08
@@ -36,27 +35,20 @@ def add_pseudo_labels(picture: Picture, teacher: Detector, *, landmark_bias: np.
     in the face's `eye_frame`. In a picture that is not complete, faces that nobody annotated become boxes, or regions
     to ignore where the teacher is unsure.
     """
-    boxes, landmarks, ignore = list(picture.boxes), picture.landmarks.copy(), list(picture.ignore)
+    boxes, landmarks, ignore = picture.boxes, picture.landmarks.copy(), picture.ignore
     unset = np.isnan(landmarks).any(axis=(1, 2)) | (not picture.by_hand)
-    extra = []
     for face in detect_enlarged(picture, teacher):
-        points = face.landmarks_xy - landmark_bias @ eye_frame(face.landmarks_xy)
+        points = (face.landmarks_xy - landmark_bias @ eye_frame(face.landmarks_xy)).astype(np.float32)
         overlap = iou(face.box_xyxy[None], picture.boxes)[0] if len(picture.boxes) else np.zeros(1)
         if overlap.max() > SAME_FACE_IOU:
             row = overlap.argmax()
             if unset[row]:
                 landmarks[row], unset[row] = points, False  # later faces have lower scores
         elif not picture.complete and face.score >= SURE_SCORE:
-            boxes.append(face.box_xyxy)
-            extra.append(points)
+            boxes, landmarks = np.vstack([boxes, [face.box_xyxy]]), np.vstack([landmarks, [points]])
         elif not picture.complete:
-            ignore.append(face.box_xyxy)
-    return dataclasses.replace(
-        picture,
-        boxes=np.array(boxes, np.float32).reshape(-1, 4),
-        landmarks=np.concatenate([landmarks, np.array(extra, np.float32).reshape(-1, 5, 2)]),
-        ignore=np.array(ignore, np.float32).reshape(-1, 4),
-    )
+            ignore = np.vstack([ignore, [face.box_xyxy]])
+    return dataclasses.replace(picture, boxes=boxes, landmarks=landmarks, ignore=ignore)
 
 
 def measure_landmark_bias(teacher: Detector, pictures: Sequence[Picture]) -> np.ndarray:

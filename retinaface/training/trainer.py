@@ -21,7 +21,7 @@ from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_of
 from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
 from retinaface.training.annotations import Picture
 from retinaface.training.distillation import NetworkWithFeatures, distillation_loss
-from retinaface.training.loss import multi_task_loss
+from retinaface.training.loss import Triple, multi_task_loss
 from retinaface.training.scenes import SceneBatches, SceneMaker, ignore_ctrl_c
 from support import FAILED, UserError, setting
 from support.training.distributed import Distributed
@@ -142,7 +142,7 @@ class Trainer:
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return
             images, labels, boxes, landmarks = (part.to(self.distributed.device, non_blocking=True) for part in batch)
-            losses.append(self.train_step(images, labels, boxes, landmarks))
+            losses.append(self.train_step(images, (labels, boxes, landmarks)))
             self.step += 1
             log.step(sum(losses[-1]))
             if self.step % s.save_every == 0 or self.step == s.steps:
@@ -150,9 +150,7 @@ class Trainer:
                 self.validate_and_save(np.mean(losses, axis=0), step_s, log)
                 losses, started = [], time.perf_counter()
 
-    def train_step(
-        self, images: Tensor, labels: Tensor, boxes: Tensor, landmarks: Tensor
-    ) -> tuple[float, float, float]:
+    def train_step(self, images: Tensor, targets: Triple) -> tuple[float, float, float]:
         """One step of the optimiser; the class, box and landmark loss before it.
 
         images: (N, S, S, 3) uint8 RGB; the others are targets of all anchors, stacked (see `match_anchors`).
@@ -160,12 +158,10 @@ class Trainer:
         self.parallel.train()
         x = to_input(images)
         features, outputs = self.parallel(x)
-        losses = multi_task_loss(outputs, labels, boxes, landmarks, mean=self.distributed.mean)
+        losses = multi_task_loss(outputs, targets, mean=self.distributed.mean)
         loss = losses[0] + losses[1] + LANDMARK_WEIGHT * losses[2]
         if self.teacher is not None:
-            teacher_features, teacher_outputs = self.teacher(x)
-            distillation = distillation_loss(features, outputs, teacher_features, teacher_outputs, labels)
-            loss = loss + self.settings.distill * distillation
+            loss = loss + self.settings.distill * distillation_loss((features, outputs), self.teacher(x), targets[0])
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()}; start a new run with a lower --lr.", exit_code=FAILED)
         self.learner.optimiser.zero_grad(set_to_none=True)
