@@ -58,18 +58,16 @@ class Label:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """The probabilities (K,) of a face as one row a class, on a panel at `rect`; `explained` marks the heatmap's row.
+    """The probabilities of a face as one row a class, on a panel at `rect`; the class explained is marked.
 
-    position, track: where `rect` is beside the face ("right, top"), and the face's track.
+    position: where `rect` is beside the face ("right, top"); `place_bars` takes it for the next frame.
     """
 
     rect: Rect
     position: str
-    track: int
+    face: FaceResult
     names: tuple[str, ...]
-    probabilities: np.ndarray
     colour: Colour
-    explained: str | None
     size: int
 
 
@@ -111,10 +109,10 @@ def _name_width(names: tuple[str, ...], size: int) -> int:
 
 def paint_bars(canvas: np.ndarray, bars: Bars) -> None:
     """A panel with a row a class: name and bar, the most probable one in its colour; the explained one is marked."""
-    size, rect = bars.size, bars.rect
-    top = int(bars.probabilities.argmax())
-    _empty_bars(bars.names, bars.names[top], bars.explained, size).paint_on(rect.view(canvas))
-    for i, (bar, probability) in enumerate(zip(_bar_rects(bars.names, size), bars.probabilities.tolist(), strict=True)):
+    size, rect, probabilities = bars.size, bars.rect, bars.face.probabilities
+    top = int(probabilities.argmax())
+    _empty_bars(bars.names, bars.names[top], bars.face.explained, size).paint_on(rect.view(canvas))
+    for i, (bar, probability) in enumerate(zip(_bar_rects(bars.names, size), probabilities.tolist(), strict=True)):
         left, length = rect.left + bar.left, round(bar.width * probability)
         colour = bars.colour if i == top else OTHER_CLASS
         canvas[rect.top + bar.top : rect.top + bar.bottom, left : left + length] = colour

@@ -128,8 +128,7 @@ def place_bars(
         candidates = _bar_candidates(box, labels[i], bars_wh(class_names, own_size), bounds, size)
         position = scene.first_free(candidates, i, placed=[*labels, *panels], previous=previous.get(face.track))
         if position:
-            shown = (class_names, face.probabilities, scene.colours[i], face.explained, own_size)
-            panels.append(Bars(candidates[position], position, face.track, *shown))
+            panels.append(Bars(candidates[position], position, face, class_names, scene.colours[i], own_size))
     return panels
 
 

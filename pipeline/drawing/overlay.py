@@ -44,6 +44,13 @@ SHADOW: Colour = (16, 16, 16)  # around lines, so that they show on bright backg
 FARTHEST = 1 << 24  # in parts of a pixel: a line to beyond it leaves every picture anyhow
 ARM = 0.22  # length of the lines at a box's corner, as a share of its shorter side
 CORNER_RADIUS = 0.45  # as a share of the arm
+_ANGLES = np.linspace(np.pi, 1.5 * np.pi, 6)
+_ARC = CORNER_RADIUS + CORNER_RADIUS * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+# (8, 2): up the left side, round the upper left corner, along the upper side; as shares of the arm.
+_CORNER_PATH = np.concatenate([[[0, 1]], _ARC, [[1, 0]]])
+_INWARDS = np.array(
+    [[[1, 1]], [[1, -1]], [[-1, 1]], [[-1, -1]]]
+)  # from each corner of a box, in the order of `paint_box`
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Overlay:
             bars = place_bars(scene, labels, class_names=result.class_names, previous=self._bar_positions)
         pairs = zip(faces, labels, strict=True)
         self._label_positions = {face.track: label.position for face, label in pairs if label and face.track}
-        self._bar_positions = {panel.track: panel.position for panel in bars if panel.track}
+        self._bar_positions = {panel.face.track: panel.position for panel in bars if panel.face.track}
         paint_heatmaps(canvas, faces, alpha=show.alpha)
         for face, box, colour in zip(faces, scene.boxes, scene.colours, strict=True):
             paint_window(canvas, face, colour=colour)
@@ -167,14 +174,3 @@ def paint_box(canvas: np.ndarray, box: Rect, *, colour: Colour, thickness: int) 
     paths = list(((ends + arm * _CORNER_PATH * _INWARDS) * (1 << SUBPIXEL_BITS)).round().astype(np.int32))  # (4, 8, 2)
     cv2.polylines(canvas, paths, False, SHADOW, thickness + 2, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.polylines(canvas, paths, False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-
-
-def _corner_path() -> np.ndarray:
-    """(8, 2): up the left side, round the upper left corner, along the upper side; as shares of the arm."""
-    angles = np.linspace(np.pi, 1.5 * np.pi, 6)
-    arc = CORNER_RADIUS + CORNER_RADIUS * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.concatenate([[[0, 1]], arc, [[1, 0]]])
-
-
-_CORNER_PATH = _corner_path()
-_INWARDS = np.array([[[1, 1]], [[1, -1]], [[-1, 1]], [[-1, -1]]])  # from each corner of a box, in the order of `ends`

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 import cv2
 
@@ -64,6 +64,7 @@ class AnalysedFrame:
     options: FeedOptions
 
 
+@dataclass
 class Feed:
     """The stages from source to result.
 
@@ -74,19 +75,14 @@ class Feed:
     clock: gives seconds. waiting_since_s: since when the source has been waited for by it; None where it is not.
     """
 
-    def __init__(
-        self,
-        source: FrameSource,
-        pipeline: EmotionPipeline,
-        *,
-        options: FeedOptions | None = None,
-        every: int = 1,
-        batch_size: int = 1,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.source, self.pipeline, self.every, self.batch_size = source, pipeline, every, batch_size
-        self.waiting_since_s: float | None = None
-        self.options, self._clock = options or FeedOptions(), clock
+    source: FrameSource
+    pipeline: EmotionPipeline
+    _: KW_ONLY
+    options: FeedOptions = FeedOptions()
+    every: int = 1
+    batch_size: int = 1
+    clock: Callable[[], float] = time.monotonic
+    waiting_since_s: float | None = None
 
     def threads(self) -> StageThreads[list[AnalysedFrame]]:
         """The threads, to be entered."""
@@ -114,7 +110,7 @@ class Feed:
 
     def _wait_for_frame(self) -> Frame | None:
         if self.waiting_since_s is None:
-            self.waiting_since_s = self._clock()
+            self.waiting_since_s = self.clock()
         if (frame := self.source.read(timeout_s=GRAB_S)) is not None:
             self.waiting_since_s = None
         return frame

@@ -20,7 +20,6 @@ from data.sources.frame import Frame, FrameSource
 from gradcam import EXPLAINERS
 from pipeline.drawing.overlay import Overlay, Show, Status
 from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
-from pipeline.live.threads import StageThreads
 from pipeline.options import SessionOptions
 from pipeline.output.outputs import Outputs
 from pipeline.output.window import RateMeter, Screen, Window, display_available
@@ -51,8 +50,6 @@ class Session:
 
     The networks and options of `pipeline` are used, with a tracker of the session. clock: gives seconds.
     """
-
-    threads: StageThreads[list[AnalysedFrame]]
 
     def __init__(
         self,
@@ -85,7 +82,6 @@ class Session:
         self.presented = 0  # frames
         self.last: AnalysedFrame | None = None  # what the screen shows
         self.annotated: np.ndarray | None = None
-        self.started_s = clock()
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
 
     def __enter__(self) -> Session:
@@ -153,9 +149,19 @@ class Session:
 
     def draw(self, analysed: AnalysedFrame) -> np.ndarray | None:
         """The annotated picture, (H, W, 3) uint8 RGB; None where nobody watches and nothing is recorded."""
-        if self.window or self.outputs.wants_pictures:
-            return self.overlay.draw(analysed.result, show=self.show, status=self.status())
-        return None
+        if not (self.window or self.outputs.wants_pictures):
+            return None
+        predict = self.feed.options.predict
+        status = Status(
+            fps=self.rate.per_second,
+            device=self.device,
+            explainer=predict.explainer,
+            explain_class=predict.explain_class,
+            paused=self.paused and not self.source.stills,
+            recording=self.outputs.recording is not None,
+            message=self.message,
+        )
+        return self.overlay.draw(analysed.result, show=self.show, status=status)
 
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         """Show, log, print and record a frame; `annotated` is what `draw` gave for it."""
@@ -169,19 +175,6 @@ class Session:
             self.last, self.annotated = analysed, annotated
             if self.window:
                 self.window.show(annotated)
-
-    def status(self) -> Status:
-        """What the status line says now."""
-        predict = self.feed.options.predict
-        return Status(
-            fps=self.rate.per_second,
-            device=self.device,
-            explainer=predict.explainer,
-            explain_class=predict.explain_class,
-            recording=self.outputs.recording is not None,
-            paused=self.paused and not self.source.stills,
-            message=self.message,
-        )
 
     def _handle_key(self, wait_s: float) -> None:
         key = self.window.key(round(1000 * wait_s)) if self.window else None

@@ -55,17 +55,18 @@ class StageThreads(Generic[Item]):
     def _fill_slots(self) -> None:
         """Let an item start for each free slot: each stage's thread takes them in order, as soon as it has time."""
         while len(self._in_flight) < self._max_in_flight:
-            future = self._threads[0].submit(self._first, self._stages[0])
-            for thread, stage in zip(self._threads[1:], self._stages[1:], strict=True):
-                future = thread.submit(_next, future, stage)
+            before = self._ask
+            for thread, stage in zip(self._threads, self._stages, strict=True):
+                future = thread.submit(_pass_on, before, stage)
+                before = future.result
             self._in_flight.append(future)
 
-    def _first(self, stage: Callable[[Any], Any]) -> Any:
-        """The iterator's next item through the first stage."""
+    def _ask(self) -> Any:
+        """The iterator's next item."""
         item = None
         while item is None and not self._stopped:
             item = next(self._items, END)
-        return END if item is END or self._stopped else stage(item)
+        return END if self._stopped else item
 
     def __enter__(self) -> StageThreads[Item]:
         self._fill_slots()
@@ -77,6 +78,6 @@ class StageThreads(Generic[Item]):
             thread.shutdown(cancel_futures=True)
 
 
-def _next(before: Future[Any], stage: Callable[[Any], Any]) -> Any:
-    """The item that the stage before gives, through this one."""
-    return item if (item := before.result()) is END else stage(item)
+def _pass_on(before: Callable[[], Any], stage: Callable[[Any], Any]) -> Any:
+    """What the stage makes of the item that comes from `before`."""
+    return item if (item := before()) is END else stage(item)

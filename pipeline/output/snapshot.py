@@ -7,6 +7,7 @@ Out: a .png, .jpg or .webp file, under its own name only when complete; names th
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,12 +34,8 @@ def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
 def free_name(folder: str | Path, suffix: str) -> Path:
     """A name in `folder` that tells the time and is not taken: 2026-11-22_14-03-09.png, then ..._2.png."""
     stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    path = Path(folder) / f"{stamp}{suffix}"
-    number = 2
-    while path.exists():
-        path = Path(folder) / f"{stamp}_{number}{suffix}"
-        number += 1
-    return path
+    numbers = itertools.chain([""], (f"_{number}" for number in itertools.count(2)))
+    return next(path for n in numbers if not (path := Path(folder) / f"{stamp}{n}{suffix}").exists())
 
 
 def check_suffix(path: Path, suffixes: Iterable[str], what: str) -> None:

@@ -57,7 +57,7 @@ def test_bars_stay_beside_their_own_face(count):
         faces = [face((*corner, *(corner + [70, 90]))) for corner in corners]
         boxes, labels, panels = placed(faces)
         for panel in panels:
-            owner = next(i for i, one in enumerate(faces) if one.probabilities is panel.probabilities)
+            owner = faces.index(panel.face)
             near = [rect for rect in (boxes[owner], labels[owner] and labels[owner].rect) if rect]
             reach = Rect(
                 panel.rect.left - SIZE, panel.rect.top - SIZE, panel.rect.right + SIZE, panel.rect.bottom + SIZE
@@ -122,7 +122,7 @@ def test_an_occupied_position_is_given_up():
     (box,), (label,), (bars,) = placed([one], previous=previous, occupied=walls)
     assert label.rect.bottom < box.top
     assert bars.rect.left > box.right
-    assert (label.position, bars.position, bars.track) == ("above", "right, top", 7)
+    assert (label.position, bars.position, bars.face.track) == ("above", "right, top", 7)
 
 
 def test_a_slightly_larger_face_takes_nobodys_position():
@@ -133,8 +133,8 @@ def test_a_slightly_larger_face_takes_nobodys_position():
         delta = 0.5 if frame % 2 else -0.5
         faces = [face(left, track=1), face((*right[:3], right[3] + delta), track=2)]
         _, _, panels = placed(faces, previous=previous, occupied=wall)
-        previous = ({}, {panel.track: panel.position for panel in panels})
-        owners.append([panel.track for panel in panels if panel.rect.left > 260 and panel.rect.right < 410])
+        previous = ({}, {panel.face.track: panel.position for panel in panels})
+        owners.append([panel.face.track for panel in panels if panel.rect.left > 260 and panel.rect.right < 410])
     assert owners == owners[:1] * 10
 
 
