@@ -96,8 +96,6 @@ def test_what_it_does_not_know_is_refused_with_the_list(pipeline):
         EmotionPipeline(pipeline.detector, pipeline.classifier, options=PredictOptions(explain_class="joy"))
     with pytest.raises(UserError, match=r"no class 'joy'"):
         pipeline([], options=PredictOptions(explain_class="joy"))
-    with pytest.raises(UserError, match=r"no explainer 'lime'; the explainers are gradcam"):
-        PredictOptions(explainer="lime")
 
 
 class OneFace:
@@ -122,15 +120,6 @@ class OneFace:
 
     def heatmaps(self, class_index, method):
         return np.full((len(class_index), 48, 48), class_index[:, None, None], np.float32)
-
-
-def test_a_call_is_detect_and_then_predict(pipeline, frames):
-    faces = pipeline.detect(frames)
-    assert [len(some) for some in faces] == [1, 3, 0]
-    for a, b in zip(pipeline(frames), pipeline.predict(frames, faces), strict=True):
-        for x, y in zip(a.faces, b.faces, strict=True):
-            np.testing.assert_array_equal(x.probabilities, y.probabilities)
-            np.testing.assert_array_equal(x.heatmap, y.heatmap)
 
 
 def test_explaining_anew_leaves_what_was_predicted(pipeline, frames):

@@ -93,25 +93,6 @@ def test_boxes_outside_of_the_frame_shrink_to_its_edge():
     assert visible_box(face((700, 500, 800, 600)), FRAME) == Rect(639, 479, 640, 480)
 
 
-def test_positions_are_kept_while_they_are_free():
-    """A face that jitters where there is hardly room: its bars and label change sides once, not with every frame."""
-    rng = np.random.default_rng(2)
-    changes = {"with memory": 0, "without": 0}
-    for kind in changes:
-        previous, places = ({}, {}), []
-        for _ in range(60):
-            x, y = (503, 27) + rng.normal(0, 1.5, 2)  # bars just fit at its right, a label just above it
-            _, (label,), (bars,) = placed([face((x, y, x + 22, y + 60), track=7)], previous=previous)
-            if kind == "with memory":
-                previous = ({7: label.position}, {7: bars.position})
-            places.append((label.position, bars.position))
-        changes[kind] = sum(
-            np.diff([hash(one) for one in column]).astype(bool).sum() for column in zip(*places, strict=True)
-        )
-    assert changes["without"] > 20
-    assert changes["with memory"] <= 2
-
-
 def test_an_occupied_position_is_given_up():
     one = face((200, 150, 300, 280), track=7)
     previous = ({7: "below"}, {7: "left, top"})

@@ -50,8 +50,9 @@ def crop_coordinates(matrix, height, width):
 
 
 @pytest.mark.parametrize("options", [{}, EVERYTHING])
-def test_the_frame_stays_as_it_was(options):
-    frame = noise(240, 320)
+@pytest.mark.parametrize("step", [1, -1])
+def test_the_frame_stays_as_it_was(options, step):
+    frame = noise(240, 320)[:, ::step]
     kept = frame.copy()
     frame.setflags(write=False)
     result = FrameResult(frame, (turned_face((150, 120), degrees=20, heatmap=spot(16, 16)),), NAMES)
@@ -60,12 +61,8 @@ def test_the_frame_stays_as_it_was(options):
     assert not np.shares_memory(drawn, frame)
     assert (drawn.shape, drawn.dtype) == (frame.shape, np.uint8)
     assert (drawn != frame).any()
-
-
-def test_a_mirrored_view_is_drawn_like_its_copy():
-    frame = noise(240, 320)[:, ::-1]
-    faces = (turned_face((150, 120), heatmap=spot(16, 16)),)
-    assert (draw(FrameResult(frame, faces, NAMES)) == draw(FrameResult(frame.copy(), faces, NAMES))).all()
+    copied = dataclasses.replace(result, frame_rgb=kept)
+    assert (draw(copied, **options) == drawn).all()  # a mirrored view is drawn like its copy
 
 
 @pytest.mark.parametrize("centre", [(150, 120), (5, 10), (315, 230)])
@@ -83,27 +80,19 @@ def test_heat_changes_nothing_outside_the_crop_square(centre, degrees):
     assert not changed[outside].any()
 
 
-def test_heat_peaks_where_the_matrix_says():
-    face = turned_face((170, 110), side=160, degrees=25, heatmap=spot(10, 21))
-    canvas = np.full((240, 320, 3), 128, np.uint8)
-    paint_heatmaps(canvas, [face], alpha=1.0)
-    # by hand: the frame's point p with A p + t = (10, 21)
-    (a, b, tx), (c, d, ty) = face.to_crop
-    u, v = 10 - tx, 21 - ty
-    expected = np.array([d * u - b * v, a * v - c * u]) / (a * d - b * c)
-    weight = np.abs(canvas.astype(float) - 128).sum(axis=2)
-    y, x = np.mgrid[:240, :320]
-    centre = [(weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()]
-    assert centre == pytest.approx(expected, abs=0.5)
-
-
 @pytest.mark.parametrize(
-    ("heatmap", "alpha"), [(np.zeros((CROP, CROP), np.float32), 1.0), (spot(16, 16), 0.0), (None, 1.0)]
+    ("heatmap", "alpha", "side"),
+    [
+        (np.zeros((CROP, CROP), np.float32), 1.0, 100),
+        (spot(16, 16), 0.0, 100),
+        (None, 1.0, 100),
+        (spot(16, 16), 1.0, 0),  # landmarks that all lie in one place
+    ],
 )
-def test_no_heat_or_no_strength_leaves_every_pixel(heatmap, alpha):
+def test_no_heat_no_strength_or_no_crop_leaves_every_pixel(heatmap, alpha, side):
     frame = noise(240, 320)
     canvas = frame.copy()
-    paint_heatmaps(canvas, [turned_face((150, 120), degrees=20, heatmap=heatmap)], alpha=alpha)
+    paint_heatmaps(canvas, [turned_face((150, 120), side=side, degrees=20, heatmap=heatmap)], alpha=alpha)
     assert (canvas == frame).all()
 
 
@@ -133,26 +122,6 @@ def test_bars_do_not_jump_between_the_sides_of_a_face_that_jitters():
     assert np.diff(sides).sum() <= 1
 
 
-def test_stronger_alpha_paints_more():
-    frame = np.full((240, 320, 3), 90, np.uint8)
-    changes = []
-    for alpha in (0.2, 0.5, 1.0):
-        canvas = frame.copy()
-        paint_heatmaps(canvas, [turned_face((150, 120), heatmap=spot(16, 16))], alpha=alpha)
-        changes.append(np.abs(canvas.astype(int) - frame).sum())
-    assert changes[0] < changes[1] < changes[2]
-
-
-def test_landmarks_that_all_lie_in_one_place_get_no_heat():
-    found = Face(np.array([10, 10, 60, 60], np.float32), np.full((5, 2), 30, np.float32), 0.9)
-    probabilities = np.eye(len(NAMES), dtype=np.float32)[0]
-    face = FaceResult(found, probabilities, "neutral", 1.0, spot(16, 16), "neutral", crop_matrix(found, CROP))
-    canvas = noise(100, 100)
-    kept = canvas.copy()
-    paint_heatmaps(canvas, [face], alpha=1.0)
-    assert (canvas == kept).all()
-
-
 @pytest.mark.parametrize("size_hw", [(480, 640), (1080, 1920), (120, 160), (97, 61), (33, 300), (8, 8), (1, 1)])
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_any_frame_and_any_number_of_faces(size_hw, count):
@@ -160,7 +129,7 @@ def test_any_frame_and_any_number_of_faces(size_hw, count):
     rng = np.random.default_rng(count)
     faces = tuple(
         turned_face(
-            rng.uniform(-0.1, 1.1, 2) * [width, height],
+            rng.uniform(-0.1, 1.1, 2) * [width, height] if i else np.array([5000, -900]),  # one far away
             side=rng.uniform(0.05, 0.3) * min(size_hw),
             degrees=rng.uniform(-60, 60),
             heatmap=spot(16, 16),
@@ -171,11 +140,6 @@ def test_any_frame_and_any_number_of_faces(size_hw, count):
     for options in ({}, EVERYTHING):
         drawn = draw(FrameResult(np.full((*size_hw, 3), 128, np.uint8), faces, NAMES), **options)
         assert drawn.shape == (*size_hw, 3)
-
-
-def test_a_face_beside_the_frame_does_not_stop_the_others():
-    faces = tuple(turned_face(centre, heatmap=spot(16, 16)) for centre in ((-900, 50), (5000, 5000), (160, 120)))
-    draw(FrameResult(noise(240, 320), faces, NAMES), **EVERYTHING)
 
 
 @pytest.mark.parametrize("background", [0, 255])

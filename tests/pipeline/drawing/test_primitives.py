@@ -102,17 +102,12 @@ def test_the_heat_scale_ends_in_the_colour_of_the_highest_heat(rect, end):
     assert not canvas.any()
 
 
-@pytest.mark.parametrize("paint", [paint_record_dot, paint_pause_bars])
-def test_icons_stay_in_their_rectangle(paint):
+@pytest.mark.parametrize(("paint", "middle"), [(paint_record_dot, RED), (paint_pause_bars, (0, 0, 0))])
+def test_icons_stay_in_their_rectangle(paint, middle):
     canvas = np.zeros((30, 30, 3), np.uint8)
     rect = Rect(8, 9, 20, 21)
     paint(canvas, rect)
     assert rect.view(canvas).any()
+    assert tuple(canvas[15, 14]) == middle
     rect.padded(2).view(canvas)[:] = 0  # OpenCV's smoothed edge is wide
     assert not canvas.any()
-
-
-def test_the_record_dot_is_red_in_the_middle():
-    canvas = np.zeros((30, 30, 3), np.uint8)
-    paint_record_dot(canvas, Rect(8, 9, 20, 21))
-    assert tuple(canvas[15, 14]) == RED

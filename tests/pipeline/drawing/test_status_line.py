@@ -69,9 +69,6 @@ def test_ordinary_frames_show_them_all():
         assert " ".join(lines[4:-1]) == NOTICE
         assert len(lines) == 6
     assert " ".join(place_notice(NOTICE, frame=FRAMES[2], size=9)[0].lines) == NOTICE
-
-
-def test_no_message_no_box():
     assert place_message("", frame=FRAMES[0], above=400, size=14) == []
 
 
@@ -94,9 +91,6 @@ def test_the_list_of_keys_covers_the_middle_and_fits():
         assert canvas[frame.height // 2, frame.width // 2].max() < 255
         edge = np.concatenate([canvas[0], canvas[-1], canvas[:, 0], canvas[:, -1]])
         assert (edge == 255).all()
-
-
-def test_the_list_of_keys_stays_away_where_it_cannot_fit():
     canvas = np.full((30, 40, 3), 255, np.uint8)
     paint_keys(canvas, KEYS, size=9)
-    assert (canvas == 255).all()
+    assert (canvas == 255).all()  # where it cannot fit it stays away

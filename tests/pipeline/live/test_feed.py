@@ -11,7 +11,7 @@ import pytest
 
 from data.sources.frame import FileSource, Frame, FrameSource
 from pipeline.live import feed as module
-from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions, mirror
+from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
@@ -68,20 +68,6 @@ def test_large_pictures_go_in_smaller_batches(parts, monkeypatch):
     assert detector.calls == [2, 2, 1]
 
 
-def test_people_are_tracked_in_batches_as_in_single_frames(parts, portrait):
-    images = [np.roll(portrait, 5 * i, axis=1) for i in range(6)]
-    outcome = []
-    for batch_size in (1, 4):
-        feed = Feed(film(images), EmotionPipeline(*parts, tracker=Tracker()), batch_size=batch_size)
-        outcome.append([face for analysed in drain(feed) for face in analysed.result.faces])
-    assert [face.track for face in outcome[0]] == [1] * 6
-    for one, other in zip(*outcome, strict=True):
-        assert (one.track, one.label, one.explained) == (other.track, other.label, other.explained)
-        np.testing.assert_allclose(one.box_xyxy, other.box_xyxy, atol=0.01)
-        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
-        np.testing.assert_allclose(one.heatmap, other.heatmap, atol=1e-2)
-
-
 def test_between_detections_faces_stay_where_they_were_and_are_predicted_anew(parts, portrait):
     detector = CountingDetector(parts[0])
     images = [np.roll(portrait, 3 * i, axis=1) for i in range(7)]
@@ -130,11 +116,6 @@ def test_a_frame_is_refreshed_where_options_changed_after_it_was_grabbed(parts, 
         511 - before.landmarks_xy[[1, 0, 2, 4, 3], 0], abs=4
     )
     assert mirrored.result.faces[0].explained == "anger"
-
-
-def test_a_mirror_swaps_left_and_right_only():
-    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    np.testing.assert_array_equal(mirror(Frame(image, 0.0, 0, "a")).image_rgb, image[:, ::-1])
 
 
 def test_it_is_known_since_when_a_silent_source_is_waited_for(parts):

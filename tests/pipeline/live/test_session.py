@@ -136,18 +136,14 @@ def test_every_frame_once_in_order_without_a_window(play):
     assert window.shown == []
 
 
-@pytest.mark.parametrize("key", ["q", "esc"])
-def test_q_and_escape_end_it(play, key):
-    _, window, presented = play(clip(50), keys=[2, key])
+@pytest.mark.parametrize("end", ["q", "esc", "the window's button"])
+def test_q_escape_and_the_windows_button_end_it(play, clock, end):
+    window = FakeWindow([2, end], clock)
+    if end not in ("q", "esc"):
+        window.show = lambda image: setattr(window, "closed", window.shown.append(image) or len(window.shown) == 2)
+    _, _, presented = play(clip(50), keys=[], window=window)
     assert len(presented) == len(window.shown) == 2
     assert window.closed
-
-
-def test_the_windows_button_ends_it(play, clock, monkeypatch):
-    window = FakeWindow([], clock)
-    monkeypatch.setattr(window, "show", lambda image: setattr(window, "closed", True))
-    _, _, presented = play(clip(50), keys=[], window=window)
-    assert len(presented) == 1
 
 
 def test_pause_holds_the_frame_and_goes_on_after(play):
@@ -216,12 +212,6 @@ def test_keys_are_answered_while_a_frame_is_under_way(play, parts, clock):
     assert len(presented) == 1
 
 
-def test_mirror_turns_the_frame_before_it_is_analysed(play):
-    _, _, presented = play(clip(1), mirror=True)
-    assert presented[0].image_rgb[0, 0, 0] < presented[0].image_rgb[0, -1, 0]
-    assert presented[0].image_rgb.flags.c_contiguous
-
-
 def test_mirror_turns_the_paused_picture_and_those_under_way(play):
     session, window, presented = play(clip(3, fps=None), keys=[1, "m", 2, "space", 4, "space", 6, "space"])
     assert session.presented == 3
@@ -277,20 +267,14 @@ class Camera(FrameSource):
         return Frame(np.full(SIZE, 80, np.uint8), self.times_s[-1], self._given, "camera")
 
 
-def test_a_camera_that_goes_away_is_waited_for_and_reported(play, clock, monkeypatch, capsys):
-    monkeypatch.setattr(module, "AWAY_S", 0.1)
-    session, window, _ = play(Camera("FF...FF", clock), keys=[])
-    assert session.presented == 4
-    assert "waiting" in capsys.readouterr().err
-    assert len(window.shown) > 4  # the last frame again, with the message on it
-    assert session.feed.options.mirror  # a camera is a mirror unless told otherwise
-
-
 def test_an_absence_is_printed_once_and_the_next_one_again(play, clock, monkeypatch, capsys):
     monkeypatch.setattr(module, "AWAY_S", 0.1)
     monkeypatch.setattr(module, "MESSAGE_S", 0.05)  # the message leaves the screen at once, and comes back there
-    play(Camera("F....F....F", clock), keys=[])
+    session, window, _ = play(Camera("F....F....F", clock), keys=[])
+    assert session.presented == 3
     assert capsys.readouterr().err.count("waiting for it") == 2
+    assert len(window.shown) > 3  # the last frame again, with the message on it
+    assert session.feed.options.mirror  # a camera is a mirror unless told otherwise
 
 
 def test_a_slow_machine_is_not_taken_for_an_absent_camera(play, parts, clock, monkeypatch, capsys):
@@ -329,9 +313,6 @@ def test_log_and_lines_say_what_the_pipeline_said(play, tmp_path, portrait, caps
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert "person 1  looks like happiness" in lines[0]
-
-
-def test_quiet_prints_no_predictions(play, portrait, capsys):
     play(film([portrait], fps=30.0), quiet=True)
     assert capsys.readouterr().out == ""
 
