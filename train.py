@@ -143,7 +143,7 @@ class Trainer:
         torch.manual_seed(s.seed)
         init, pretrained = ("", False) if s.resume else (s.init, s.pretrained)
         self.learner = Learner(
-            initial_network(spec, train.class_names, name=s.model, init=init, pretrained=pretrained),
+            initial_network(s.model, train.class_names, init=init, pretrained=pretrained),
             distributed,
             optimiser=s.optimiser,
             weight_decay=s.weight_decay,
@@ -226,12 +226,14 @@ class Trainer:
         return s.lr * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
 
     def picture_size(self) -> int:
-        """Pixels a side in this epoch."""
-        from data.augment import progressive_size
+        """Pixels a side in this epoch: 3/4 of the full size in the first 3/8 of the run, 7/8 in the next 3/8, then all.
 
-        full, s = self.spec.preprocess.size_hw[0], self.settings
-        resizes = s.progressive_resizing and not self.spec.fixed_size
-        return progressive_size(full, self.epoch / s.epochs) if resizes else full
+        Smaller pictures cost less, and suffice early in a training (Tan & Le 2021, arXiv 2104.00298, section 4.2).
+        """
+        full, done = self.spec.preprocess.size_hw[0], self.epoch / self.settings.epochs
+        if self.spec.fixed_size or not self.settings.progressive_resizing:
+            return full
+        return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))
 
     def steps_done(self) -> int:
         """Steps since the run began."""
@@ -241,9 +243,9 @@ class Trainer:
         """Are all epochs done, or was there no better macro-F1 in the last --patience of them?"""
         from models.training.run_log import epochs_since_best
 
-        if self.epoch == self.settings.epochs or not self.settings.patience:
-            return self.epoch == self.settings.epochs
-        return epochs_since_best(self.history, "macro_f1") >= self.settings.patience
+        patience = self.settings.patience
+        stale = patience > 0 and epochs_since_best(self.history, "macro_f1") >= patience
+        return stale or self.epoch == self.settings.epochs
 
     def finish_epoch(self) -> None:
         """Validate, save the network if it is the best so far, save the state."""
@@ -266,8 +268,7 @@ class Trainer:
 
         faces, distributed = self.validation, self.distributed
         mine = faces.images[distributed.rank :: distributed.world_size]
-        part = predict_logits(network, self.spec.preprocess, mine, device=distributed.device)
-        logits = distributed.gather(part)
+        logits = distributed.gather(predict_logits(network, self.spec.preprocess, mine, device=distributed.device))
         scores = score(faces.labels, softmax(logits), faces.votes)
         scores["ece_uncalibrated"] = scores.pop("ece")
         return scores, logits

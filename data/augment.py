@@ -71,15 +71,6 @@ class Augment:
         return np.column_stack([linear, centre_out - linear @ centre_in])
 
 
-def progressive_size(full: int, done: float) -> int:
-    """Pixels a side when the share `done` of a run is over: 3/4 of `full` for 3/8 of the run, 7/8 for the next 3/8.
-
-    Progressive resizing: smaller pictures cost less, and suffice early in a training (Tan & Le 2021, arXiv 2104.00298,
-    section 4.2).
-    """
-    return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))
-
-
 def erase_rectangle(image: np.ndarray, rng: np.random.Generator) -> None:
     """Overwrite `ERASED` of `image`, in place, with one grey level or noise (Zhong et al. 2020, arXiv 1708.04896)."""
     height, width = image.shape[:2]

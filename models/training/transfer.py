@@ -1,6 +1,6 @@
 """Initial weights of a training: random, pretrained, or those of a checkpoint, whose class rows go by class name.
 
-In:  a network's spec and name, the class names, perhaps a checkpoint of the same network.
+In:  a network's name, the class names, perhaps a checkpoint of the same network.
 Out: the network, on the CPU.
 """
 
@@ -12,19 +12,18 @@ import torch
 from torch import nn
 
 from models.checkpoint import Checkpoint, load_checkpoint
-from models.spec import ModelSpec, all_specs
+from models.spec import ModelSpec, all_specs, find_spec
 from support import UserError
 from support.weights import load_strictly
 
 log = logging.getLogger(__name__)
 
 
-def initial_network(
-    spec: ModelSpec, class_names: tuple[str, ...], *, name: str, init: str = "", pretrained: bool = False
-) -> nn.Module:
-    """The network `name`, built by `spec`: with the weights in the file `init`, pretrained, or random."""
+def initial_network(name: str, class_names: tuple[str, ...], *, init: str = "", pretrained: bool = False) -> nn.Module:
+    """The network `name`: with the weights in the file `init`, pretrained, or random."""
     if init:
-        return transfer(spec, load_checkpoint(init), class_names, name=name, path=init)
+        return transfer(load_checkpoint(init), class_names, name=name, path=init)
+    spec = find_spec(name)
     if not pretrained:
         return spec.build(len(class_names))
     if spec.pretrained is None:
@@ -33,10 +32,8 @@ def initial_network(
     return spec.pretrained(len(class_names))
 
 
-def transfer(
-    spec: ModelSpec, checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str, path: str
-) -> nn.Module:
-    """The network `name`, built by `spec` for `class_names`, with the weights of `checkpoint`, which is from `path`.
+def transfer(checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str, path: str) -> nn.Module:
+    """The network `name` for `class_names`, with the weights of `checkpoint`, which is from `path`.
 
     Rows of the head are matched by class name; a class that the checkpoint does not know keeps its untrained row.
     Raises `UserError` where the checkpoint is of another network or does not fit.
@@ -45,6 +42,7 @@ def transfer(
         raise UserError(
             f"{path} holds a {checkpoint.network}, but --model is {name}; give weights of the same network."
         )
+    spec = find_spec(name)
     network = spec.build(len(class_names))
     untrained = network.state_dict()
     weights = {key: torch.as_tensor(value) for key, value in checkpoint.weights.items()}

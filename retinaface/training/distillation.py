@@ -44,7 +44,7 @@ class NetworkWithFeatures(nn.Module):
 def distillation_loss(student: Seen, teacher: Seen, labels: Tensor) -> Tensor:
     """The weighted sum of `feature_loss` and `logit_loss`.
 
-    student, teacher: what a `NetworkWithFeatures` gives of the same pictures. labels: (N, A) int64, see `match_anchors`.
+    student, teacher: what `NetworkWithFeatures` gives of the same pictures. labels: (N, A) int64, see `match_anchors`.
     """
     (features, outputs), (teacher_features, teacher_outputs) = student, teacher
     odds, teacher_odds = (o[0][..., FACE] - o[0][..., BACKGROUND] for o in (outputs, teacher_outputs))  # log, (N, A)

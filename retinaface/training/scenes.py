@@ -159,8 +159,8 @@ class SceneMaker:
                 continue
             canvas.blend(patch, mask, matrix)
             if soft:
-                first = {"boxes": picture.boxes[:1], "landmarks": picture.landmarks[:1], "ignore": picture.ignore[:0]}
-                picture = dataclasses.replace(picture, **first)
+                boxes, landmarks, ignore = picture.boxes[:1], picture.landmarks[:1], picture.ignore[:0]
+                picture = dataclasses.replace(picture, boxes=boxes, landmarks=landmarks, ignore=ignore)
             canvas.add(picture, matrix @ to_patch, mirror=mirror, within=None if soft else rect)
             return
 

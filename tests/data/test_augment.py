@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.augment import Augment, erase_rectangle, progressive_size
+from data.augment import Augment, erase_rectangle
 
 OFF = Augment(mirror=False, rotation_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
 
@@ -58,7 +58,3 @@ def test_erasing_keeps_to_its_share():
         erase_rectangle(image, np.random.default_rng(seed))
         share = (image != 7).any(axis=2).mean()
         assert 0.02 < share < 0.22 or (image == 7).all()  # a fill of 7 cannot be seen
-
-
-def test_progressive_resizing_has_three_sizes():
-    assert [progressive_size(48, epoch / 8) for epoch in range(8)] == [36, 36, 36, 42, 42, 42, 48, 48]

@@ -27,7 +27,7 @@ def checkpoint_of(name: str, class_names: tuple[str, ...], seed: int = 1) -> Che
 @pytest.mark.parametrize("name", ["small_resnet18_w32", "deep_emotion", "mobilenet_v3_small"])
 def test_each_class_gives_the_logit_that_it_gave(name):
     checkpoint = checkpoint_of(name, FERPLUS)
-    network = transfer(find_spec(name), checkpoint, RAF, name=name, path="c").eval()
+    network = transfer(checkpoint, RAF, name=name, path="c").eval()
     x = torch.randn(2, find_spec(name).preprocess.channels, 48, 48)
     with torch.inference_mode():
         before, after = checkpoint.build()(x), network(x)
@@ -40,7 +40,7 @@ def test_an_unknown_class_keeps_its_untrained_row(caplog):
     torch.manual_seed(5)
     untrained = spec.build(3).state_dict()
     torch.manual_seed(5)
-    found = transfer(spec, checkpoint, ("glad", "awe", "calm"), name="deep_emotion", path="c").state_dict()
+    found = transfer(checkpoint, ("glad", "awe", "calm"), name="deep_emotion", path="c").state_dict()
     for key in ("fc2.weight", "fc2.bias"):
         assert torch.equal(found[key][1], untrained[key][1])
         assert torch.equal(found[key][[2, 0]], checkpoint.weights[key])
@@ -56,25 +56,25 @@ def test_heads_are_the_tensors_that_grow_with_the_classes():
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
-    spec, checkpoint = find_spec("deep_emotion"), checkpoint_of("deep_emotion", RAF)
+    checkpoint = checkpoint_of("deep_emotion", RAF)
     with pytest.raises(UserError, match="c holds a deep_emotion, but --model is face_emotion_cnn"):
-        transfer(find_spec("face_emotion_cnn"), checkpoint, RAF, name="face_emotion_cnn", path="c")
+        transfer(checkpoint, RAF, name="face_emotion_cnn", path="c")
     weights = {name: value for name, value in checkpoint.weights.items() if name != "fc1.weight"}
     checkpoint = dataclasses.replace(checkpoint, weights=weights)
     with pytest.raises(UserError, match=r"c does not fit its network: 1 missing \(fc1.weight\)"):
-        transfer(spec, checkpoint, RAF, name="deep_emotion", path="c")
+        transfer(checkpoint, RAF, name="deep_emotion", path="c")
     with pytest.raises(UserError, match="no file"):
-        initial_network(spec, RAF, name="deep_emotion", init=str(tmp_path / "none.safetensors"))
+        initial_network("deep_emotion", RAF, init=str(tmp_path / "none.safetensors"))
 
 
 def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
     checkpoint = checkpoint_of("deep_emotion", RAF)
     save_checkpoint(tmp_path / "c.safetensors", checkpoint)
     spec = find_spec("deep_emotion")
-    init = initial_network(spec, RAF, name="deep_emotion", init=str(tmp_path / "c.safetensors"))
+    init = initial_network("deep_emotion", RAF, init=str(tmp_path / "c.safetensors"))
     assert all(torch.equal(value, checkpoint.weights[key]) for key, value in init.state_dict().items())
     with pytest.raises(UserError, match=r"no pretrained weights of deep_emotion; .* one of .*resnet18"):
-        initial_network(spec, RAF, name="deep_emotion", pretrained=True)
+        initial_network("deep_emotion", RAF, pretrained=True)
     asked = []
 
     def pretrained(classes: int) -> nn.Module:
@@ -83,7 +83,7 @@ def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
 
     backbone = ModelSpec(spec.build, spec.preprocess, spec.explain_layer, pretrained=pretrained)
     monkeypatch.setitem(transfer_module.all_specs(), "backbone", backbone)
-    initial_network(backbone, RAF, name="backbone", pretrained=True)
+    initial_network("backbone", RAF, pretrained=True)
     assert asked == [7]
-    initial_network(backbone, RAF, name="backbone")
+    initial_network("backbone", RAF)
     assert asked == [7]

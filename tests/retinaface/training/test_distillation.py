@@ -29,20 +29,22 @@ def view():
 
 def test_a_network_that_is_its_own_teacher_has_nothing_to_learn(view):
     features, outputs, labels = view
-    assert distillation_loss(features, outputs, features, outputs, labels).item() == pytest.approx(0, abs=1e-9)
+    assert distillation_loss((features, outputs), (features, outputs), labels).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_the_teachers_boxes_and_landmarks_do_not_count(view):
     features, (logits, boxes, landmarks), labels = view
     teacher = logits, boxes + 1, landmarks + 1
-    assert distillation_loss(features, (logits, boxes, landmarks), features, teacher, labels).item() == pytest.approx(0)
+    assert distillation_loss(
+        (features, (logits, boxes, landmarks)), (features, teacher), labels
+    ).item() == pytest.approx(0)
 
 
 def test_other_features_cost_their_squared_distance_over_the_teachers_own_square(view):
     features, outputs, labels = view
     for row in range(6):  # of one map the distance is the teacher's own square, on faces and on background
         some = [2 * map_ if i == row else map_ for i, map_ in enumerate(features)]
-        loss = distillation_loss(some, outputs, features, outputs, labels).item()
+        loss = distillation_loss((some, outputs), (features, outputs), labels).item()
         assert loss == pytest.approx(FEATURE_WEIGHT / 6, rel=1e-4)
 
 
@@ -66,8 +68,8 @@ def test_a_teacher_that_contradicts_the_annotation_does_not_count(view, label, t
     wrong = outputs[0] + 1, outputs[1] + 1, outputs[2] + 1
     wrong[0][..., FACE], wrong[0][..., BACKGROUND] = teacher_odds, 0.0
     other = [map_ + 1 for map_ in features]
-    assert distillation_loss(features, outputs, other, wrong, labels.fill_(label)).item() == 0
-    assert distillation_loss(features, outputs, other, wrong, labels.fill_(IGNORED)).item() > 0.1
+    assert distillation_loss((features, outputs), (other, wrong), labels.fill_(label)).item() == 0
+    assert distillation_loss((features, outputs), (other, wrong), labels.fill_(IGNORED)).item() > 0.1
 
 
 def test_the_gradient_brings_features_and_scores_nearer(view):
@@ -76,7 +78,7 @@ def test_the_gradient_brings_features_and_scores_nearer(view):
     own = [value.clone().requires_grad_() for value in (*features, logits)]
 
     def loss(values: list[torch.Tensor]) -> torch.Tensor:
-        return distillation_loss(values[:-1], (values[-1], boxes, landmarks), *teacher, labels)
+        return distillation_loss((values[:-1], (values[-1], boxes, landmarks)), teacher, labels)
 
     gradients = torch.autograd.grad(loss(own), own)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)

@@ -63,7 +63,7 @@ def test_loss_by_hand():
     logits = torch.tensor([[[0.0, 2.0], [1.0, 0.0], [0.0, 9.0]]], requires_grad=True)
     boxes, landmarks = torch.zeros(1, 3, 4), torch.full((1, 3, 10), torch.nan)
     outputs = (logits, torch.full((1, 3, 4), 0.5), torch.ones(1, 3, 10))
-    class_loss, box_loss, landmark_loss = multi_task_loss(outputs, labels, boxes, landmarks)
+    class_loss, box_loss, landmark_loss = multi_task_loss(outputs, (labels, boxes, landmarks))
     expected = np.log(1 + np.exp(-2)) + np.log(1 + np.exp(-1))  # the ignored anchor's confident error costs nothing
     assert class_loss.item() == pytest.approx(expected, rel=1e-5)
     assert box_loss.item() == pytest.approx(4 * (0.5 - 0.1))  # smooth L1 above SMOOTH_L1_BETA: d - SMOOTH_L1_BETA / 2
@@ -79,16 +79,12 @@ def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
     labels[0, :9], labels[1, :2], labels[3, 5] = FACE, FACE, FACE  # eleven faces in the first half, one in the second
     boxes, landmarks = torch.randn(4, 60, 4), torch.randn(4, 60, 10)
     landmarks[1] = torch.nan  # nine and one with landmarks
-    whole = multi_task_loss(outputs, labels, boxes, landmarks)
+    whole = multi_task_loss(outputs, (labels, boxes, landmarks))
     halves = []
     for half in (slice(0, 2), slice(2, 4)):
         counts = iter((12 / 2, 10 / 2))  # what the mean over the processes gives: faces, faces with landmarks
-        part = outputs[0][half], outputs[1][half], outputs[2][half]
-        halves.append(
-            multi_task_loss(
-                part, labels[half], boxes[half], landmarks[half], mean=lambda _, counts=counts: next(counts)
-            )
-        )
+        part, wanted = ([tensor[half] for tensor in three] for three in (outputs, (labels, boxes, landmarks)))
+        halves.append(multi_task_loss(part, wanted, mean=lambda _, counts=counts: next(counts)))
     for both, *parts in zip(whole, *halves, strict=True):
         assert sum(parts).item() / 2 == pytest.approx(both.item(), rel=1e-5)
 
@@ -96,7 +92,7 @@ def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
 def test_offsets_count_linearly_when_far_and_cost_their_square_when_nearly_right():
     labels = torch.tensor([[FACE]])
     outputs = (torch.zeros(1, 1, 2), torch.full((1, 1, 4), 0.1), torch.full((1, 1, 10), 3.0))
-    _, boxes, landmarks = multi_task_loss(outputs, labels, torch.zeros(1, 1, 4), torch.zeros(1, 1, 10))
+    _, boxes, landmarks = multi_task_loss(outputs, (labels, torch.zeros(1, 1, 4), torch.zeros(1, 1, 10)))
     assert boxes.item() == pytest.approx(4 * 0.1**2 / (2 * SMOOTH_L1_BETA))
     assert landmarks.item() == pytest.approx(10 * (3 - SMOOTH_L1_BETA / 2))
 
@@ -113,5 +109,5 @@ def test_only_hard_negatives_count():
 
 def test_a_batch_without_faces_has_a_finite_loss():
     outputs = (torch.zeros(1, 9, 2), torch.zeros(1, 9, 4), torch.zeros(1, 9, 10))
-    losses = multi_task_loss(outputs, torch.zeros(1, 9, dtype=torch.int64), outputs[1], outputs[2])
+    losses = multi_task_loss(outputs, (torch.zeros(1, 9, dtype=torch.int64), *outputs[1:]))
     assert all(torch.isfinite(loss) for loss in losses)
