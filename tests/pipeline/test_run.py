@@ -60,13 +60,6 @@ def test_the_numbers_are_those_of_each_face_classified_alone(pipeline, frames):
             np.testing.assert_array_equal(matrices[0], face.to_crop)
 
 
-def test_heat_costs_no_second_pass(pipeline, frames, monkeypatch):
-    passes, session = [], pipeline.classifier.engine.session
-    monkeypatch.setattr(pipeline.classifier.engine, "session", lambda x: passes.append(len(x)) or session(x))
-    pipeline(frames)
-    assert passes == [4]
-
-
 def test_faces_are_cut_from_the_whole_frame_however_small_it_is_searched(pipeline, portrait, monkeypatch):
     detector = RetinaFace.from_file(imgsz=160)
     cut, forward = [], pipeline.classifier.engine.forward
@@ -81,14 +74,6 @@ def test_without_heat_the_same_probabilities(frames, pipeline):
             assert x.heatmap is None
             assert x.explained is None
             np.testing.assert_allclose(x.probabilities, y.probabilities, atol=1e-5)
-
-
-def test_a_named_class_is_explained_whatever_the_label(frames, pipeline):
-    (face,) = pipeline(frames[:1], options=PredictOptions(explain_class="anger"))[0].faces
-    assert face.label == "happiness"
-    assert face.explained == "anger"
-    (happy,) = pipeline(frames[:1])[0].faces
-    assert not np.allclose(face.heatmap, happy.heatmap, atol=0.05)
 
 
 def test_what_it_does_not_know_is_refused_with_the_list(pipeline):

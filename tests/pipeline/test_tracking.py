@@ -72,20 +72,6 @@ def test_probabilities_follow_with_the_time_constant_and_stay_probabilities():
     assert shown.sum() == pytest.approx(1)
 
 
-def test_a_label_does_not_flicker_between_two_that_are_close(rng):
-    changes = {}
-    for smooth_s in (0.0, 0.4):
-        tracker, labels = Tracker(), []
-        noise = np.random.default_rng(3)
-        for frame in range(120):
-            p = 0.52 + noise.normal(0, 0.1)
-            _, observations = tracker.update([face(0)], frame * FRAME_S)
-            labels.append(tracker.smooth(observations, np.array([[p, 1 - p]]), smooth_s=smooth_s).argmax())
-        changes[smooth_s] = np.count_nonzero(np.diff(labels))
-    assert changes[0.0] > 30
-    assert changes[0.4] < changes[0.0] / 4
-
-
 def test_smoothing_can_be_turned_off():
     tracker = Tracker()
     tracker.update([face(0)], 0)

@@ -37,21 +37,17 @@ def boxes_of(frame):
     return [*upper, *lower, *place_message("saved snapshot.png", frame=frame, above=above, size=size)]
 
 
-def test_the_status_line_says_what_is_on():
-    texts = [text for text, _ in status_items(FULL, faces=3)]
-    assert texts == ["24 fps · cuda:0 · 3 faces", "heat: why happiness (gradcam)", "paused", "recording"]
-
-
 @pytest.mark.parametrize(
     ("status", "faces", "texts"),
     [
+        (FULL, 3, ["24 fps · cuda:0 · 3 faces", "heat: why happiness (gradcam)", "paused", "recording"]),
         (Status(), 0, ["no face"]),
         (Status(fps=7.31, device="cpu"), 1, ["7.3 fps · cpu · 1 face"]),
         (Status(explainer="gradcam"), 2, ["2 faces", "heat: gradcam"]),
         (Status(explain_class="fear"), 2, ["2 faces"]),
     ],
 )
-def test_the_status_line_leaves_out_what_is_not(status, faces, texts):
+def test_the_status_line_says_what_is_on_and_leaves_out_what_is_not(status, faces, texts):
     assert [text for text, _ in status_items(status, faces=faces)] == texts
 
 

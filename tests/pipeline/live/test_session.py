@@ -129,7 +129,8 @@ def play(parts, clock, monkeypatch, tmp_path):
     return run
 
 
-def test_every_frame_once_in_order_without_a_window(play):
+def test_without_a_window_every_frame_comes_once_in_order_and_nothing_is_drawn(play, monkeypatch):
+    monkeypatch.setattr(module.Overlay, "draw", None)
     session, window, presented = play(clip(5))
     assert [frame.index for frame in presented] == [0, 1, 2, 3, 4]
     assert session.presented == 5
@@ -332,8 +333,3 @@ def test_a_file_that_nobody_watches_goes_in_batches_to_the_same_end(play, portra
         for name, value in one.items():
             assert other[name] == (value if isinstance(value, str) else pytest.approx(value, abs=2e-4))
     assert len(outcome[1][1]) == pytest.approx(len(outcome[5][1]), rel=0.01)
-
-
-def test_without_window_and_recording_nothing_is_drawn(play, monkeypatch):
-    monkeypatch.setattr(module.Overlay, "draw", None)
-    assert play(clip(3))[0].presented == 3

@@ -136,25 +136,13 @@ def _wait_for_colour(framebuffer, window):
 def _press_close_button(window):
     """Send what a window manager sends when its X is clicked: the WM_DELETE_WINDOW message."""
 
-    class Message(ctypes.Structure):
-        _fields_ = [
-            ("type", ctypes.c_int),
-            ("serial", ctypes.c_ulong),
-            ("send_event", ctypes.c_int),
-            ("display", ctypes.c_void_p),
-            ("window", ctypes.c_ulong),
-            ("message_type", ctypes.c_ulong),
-            ("format", ctypes.c_int),
-            ("words", ctypes.c_long * 5),
-            ("rest", ctypes.c_long * 24),
-        ]
-
     x11 = ctypes.CDLL("libX11.so.6")
     x11.XOpenDisplay.restype, x11.XInternAtom.restype = ctypes.c_void_p, ctypes.c_ulong
     display = ctypes.c_void_p(x11.XOpenDisplay(None))
     protocols, delete = (x11.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
-    message = Message(33, 0, 1, display, window, protocols, 32, (ctypes.c_long * 5)(delete))
-    x11.XSendEvent(display, ctypes.c_ulong(window), 0, 0, ctypes.byref(message))
+    # XClientMessageEvent: type, serial, send_event, display, window, message_type, format, 5 words; XEvent is 24 longs
+    message = struct.pack("iLiPLLi5l", 33, 0, 1, display.value, window, protocols, 32, delete, 0, 0, 0, 0)
+    x11.XSendEvent(display, ctypes.c_ulong(window), 0, 0, message.ljust(struct.calcsize("24l"), b"\0"))
     x11.XCloseDisplay(display)
 
 
