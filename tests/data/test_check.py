@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from helpers.paths import ROOT
 from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference
 
 from data.check import column, main
@@ -73,18 +69,3 @@ def test_entropy_of_votes():
 def test_a_folder_of_nothing_is_refused(tmp_path):
     with pytest.raises(UserError, match="not laid out like"):
         main([str(tmp_path)])
-
-
-def test_the_command(tmp_path):
-    def run(folder):
-        return subprocess.run(
-            [sys.executable, "-m", "data.check", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-
-    done = run(make_image_folder(tmp_path, {"happy": 12, "sad": 12}))
-    assert done.returncode == 0, done.stderr
-    assert "no faults" in done.stdout
-    done = run(tmp_path / "nowhere")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: there is no folder")
-    assert not done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -41,14 +40,6 @@ def test_the_error_shows_ten_and_counts_all():
     assert caught.value.exit_code == 2
     with pytest.raises(FaultyData, match="1 fault in"):
         raise_errors(FAULTS[:1], skip_bad=False)
-
-
-def test_skip_bad_warns_with_the_count(caplog):
-    with caplog.at_level(logging.WARNING):
-        raise_errors(FAULTS, skip_bad=True)
-    assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("12 faults in the data set: these rows are left out")
-    assert str(FAULTS[0]) in caplog.messages[0]
 
 
 @pytest.mark.parametrize("skip_bad", [True, False])

@@ -117,22 +117,6 @@ def test_the_split_does_not_depend_on_the_order_of_rows(rng):
     assert names_of(second, "test").isdisjoint(names_of(second, "validation"))
 
 
-def test_build_face_set_decodes_any_picture_to_rgb(tmp_path):
-    red_bgra = np.zeros((6, 5, 4), np.uint8)
-    red_bgra[..., 2:] = 255
-    pictures: dict[str, np.ndarray] = {
-        "red.png": red_bgra,
-        "grey.png": np.full((4, 4), 7, np.uint8),
-        "deep.png": np.full((3, 3, 3), 0x8000, np.uint16),
-    }
-    rows = [sample(name, picture=write_picture(tmp_path / name, image)) for name, image in pictures.items()]
-    faces = build_face_set(rows, [], split="train", class_names=("neutral", "fear"), skip_bad=False)
-    assert [image.shape for image in faces.images] == [(6, 5, 3), (4, 4, 3), (3, 3, 3)]
-    assert all(image.dtype == np.uint8 for image in faces.images)
-    assert [image[0, 0].tolist() for image in faces.images] == [[255, 0, 0], [7, 7, 7], [128, 128, 128]]
-    assert faces.names == tuple(pictures)
-
-
 def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):
     picture = write_picture(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
     faces = build_face_set(

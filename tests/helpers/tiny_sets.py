@@ -6,10 +6,14 @@ Out: files in it. Every picture is flat, and its grey level tells which it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+
+from data.faults import FaultyData
 
 RAF_WORDS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")  # as RAF-DB's page counts them
 FER_COLUMNS = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -38,6 +42,20 @@ def write_lines(path: Path, lines: list[str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
+
+
+def edit_line(path: Path, line: int, text: str) -> None:
+    """Put `text` in the place of one line, counted from 1."""
+    lines = path.read_text().splitlines()
+    lines[line - 1] = text
+    write_lines(path, lines)
+
+
+def faults_of(load: Callable[[Path, str], object], root: Path, split: str = "train") -> list[str]:
+    """What `load` finds wrong, with places relative to the data set's folder."""
+    with pytest.raises(FaultyData) as caught:
+        load(root, split)
+    return [str(fault).replace(f"{root}/", "") for fault in caught.value.faults]
 
 
 def raf_names() -> dict[str, int]:

@@ -38,17 +38,6 @@ def test_all_of_it_comes_back_and_gives_the_same_numbers(tmp_path, checkpoint):
     assert Checkpoint("x", ("a", "b"), checkpoint.preprocess, {}).class_bias == (0.0, 0.0)
 
 
-def test_half_precision_is_half_as_large_and_nearly_the_same(tmp_path, checkpoint):
-    for half in (False, True):
-        save_checkpoint(tmp_path / f"{half}.safetensors", checkpoint, half=half)
-    sizes = [(tmp_path / f"{half}.safetensors").stat().st_size for half in (False, True)]
-    assert sizes[1] < 0.51 * sizes[0]
-    x = torch.randn(2, 1, 48, 48)
-    torch.testing.assert_close(
-        load_checkpoint(tmp_path / "True.safetensors").build()(x), checkpoint.build()(x), rtol=1e-2, atol=1e-2
-    )
-
-
 def test_detector_weights_and_unknown_networks_are_refused(tmp_path, checkpoint):
     save_tensors(tmp_path / "d.safetensors", {"a": torch.zeros(1)}, header={"format": "retinaface-weights/1"})
     with pytest.raises(UserError, match="not a facial-expression-checkpoint/1 file but retinaface-weights/1"):

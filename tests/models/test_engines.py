@@ -1,19 +1,15 @@
-"""The two engines of a classifier by hand; that they agree is in test_classifier.py."""
+"""The engine without torch by hand; that both give the network's numbers is in test_classifier.py."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from gradcam import hooked_forward
-from models.engines import OnnxEngine, TorchEngine
+from models.engines import OnnxEngine
 from models.preprocess import Preprocess
-from models.spec import find_spec
 from support.onnx.session import OnnxSession
 
 HEAD = np.array([[1, -2], [3, 0.5]], np.float32)
-SPEC = find_spec("face_emotion_cnn")
 
 
 class Session(OnnxSession):
@@ -54,17 +50,3 @@ def test_no_crops_need_no_run(engine):
     passed = engine.forward(none)
     assert (passed.logits.shape, passed.heatmaps(method="gradcam++").shape) == ((0, 2), (0, 8, 8))
     assert engine.session.rows == []
-
-
-def test_in_torch_logits_and_heatmaps_are_those_of_the_network(rng):
-    torch.manual_seed(0)
-    network = SPEC.build(3).eval()
-    engine = TorchEngine(network, SPEC.preprocess, device="cpu", layer=SPEC.explain_layer)
-    crops = rng.integers(0, 256, (4, 60, 60, 3), dtype=np.uint8)
-    x = SPEC.preprocess(crops)
-    np.testing.assert_allclose(engine.logits(crops), network(x).detach(), atol=1e-5)
-    passed, least = engine.forward(crops), network(x).argmin(dim=1)
-    np.testing.assert_allclose(passed.logits, network(x).detach(), atol=1e-5)
-    wanted = hooked_forward(network, SPEC.explain_layer, x).heatmaps(least, "hirescam")
-    np.testing.assert_allclose(passed.heatmaps(least, "hirescam"), wanted, atol=1e-4)
-    assert engine.logits(crops[:0]).shape == (0, 3)

@@ -11,8 +11,6 @@ import onnxruntime
 import pytest
 
 from retinaface.detector import SHIPPED, RetinaFace
-from retinaface.export import export_weights
-from support import UserError
 
 FILE = SHIPPED.with_suffix(".onnx")
 
@@ -46,8 +44,3 @@ def test_a_program_with_the_file_alone_finds_the_face(portrait):
     points = anchors[best][:2] + landmarks[0, best].reshape(5, 2) * about["centre_variance"] * size
     np.testing.assert_allclose(points, face.landmarks_xy, atol=0.03 * face.size)  # before the vote
     assert face.score == pytest.approx(scores[0, best], abs=1e-6)
-
-
-def test_another_ending_is_refused():
-    with pytest.raises(UserError, match=r"ends in \.onnx"):
-        export_weights(SHIPPED, "x.pt")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from retinaface.anchors import anchors_for
-from retinaface.network import FramesToAnchors, RetinaFaceNetwork, to_input, with_folded_norms
+from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
 
 
 @pytest.mark.parametrize("size_hw", [(64, 64), (65, 97), (31, 200)])
@@ -55,15 +54,3 @@ def test_folded_norms_change_no_answer():
     x = torch.randn(1, 3, 64, 64)
     for answer, expected in zip(folded(x), network(x), strict=True):
         torch.testing.assert_close(answer, expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("size_hw", [(64, 96), (90, 131)])
-def test_what_stands_around_the_network_for_export_is_what_the_torch_engine_does(rng, size_hw):
-    torch.manual_seed(0)
-    network, whole = RetinaFaceNetwork().eval(), FramesToAnchors().eval()
-    whole.load_state_dict(network.state_dict())
-    frames = torch.from_numpy(rng.integers(0, 256, (3, *size_hw, 3), dtype=np.uint8))
-    with torch.inference_mode():
-        logits, boxes, landmarks = network(to_input(frames))
-        for found, wanted in zip(whole(frames), (logits.softmax(-1)[..., 1], boxes, landmarks), strict=True):
-            torch.testing.assert_close(found, wanted)

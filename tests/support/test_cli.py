@@ -13,7 +13,7 @@ import pytest
 import torch
 from helpers.paths import ROOT
 
-from support import BAD_ARGUMENTS, FAILED, VERSION, UserError, command, pick_device, run_and_exit, setting
+from support import FAILED, VERSION, UserError, command, pick_device, run_and_exit, setting
 from support.cli import add_flags, parse_settings
 
 
@@ -122,12 +122,6 @@ def test_nothing_is_to_leave_the_machine():
 
 def test_version_is_that_of_pyproject():
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
-
-
-def test_bad_input_is_the_default_and_the_sentence_stays():
-    assert UserError("no file x").exit_code == BAD_ARGUMENTS == 2
-    assert UserError("no camera", exit_code=FAILED).exit_code == 1
-    assert str(UserError("no file x")) == "no file x"
 
 
 # --config

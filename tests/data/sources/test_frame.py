@@ -1,6 +1,7 @@
 """Frame sources as such: reading, ending, closing."""
 
 import numpy as np
+import pytest
 
 from data.sources.frame import FileSource, Frame
 
@@ -19,7 +20,7 @@ def test_iterates_to_the_end_and_releases_once():
     assert released == [True]
 
 
-def test_releases_when_the_consumer_stops_early():
+def test_releases_when_the_consumer_stops_early_or_fails():
     released = []
     source = FileSource("test", _frames(3), release=lambda: released.append(True))
     for _ in source:
@@ -27,24 +28,11 @@ def test_releases_when_the_consumer_stops_early():
     assert released == [True]
     assert source.ended
     assert source.read() is None
-
-
-def test_releases_when_the_consumer_fails():
-    released = []
-    try:
-        with FileSource("test", _frames(3), release=lambda: released.append(True)) as source:
-            source.read()
-            raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        assert released == [True]
-
-
-def test_read_tells_the_end():
-    source = FileSource("test", _frames(1))
-    assert source.read().index == 0
-    assert not source.ended
-    assert source.read() is None
-    assert source.ended
+    failing = FileSource("test", _frames(3), release=lambda: released.append(True))
+    with pytest.raises(KeyboardInterrupt), failing:
+        failing.read()
+        raise KeyboardInterrupt
+    assert released == [True, True]
 
 
 def test_max_frames_ends_an_endless_source():

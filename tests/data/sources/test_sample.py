@@ -107,14 +107,6 @@ def test_background_is_not_black_and_faces_are_skin_coloured():
         assert red > blue + 25
 
 
-def test_prints_and_wall_are_made_once():
-    sample_frame(0)
-    made = [cached.cache_info().misses for cached in (sample._sprite, sample._wall, sample._head)]
-    for index in range(1, 30):
-        sample_frame(index)
-    assert made == [cached.cache_info().misses for cached in (sample._sprite, sample._wall, sample._head)]
-
-
 def test_source_behaves_like_a_film():
     with open_sample() as source:
         assert (source.live, source.fps, source.count) == (False, FPS, None)

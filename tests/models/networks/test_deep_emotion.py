@@ -46,13 +46,6 @@ def test_deep_emotion_starts_at_the_identity(deep_emotion):
     torch.testing.assert_close(deep_emotion.transformer(x), x, rtol=0, atol=1e-4)
 
 
-def test_dropout_works_in_training_only(deep_emotion):
-    x = torch.randn(2, 1, 48, 48)
-    assert torch.equal(deep_emotion(x), deep_emotion(x))
-    deep_emotion.train()
-    assert not torch.equal(deep_emotion(x), deep_emotion(x))
-
-
 @pytest.mark.parametrize("side", [9, 48])
 def test_identity_leaves_heatmaps_where_they_are(side):
     heatmaps = torch.rand(2, side, side)

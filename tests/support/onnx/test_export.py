@@ -9,7 +9,8 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from support.onnx.export import ExportError, to_onnx
+from support import UserError
+from support.onnx.export import ExportError, export_file, to_onnx
 from support.onnx.session import OnnxSession
 
 AXES = {"input": {0: "n", 2: "height"}, "y": {0: "n", 2: "height"}}
@@ -85,3 +86,8 @@ def test_what_a_trace_misses_is_refused():
     axes = {"input": {0: "n"}, "y": {0: "n"}}
     with pytest.raises(ExportError, match="its file differs from it by"):
         to_onnx(Branching(), x, dynamic_axes=axes, outputs=("y",), metadata={})
+
+
+def test_another_ending_is_refused():
+    with pytest.raises(UserError, match=r"ends in \.onnx, not 'x\.pt'"):
+        export_file("x", "x.pt", nn.Identity(), torch.zeros(2, 1), dynamic_axes=AXES, outputs=("y",), metadata={})
