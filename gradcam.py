@@ -27,6 +27,8 @@ import numpy as np
 
 from support.resize import resizing
 
+Cells: TypeAlias = tuple[float, float] | None  # (first, step): where a layer's cells look, see `enlarge`
+
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor, nn
 
@@ -104,7 +106,7 @@ class ForwardPass:
     logits: Array
     activation: Array
     size_hw: tuple[int, int]
-    cells: tuple[float, float] | None
+    cells: Cells
 
     @property
     def windows(self) -> Array | None:
@@ -193,7 +195,7 @@ class HookedPass(ForwardPass):
 
 
 def hooked_forward(
-    network: nn.Module, layer: str, x: Tensor, *, cells: tuple[float, float] | None = None, warp: Warp | None = None
+    network: nn.Module, layer: str, x: Tensor, *, cells: Cells = None, warp: Warp | None = None
 ) -> HookedPass:
     """One forward pass in eval mode that can be explained afterwards.
 
@@ -240,7 +242,7 @@ def to_unit_range(maps: Array) -> Array:
     return maps / (highest + (highest == 0))
 
 
-def enlarge(heatmaps: Array, size_hw: tuple[int, int], cells: tuple[float, float] | None = None) -> Array:
+def enlarge(heatmaps: Array, size_hw: tuple[int, int], cells: Cells = None) -> Array:
     """(N, h, w) -> (N, *size_hw), linear between the centres of the cells, which lie over the input where they look.
 
     cells: (first, step): cell i looks at pixel first + i * step of the input; past the outermost cells the map stays

@@ -25,7 +25,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from pipeline.options import PredictOptions, SessionOptions
 from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting
-from support.accelerators import gpu_possible
+from support.cli import gpu_possible
 
 if TYPE_CHECKING:
     import torch
@@ -76,12 +76,6 @@ class Settings(SessionOptions):
         PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
         metavar="SECONDS", within=(0, math.inf), aliases=["--smooth"],
     )  # fmt: skip
-
-    @property
-    def predict_options(self) -> PredictOptions:
-        """How faces are predicted and explained, until a key changes it."""
-        explainer = None if self.explainer == "none" else self.explainer
-        return PredictOptions(explainer, self.explain_class, self.tta, self.smooth_s)
 
 
 def run(settings: Settings) -> int:
@@ -149,7 +143,9 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
             "these flags or weights need torch, which is not installed; run pip install -r requirements.txt.",
             exit_code=FAILED,
         ) from error
-    return EmotionPipeline(detector, classifier, options=settings.predict_options)
+    explainer = None if settings.explainer == "none" else settings.explainer
+    options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)
+    return EmotionPipeline(detector, classifier, options=options)
 
 
 def build_detector(settings: Settings, device: torch.device | str, *, threads: int) -> Detector:

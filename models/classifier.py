@@ -52,12 +52,10 @@ class Classifier:
             raise UserError(f"--confidence takes {' or '.join(CONFIDENCES)}, not {confidence!r}.")
         self.preprocess = checkpoint.preprocess
         self.class_names = checkpoint.class_names
-        of_label = confidence == "label"
-        self.temperature = checkpoint.temperature if of_label else 1.0
-        bias = checkpoint.class_bias if of_label else [0.0] * len(self.class_names)
+        fitted = (checkpoint.temperature, checkpoint.class_bias)
+        self.temperature, bias = fitted if confidence == "label" else (1.0, [0.0] * len(self.class_names))
         self.class_bias = np.array(bias, np.float32)
-        self.name = checkpoint.network
-        self.device = device
+        self.name, self.device = checkpoint.network, device
         self.engine = engine or torch_engine(checkpoint, device)
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcam import ForwardPass, PooledPass, Warp, hooked_forward
+from gradcam import Cells, ForwardPass, PooledPass, Warp, hooked_forward
 from models.preprocess import Preprocess
 from support.onnx.session import OnnxSession
 
@@ -33,7 +33,7 @@ class TorchEngine:
         *,
         device: torch.device | str,
         layer: str = "",
-        cells: tuple[float, float] | None = None,
+        cells: Cells = None,
         warp: Warp | None = None,
     ) -> None:
         import torch
@@ -67,14 +67,7 @@ class OnnxEngine:
     head: (K, C) float32, the linear layer's weight. cells: where the explained layer looks (`ModelSpec.cells`).
     """
 
-    def __init__(
-        self,
-        session: OnnxSession,
-        preprocess: Preprocess,
-        head: np.ndarray,
-        *,
-        cells: tuple[float, float] | None = None,
-    ) -> None:
+    def __init__(self, session: OnnxSession, preprocess: Preprocess, head: np.ndarray, *, cells: Cells = None) -> None:
         self.session, self.preprocess, self.head, self.cells = session, preprocess, head, cells
 
     def logits(self, crops: np.ndarray) -> np.ndarray:

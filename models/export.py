@@ -29,10 +29,9 @@ class Settings:
     out: str = setting("", "where the model goes; left out: beside the checkpoint", metavar="FILE.onnx")
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings) -> None:
     """Export, check, write; the file's name goes to stdout."""
     print(export_checkpoint(settings.weights, settings.out or None))
-    return 0
 
 
 def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
     import torch
     from torch import Tensor
 
-    Array: TypeAlias = Any  # np.ndarray or Tensor, which share the methods used
+    from gradcam import Array
 
 # Mean position of the five landmarks as a share of the crop's side, over the first 3,000 FER+ training pictures, made
 # symmetric left to right: python -m evaluation.classification.through_pipeline --template

@@ -20,7 +20,7 @@ from support import UserError
 if TYPE_CHECKING:
     from torch import nn
 
-    from gradcam import Warp
+    from gradcam import Cells, Warp
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ModelSpec:
     explain_layer: str
     pretrained: Callable[[int], nn.Module] | None = None
     fixed_size: bool = False
-    cells: tuple[float, float] | None = None
+    cells: Cells = None
     warp: Warp | None = None
 
 

@@ -56,10 +56,7 @@ class RetinaFace:
         imgsz: int | None = 640,
     ) -> None:
         self.engine: Engine = network if isinstance(network, OnnxEngine) else TorchEngine(network)
-        self.conf = conf
-        self.iou_threshold = iou_threshold
-        self.max_faces = max_faces
-        self.imgsz = imgsz
+        self.conf, self.iou_threshold, self.max_faces, self.imgsz = conf, iou_threshold, max_faces, imgsz
 
     @classmethod
     def from_file(

@@ -27,10 +27,9 @@ class Settings:
     out: str = setting("", "where the model goes; left out: beside the weights", metavar="FILE.onnx")
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings) -> None:
     """Export, check, write; the file's name goes to stdout."""
     print(export_weights(settings.weights, settings.out or None))
-    return 0
 
 
 def export_weights(path: str | Path, out: str | Path | None = None) -> Path:

@@ -9,6 +9,7 @@ torch is imported only when a device is picked, so that `--help` answers at once
 from __future__ import annotations
 
 import argparse
+import ctypes
 import dataclasses
 import difflib
 import functools
@@ -16,6 +17,7 @@ import json
 import logging
 import math
 import os
+import platform
 import sys
 import tomllib
 import types
@@ -182,6 +184,20 @@ def pick_device(wanted: str) -> torch.device:
             exit_code=FAILED,
         )
     return torch.device(name)
+
+
+def gpu_possible() -> bool:
+    """Could torch work on a GPU here: is there a driver for cuda or ROCm, or a Mac's own chip for mps?
+
+    Asks the system and not torch, which takes seconds to import. False: surely not.
+    """
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return os.path.exists("/dev/kfd")  # AMD's, which torch calls cuda too
+    return True
 
 
 def parse_settings(parser: argparse.ArgumentParser, settings_class: type[S], argv: list[str] | None = None) -> S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import dataclasses
 import json
 import math
@@ -13,8 +14,8 @@ import pytest
 import torch
 from helpers.paths import ROOT
 
-from support import FAILED, VERSION, UserError, command, pick_device, run_and_exit, setting
-from support.cli import add_flags, parse_settings
+from support import FAILED, VERSION, UserError, cli, command, pick_device, run_and_exit, setting
+from support.cli import add_flags, gpu_possible, parse_settings
 
 
 @dataclasses.dataclass
@@ -122,6 +123,35 @@ def test_nothing_is_to_leave_the_machine():
 
 def test_version_is_that_of_pyproject():
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_torch_never_finds_a_gpu_that_was_ruled_out():
+    assert gpu_possible() or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "driver", "rocm", "possible"),
+    [
+        ("linux", "x86_64", True, False, True),
+        ("linux", "x86_64", False, True, True),
+        ("linux", "x86_64", False, False, False),
+        ("win32", "AMD64", True, False, True),
+        ("win32", "AMD64", False, False, False),
+        ("darwin", "arm64", False, False, True),
+        ("darwin", "x86_64", False, False, False),
+    ],
+)
+def test_signs(monkeypatch, system, machine, driver, rocm, possible):
+    def load(name):
+        assert name == ("nvcuda.dll" if system == "win32" else "libcuda.so.1")
+        if not driver:
+            raise OSError(name)
+
+    monkeypatch.setattr(cli.sys, "platform", system)
+    monkeypatch.setattr(cli.platform, "machine", lambda: machine)
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    monkeypatch.setattr(cli.os.path, "exists", lambda path: rocm)
+    assert gpu_possible() is possible
 
 
 # --config
