@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -84,11 +85,9 @@ def per_class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "
     axes.barh(rows, columns["f1"], height=0.62, color=LIGHT_BLUE, label="F1")
     axes.scatter(columns["precision"], rows, marker="D", s=26, color=BLUE, label="precision", zorder=3, clip_on=False)
     axes.scatter(columns["recall"], rows, marker="o", s=34, color=VERMILION, label="recall", zorder=3, clip_on=False)
-    axes.set_yticks(rows, [f"{name}  {scores['support']:,}" for name, scores in table.items()])
-    axes.set(xlim=(0, 1.02), ylim=(len(table) - 0.5, -0.5), ylabel="class and its number of faces")
+    label_rows(axes, [f"{name}  {scores['support']:,}" for name, scores in table.items()])
+    axes.set(xlim=(0, 1.02), ylabel="class and its number of faces")
     axes.tick_params(axis="y", pad=8)  # room for a mark at 0
-    axes.grid(axis="y", visible=False)
-    axes.spines["left"].set_visible(False)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -107,9 +106,8 @@ def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Fi
         left.barh(rows, share, height=height, color=colour, label=f"{split}  {len(faces):,}")
         agreement = np.sort(faces.votes[np.arange(len(faces)), faces.labels])[::-1]
         right.step([1, *agreement], np.arange(len(faces) + 1) / len(faces), color=colour, where="pre")
-    left.set_yticks(range(len(names)), names)
-    left.set(title=title, xlabel="share of the split's faces", ylim=(len(names) - 0.5, -0.5))
-    left.grid(axis="y", visible=False)
+    label_rows(left, names)
+    left.set(title=title, xlabel="share of the split's faces")
     left.legend(loc="lower right")
     has_votes = any(faces.has_votes for faces in splits.values())
     right.set(title="how far the votes agree" if has_votes else "one label a face, no votes")
@@ -147,6 +145,14 @@ def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, tit
         figure.legend(areas, names, loc="outside right center")
     rows[-1].set_xlabel("time, s")
     return figure
+
+
+def label_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Give each row a label, the first one on top, and draw no lines along the rows."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
 
 
 def format_as_percent(*axes: Axis) -> None:

@@ -7,7 +7,8 @@ Out: matplotlib Figures as in evaluation/plots.py and evaluation/sheets.py. Shee
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from evaluation.explanations.cost import ALONE
 from evaluation.explanations.parameter_randomisation import Randomisation
 from evaluation.explanations.results import Results
-from evaluation.plots import format_as_percent
+from evaluation.plots import format_as_percent, label_rows
 from evaluation.sheets import blend_resized, contact_sheet, heatmap_figure
 from support.figures import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, styled
 from support.metrics import mean_with_interval
@@ -33,15 +34,27 @@ AIM = 1.3  # times the time of probabilities alone
 COLUMNS = 8  # pictures a row of a sheet
 
 
-def line_styles(methods: Sequence[str], baselines: Iterable[str] = ()) -> dict[str, dict]:
-    """How each is drawn: a colour and a dash for each method, as lines may coincide; baselines in grey."""
+def figures(results: Results, report: dict) -> dict[str, Figure]:
+    """The pictures of what `evaluate_explainers` gave, by name."""
+    title = f"{report['network']}, {report['n']:,} faces of {report['dataset']} {report['split']}"
+    pictures = {
+        "curves": curves_figure(results, title=title),
+        "randomisation": randomisation_figure(results.randomisation, title=title),
+        "randomised_maps": randomisation_sheet(results),
+        "checks": checks_figure(report, title=title),
+        "mirrored": mirrored_sheet(results),
+    }
+    return pictures | ({"pairs": pairs_sheet(results)} if results.pointing else {})
+
+
+def line_styles(methods: Sequence[str], baselines: Sequence[str] = ()) -> dict[str, dict]:
+    """How each is drawn: a colour and a dash for each method, as lines may coincide; two baselines in grey."""
     styles: dict[str, dict] = {}
-    for index, name in enumerate(methods):
-        dash, width = DASHES[index % len(DASHES)]
-        colour = COLOURS[index % len(COLOURS)]
+    for name, colour, (dash, width) in zip(methods, cycle(COLOURS), cycle(DASHES), strict=False):
         styles[name] = {"color": colour, "linestyle": dash, "linewidth": width, "zorder": 3}
-    greys: tuple[dict, dict] = ({"color": GREY, "linestyle": "-"}, {"color": INK, "linestyle": (0, (1, 1.5))})
-    return styles | {name: greys[index % 2] | {"linewidth": 1.3} for index, name in enumerate(baselines)}
+    for name, colour, dash in zip(baselines, (GREY, INK), ("-", (0, (1, 1.5))), strict=False):
+        styles[name] = {"color": colour, "linestyle": dash, "linewidth": 1.3}
+    return styles
 
 
 @styled
@@ -124,10 +137,9 @@ def draw_cost(axes: Axes, cost: dict, styles: Mapping[str, dict]) -> None:
     axes.barh(range(len(times)), times, height=0.55, color=[style["color"] for style in styles.values()])
     axes.axvline(alone, color=INK, linewidth=1)
     axes.axvline(AIM * alone, color=GREY, linestyle=(0, (2, 2)), linewidth=1)
-    axes.set_yticks(range(len(times)), [f"{name}  x {cost['ratio'][name]:.2f}" for name in styles])
-    axes.set(title=f"ms a face, {cost['faces']} at a time", ylim=(len(times) - 0.5, -0.5))
-    axes.set(xlabel=f"line: none, dashed: x {AIM}", xlim=(0, 1.15 * max(*times, AIM * alone)))
-    axes.grid(axis="y", visible=False)
+    label_rows(axes, [f"{name}  x {cost['ratio'][name]:.2f}" for name in styles])
+    axes.set(title=f"ms a face, {cost['faces']} at a time", xlabel=f"line: none, dashed: x {AIM}")
+    axes.set_xlim(0, 1.15 * max(*times, AIM * alone))
 
 
 def draw_intervals(axes: Axes, means: Mapping[str, dict], styles: Mapping[str, dict]) -> None:
@@ -136,10 +148,7 @@ def draw_intervals(axes: Axes, means: Mapping[str, dict], styles: Mapping[str, d
         colour, (low, high) = styles[name]["color"], mean["interval"]
         axes.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt", clip_on=False)
         axes.plot(mean["mean"], place, "o", color=colour, markersize=5, clip_on=False)
-    axes.set_yticks(range(len(means)), [f"{name}  {mean['mean']:.2f}" for name, mean in means.items()])
-    axes.set(ylim=(len(means) - 0.5, -0.5))
-    axes.grid(axis="y", visible=False)
-    axes.spines["left"].set_visible(False)
+    label_rows(axes, [f"{name}  {mean['mean']:.2f}" for name, mean in means.items()])
 
 
 def randomisation_sheet(results: Results) -> Figure:

@@ -5,38 +5,74 @@ Out: DIR/mean_heatmaps.json, its table on stdout, and mean_heatmaps.png: the mea
      mean face.
 
 Every face is explained for its label; correctly classified faces count. The share of the heatmap in a region, and by
-how much the probability drops where the region is grey (face_regions.py), are means over faces with 95 % bootstrap
-intervals.
+how much the probability drops where the region is grey, are means over faces with 95 % bootstrap intervals.
+
+Regions are horizontal stripes around the heights at which eyes, nose and mouth lie on average
+(`models.preprocess.CROP_TEMPLATE`); borders are half-way between. The cells of a heatmap are about as high as a region,
+so a share tells the region, not the feature. Occlusion (Zeiler & Fergus 2014) does not use heatmaps, and so tests the
+shares.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from torch import Tensor
 
 from evaluation.commands import SplitSettings, publish
-from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
-from evaluation.explanations.face_regions import EDGES, FEWEST, REGIONS, ExpressionMean, expression_means
+from evaluation.explanations.deletion_insertion import channel_means
+from evaluation.explanations.explained_faces import (
+    ExplainedFaces,
+    check_explainers,
+    load_explained_faces,
+    probabilities_of,
+)
 from evaluation.explanations.results import means_by_name
-from evaluation.plots import format_as_percent
+from evaluation.plots import format_as_percent, label_rows
 from gradcam import blend
 from models.checkpoint import SHIPPED, load_checkpoint
+from models.preprocess import CROP_TEMPLATE
 from support import UserError, command, pick_device, run_and_exit, setting
 from support.figures import GREY, LIGHT_BLUE, VERMILION, styled
 
+FEWEST = 5  # faces of an expression: fewer make no mean
+EYES, NOSE, MOUTH = CROP_TEMPLATE[[0, 2, 3], 1]  # heights as shares of the side
+EDGES = (0.0, EYES - (NOSE - EYES) / 2, (EYES + NOSE) / 2, (NOSE + MOUTH) / 2, MOUTH + (MOUTH - NOSE) / 2, 1.0)
+REGIONS = ("forehead", "eyes", "nose", "mouth", "chin")  # between the edges, from the top; brows belong to the eyes
 
-@dataclasses.dataclass
+
+@dataclass
 class Settings(SplitSettings):
     """Flags of `python -m evaluation.explanations.mean_heatmaps`."""
 
     weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
     explainer: str = setting("gradcam", "which, of gradcam.EXPLAINERS", metavar="NAME")
     out: str = setting("runs/mean_heatmaps", "where mean_heatmaps.json and the picture go", metavar="DIR")
+
+
+@dataclass(frozen=True, eq=False)
+class ExpressionMean:
+    """The correctly classified faces of one expression.
+
+    correct: how many; labelled: how many have the label. face: (S, S, 3) uint8 RGB, their mean. heatmap: (S, S)
+    float32, the mean of their heatmaps. shares: (correct, 5) float64, the share of the heatmap in each of `REGIONS`; a
+    heatmap of zeros has no row. drops: (correct, 5) float64, by how much the label's probability drops where the region
+    is grey.
+    """
+
+    name: str
+    correct: int
+    labelled: int
+    face: np.ndarray
+    heatmap: np.ndarray
+    shares: np.ndarray
+    drops: np.ndarray
 
 
 def run(settings: Settings) -> int:
@@ -79,6 +115,61 @@ def average(settings: Settings) -> tuple[list[ExpressionMean], dict]:
         "left_out": sorted(set(faces.class_names) - {mean.name for mean in means}),
     }
     return means, report
+
+
+def expression_means(faces: ExplainedFaces, method: str) -> list[ExpressionMean]:
+    """Each expression of which at least `FEWEST` faces are classified correctly."""
+    height, width = faces.x.shape[2:]
+    means = []
+    for index, name in enumerate(faces.class_names):
+        labelled = faces.labels == index
+        rows = (labelled & (faces.predicted == index)).nonzero()[:, 0]
+        if len(rows) < FEWEST:
+            continue
+        x, labels = faces.x[rows], faces.labels[rows]
+        heatmaps = faces.explain(x, labels, [method])[method].cpu().numpy()
+        images = [cv2.resize(faces.images[row], (width, height)) for row in rows.tolist()]
+        mean = ExpressionMean(
+            name=name,
+            correct=len(rows),
+            labelled=int(labelled.sum()),
+            face=np.mean(images, axis=0).round().astype(np.uint8),
+            heatmap=heatmaps.mean(axis=0),
+            shares=region_shares(heatmaps),
+            drops=occlusion_drops(faces, x, labels),
+        )
+        means.append(mean)
+    return means
+
+
+def region_shares(heatmaps: np.ndarray) -> np.ndarray:
+    """(N, 5) float64: the share of each heatmap (N, h, w) in each of `REGIONS`; edges may cut a row of pixels."""
+    height = heatmaps.shape[1]
+    tops = np.arange(height) / height
+    inside = np.minimum(tops[:, None] + 1 / height, EDGES[1:]) - np.maximum(tops[:, None], EDGES[:-1])
+    weights = height * inside.clip(min=0)  # (h, 5), rows sum to 1
+    profile = heatmaps.sum(axis=2, dtype=np.float64)  # (N, h)
+    profile = profile[profile.sum(axis=1) > 0]
+    return profile / profile.sum(axis=1, keepdims=True) @ weights
+
+
+def occlusion_drops(faces: ExplainedFaces, x: Tensor, labels: Tensor) -> np.ndarray:
+    """(N, 5) float64: probability of the labels (N,) for x (N, C, h, w), minus that with a region at the mean of x.
+
+    A row of pixels belongs to the region in which its middle lies.
+    """
+    middles = (np.arange(x.shape[2]) + 0.5) / x.shape[2]
+
+    def probability(x: Tensor) -> np.ndarray:
+        return probabilities_of(faces.network, x).gather(1, labels[:, None])[:, 0].double().cpu().numpy()
+
+    whole, drops = probability(x), []
+    for top, bottom in pairwise(EDGES):
+        rows = np.flatnonzero((middles >= top) & (middles < bottom))
+        occluded = x.clone()
+        occluded[:, :, rows] = channel_means(x)[:, :, rows]
+        drops.append(whole - probability(occluded))
+    return np.stack(drops, axis=1)
 
 
 def title(report: dict) -> str:
@@ -134,9 +225,8 @@ def mean_heatmaps_figure(means: Sequence[ExpressionMean], *, title: str = "") ->
         axes.vlines(np.diff(EDGES), rows - 0.4, rows + 0.4, color=GREY, linewidth=1)
         axes.plot(mean.drops.mean(axis=0), rows, "o", color=VERMILION, markersize=4, clip_on=False)
         axes.axvline(0, color=GREY, linewidth=1)
-        axes.set(xlim=limits, ylim=(len(REGIONS) - 0.5, -0.5))
-        axes.set_yticks(rows, REGIONS if column == 0 else [])
-        axes.grid(axis="y", visible=False)
+        label_rows(axes, REGIONS if column == 0 else [""] * len(REGIONS))
+        axes.set_xlim(limits)
         axes.xaxis.set_major_locator(MaxNLocator(2))
         format_as_percent(axes.xaxis)
     legend = "bar: share of the heatmap, line: share of a uniform map, dot: drop of the probability without the region"

@@ -20,20 +20,12 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from data.face_set import FaceSet
 from evaluation.commands import SplitSettings, publish
 from evaluation.explanations.cost import ALONE, FACES, explanation_cost
 from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
-from evaluation.explanations.figures import (
-    checks_figure,
-    curves_figure,
-    mirrored_sheet,
-    pairs_sheet,
-    randomisation_figure,
-    randomisation_sheet,
-)
+from evaluation.explanations.figures import figures
 from evaluation.explanations.results import Results, run_tests, summary
 from evaluation.speed.machine import not_idle
 from gradcam import EXPLAINERS
@@ -103,19 +95,6 @@ def crops_for_timing(faces: FaceSet) -> np.ndarray:
     """(`FACES`, S, S, 3) uint8 RGB: the first faces that have the size of the first one, repeated where too few."""
     same_size = [image for image in faces.images if image.shape == faces.images[0].shape]
     return np.stack([same_size[index % len(same_size)] for index in range(FACES)])
-
-
-def figures(results: Results, report: dict) -> dict[str, Figure]:
-    """The pictures of what `evaluate_explainers` gave, by name."""
-    title = f"{report['network']}, {report['n']:,} faces of {report['dataset']} {report['split']}"
-    pictures = {
-        "curves": curves_figure(results, title=title),
-        "randomisation": randomisation_figure(results.randomisation, title=title),
-        "randomised_maps": randomisation_sheet(results),
-        "checks": checks_figure(report, title=title),
-        "mirrored": mirrored_sheet(results),
-    }
-    return pictures | ({"pairs": pairs_sheet(results)} if results.pointing else {})
 
 
 def table(report: dict) -> Iterator[str]:

@@ -79,40 +79,39 @@ def run_tests(faces: ExplainedFaces, methods: Sequence[str], *, steps: int, seed
 
 def summary(results: Results) -> dict:
     """Means with intervals of everything, by explainer and baseline, and the recommendation."""
-    tests = {name: curve_scores(results, name) for name in results.curves}
-    for name in results.methods:
-        tests[name] |= explainer_scores(results, name)
     recommendation = recommend(
         {name: results.gain(name) for name in results.methods},
         {name: results.randomisation.rank_correlation[name][-1] for name in results.methods},
-        {name: pointing.hits for name, pointing in results.pointing.items()} or None,
+        {name: pointing.hits for name, pointing in results.pointing.items()},
     )
-    return {"n": len(results.faces), "tests": tests, "recommendation": recommendation}
-
-
-def curve_scores(results: Results, name: str) -> dict[str, dict]:
-    """The areas of an explainer or baseline, and how much larger its gain is than that of the baselines."""
     return {
-        "deletion": mean_with_interval(area(results.curves[name]["deletion"])),
-        "insertion": mean_with_interval(area(results.curves[name]["insertion"])),
-        "insertion_minus_deletion": mean_with_interval(results.gain(name)),
-        "more_than_random": mean_with_interval(results.gain(name) - results.gain("random")),
-        "more_than_centre": mean_with_interval(results.gain(name) - results.gain("centre")),
+        "n": len(results.faces),
+        "tests": {name: scores_of(results, name) for name in results.curves},
+        "recommendation": recommendation,
     }
 
 
-def explainer_scores(results: Results, name: str) -> dict:
-    """What only explainers are tested for: randomisation, mirroring, and the pointing game where it was played."""
-    randomisation = results.randomisation
-    scores = {
-        "rank_correlation_randomised": means_by_name(randomisation.units, randomisation.rank_correlation[name]),
-        "ssim_randomised": means_by_name(randomisation.units, randomisation.ssim[name]),
-        "mirror_correlation": mean_with_interval(results.mirror_correlation(name)),
-        "displacement_px": displacement(results.heatmaps[name].cpu().numpy(), results.mirrored[name].cpu().numpy()),
+def scores_of(results: Results, name: str) -> dict:
+    """The scores of an explainer; of a baseline only those of its curves, beside which explainers are compared."""
+    gain, curves = results.gain(name), results.curves[name]
+    values = {
+        "deletion": area(curves["deletion"]),
+        "insertion": area(curves["insertion"]),
+        "insertion_minus_deletion": gain,
+        "more_than_random": gain - results.gain("random"),
+        "more_than_centre": gain - results.gain("centre"),
     }
     if name in results.pointing:
-        scores["pointing_hits"] = mean_with_interval(results.pointing[name].hits)
-        scores["pointing_energy"] = mean_with_interval(results.pointing[name].energy)
+        values |= {"pointing_hits": results.pointing[name].hits, "pointing_energy": results.pointing[name].energy}
+    scores: dict = {key: mean_with_interval(rows) for key, rows in values.items()}
+    if name in results.methods:
+        randomisation = results.randomisation
+        scores |= {
+            "rank_correlation_randomised": means_by_name(randomisation.units, randomisation.rank_correlation[name]),
+            "ssim_randomised": means_by_name(randomisation.units, randomisation.ssim[name]),
+            "mirror_correlation": mean_with_interval(results.mirror_correlation(name)),
+            "displacement_px": displacement(results.heatmaps[name].cpu().numpy(), results.mirrored[name].cpu().numpy()),
+        }
     return scores
 
 
@@ -122,14 +121,14 @@ def means_by_name(names: Sequence[str], rows: np.ndarray) -> dict[str, dict]:
 
 
 def recommend(
-    gains: Mapping[str, np.ndarray], correlations: Mapping[str, np.ndarray], hits: Mapping[str, np.ndarray] | None
+    gains: Mapping[str, np.ndarray], correlations: Mapping[str, np.ndarray], hits: Mapping[str, np.ndarray]
 ) -> dict:
     """`explainer`, a name or None where none passes; `rule`; `reasons`, a sentence by name.
 
     gains: (N,) by explainer, insertion minus deletion area of the same N faces. correlations: (M,) by explainer, with
-    the heatmaps of the randomised network. hits: (P,) by explainer, or None where the pointing game cannot be played.
+    the heatmaps of the randomised network. hits: (P,) by explainer; empty where the pointing game cannot be played.
     """
-    reasons = {name: _failure(correlations[name], hits[name] if hits else None) for name in gains}
+    reasons = {name: _failure(correlations[name], hits.get(name)) for name in gains}
     passing = [name for name, reason in reasons.items() if not reason]
     if not passing:
         return {"explainer": None, "rule": RULE, "reasons": reasons}

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torchvision.models import resnet18
+from torchvision.transforms.functional import normalize
 
 from evaluation.speed.synthetic_video import parse_size, synthetic_video
 from evaluation.speed.timing import spread
@@ -88,8 +89,8 @@ class BaselineLoop:
         if right - left < 2 or bottom - top < 2:
             return
         crop = cv2.resize(frame_rgb[top:bottom, left:right], (SIDE, SIDE))
-        x = (torch.from_numpy(crop).to(self.device).float() / 255 - self._per_channel(MEAN)) / self._per_channel(STD)
-        logits = self.network(x.permute(2, 0, 1)[None])
+        x = normalize(torch.from_numpy(crop).to(self.device).permute(2, 0, 1) / 255, MEAN, STD)
+        logits = self.network(x[None])
         index = int(logits.argmax())
         heatmap = cv2.resize(self._grad_cam(logits[0, index]), (right - left, bottom - top))
         colour_rgb = cv2.applyColorMap((255 * heatmap).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
@@ -109,9 +110,6 @@ class BaselineLoop:
         heatmap = (weights * self.activation).sum(dim=1)[0].relu().detach().cpu().numpy()
         return heatmap / max(float(heatmap.max()), 1e-7)
 
-    def _per_channel(self, values: tuple[float, ...]) -> Tensor:
-        return torch.tensor(values, device=self.device)
-
 
 def frame_times(
     loop: BaselineLoop,
@@ -122,15 +120,12 @@ def frame_times(
 ) -> dict:
     """`frame_ms` and `detect_ms` as spreads, `fps`, and the fewest and the most faces `detected` in a frame."""
     loop(video[0])
-    frame_ms: list[float] = []
-    detect_ms: list[float] = []
-    detected: list[int] = []
+    rows: list[tuple[float, float, int]] = []
     started = clock()
-    while len(frame_ms) < FEWEST or clock() - started < seconds:
-        _, faces = loop(video[len(frame_ms) % len(video)])
-        frame_ms.append(sum(loop.took_ms.values()))
-        detect_ms.append(loop.took_ms["detect"])
-        detected.append(faces)
+    while len(rows) < FEWEST or clock() - started < seconds:
+        _, faces = loop(video[len(rows) % len(video)])
+        rows.append((sum(loop.took_ms.values()), loop.took_ms["detect"], faces))
+    frame_ms, detect_ms, detected = zip(*rows, strict=True)
     return {
         "fps": 1000 * len(frame_ms) / sum(frame_ms),
         "frame_ms": spread(frame_ms),

@@ -7,14 +7,7 @@ import pytest
 import torch
 from helpers.tiny_explained_faces import tiny_explained_faces
 
-from evaluation.explanations.deletion_insertion import (
-    area,
-    blur,
-    channel_means,
-    curve,
-    curves_of,
-    pixel_ranks,
-)
+from evaluation.explanations.deletion_insertion import area, blur, channel_means, curve, curves_of, pixel_ranks
 from evaluation.explanations.explained_faces import probabilities_of, random_maps
 
 

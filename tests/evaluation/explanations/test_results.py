@@ -81,10 +81,10 @@ def test_ties_are_broken_by_hits_and_then_by_the_order_of_explainers():
     hits = {"a": np.array([1.0, 0.5] * 20), "b": GOOD}
     assert recommend(gains, correlations, hits)["explainer"] == "b"
     assert recommend(gains, correlations, {"a": GOOD, "b": GOOD})["explainer"] == "a"
-    assert recommend(gains, correlations, None)["explainer"] == "a"
+    assert recommend(gains, correlations, {})["explainer"] == "a"
 
 
 def test_all_may_fail():
-    found = recommend({"a": NOISE}, {"a": HIGH}, None)
+    found = recommend({"a": NOISE}, {"a": HIGH}, {})
     assert found["explainer"] is None
     assert "fails" in found["reasons"]["a"]
