@@ -131,7 +131,7 @@ class Trainer:
         s, rank, world_size = settings, distributed.rank, distributed.world_size
         self.settings, self.spec, self.distributed = settings, spec, distributed
         self.class_names, self.validation = train.class_names, validation
-        self.folder = RunFolder(s.out, s, distributed, data={"training faces": len(train)}, may_change=["data_path"])
+        self.folder = RunFolder(s.out, s, distributed, data={"training faces": len(train)})
         self.loader = EpochLoader(
             train, Augment(), s.batch_size, seed=s.seed, balance=s.balance, rank=rank, world_size=world_size
         )
@@ -174,7 +174,6 @@ class Trainer:
             steps=self.steps,
             done=self.steps_done(),
             silent=not self.distributed.is_main,
-            index="epoch",
             training=TRAINING_COLUMNS,
             hidden=HIDDEN_COLUMNS,
             tensorboard=self.settings.tensorboard,

@@ -50,6 +50,6 @@ def training_curves(history: pd.DataFrame, *, title: str) -> Figure:
     for axes in (loss, scores, rate):
         axes.set(xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axes in (loss, scores):
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0)  # below the panel
+        if axes is not rate:
+            axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0)  # below the panel
     return figure

@@ -72,13 +72,7 @@ class Trainer:
         s = settings
         self.settings, self.val, self.distributed = settings, val, distributed
         self.maker = SceneMaker(train)
-        self.folder = RunFolder(
-            s.out,
-            s,
-            distributed,
-            data={"training pictures": len(train)},
-            may_change=("annotations", "images", "save_every"),
-        )
+        self.folder = RunFolder(s.out, s, distributed, data={"training pictures": len(train)})
         network = load_network(s.init, RetinaFaceNetwork) if s.init else RetinaFaceNetwork()
         self.learner = BaseLearner(
             network,
@@ -121,7 +115,6 @@ class Trainer:
             steps=s.steps,
             done=self.step,
             silent=not distributed.is_main,
-            index="step",
             training=TRAINING_COLUMNS,
             tensorboard=s.tensorboard,
         )

@@ -31,9 +31,8 @@ class RunLog:
     """The log of a run.
 
     steps, done: steps of the whole run, and how many were done before. silent: write and say nothing.
-    index: the column that numbers the rows, "epoch" or "step".
-    training: columns that describe the training; the others are scores of the validation. hidden: columns that go into
-        metrics.csv, but not into the line.
+    training: columns that describe the training; the others, but for the first, which numbers the rows, are scores of
+        the validation. hidden: columns that go into metrics.csv, but not into the line.
     tensorboard: also write events, into folder/tensorboard.
     figure: makes a figure, curves.png, of a table of all rows and a title; at most one a minute, and one at the end.
     """
@@ -45,15 +44,14 @@ class RunLog:
         steps: int,
         done: int,
         silent: bool,
-        index: str,
         training: Collection[str],
         hidden: Collection[str] = (),
         tensorboard: bool = False,
         figure: Callable[..., Figure] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder, self.silent, self.index, self.figure = Path(folder), silent, index, figure
-        self.training, self.hidden, self.tensorboard = training, {index, *hidden}, tensorboard
+        self.folder, self.silent, self.figure = Path(folder), silent, figure
+        self.training, self.hidden, self.tensorboard = training, hidden, tensorboard
         self.steps, self.before, self.done = steps, done, done
         self.clock, self.began, self.figure_at = clock, clock(), clock()
         self.writer: SummaryWriter | None = None
@@ -71,15 +69,14 @@ class RunLog:
         if self.silent:
             return
         left_s = (self.clock() - self.began) / max(self.done - self.before, 1) * (self.steps - self.done)
-        row = history[-1]
-        words = [f"{name} {value:.4g}" for name, value in row.items() if name not in self.hidden]
+        (index, number), *values = history[-1].items()
+        words = [f"{name} {value:.4g}" for name, value in values if name not in self.hidden]
         self.bar.clear()
-        left = datetime.timedelta(seconds=round(left_s))
-        notify("  ".join([f"{self.index} {row[self.index]:g}", *words, f"left {left}"]))
+        notify("  ".join([f"{index} {number:g}", *words, f"left {datetime.timedelta(seconds=round(left_s))}"]))
         with atomic_write(self.folder / "metrics.csv") as temporary:
             pd.DataFrame(history).to_csv(temporary, index=False)
         if self.tensorboard:
-            self._write_events(row)
+            self._write_events(int(number), values)
         if self.clock() - self.figure_at > FIGURE_INTERVAL_S:
             self._save_figure(history)
 
@@ -99,14 +96,12 @@ class RunLog:
             save_figure(self.figure(pd.DataFrame(history), title=self.folder.name), self.folder / "curves.png")
         self.figure_at = self.clock()
 
-    def _write_events(self, row: Row) -> None:
+    def _write_events(self, number: int, values: list[tuple[str, float]]) -> None:
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-        number = int(row[self.index])
         if self.writer is None:  # what a killed run wrote of this row and later ones is void
             self.writer = SummaryWriter(self.folder / "tensorboard", purge_step=number)
-        for name, value in row.items():
-            if name != self.index:
-                group = "training" if name in self.training else "validation"
-                self.writer.add_scalar(f"{group}/{name}", value, number)
+        for name, value in values:
+            group = "training" if name in self.training else "validation"
+            self.writer.add_scalar(f"{group}/{name}", value, number)
         self.writer.flush()

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import signal
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +21,21 @@ from support.files import atomic_write, write_json
 from support.training.distributed import Distributed
 
 LAST, PREVIOUS = "last.pt", "previous.pt"
-MAY_CHANGE = ("out", "threads", "workers", "device", "tensorboard", "resume")  # when a run is resumed
+# Settings that may change when a run is resumed: where things lie, how it is run, what is said about it.
+MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every"}
 
 
 class RunFolder:
     """The folder of one run. All processes read it; only the main one writes.
 
-    settings: a dataclass; all but MAY_CHANGE and `may_change` are to be the same when the run is resumed.
+    settings: a dataclass with `resume`; all but MAY_CHANGE are to be the same when the run is resumed.
     data: what else is to be the same then, plain values by name, such as how many pictures there are.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        settings: Any,
-        distributed: Distributed,
-        *,
-        data: dict[str, int],
-        may_change: Collection[str] = (),
-    ) -> None:
+    def __init__(self, path: str | Path, settings: Any, distributed: Distributed, *, data: dict[str, int]) -> None:
         self.path, self.settings, self.is_main = Path(path), settings, distributed.is_main
         values = dataclasses.asdict(settings) | data
-        self.identity = {name: value for name, value in values.items() if name not in {*MAY_CHANGE, *may_change}}
+        self.identity = {name: value for name, value in values.items() if name not in MAY_CHANGE | {"resume"}}
 
     def begin(self) -> dict:
         """What `load` gives where the settings say resume; else nothing, after writing the settings of a new run.

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from unittest import mock
 
 import cv2
 import numpy as np
+from helpers.tiny_runs import run_main
 
 from retinaface.training.__main__ import main
-from support.training.run_state import RunFolder
 
 FLAGS = ["--device", "cpu", "--pixels", str(2 * 128 * 128), "--sizes", "96", "128", "--workers", "0", "--warmup", "2"]
 BOX = [178, 57, 270, 175]
@@ -46,8 +45,4 @@ def files_of(folder: Path) -> list[str]:
 
 def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
     """A run with small settings, which `flags` override; `export`: with the .onnx file at the end."""
-    argv = [*files_of(folder), "--out", str(out), *FLAGS, *flags]
-    if export:
-        return main(argv)
-    with mock.patch.object(RunFolder, "export"):
-        return main(argv)
+    return run_main(main, *files_of(folder), "--out", str(out), *FLAGS, *flags, export=export)

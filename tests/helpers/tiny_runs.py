@@ -6,9 +6,11 @@ Out: a data set in FER+'s layout; runs of train.py on it, without the export at 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -60,16 +62,19 @@ PLAIN = ModelSpec(plain_network, Preprocess((48, 48), channels=1), explain_layer
 
 def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
     """train.py with small settings, which `flags` override; `export`: with the .onnx file at the end."""
-    argv = ["--data-path", str(folder), "--out", str(out), *FLAGS, *flags]
-    if export:
-        return train.main(argv)
-    with mock.patch.object(RunFolder, "export"):
-        return train.main(argv)
+    return run_main(train.main, "--data-path", str(folder), "--out", str(out), *FLAGS, *flags, export=export)
+
+
+def run_main(main: Callable[[list[str]], int], *argv: str, export: bool) -> int:
+    """`main` with these arguments; `export`: with the .onnx file at the end."""
+    with contextlib.nullcontext() if export else mock.patch.object(RunFolder, "export"):
+        return main([*argv])
 
 
 def torchrun(*argv: str) -> subprocess.CompletedProcess:
-    """A script (`path/to/script.py ...`) or a module (`-m module ...`) in two processes, to its end."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *argv]
+    """helpers/distributed_run.py in two processes, to its end."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["tests/helpers/distributed_run.py", *argv]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600, env=environment)
 

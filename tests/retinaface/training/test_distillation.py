@@ -72,20 +72,6 @@ def test_a_teacher_that_contradicts_the_annotation_does_not_count(view, label, t
     assert distillation_loss((features, outputs), (other, wrong), labels.fill_(IGNORED)).item() > 0.1
 
 
-def test_the_gradient_brings_features_and_scores_nearer(view):
-    features, (logits, boxes, landmarks), labels = view
-    teacher = [map_ * 1.5 + 0.1 for map_ in features], (logits + torch.tensor([0.0, 3.0]), boxes, landmarks)
-    own = [value.clone().requires_grad_() for value in (*features, logits)]
-
-    def loss(values: list[torch.Tensor]) -> torch.Tensor:
-        return distillation_loss((values[:-1], (values[-1], boxes, landmarks)), teacher, labels)
-
-    gradients = torch.autograd.grad(loss(own), own)
-    assert all(gradient.abs().sum() > 0 for gradient in gradients)
-    step = [value - 0.01 * gradient for value, gradient in zip(own, gradients, strict=True)]
-    assert loss(step) < loss(own)
-
-
 def test_faces_count_as_much_as_all_the_background(view):
     features, (logits, _, _), _ = view
     score = torch.zeros(logits.shape[:2])

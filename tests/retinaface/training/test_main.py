@@ -1,4 +1,4 @@
-"""The command: what it refuses, which pictures it reads, and that torchrun can start it."""
+"""The command: what it refuses and which pictures it reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from helpers.tiny_detector_runs import files_of, make_annotated, run
-from helpers.tiny_runs import torchrun
 
 from retinaface.detector import SHIPPED
 from retinaface.training.__main__ import load_pictures, main
@@ -43,10 +42,3 @@ def test_pictures_are_split_and_get_the_teachers_pseudo_labels(folder):
     for before, after in zip(train, labelled, strict=True):
         assert np.array_equal(before.boxes, after.boxes[: len(before.boxes)])
         assert np.array_equal(before.landmarks, after.landmarks[: len(before.landmarks)])  # they were set by hand
-
-
-@pytest.mark.long
-def test_torchrun_starts_the_module():
-    done = torchrun("-m", "retinaface.training", "--version")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("python -m retinaface.training ") == 2

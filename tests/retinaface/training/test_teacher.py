@@ -18,20 +18,13 @@ from retinaface.training.teacher import (
 )
 
 POINTS = [[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]]
+NOTHING = np.empty((0, 4), np.float32)
 
 
 def picture(boxes, landmarks, *, complete: bool, by_hand: bool = True) -> Picture:
     """80 x 60 pixels, black."""
-    return Picture(
-        name="p",
-        image=np.zeros((60, 80, 3), np.uint8),
-        boxes=np.array(boxes, np.float32).reshape(-1, 4),
-        landmarks=np.array(landmarks, np.float32).reshape(-1, 5, 2),
-        ignore=np.empty((0, 4), np.float32),
-        valid=np.array([0, 0, 80, 60], np.float32),
-        complete=complete,
-        by_hand=by_hand,
-    )
+    boxes, landmarks = np.array(boxes, np.float32).reshape(-1, 4), np.array(landmarks, np.float32).reshape(-1, 5, 2)
+    return Picture("p", np.zeros((60, 80, 3), np.uint8), boxes, landmarks, NOTHING, NOTHING, complete, by_hand)
 
 
 @pytest.fixture
@@ -44,14 +37,9 @@ def teacher_of(*faces: tuple[list[float], float]):
     """A teacher that finds these boxes (in the picture's pixels) in every picture."""
 
     def teacher(frames):
-        zoom = frames[0].shape[1] / 80
-        points = np.array(POINTS, np.float32)
-        return [
-            [
-                Face(resized(np.array(box, np.float32), zoom), resized(points + box[0], zoom), score)
-                for box, score in faces
-            ]
-        ]
+        zoom, points = frames[0].shape[1] / 80, np.array(POINTS, np.float32)
+        placed = [(resized(np.array(box, np.float32), zoom), resized(points + box[0], zoom)) for box, _ in faces]
+        return [[Face(*place, score) for place, (_, score) in zip(placed, faces, strict=True)]]
 
     return teacher
 
@@ -93,8 +81,7 @@ def test_the_landmark_bias_is_measured_in_the_eye_frame_and_subtracted():
         image = np.zeros((320, 320, 3), np.uint8)
         image[0, 0] = int(turn_deg), int(side), 0  # tells the teacher which it is
         box = [[160 - side, 160 - side, 160 + side, 160 + side]]
-        none = np.empty((0, 4), np.float32)
-        return Picture("p", image, np.array(box, np.float32), turned[None] + 160, none, none, complete=False)
+        return Picture("p", image, np.array(box, np.float32), turned[None] + 160, NOTHING, NOTHING, complete=False)
 
     pictures = [annotated(turn, side) for turn, side in ((0, 40), (30, 80), (50, 120))]
 

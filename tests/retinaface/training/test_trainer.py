@@ -74,7 +74,7 @@ def test_distillation_brings_the_features_nearer_to_the_teachers(folder, tmp_pat
 @pytest.mark.long
 def test_two_processes_update_their_weights_as_one(folder, tmp_path):
     flags = [*files_of(folder), "--out", str(tmp_path / "two"), *FLAGS, "--steps", "3", "--save-every", "3"]
-    done = torchrun("tests/helpers/train_detector.py", *flags)
+    done = torchrun("detector", *flags)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("validating on 2") == done.stderr.count("step 3 ") == 1  # one of them speaks
     first, second = (torch.load(tmp_path / "two" / f"rank{rank}.pt") for rank in (0, 1))

@@ -42,7 +42,7 @@ MIXED += ["--balance", "0.5", "--mixup", "0.4", "--cutmix", "1", "--sam", "0.05"
 def test_two_processes_end_with_the_weights_of_one(tmp_path, monkeypatch):
     folder = make_learnable(tmp_path / "data", every=4)
     two = ["--data-path", str(folder), "--out", str(tmp_path / "two"), *FLAGS, *MIXED]
-    done = torchrun("tests/helpers/train_plain.py", *two)
+    done = torchrun("train", *two)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("2 processes: 64 faces, validating on 24") == 1  # one of them speaks
     monkeypatch.setitem(all_specs(), "plain", PLAIN)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from typing import Any
 
 import cv2
@@ -32,7 +30,7 @@ def log_in(tmp_path):
 
     def make(**options: Any) -> RunLog:
         options = {"steps": 6, "done": 0, "silent": False} | options
-        logs.append(RunLog(tmp_path, index="epoch", training=["lr"], hidden=["n"], **options))
+        logs.append(RunLog(tmp_path, training=["lr"], hidden=["n"], **options))
         return logs[-1]
 
     yield make
@@ -91,22 +89,6 @@ def test_a_silent_log_writes_nothing(tmp_path, log_in, capsys):
     log.close([row(1)], "done")
     assert not list(tmp_path.iterdir())
     assert capsys.readouterr().err == ""
-
-
-def test_on_a_terminal_a_bar_shows_steps_and_loss(log_in, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    log = log_in(steps=4, done=1)
-    log.bar.mininterval = 0
-    log.step(0.625)
-    log.bar.refresh()
-    text = sys.stderr.getvalue()
-    log.close([], "done")
-    assert "2/4 [" in text
-    assert "loss 0.625" in text
 
 
 def test_events_are_those_of_the_table(tmp_path, log_in):

@@ -30,7 +30,7 @@ class Settings:
 
 
 def folder_of(path, distributed=MAIN, *, faces: int = 7, **settings) -> RunFolder:
-    return RunFolder(path, Settings(**settings), distributed, data={"faces": faces}, may_change=["data_path"])
+    return RunFolder(path, Settings(**settings), distributed, data={"faces": faces})
 
 
 def test_a_run_begins_with_its_settings_in_an_empty_folder(tmp_path):
@@ -94,19 +94,6 @@ def test_only_the_main_process_writes(tmp_path):
     other.save({"step": 1})
     other.export(lambda path: pytest.fail("exported twice"), "best.safetensors")
     assert not list(tmp_path.iterdir())
-
-
-def test_a_failed_export_is_a_sentence(tmp_path, capsys):
-    exported = []
-    folder = folder_of(tmp_path)
-    folder.export(exported.append, "best.safetensors")
-    assert exported == [tmp_path / "best.safetensors"]
-
-    def fail(path):
-        raise UserError("the export needs onnx.")
-
-    folder.export(fail, "best.safetensors")
-    assert capsys.readouterr().err.endswith("best.safetensors: the export needs onnx.\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,36 @@
+"""A training as a script for torchrun, which also saves the weights of each process.
+
+In:  "train" (with the network `PLAIN` of helpers/tiny_runs.py at hand) or "detector", then the flags of its command.
+Out: a run, and rank0.pt, rank1.pt, ... in its folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS.parent), str(TESTS)]
+
+import torch
+from helpers.tiny_runs import PLAIN
+
+import train
+from models.spec import all_specs
+from retinaface.training import __main__ as detector
+
+if __name__ == "__main__":
+    all_specs()["plain"] = PLAIN
+    module: Any = {"train": train, "detector": detector}[sys.argv.pop(1)]
+    run = module.Trainer.run
+
+    def run_and_save(trainer: Any) -> int:
+        """As `Trainer.run`, which it replaces."""
+        code = run(trainer)
+        weights = dict(trainer.learner.network.named_parameters())
+        torch.save(weights, trainer.folder.path / f"rank{trainer.distributed.rank}.pt")
+        return code
+
+    module.Trainer.run = run_and_save
+    sys.exit(module.main())
