@@ -10,6 +10,7 @@ For the few faces before a camera, overlap is enough: a face goes on with the tr
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -78,7 +79,7 @@ class Tracker:
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
-        self._next = 1
+        self._numbers = itertools.count(1)
         self._last: list[tuple[Face, Track]] = []
 
     def update(
@@ -117,13 +118,11 @@ class Tracker:
                     break
                 if row not in owner and self.tracks[column] not in owner.values():
                     owner[int(row)] = self.tracks[column]
-        return [owner.get(row) or self._start(face, time_s) for row, face in enumerate(faces)]
-
-    def _start(self, face: Face, time_s: float) -> Track:
-        track = Track(self._next, face.box_xyxy, detected_s=time_s)
-        self._next += 1
-        self.tracks.append(track)
-        return track
+        for row, face in enumerate(faces):
+            if row not in owner:
+                owner[row] = Track(next(self._numbers), face.box_xyxy, detected_s=time_s)
+                self.tracks.append(owner[row])
+        return [owner[row] for row in range(len(faces))]
 
     def _steady(self, face: Face, track: Track, time_s: float, *, smooth: bool) -> Face:
         """Box and landmarks through the track's filter, speed measured in face sizes a second."""

@@ -24,18 +24,7 @@ from pipeline.crops import back_to_frame, points_in_frame
 from pipeline.drawing.labels import Bars, colour_of, paint_bars, paint_label
 from pipeline.drawing.layout import Scene, place_bars, place_labels, visible_box
 from pipeline.drawing.primitives import SUBPIXEL_BITS, OverlayPatch, Rect
-from pipeline.drawing.status_line import (
-    NOTICE,
-    Status,
-    TextBox,
-    margin,
-    paint_keys,
-    paint_text_box,
-    place_message,
-    place_notice,
-    place_status,
-    status_items,
-)
+from pipeline.drawing.status_line import Status, paint_keys, paint_text_box, place_texts
 from pipeline.drawing.text import Colour, text_size
 from pipeline.options import SessionOptions
 from pipeline.run import FaceResult, FrameResult
@@ -80,7 +69,11 @@ class Overlay:
     def draw(self, result: FrameResult, *, show: Show | None = None, status: Status | None = None) -> np.ndarray:
         """As the function `draw`."""
         show, faces, canvas = show or Show(), result.faces, result.frame_rgb.copy()
-        scene, text_boxes = _scene(result, status)
+        frame, size = Rect(0, 0, canvas.shape[1], canvas.shape[0]), text_size(canvas.shape)
+        texts, bounds, message = place_texts(status, faces=len(faces), frame=frame, size=size)
+        boxes = [visible_box(face, frame) for face in faces]
+        colours = [colour_of(face.label, result.class_names.index(face.label)) for face in faces]
+        scene = Scene(faces, boxes, colours, bounds, [text_box.rect for text_box in message], size)
         labels = place_labels(scene, previous=self._label_positions)
         bars: list[Bars] = []
         if show.bars:
@@ -89,35 +82,18 @@ class Overlay:
         self._label_positions = {face.track: label.position for face, label in pairs if label and face.track}
         self._bar_positions = {panel.face.track: panel.position for panel in bars if panel.face.track}
         paint_heatmaps(canvas, faces, alpha=show.alpha)
-        for face, box, colour in zip(faces, scene.boxes, scene.colours, strict=True):
+        for face, box, colour in zip(faces, boxes, colours, strict=True):
             paint_window(canvas, face, colour=colour)
-            paint_box(canvas, box, colour=colour, thickness=max(2, round(scene.size / 7)))
+            paint_box(canvas, box, colour=colour, thickness=max(2, round(size / 7)))
         for panel in bars:
             paint_bars(canvas, panel)
         for label in filter(None, labels):
             paint_label(canvas, label)
-        for text_box in text_boxes:
+        for text_box in [*texts, *message]:
             paint_text_box(canvas, text_box)
         if show.keys:
-            paint_keys(canvas, show.keys, size=scene.size)
+            paint_keys(canvas, show.keys, size=size)
         return canvas
-
-
-def _scene(result: FrameResult, status: Status | None) -> tuple[Scene, list[TextBox]]:
-    """The room that is left for labels and bars, and before it what the picture says of itself."""
-    faces, shape = result.faces, result.frame_rgb.shape
-    frame, size = Rect(0, 0, shape[1], shape[0]), text_size(shape)
-    apart = margin(size) // 2
-    upper = place_status(status_items(status, faces=len(faces)), frame=frame, size=size) if status else []
-    lower = place_notice(NOTICE, frame=frame, size=size)
-    top = max((box.rect.bottom for box in upper), default=-apart) + apart
-    bottom = min((box.rect.top for box in lower), default=frame.bottom + apart) - apart
-    message = place_message(status.message, frame=frame, above=bottom, size=size) if status else []
-    boxes = [visible_box(face, frame) for face in faces]
-    colours = [colour_of(face.label, result.class_names.index(face.label)) for face in faces]
-    bounds = Rect(apart, top, frame.right - apart, bottom)
-    occupied = [text_box.rect for text_box in message]
-    return Scene(faces, boxes, colours, bounds, occupied, size), [*upper, *lower, *message]
 
 
 def paint_heatmaps(canvas: np.ndarray, faces: Sequence[FaceResult], *, alpha: float) -> None:

@@ -80,6 +80,19 @@ def status_items(status: Status, *, faces: int) -> list[tuple[str, Icon | None]]
     return items
 
 
+def place_texts(
+    status: Status | None, *, faces: int, frame: Rect, size: int
+) -> tuple[list[TextBox], Rect, list[TextBox]]:
+    """Status line and notice; the part of the frame between them, where labels and bars may stand; a message in it."""
+    apart = margin(size) // 2
+    upper = place_status(status_items(status, faces=faces), frame=frame, size=size) if status else []
+    lower = place_notice(NOTICE, frame=frame, size=size)
+    top = max((box.rect.bottom for box in upper), default=-apart) + apart
+    bottom = min((box.rect.top for box in lower), default=frame.bottom + apart) - apart
+    message = place_message(status.message, frame=frame, above=bottom, size=size) if status else []
+    return [*upper, *lower], Rect(apart, top, frame.right - apart, bottom), message
+
+
 def place_status(items: Sequence[tuple[str, Icon | None]], *, frame: Rect, size: int) -> list[TextBox]:
     """Boxes from the upper left corner on, in as many rows as they need."""
     bounds = frame.padded(-margin(size))

@@ -3,11 +3,6 @@
 In:  an iterator of items, the stages that each of them goes through, how many may be in flight at once.
 Out: the items behind the last stage, in order; or the error of a stage, raised where items are taken out.
 
-    with StageThreads(batches, detect, predict) as threads:
-        while not threads.ended:
-            if (item := threads.get(timeout_s=0.02)) is not None:
-                show(item)
-
 An item needs a slot to enter, and frees it when the item after it is asked for. So no queue grows, nothing is lost or
 doubled, and when the consumer is slow the iterator is asked later: from a camera that is the newest frame. With n slots
 an item is in flight for n times the interval between items at most (Little 1961): under overload the rate falls, the

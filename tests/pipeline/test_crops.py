@@ -19,10 +19,8 @@ def face_at(matrix: np.ndarray, size: int = 48) -> Face:
 
 def turn(angle_deg: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
     a = np.deg2rad(angle_deg)
-    return np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0]]) * scale + [
-        [0, 0, shift[0]],
-        [0, 0, shift[1]],
-    ]
+    rotation = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    return np.column_stack([scale * rotation, shift])
 
 
 @pytest.mark.parametrize(("angle", "scale", "shift"), [(0, 1, (0, 0)), (30, 2.5, (100, 40)), (-75, 0.4, (-3, 9))])

@@ -13,14 +13,12 @@ from pipeline.drawing.status_line import (
     paint_text_box,
     place_message,
     place_notice,
-    place_status,
+    place_texts,
     status_items,
 )
 from pipeline.drawing.text import text_size
 
-FULL = Status(
-    fps=23.7, device="cuda:0", explainer="gradcam", explain_class="happiness", paused=True, recording=True, message="x"
-)
+FULL = Status(23.7, "cuda:0", "gradcam", "happiness", paused=True, recording=True, message="saved snapshot.png")
 KEYS = (("q / Esc", "quit"), ("space", "pause, or the next picture"), ("?", "this help"))
 FRAMES = [Rect(0, 0, 640, 480), Rect(0, 0, 1920, 1080), Rect(0, 0, 320, 240), Rect(0, 0, 161, 97), Rect(0, 0, 5, 3)]
 
@@ -30,11 +28,10 @@ def size_of(frame):
 
 
 def boxes_of(frame):
-    size = size_of(frame)
-    upper = place_status(status_items(FULL, faces=3), frame=frame, size=size)
-    lower = place_notice(NOTICE, frame=frame, size=size)
-    above = min((box.rect.top for box in lower), default=frame.bottom)
-    return [*upper, *lower, *place_message("saved snapshot.png", frame=frame, above=above, size=size)]
+    texts, bounds, message = place_texts(FULL, faces=3, frame=frame, size=size_of(frame))
+    assert all(box.rect.inside(bounds) for box in message)
+    assert not any(box.rect.intersects(bounds) for box in texts)
+    return [*texts, *message]
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,7 @@ import pytest
 
 from pipeline.drawing.text import BOLD, printable, put_text, text_size, text_width, truncate, wrap
 
-ODD = [
-    "",
-    " ",
-    "a\nb\tc",
-    "a\x00b",
-    "\udc80 lone surrogate",
-    "😀",
-    "Überraschung",
-    "радость",
-    "悲しみ",
-    "שלום",
-    "\u202ertl",
-]
+ODD = ["", " ", "a\nb\tc", "a\x00b", "\udc80 surrogate", "😀", "Überraschung", "радость", "悲しみ", "שלום", "\u202ertl"]
 
 
 def written(text, *, size, weight=400):

@@ -34,7 +34,8 @@ def test_every_item_once_in_order_through_every_stage(max_in_flight):
         time.sleep(waits_s[item[0] + 40 * (len(item) - 1)])
         return [*item, len(item)]
 
-    with StageThreads(([i] for i in range(40)), uneven, uneven, max_in_flight=max_in_flight) as threads:
+    items = (item for i in range(40) for item in (None, [i]))  # None: nothing comes for a while
+    with StageThreads(items, uneven, uneven, max_in_flight=max_in_flight) as threads:
         assert drain(threads) == [[i, 1, 2] for i in range(40)]
         assert threads.ended
         assert threads.get(timeout_s=0) is None
@@ -84,12 +85,6 @@ def test_a_slow_consumer_gets_new_frames_and_the_lag_does_not_grow(max_in_flight
             newest = 10 * k
             frame = threads.get(timeout_s=PATIENCE_S)
             assert newest - 10 * (max_in_flight - 1) <= frame <= newest
-
-
-def test_nothing_comes_for_a_while_and_then_it_does():
-    script = [None, 1, None, None, 2]
-    with StageThreads(iter(script), same) as threads:
-        assert drain(threads) == [1, 2]
 
 
 def test_waiting_for_the_next_item_ends_when_told_and_loses_nothing():
