@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from data.datasets import Format, find_format
 from data.face_set import FaceSet
@@ -30,6 +29,8 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Print the report; 0 where the data set has no fault, else 1."""
+    import pandas as pd  # here, so that where it is missing `command` says what to install
+
     folder = Path(settings.folder)
     module = find_format(folder, name=settings.dataset)
     about = (module.__doc__ or "").partition("\n")[0]

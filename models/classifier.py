@@ -19,7 +19,7 @@ from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError
 from support.metrics import softmax
-from support.onnx.session import OnnxSession, open_session
+from support.onnx.session import open_session
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
@@ -78,8 +78,10 @@ class Classifier:
         )
         if session is not None:
             checkpoint = Checkpoint.from_header(session.metadata, {}, path=path)
-            if session.metadata.get("head"):
-                return cls(checkpoint, confidence=confidence, engine=onnx_engine(session, checkpoint))
+            if session.metadata.get("head"):  # (K, C); cells: [first, step], or None
+                head, cells = np.array(session.metadata["head"], np.float32), session.metadata["cells"]
+                onnx_engine = OnnxEngine(session, checkpoint.preprocess, head, cells=cells and (cells[0], cells[1]))
+                return cls(checkpoint, confidence=confidence, engine=onnx_engine)
             why = f"above the explained layer of {checkpoint.network} is more than a mean and one linear layer"
             if engine == "onnx" or path.suffix == ".onnx":
                 raise UserError(f"--engine onnx cannot explain {path.name}: {why}; name weights, and leave it out.")
@@ -110,12 +112,6 @@ class Classifier:
             mirrored = self.to_probabilities(self.logits([crop[:, ::-1] for crop in crops]))
             probabilities = (probabilities + mirrored) / 2
         return probabilities
-
-
-def onnx_engine(session: OnnxSession, checkpoint: Checkpoint) -> OnnxEngine:
-    """The network of an .onnx file, whose metadata hold the head (K, C) and, as [first, step], the cells."""
-    head, cells = np.array(session.metadata["head"], np.float32), session.metadata["cells"]
-    return OnnxEngine(session, checkpoint.preprocess, head, cells=None if cells is None else (cells[0], cells[1]))
 
 
 def torch_engine(checkpoint: Checkpoint, device: torch.device | str) -> TorchEngine:
