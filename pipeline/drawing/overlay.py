@@ -106,7 +106,13 @@ def paint_heatmaps(canvas: np.ndarray, faces: Sequence[FaceResult], *, alpha: fl
     for face in faces:
         if face.heatmap is None:
             continue
-        rect = _crop_bounds(face.to_crop, face.heatmap.shape[0], frame)
+        ends = (-1, len(face.heatmap))  # the pixels around the crop: no heat
+        corners_xy = points_in_frame(np.array([(x, y) for x in ends for y in ends]), face.to_crop)
+        if corners_xy is None:  # landmarks that all lie in one place
+            continue
+        left, top = np.floor(corners_xy.min(axis=0)).astype(int).tolist()
+        right, bottom = np.ceil(corners_xy.max(axis=0)).astype(int).tolist()
+        rect = Rect(left, top, right + 1, bottom + 1).intersection(frame)
         if rect.area:
             height = cv2.convertScaleAbs(face.heatmap, alpha=255)
             in_frame = back_to_frame(height, face.to_crop, rect_xyxy=np.array(rect))
@@ -119,20 +125,6 @@ def _heatmap_tables(alpha: float) -> tuple[np.ndarray, np.ndarray]:
     strength = alpha * np.arange(256).reshape(256, 1, 1) / 255
     keep, add = np.broadcast_to(255 * (1 - strength), (256, 1, 3)), strength * TURBO_RGB
     return np.ascontiguousarray(keep.round().astype(np.uint8)), np.ascontiguousarray(add.round().astype(np.uint8))
-
-
-def _crop_bounds(to_crop: np.ndarray, size: int, frame: Rect) -> Rect:
-    """The rectangle of the frame around a crop of `size` pixels a side; empty where the two do not meet.
-
-    A face whose landmarks all lie in one place has a matrix of zeros, and no crop.
-    """
-    ends = (-1, size)  # the pixels around the crop: no heat
-    corners_xy = points_in_frame(np.array([(x, y) for x in ends for y in ends]), to_crop)
-    if corners_xy is None:
-        return Rect(0, 0, 0, 0)
-    left, top = np.floor(corners_xy.min(axis=0)).astype(int).tolist()
-    right, bottom = np.ceil(corners_xy.max(axis=0)).astype(int).tolist()
-    return Rect(left, top, right + 1, bottom + 1).intersection(frame)
 
 
 def paint_window(canvas: np.ndarray, face: FaceResult, *, colour: Colour) -> None:

@@ -83,13 +83,21 @@ def status_items(status: Status, *, faces: int) -> list[tuple[str, Icon | None]]
 def place_texts(
     status: Status | None, *, faces: int, frame: Rect, size: int
 ) -> tuple[list[TextBox], Rect, list[TextBox]]:
-    """Status line and notice; the part of the frame between them, where labels and bars may stand; a message in it."""
-    apart = margin(size) // 2
+    """Status line and notice; the part of the frame between them, where labels and bars may stand; a message in it.
+
+    The notice stands in the lower left corner, a little smaller than other text; the message above it, larger, centred.
+    """
+    edge, apart = margin(size), margin(size) // 2
     upper = place_status(status_items(status, faces=faces), frame=frame, size=size) if status else []
-    lower = place_notice(NOTICE, frame=frame, size=size)
+    box = _wrapped(NOTICE, widest=frame.width - 2 * edge, size=max(SMALLEST, round(0.86 * size)), colour=DIM)
+    box = _moved(box, edge, frame.bottom - edge - box.rect.height)
+    lower = [box] if _fits(box, frame) else []
     top = max((box.rect.bottom for box in upper), default=-apart) + apart
     bottom = min((box.rect.top for box in lower), default=frame.bottom + apart) - apart
-    message = place_message(status.message, frame=frame, above=bottom, size=size) if status else []
+    sentence = status.message if status else ""
+    box = _wrapped(sentence, widest=frame.width - 2 * edge, size=round(1.15 * size), colour=WHITE)
+    box = _moved(box, (frame.width - box.rect.width) // 2, bottom - edge - box.rect.height)
+    message = [box] if sentence and box.rect.inside(frame) else []
     return [*upper, *lower], Rect(apart, top, frame.right - apart, bottom), message
 
 
@@ -106,21 +114,6 @@ def place_status(items: Sequence[tuple[str, Icon | None]], *, frame: Rect, size:
         boxes.append(_moved(box, left, top))
         left = boxes[-1].rect.right + apart
     return [box for box in boxes if _fits(box, frame)]
-
-
-def place_notice(text: str, *, frame: Rect, size: int) -> list[TextBox]:
-    """The notice in the lower left corner, a little smaller than other text: one box, or none."""
-    apart = margin(size)
-    box = _wrapped(text, widest=frame.width - 2 * apart, size=max(SMALLEST, round(0.86 * size)), colour=DIM)
-    box = _moved(box, apart, frame.bottom - apart - box.rect.height)
-    return [box] if _fits(box, frame) else []
-
-
-def place_message(text: str, *, frame: Rect, above: int, size: int) -> list[TextBox]:
-    """A sentence in larger text, centred, ending a margin above the row `above`: one box, or none if it is empty."""
-    box = _wrapped(text, widest=frame.width - 2 * margin(size), size=round(1.15 * size), colour=WHITE)
-    box = _moved(box, (frame.width - box.rect.width) // 2, above - margin(size) - box.rect.height)
-    return [box] if text and box.rect.inside(frame) else []
 
 
 def _wrapped(text: str, *, widest: int, size: int, colour: Colour) -> TextBox:

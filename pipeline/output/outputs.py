@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ SILENT_S = 0.25  # a camera that gives nothing for so long does not hold up its 
 SNAPSHOTS, RECORDINGS = Path("snapshots"), Path("recordings")
 
 
+@dataclass
 class Outputs:
     """A context manager that opens the files of `options.log` and `options.save`, and finishes all of them.
 
@@ -34,25 +36,20 @@ class Outputs:
     on; an error in the files of the command line ends it. clock: gives seconds.
     """
 
-    def __init__(
-        self,
-        options: SessionOptions,
-        source: FrameSource,
-        class_names: tuple[str, ...],
-        *,
-        notify: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.options, self.source, self.class_names = options, source, class_names
-        self.log: PredictionLog | None = None
-        self.video: VideoWriter | None = None  # of --save
-        self.recording: VideoWriter | None = None  # of the key r
-        self.fps = source.fps or FALLBACK_FPS
-        self._notify, self._clock = notify, clock
-        self._newest: tuple[np.ndarray, float] | None = None  # the picture recorded last, its time
-        self._recorded_s = 0.0  # when that was
+    options: SessionOptions
+    source: FrameSource
+    class_names: tuple[str, ...]
+    _: KW_ONLY
+    notify: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    log: PredictionLog | None = field(default=None, init=False)
+    video: VideoWriter | None = field(default=None, init=False)  # of --save
+    recording: VideoWriter | None = field(default=None, init=False)  # of the key r
+    newest: tuple[np.ndarray, float] | None = field(default=None, init=False)  # the picture recorded last, its time
+    recorded_s: float = field(default=0.0, init=False)  # when that was
 
     def __enter__(self) -> Outputs:
+        self.fps = self.source.fps or FALLBACK_FPS
         with contextlib.ExitStack() as opened:
             if self.options.log:
                 self.log = opened.enter_context(PredictionLog(self.options.log, self.class_names))
@@ -85,20 +82,20 @@ class Outputs:
 
         Else the next frame would have to make up for all of the silence at once.
         """
-        silent_s = self._clock() - self._recorded_s
-        if self.source.live and self._newest and self.wants_pictures and silent_s > SILENT_S:
-            annotated, time_s = self._newest
+        silent_s = self.clock() - self.recorded_s
+        if self.source.live and self.newest and self.wants_pictures and silent_s > SILENT_S:
+            annotated, time_s = self.newest
             self._record(annotated, time_s + silent_s)
 
     def _record(self, annotated: np.ndarray, time_s: float) -> None:
-        self._newest, self._recorded_s = (annotated, time_s), self._clock()
+        self.newest, self.recorded_s = (annotated, time_s), self.clock()
         if self.video:
             self.video.write(annotated, time_s)
         if self.recording:
             try:
                 self.recording.write(annotated, time_s)
             except UserError as error:
-                self._notify(str(error))
+                self.notify(str(error))
                 self.stop_recording()
 
     def toggle_recording(self) -> None:
@@ -107,7 +104,7 @@ class Outputs:
             self.stop_recording()
             return
         self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps)
-        self._notify(f"recording {path}")
+        self.notify(f"recording {path}")
 
     def stop_recording(self) -> None:
         """Finish the key's recording, if one runs."""
@@ -123,6 +120,6 @@ class Outputs:
     def _try(self, action: Callable[[], object], *, done: str) -> None:
         try:
             action()
-            self._notify(done)
+            self.notify(done)
         except UserError as error:
-            self._notify(str(error))
+            self.notify(str(error))

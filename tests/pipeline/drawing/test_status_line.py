@@ -6,16 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.drawing.primitives import Rect
-from pipeline.drawing.status_line import (
-    NOTICE,
-    Status,
-    paint_keys,
-    paint_text_box,
-    place_message,
-    place_notice,
-    place_texts,
-    status_items,
-)
+from pipeline.drawing.status_line import NOTICE, Status, paint_keys, paint_text_box, place_texts, status_items
 from pipeline.drawing.text import text_size
 
 FULL = Status(23.7, "cuda:0", "gradcam", "happiness", paused=True, recording=True, message="saved snapshot.png")
@@ -61,8 +52,8 @@ def test_ordinary_frames_show_them_all():
         assert lines[-1] == "saved snapshot.png"
         assert " ".join(lines[4:-1]) == NOTICE
         assert len(lines) == 6
-    assert " ".join(place_notice(NOTICE, frame=FRAMES[2], size=9)[0].lines) == NOTICE
-    assert place_message("", frame=FRAMES[0], above=400, size=14) == []
+    (notice,), _, message = place_texts(None, faces=0, frame=FRAMES[2], size=9)
+    assert (" ".join(notice.lines), message) == (NOTICE, [])
 
 
 @pytest.mark.parametrize("frame", FRAMES[:3])
