@@ -51,14 +51,9 @@ class Evaluation:
     scores: dict
 
     @property
-    def predicted(self) -> np.ndarray:
-        """(N,) int64: the most probable label."""
-        return self.label.argmax(axis=1)
-
-    @property
     def confusion(self) -> np.ndarray:
         """(K, K) int64: row = label, column = prediction."""
-        return confusion_matrix(self.faces.labels, self.predicted, classes=len(self.faces.class_names))
+        return confusion_matrix(self.faces.labels, self.label.argmax(axis=1), classes=len(self.faces.class_names))
 
 
 def evaluate(

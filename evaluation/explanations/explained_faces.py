@@ -1,7 +1,8 @@
 """What is tested: a network, the faces that it classifies, and heatmaps for them.
 
 In:  a checkpoint, a `FaceSet`.
-Out: `ExplainedFaces`; heatmaps (N, h, w) float32 in [0, 1] of an explainer, or of a baseline without the network.
+Out: `ExplainedFaces`, and the flags that name them; heatmaps (N, h, w) float32 in [0, 1] of an explainer, or of a
+     baseline without the network.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from torch import Tensor, nn
 
 from data.face_set import FaceSet
 from evaluation.classification.scores import class_columns
+from evaluation.commands import SplitSettings
 from gradcam import EXPLAINERS, enlarge, hooked_forward, to_unit_range
-from models.checkpoint import Checkpoint
+from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint
 from models.spec import ModelSpec, find_spec
-from support import UserError
+from support import UserError, setting
 
 BATCH = 128  # faces a pass
 CELLS = 6  # a side of a random map: as coarse as the explained layers, which have 6 to 9
@@ -75,6 +77,24 @@ class ExplainedFaces:
         return [f"{self.class_names[i]} {p:.0%}" for p, i in zip(confidence.tolist(), index.tolist(), strict=True)]
 
 
+@dataclass
+class ExplainSettings(SplitSettings):
+    """Flags that name a network and the faces of a split."""
+
+    weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
+
+    def load_network(self, methods: Sequence[str]) -> tuple[Checkpoint, FaceSet, dict]:
+        """The checkpoint, the faces, and what a report says of both; `UserError` where a method is no explainer."""
+        unknown = [method for method in methods if method not in EXPLAINERS]
+        if unknown:
+            raise UserError(f"there is no explainer {', '.join(unknown)}; the explainers are {', '.join(EXPLAINERS)}.")
+        path = self.weights or str(SHIPPED)
+        checkpoint = load_checkpoint(path)
+        layout, faces = self.load()
+        about = {"network": checkpoint.network, "weights": path, "dataset": layout.NAME, "split": self.split}
+        return checkpoint, faces, about
+
+
 def load_explained_faces(
     checkpoint: Checkpoint, faces: FaceSet, *, device: torch.device | str = "cpu"
 ) -> ExplainedFaces:
@@ -95,13 +115,6 @@ def load_explained_faces(
         probabilities=probabilities_of(network, x),
         labels=torch.as_tensor(np.array(columns)[faces.labels], device=x.device),
     )
-
-
-def check_explainers(methods: Sequence[str]) -> None:
-    """`UserError` where one of `methods` is no explainer."""
-    unknown = [method for method in methods if method not in EXPLAINERS]
-    if unknown:
-        raise UserError(f"there is no explainer {', '.join(unknown)}; the explainers are {', '.join(EXPLAINERS)}.")
 
 
 @torch.inference_mode()

@@ -25,18 +25,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from evaluation.commands import SplitSettings, publish
+from evaluation.commands import publish
 from evaluation.explanations.deletion_insertion import channel_means
 from evaluation.explanations.explained_faces import (
     ExplainedFaces,
-    check_explainers,
+    ExplainSettings,
     load_explained_faces,
     probabilities_of,
 )
 from evaluation.explanations.results import means_by_name
 from evaluation.plots import format_as_percent, label_rows
 from gradcam import blend
-from models.checkpoint import SHIPPED, load_checkpoint
 from models.preprocess import CROP_TEMPLATE
 from support import UserError, command, pick_device, run_and_exit, setting
 from support.figures import GREY, LIGHT_BLUE, VERMILION, styled
@@ -48,10 +47,9 @@ REGIONS = ("forehead", "eyes", "nose", "mouth", "chin")  # between the edges, fr
 
 
 @dataclass
-class Settings(SplitSettings):
+class Settings(ExplainSettings):
     """Flags of `python -m evaluation.explanations.mean_heatmaps`."""
 
-    weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
     explainer: str = setting("gradcam", "which, of gradcam.EXPLAINERS", metavar="NAME")
     out: str = setting("runs/mean_heatmaps", "where mean_heatmaps.json and the picture go", metavar="DIR")
 
@@ -85,20 +83,14 @@ def run(settings: Settings) -> int:
 
 def average(settings: Settings) -> tuple[list[ExpressionMean], dict]:
     """The expressions, and the content of mean_heatmaps.json; `UserError` where none has `FEWEST` correct faces."""
-    check_explainers([settings.explainer])
-    path, device = settings.weights or str(SHIPPED), pick_device(settings.device)
-    checkpoint = load_checkpoint(path)
-    layout, faces = settings.load()
-    means = expression_means(load_explained_faces(checkpoint, faces, device=device), settings.explainer)
+    checkpoint, faces, about = settings.load_network([settings.explainer])
+    explained = load_explained_faces(checkpoint, faces, device=pick_device(settings.device))
+    means = expression_means(explained, settings.explainer)
     if not means:
         raise UserError(
             f"no expression of the split has {FEWEST} faces that the network classifies correctly; name another split."
         )
-    report = {
-        "network": checkpoint.network,
-        "weights": path,
-        "dataset": layout.NAME,
-        "split": settings.split,
+    report = about | {
         "explainer": settings.explainer,
         "faces": "correctly classified, explained for their label",
         "n": len(faces),

@@ -22,14 +22,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from data.face_set import FaceSet
-from evaluation.commands import SplitSettings, publish
+from evaluation.commands import publish
 from evaluation.explanations.cost import ALONE, FACES, explanation_cost
-from evaluation.explanations.explained_faces import check_explainers, load_explained_faces
+from evaluation.explanations.explained_faces import ExplainSettings, load_explained_faces
 from evaluation.explanations.figures import figures
 from evaluation.explanations.results import Results, run_tests, summary
 from evaluation.speed.machine import not_idle
 from gradcam import EXPLAINERS
-from models.checkpoint import SHIPPED, load_checkpoint
 from models.classifier import Classifier
 from support import UserError, command, notify, pick_device, setting
 
@@ -40,10 +39,9 @@ COLUMNS = (
 
 
 @dataclasses.dataclass
-class Settings(SplitSettings):
+class Settings(ExplainSettings):
     """Flags of `python -m evaluation.explanations`."""
 
-    weights: str | None = setting(None, "checkpoint (default: the shipped one)", metavar="FILE")
     limit: int = setting(512, "so many faces of the split, sampled at random", within=(2, INFINITY))
     explainers: list[str] = setting([], "which, of gradcam.EXPLAINERS; left out: all", metavar="NAME")
     steps: int = setting(16, "steps of the deletion and insertion curves", within=(2, INFINITY))
@@ -62,25 +60,15 @@ def run(settings: Settings) -> int:
 def evaluate_explainers(settings: Settings) -> tuple[Results, dict]:
     """The measured arrays, and the content of faithfulness.json."""
     methods = settings.explainers or list(EXPLAINERS)
-    check_explainers(methods)
-    path, device = settings.weights or str(SHIPPED), pick_device(settings.device)
-    checkpoint = load_checkpoint(path)
-    layout, split = settings.load()
+    checkpoint, split, about = settings.load_network(methods)
+    device = pick_device(settings.device)
     faces = sample_faces(split, settings.limit, seed=settings.seed)
     notify(f"{checkpoint.network} on {len(faces):,} of {len(split):,} faces, on {device}")
-    classifier = Classifier.from_file(path, device=device)
+    classifier = Classifier.from_file(about["weights"], device=device)
     cost = explanation_cost(classifier, crops_for_timing(faces), methods, rounds=settings.rounds)
     explained = load_explained_faces(checkpoint, faces, device=device)
     results = run_tests(explained, methods, steps=settings.steps, seed=settings.seed)
-    about = {
-        "network": checkpoint.network,
-        "weights": path,
-        "dataset": layout.NAME,
-        "split": settings.split,
-        "of": len(split),
-        "steps": settings.steps,
-        "seed": settings.seed,
-    }
+    about |= {"of": len(split), "steps": settings.steps, "seed": settings.seed}
     return results, about | summary(results) | {"cost": cost}
 
 

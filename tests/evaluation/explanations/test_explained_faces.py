@@ -10,9 +10,9 @@ from helpers.tiny_explained_faces import tiny_explained_faces
 from data.face_set import FaceSet
 from evaluation.explanations import explained_faces
 from evaluation.explanations.explained_faces import (
+    ExplainSettings,
     baselines,
     centre_blobs,
-    check_explainers,
     load_explained_faces,
     probabilities_of,
     random_maps,
@@ -63,7 +63,7 @@ def test_unknown_classes_and_explainers_are_refused(rng):
     with pytest.raises(UserError, match="boredom"):
         load_explained_faces(load_checkpoint(SHIPPED), face_set(rng, [48], [0], ("boredom",)))
     with pytest.raises(UserError, match="there is no explainer lime; the explainers are gradcam"):
-        check_explainers(["gradcam", "lime"])
+        ExplainSettings().load_network(["gradcam", "lime"])
 
 
 def test_batches_make_no_difference(monkeypatch):

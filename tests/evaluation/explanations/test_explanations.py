@@ -60,16 +60,9 @@ def test_the_table_shows_the_report(command):
     assert any(line.startswith("gradcam: ") for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        (["--data-path", "nowhere"], "there is no folder nowhere"),
-        (["--weights", "none.safetensors"], "there is no file"),
-    ],
-)
-def test_missing_input_is_refused_in_one_sentence(flags, sentence, folder, tmp_path):
-    with pytest.raises(UserError, match=sentence):
-        main(["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu", *flags])
+def test_a_missing_network_is_refused_in_one_sentence(folder, tmp_path):
+    with pytest.raises(UserError, match="there is no file none.safetensors"):
+        main(["--data-path", str(folder), "--out", str(tmp_path / "out"), "--weights", "none.safetensors"])
     assert not list(tmp_path.iterdir())
 
 
