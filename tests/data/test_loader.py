@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -33,13 +35,13 @@ def test_an_epoch_shows_each_face_at_most_once_with_its_own_votes(faces):
 
 def test_epochs_differ_and_seeds_repeat(faces):
     def order(seed, epoch):
-        return np.concatenate(
-            [v.argmax(1) for _, v in EpochLoader(faces, PLAIN, batch_size=4, seed=seed).epoch(epoch, size=8)]
-        )
+        return [
+            v.argmax(1).tolist() for _, v in EpochLoader(faces, PLAIN, batch_size=4, seed=seed).epoch(epoch, size=8)
+        ]
 
-    assert np.array_equal(order(0, 0), order(0, 0))
-    assert not np.array_equal(order(0, 0), order(0, 1))
-    assert not np.array_equal(order(0, 0), order(1, 0))
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
 
 
 def test_from_the_middle_of_an_epoch_the_batches_are_the_same(faces):
@@ -48,9 +50,7 @@ def test_from_the_middle_of_an_epoch_the_batches_are_the_same(faces):
     rest = list(loader.epoch(3, size=12, first=2))
     assert len(loader) == 5
     assert len(rest) == 3
-    for (a, va), (b, vb) in zip(whole[2:], rest, strict=True):
-        np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(va, vb)
+    np.testing.assert_equal(rest, whole[2:])
 
 
 @pytest.mark.parametrize("world_size", [2, 4])
@@ -59,9 +59,8 @@ def test_the_processes_of_a_run_share_each_batch(faces, world_size):
     for rank in range(world_size):
         share = EpochLoader(faces, Augment(), 8, balance=0.5, rank=rank, world_size=world_size)
         assert len(share) == len(whole) == 2
-        for (crops, votes), (mine, my_votes) in zip(whole, share.epoch(1, size=12), strict=True):
-            np.testing.assert_array_equal(mine, crops[rank::world_size])
-            np.testing.assert_array_equal(my_votes, votes[rank::world_size])
+        expected = [(crops[rank::world_size], votes[rank::world_size]) for crops, votes in whole]
+        np.testing.assert_equal(list(share.epoch(1, size=12)), expected)
 
 
 LABELS = np.repeat([0, 1, 2], [70, 20, 10])
@@ -99,8 +98,6 @@ def test_a_face_that_comes_again_is_augmented_anew():
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread(faces):
-    import threading
-
     before = threading.active_count()
     iterator = EpochLoader(faces, PLAIN, batch_size=4).epoch(0, size=8)
     next(iterator)

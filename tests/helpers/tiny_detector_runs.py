@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from helpers.tiny_runs import run_main
+from helpers.tiny_sets import write_lines, write_picture
 
 from retinaface.training.__main__ import main
 
@@ -31,10 +32,8 @@ def make_annotated(folder: Path, portrait: np.ndarray) -> Path:
         rows.append({"image": f"none/{number}.jpg", "boxes": [], "complete": True, "split": split})
         background = cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (200, 200))
         for row, image in zip(rows[-2:], (portrait, background), strict=True):
-            path = folder / str(row["image"])
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(cv2.imencode(".jpg", image[..., ::-1])[1].tobytes())
-    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            write_picture(folder / str(row["image"]), image[..., ::-1])
+    write_lines(folder / "a.jsonl", [json.dumps(row) for row in rows])
     return folder
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 import pytest
+from helpers.tiny_sets import write_lines, write_picture
 
 from retinaface.training.annotations import read_annotations, read_pictures, split_of
 from support import UserError
@@ -18,14 +18,13 @@ POINTS = [[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]]
 def folder(tmp_path):
     image = np.zeros((60, 80, 3), np.uint8)
     image[..., 2] = 250  # red, in OpenCV's order
-    (tmp_path / "a").mkdir()
     for name in ("a/one.png", "a/two.png"):
-        (tmp_path / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        write_picture(tmp_path / name, image)
     rows = [
         {"image": "a/one.png", "boxes": [[10, 10, 50, 50], [55, 5, 70, 20]], "landmarks": [POINTS, None]},
         {"image": "a/two.png", "boxes": [], "complete": False, "valid": [5, 0, 80, 60]},
     ]
-    (tmp_path / "annotations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(tmp_path / "annotations.jsonl", [json.dumps(row) for row in rows])
     return tmp_path
 
 
