@@ -184,9 +184,7 @@ class EmotionPipeline:
                 itertools.chain(*tracked), probabilities, matrices, tracks, strict=True
             )
         ]
-        if explainer is not None:
-            results = self._explained(results, prediction, options)
-        rest = iter(results)
+        rest = iter(results if explainer is None else self._explained(results, prediction, options))
         return [
             FrameResult(frame, tuple(itertools.islice(rest, len(some))), names, explainer)
             for frame, some in zip(frames, tracked, strict=True)

@@ -38,6 +38,7 @@ class Scene:
     bounds: Rect
     occupied: Sequence[Rect]
     size: int
+    class_names: tuple[str, ...]
 
     def first_free(
         self,
@@ -111,14 +112,12 @@ def _label_candidates(box: Rect, size_wh: tuple[int, int], bounds: Rect, size: i
     return candidates
 
 
-def place_bars(
-    scene: Scene, labels: Sequence[Label | None], *, class_names: tuple[str, ...], previous: Mapping[int, str]
-) -> list[Bars]:
+def place_bars(scene: Scene, labels: Sequence[Label | None], *, previous: Mapping[int, str]) -> list[Bars]:
     """Bars for each face that is large enough and has room beside it.
 
     labels: those of the faces, in their order. previous: track -> its bars' position in the last frame.
     """
-    size, bounds = scene.size, scene.bounds
+    size, bounds, class_names = scene.size, scene.bounds, scene.class_names
     panels: list[Bars] = []
     for i in _choosing_order(scene.faces, previous):
         box, face = scene.boxes[i], scene.faces[i]

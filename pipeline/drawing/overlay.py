@@ -3,7 +3,6 @@
 In:  a `FrameResult`, what to show, what the status line tells.
 Out: (H, W, 3) uint8 RGB, a new array; the frame that came in is never written to.
 
-    picture = draw(result)
     picture = draw(result, show=Show(alpha=0.7), status=Status(fps=24.0, device="cpu"))
 
 An `Overlay` draws frame after frame: labels and bars then keep their side of a face from one frame to the next.
@@ -21,7 +20,7 @@ import numpy as np
 
 from gradcam import TURBO_RGB
 from pipeline.crops import back_to_frame, points_in_frame
-from pipeline.drawing.labels import Bars, colour_of, paint_bars, paint_label
+from pipeline.drawing.labels import colour_of, paint_bars, paint_label
 from pipeline.drawing.layout import Scene, place_bars, place_labels, visible_box
 from pipeline.drawing.primitives import SUBPIXEL_BITS, OverlayPatch, Rect
 from pipeline.drawing.status_line import Status, paint_keys, paint_text_box, place_texts
@@ -72,12 +71,11 @@ class Overlay:
         frame, size = Rect(0, 0, canvas.shape[1], canvas.shape[0]), text_size(canvas.shape)
         texts, bounds, message = place_texts(status, faces=len(faces), frame=frame, size=size)
         boxes = [visible_box(face, frame) for face in faces]
-        colours = [colour_of(face.label, result.class_names.index(face.label)) for face in faces]
-        scene = Scene(faces, boxes, colours, bounds, [text_box.rect for text_box in message], size)
+        names, occupied = result.class_names, [text_box.rect for text_box in message]
+        colours = [colour_of(face.label, names.index(face.label)) for face in faces]
+        scene = Scene(faces, boxes, colours, bounds, occupied, size, names)
         labels = place_labels(scene, previous=self._label_positions)
-        bars: list[Bars] = []
-        if show.bars:
-            bars = place_bars(scene, labels, class_names=result.class_names, previous=self._bar_positions)
+        bars = place_bars(scene, labels, previous=self._bar_positions) if show.bars else []
         pairs = zip(faces, labels, strict=True)
         self._label_positions = {face.track: label.position for face, label in pairs if label and face.track}
         self._bar_positions = {panel.face.track: panel.position for panel in bars if panel.face.track}

@@ -73,11 +73,8 @@ def status_items(status: Status, *, faces: int) -> list[tuple[str, Icon | None]]
     if status.explainer:
         which = f"why {status.explain_class} ({status.explainer})" if status.explain_class else status.explainer
         items.append((f"heat: {which}", HEATMAP))
-    if status.paused:
-        items.append(("paused", PAUSE))
-    if status.recording:
-        items.append(("recording", RECORD))
-    return items
+    marks = ((status.paused, "paused", PAUSE), (status.recording, "recording", RECORD))
+    return items + [(text, icon) for on, text, icon in marks if on]
 
 
 def place_texts(

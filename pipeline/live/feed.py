@@ -10,9 +10,8 @@ Out: lists of `AnalysedFrame`, each frame with its result, in order, from `Stage
                 print(analysed.frame.index, [face.label for face in analysed.result.faces])
 
 What a person watches goes frame by frame through one thread, each network on all cores, while the frame before is
-drawn and shown: so a picture is hardly older than the work on it. The latency of files does not matter. They go in
-batches, in which every core detects faces in a frame of its own, while those of the batch before are predicted: more
-frames a second.
+drawn and shown: so a picture is hardly older than the work on it. Files, whose latency does not matter, go in batches:
+every core detects faces in a frame of its own, while those of the batch before are predicted.
 """
 
 from __future__ import annotations

@@ -71,8 +71,7 @@ class Session:
             batch_size=1 if self.watched or source.live else FILE_BATCH[self.device.partition(":")[0]],
             clock=clock,
         )
-        self.class_names = pipeline.classifier.class_names
-        self.outputs = Outputs(options, source, self.class_names, notify=self._notify, clock=clock)
+        self.outputs = Outputs(options, source, pipeline.classifier.class_names, notify=self._notify, clock=clock)
         self.show, self.overlay, self.rate = Show(alpha=options.alpha), Overlay(), RateMeter(clock)
         self.explainer = predict.explainer or next(iter(EXPLAINERS))  # the one that h switches on
         self.window: Screen | None = None
@@ -200,7 +199,7 @@ class Session:
 
     def _change_options(self, key: str) -> None:
         options = self.feed.options
-        predict, classes, explainers = options.predict, [None, *self.class_names], list(EXPLAINERS)
+        predict, classes, explainers = options.predict, [None, *self.outputs.class_names], list(EXPLAINERS)
         match key:
             case "m":
                 options = replace(options, mirror=not options.mirror)

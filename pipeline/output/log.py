@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.sources.frame import Frame
@@ -21,30 +21,26 @@ SUFFIXES = (".csv", ".jsonl")
 COLUMNS = ("time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence")
 
 
-def rows_of(frame: Frame, result: FrameResult) -> list[dict[str, object]]:
+def rows_of(frame: Frame, result: FrameResult) -> Iterator[dict[str, object]]:
     """One row a face, column -> value: `COLUMNS`, then one p_<class> a class.
 
     Milliseconds, tenths of a pixel of the frame, six decimals for what lies in [0, 1]; track is None without tracking.
     """
-    rows: list[dict[str, object]] = []
     for number, face in enumerate(result.faces):
         box = [round(v, 1) for v in face.box_xyxy.tolist()]
         score, confidence = round(float(face.face.score), 6), round(face.confidence, 6)
         values = (round(frame.time_s, 3), frame.index, number, face.track or None, *box, score, face.label, confidence)
         pairs = zip(result.class_names, face.probabilities.tolist(), strict=True)
-        rows.append(dict(zip(COLUMNS, values, strict=True)) | {f"p_{name}": round(p, 6) for name, p in pairs})
-    return rows
+        yield dict(zip(COLUMNS, values, strict=True)) | {f"p_{name}": round(p, 6) for name, p in pairs}
 
 
-def lines_of(frame: Frame, result: FrameResult, name: str | None) -> list[str]:
+def lines_of(frame: Frame, result: FrameResult, name: str | None) -> Iterator[str]:
     """Each prediction as a person reads it: of what (the picture's `name`, or the time), who, which class, where."""
-    lines = []
     for number, face in enumerate(result.faces):
         who = f"person {face.track}" if face.track else f"face {number}"
         box = " ".join(f"{v:.0f}" for v in face.box_xyxy.tolist())
         what = f"looks like {face.label} {face.confidence:.0%}"
-        lines.append(f"{name or f'{frame.time_s:8.3f} s'}  {who}  {what}  [{box}]")
-    return lines
+        yield f"{name or f'{frame.time_s:8.3f} s'}  {who}  {what}  [{box}]"
 
 
 class PredictionLog:

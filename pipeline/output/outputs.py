@@ -102,9 +102,9 @@ class Outputs:
         """Start a recording under a name of its own, or finish the one that runs."""
         if self.recording:
             self.stop_recording()
-            return
-        self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps)
-        self.notify(f"recording {path}")
+        else:
+            self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps)
+            self.notify(f"recording {path}")
 
     def stop_recording(self) -> None:
         """Finish the key's recording, if one runs."""

@@ -95,9 +95,7 @@ class Window:
     def key(self, wait_ms: int = 1) -> str | None:
         """Wait up to `wait_ms` (at least 1) for a key: its lower-case letter or sign, 'esc', 'space', or None."""
         code = cv2.waitKey(max(1, wait_ms)) & 0xFF  # no key is -1, which becomes 255
-        if code in KEY_NAMES:
-            return KEY_NAMES[code]
-        return chr(code).lower() if 32 < code < 127 else None
+        return KEY_NAMES.get(code, chr(code).lower() if 32 < code < 127 else None)
 
     def close(self) -> None:
         """Take the window off the screen; more than once is fine."""

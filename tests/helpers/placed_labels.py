@@ -43,6 +43,6 @@ def placed(
     """Boxes, labels and bars; `previous`: the positions of labels and bars in the last frame, by track."""
     boxes = [visible_box(one, FRAME) for one in faces]
     colours = [colour_of(one.label, names.index(one.label)) for one in faces]
-    scene = Scene(faces, boxes, colours, bounds, occupied, SIZE)
+    scene = Scene(faces, boxes, colours, bounds, occupied, SIZE, names)
     labels = place_labels(scene, previous=previous[0])
-    return boxes, labels, place_bars(scene, labels, class_names=names, previous=previous[1])
+    return boxes, labels, place_bars(scene, labels, previous=previous[1])

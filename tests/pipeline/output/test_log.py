@@ -27,8 +27,8 @@ def result(track: int = 4) -> FrameResult:
 
 
 def test_a_line_of_a_picture_names_the_picture_and_one_of_a_film_the_person():
-    assert lines_of(FRAME, result(0), "a.png") == ["a.png  face 0  looks like happiness 75%  [10 20 30 40]"]
-    assert lines_of(FRAME, result(4), None) == ["   1.235 s  person 4  looks like happiness 75%  [10 20 30 40]"]
+    assert list(lines_of(FRAME, result(0), "a.png")) == ["a.png  face 0  looks like happiness 75%  [10 20 30 40]"]
+    assert list(lines_of(FRAME, result(4), None)) == ["   1.235 s  person 4  looks like happiness 75%  [10 20 30 40]"]
 
 
 def test_csv_and_jsonl_have_the_same_columns(tmp_path):
