@@ -29,9 +29,8 @@ def calibrate(
 ) -> Checkpoint:
     """`checkpoint` with the bias, and then the temperature, fitted to the logits and labels of its validation."""
     bias = fit_class_bias(logits, labels, class_shares)
-    return dataclasses.replace(
-        checkpoint, class_bias=tuple(bias.tolist()), temperature=fit_temperature(logits + bias, labels)
-    )
+    temperature = fit_temperature(logits + bias, labels)
+    return dataclasses.replace(checkpoint, class_bias=tuple(bias.tolist()), temperature=temperature)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

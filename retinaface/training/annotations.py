@@ -74,22 +74,15 @@ def split_of(row: dict) -> str:
 
 
 def chosen_rows(path: str | Path, *, split: str = "all", source: str = "") -> list[dict]:
-    """The annotations of `path` in a split ("all": in any) whose picture's name starts with `source`.
-
-    Raises `UserError` where there are none.
-    """
-    rows = [row for row in read_annotations(path) if row["image"].startswith(source)]
-    rows = [row for row in rows if split in ("all", split_of(row))]
+    """The annotations of `path` in `split` whose picture's name starts with `source`; `UserError` where none are."""
+    rows = [r for r in read_annotations(path) if r["image"].startswith(source) and split in ("all", split_of(r))]
     if not rows:
         raise UserError(f"no picture of {path} is in split {split!r} of source {source!r}.")
     return rows
 
 
 def read_pictures(rows: Iterable[dict], images: str | Path) -> Iterator[Picture]:
-    """Decode the pictures of `rows` below the folder `images`, one after the other.
-
-    Raises `UserError` where one is missing or cannot be decoded.
-    """
+    """Decode the pictures of `rows` below `images`, one by one; `UserError` where one is missing or not decodable."""
     for row in rows:
         path = Path(images) / row["image"]
         try:

@@ -66,14 +66,8 @@ def pseudo_labels(names: Sequence[str], images: str | Path, detector: Detector) 
         if len(faces) == 1:
             box = resized(faces[0].box_xyxy - PADDING, 1 / zoom)
             landmarks = resized(faces[0].landmarks_xy - PADDING, 1 / zoom)
-            yield {
-                "image": picture.name,
-                "boxes": [np.round(box, 1).tolist()],
-                "landmarks": [np.round(landmarks, 1).tolist()],
-                "gt": False,
-                "complete": False,
-                "split": "train",
-            }
+            face = {"boxes": [np.round(box, 1).tolist()], "landmarks": [np.round(landmarks, 1).tolist()]}
+            yield {"image": picture.name, **face, "gt": False, "complete": False, "split": "train"}
 
 
 main = command(Settings, run, prog="python -m retinaface.training.pseudo_label", doc=__doc__)

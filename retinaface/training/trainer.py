@@ -146,7 +146,7 @@ class Trainer:
     def train_step(self, images: Tensor, targets: Triple) -> tuple[float, float, float]:
         """One step of the optimiser; the class, box and landmark loss before it.
 
-        images: (N, S, S, 3) uint8 RGB; the others are targets of all anchors, stacked (see `match_anchors`).
+        images: (N, S, S, 3) uint8 RGB. targets: see `multi_task_loss`.
         """
         self.parallel.train()
         x = to_input(images)

@@ -60,13 +60,21 @@ class RunFolder:
                 os.replace(self.path / LAST, self.path / PREVIOUS)
 
     def load(self) -> dict:
-        """The newest state; `UserError` where there is none, or where the run was started with other settings.
+        """last.pt, or previous.pt where a kill came between the two; `UserError` where none loads or settings differ.
 
         Settings that the state does not know, because the run is older than they are, have their defaults.
         """
-        state = newest_state(self.path)
-        then = dataclasses.asdict(type(self.settings)()) | state.get("settings", {})
-        now = self.identity
+        for name in (LAST, PREVIOUS):
+            try:
+                state = torch.load(self.path / name, map_location="cpu", weights_only=True)
+                break
+            except Exception:  # missing, cut off, or no pickle at all, which may fail in any way inside the unpickler
+                continue
+        else:
+            raise UserError(
+                f"--resume found no {LAST} or {PREVIOUS} that loads in {self.path}; start the run without it."
+            )
+        now, then = self.identity, dataclasses.asdict(type(self.settings)()) | state.get("settings", {})
         changed = [name for name in now if then.get(name, now[name]) != now[name]]
         if changed:
             words = ", ".join(f"{name} {then[name]!r} and not {now[name]!r}" for name in changed)
@@ -81,16 +89,6 @@ class RunFolder:
             export(self.path / name)
         except UserError as error:  # the run itself is complete
             notify(f"there is no .onnx beside {self.path / name}: {error}")
-
-
-def newest_state(folder: str | Path) -> dict:
-    """last.pt, or previous.pt where a kill came between the two; `UserError` where neither loads."""
-    for name in (LAST, PREVIOUS):
-        try:
-            return torch.load(Path(folder) / name, map_location="cpu", weights_only=True)
-        except Exception:  # missing, cut off, or no pickle at all, which may fail in any way inside the unpickler
-            continue
-    raise UserError(f"--resume found no {LAST} or {PREVIOUS} that loads in {folder}; start the run without it.")
 
 
 @contextlib.contextmanager

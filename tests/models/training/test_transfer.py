@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from unittest import mock
 
 import pytest
 import torch
-from torch import nn
 
 from models.checkpoint import Checkpoint, save_checkpoint
-from models.spec import ModelSpec, all_specs, find_spec
-from models.training import transfer as transfer_module
+from models.spec import all_specs, find_spec
 from models.training.transfer import head_tensors, initial_network, transfer
 from support import UserError
 
@@ -75,15 +74,9 @@ def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
     assert all(torch.equal(value, checkpoint.weights[key]) for key, value in init.state_dict().items())
     with pytest.raises(UserError, match=r"no pretrained weights of deep_emotion; .* one of .*resnet18"):
         initial_network("deep_emotion", RAF, pretrained=True)
-    asked = []
-
-    def pretrained(classes: int) -> nn.Module:
-        asked.append(classes)
-        return spec.build(classes)
-
-    backbone = ModelSpec(spec.build, spec.preprocess, spec.explain_layer, pretrained=pretrained)
-    monkeypatch.setitem(transfer_module.all_specs(), "backbone", backbone)
+    pretrained = mock.Mock(side_effect=spec.build)
+    backbone = dataclasses.replace(spec, pretrained=pretrained)
+    monkeypatch.setitem(all_specs(), "backbone", backbone)
     initial_network("backbone", RAF, pretrained=True)
-    assert asked == [7]
     initial_network("backbone", RAF)
-    assert asked == [7]
+    pretrained.assert_called_once_with(7)
