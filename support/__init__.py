@@ -1,10 +1,9 @@
 """The lowest layer: errors, flags, safe files, strict weights. It imports none of the project's other parts."""
 
-from support.cli import BAD_ARGUMENTS, FAILED, VERSION, UserError, command, notify, pick_device, run_and_exit, setting
+from support.cli import FAILED, VERSION, UserError, command, notify, pick_device, run_and_exit, setting
 from support.files import atomic_write, write_json
 
 __all__ = [
-    "BAD_ARGUMENTS",
     "FAILED",
     "VERSION",
     "UserError",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference
 
 from data.check import column, main
 from data.face_set import FaceSet
-from support import UserError
 
 
 def table(out: str) -> dict[str, list[str]]:
@@ -64,8 +62,3 @@ def test_entropy_of_votes():
     faces = FaceSet(np.zeros((2, 4, 4, 3), np.uint8), votes, np.array([0, 1]), ("a", "b"), tuple("wxyz"))
     assert column(faces.rows([0]))["vote entropy"] == "0.000 nats"
     assert column(faces)["vote entropy"] == f"{np.log(4) / 2:.3f} nats"
-
-
-def test_a_folder_of_nothing_is_refused(tmp_path):
-    with pytest.raises(UserError, match="not laid out like"):
-        main([str(tmp_path)])

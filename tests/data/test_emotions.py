@@ -13,7 +13,6 @@ from data.emotions import EMOTIONS, SYNONYMS, canonical_name
         ("Happy", "happiness"),  # FER2013
         ("joy", "happiness"),  # FERG
         ("Surprise", "surprise"),  # RAF-DB
-        ("surprised", "surprise"),
         (" Angry ", "anger"),
         ("SAD", "sadness"),
         ("fearful", "fear"),
