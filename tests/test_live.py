@@ -79,6 +79,9 @@ def test_a_folder_of_pictures_with_a_fault_among_them(tmp_path, portrait):
         (["--explain-class", "joy"], 2, "its classes are neutral"),
         (["--conf", "7"], 2, "--conf: wanted a number from 0 to 1"),
         (["--max-faces", "0"], 2, "--max-faces"),
+        (["--every", "0"], 2, "--every"),
+        (["--alpha", "1.1"], 2, "--alpha"),
+        (["--imgsz", "-1"], 2, "--imgsz"),
         (["--save", "out.gif"], 2, ".mp4"),
         (["--log", "out.xls"], 2, ".csv"),
     ],
@@ -150,7 +153,9 @@ def test_flags_reach_the_networks_and_the_options():
     detector = pipeline.detector
     assert isinstance(detector, RetinaFace)
     assert (detector.imgsz, detector.conf, detector.max_faces) == (320, 0.25, 3)
-    assert live.build_pipeline(live.Settings(imgsz=0), "cpu").detector.imgsz is None
+    whole = live.build_pipeline(live.Settings(imgsz=0), "cpu").detector
+    assert isinstance(whole, RetinaFace)
+    assert whole.imgsz is None
     assert pipeline.classifier.name == "small_resnet18_w32 + small_resnet18_w32"
     assert pipeline.options == PredictOptions(explainer=None, explain_class="anger", tta=True, smooth_s=0.0)
 
