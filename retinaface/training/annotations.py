@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from retinaface.face import Face
 from support import UserError
 
 UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: all their pictures are marked "train"
 VALIDATION_PERCENT = 12  # of these
+
+Detect = Callable[[Sequence[np.ndarray]], list[list[Face]]]  # frames (H, W, 3) uint8 RGB -> the faces of each
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,9 @@ import torch
 
 from retinaface.detector import FORMAT, SHIPPED, RetinaFace, load_network
 from retinaface.export import export_weights
-from retinaface.face import Detector
 from retinaface.metrics import LOWEST_SCORE
 from retinaface.network import RetinaFaceNetwork
-from retinaface.training.annotations import Picture, read_annotations, read_pictures, split_of
+from retinaface.training.annotations import Detect, Picture, read_annotations, read_pictures, split_of
 from retinaface.training.loss import FACE
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.weights import save_tensors
@@ -60,7 +59,7 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def find_threshold(detector: Detector, pictures: Iterable[Picture], *, allowed: int) -> float:
+def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: int) -> float:
     """The lowest score threshold, at least 0.5, with at most `allowed` faces on `pictures` that show none."""
     scores = sorted((face.score for p in pictures for face in detector([p.image])[0]), reverse=True)
     highest_refused = scores[allowed] if len(scores) > allowed else 0.0

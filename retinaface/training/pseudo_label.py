@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from retinaface.detector import RetinaFace
-from retinaface.face import Detector, resized
-from retinaface.training.annotations import read_pictures
+from retinaface.face import resized
+from retinaface.training.annotations import Detect, read_pictures
 from support import UserError, atomic_write, command, notify, pick_device, run_and_exit, setting
 
 SIDE = 192  # pixels to which the shorter side of a crop is enlarged
@@ -56,7 +56,7 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def pseudo_labels(names: Sequence[str], images: str | Path, detector: Detector) -> Iterator[dict]:
+def pseudo_labels(names: Sequence[str], images: str | Path, detector: Detect) -> Iterator[dict]:
     """One annotation for each picture in which exactly one face is found; box and landmarks in its own pixels."""
     for picture in read_pictures(({"image": name, "boxes": []} for name in names), images):
         zoom = SIDE / min(picture.image.shape[:2])

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from retinaface.anchors import iou
-from retinaface.face import Detector, Face, resized
-from retinaface.training.annotations import Picture
+from retinaface.face import Face, resized
+from retinaface.training.annotations import Detect, Picture
 
 SURE_SCORE, UNSURE_SCORE = 0.85, 0.08
 SAME_FACE_IOU = 0.3
@@ -28,7 +28,7 @@ NO_BIAS = np.zeros((5, 2))
 BIAS_PICTURES, BIAS_SIDE = 800, 200  # the bias is measured on about so many pictures of so many pixels or more
 
 
-def add_pseudo_labels(picture: Picture, teacher: Detector, *, landmark_bias: np.ndarray = NO_BIAS) -> Picture:
+def add_pseudo_labels(picture: Picture, teacher: Detect, *, landmark_bias: np.ndarray = NO_BIAS) -> Picture:
     """`picture` with the teacher's pseudo-labels.
 
     Faces without landmarks set by hand get those of the teacher's face in the same place, less `landmark_bias` (5, 2),
@@ -51,7 +51,7 @@ def add_pseudo_labels(picture: Picture, teacher: Detector, *, landmark_bias: np.
     return dataclasses.replace(picture, boxes=boxes, landmarks=landmarks, ignore=ignore)
 
 
-def measure_landmark_bias(teacher: Detector, pictures: Sequence[Picture]) -> np.ndarray:
+def measure_landmark_bias(teacher: Detect, pictures: Sequence[Picture]) -> np.ndarray:
     """(5, 2) float: the mean offset of the teacher's landmarks from those set by hand, in the face's `eye_frame`.
 
     Small pictures are left out: in them half a pixel, by which conventions differ, is much.
@@ -67,7 +67,7 @@ def measure_landmark_bias(teacher: Detector, pictures: Sequence[Picture]) -> np.
     return np.mean(offsets, axis=0) if offsets else NO_BIAS
 
 
-def detect_enlarged(picture: Picture, detector: Detector) -> list[Face]:
+def detect_enlarged(picture: Picture, detector: Detect) -> list[Face]:
     """The faces that `detector` finds in `picture`, in its pixels; small pictures are enlarged for it."""
     zoom = min(4.0, max(1.0, 320 / max(picture.image.shape[:2])))
     enlarged = cv2.resize(picture.image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)

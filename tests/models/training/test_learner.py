@@ -55,12 +55,12 @@ def test_it_overfits_a_batch(batch, options, sam):
 
 def test_a_sharpness_aware_step_uses_the_gradient_at_the_perturbed_weights(batch):
     found, by_hand = (Learner(small_network(), ALONE, weight_decay=0.0, momentum=0.0, clip_norm=0.0) for _ in range(2))
-    found.step(*batch, lr=0.1, key=(0,), sam=0.5)
-    seed = int(np.random.SeedSequence((0, 0)).generate_state(1)[0])
+    (x, target), seed = batch, int(np.random.SeedSequence((0, 0)).generate_state(1)[0])
+    found.step(x, target, lr=0.1, key=(0,), sam=0.5)
     by_hand.parallel.train()
-    by_hand._backward(*batch, seed, 0.0)
+    by_hand._backward(x, target, seed, 0.0)
     with perturbed_weights(by_hand.network, 0.5):
-        by_hand._backward(*batch, seed, 0.0)
+        by_hand._backward(x, target, seed, 0.0)
     for before, after in zip(by_hand.network.parameters(), found.network.parameters(), strict=True):
         torch.testing.assert_close(after, before - 0.1 * before.grad)
 

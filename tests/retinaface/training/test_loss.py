@@ -83,7 +83,10 @@ def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
     halves = []
     for half in (slice(0, 2), slice(2, 4)):
         counts = iter((12 / 2, 10 / 2))  # what the mean over the processes gives: faces, faces with landmarks
-        part, wanted = ([tensor[half] for tensor in three] for three in (outputs, (labels, boxes, landmarks)))
+        part, wanted = (
+            (outputs[0][half], outputs[1][half], outputs[2][half]),
+            (labels[half], boxes[half], landmarks[half]),
+        )
         halves.append(multi_task_loss(part, wanted, mean=lambda _, counts=counts: next(counts)))
     for both, *parts in zip(whole, *halves, strict=True):
         assert sum(parts).item() / 2 == pytest.approx(both.item(), rel=1e-5)
