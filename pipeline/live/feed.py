@@ -19,6 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from queue import SimpleQueue
 
 import cv2
 
@@ -67,7 +68,7 @@ class AnalysedFrame:
 class Feed:
     """The stages from source to result.
 
-    options: those of the next batch. They are replaced as a whole, so a thread sees old or new ones.
+    options: those that `use` gave last, for the thread that calls it; batches get them through a queue.
     every: detect faces in every n-th frame; between these they are taken to be where they were. Above 1 it needs the
         pipeline's tracker.
     batch_size: how many frames go through the networks together at most.
@@ -83,6 +84,15 @@ class Feed:
     clock: Callable[[], float] = time.monotonic
     waiting_since_s: float | None = None
 
+    def __post_init__(self) -> None:
+        self._handed_over: SimpleQueue[FeedOptions] = SimpleQueue()
+        self.use(self.options)
+
+    def use(self, options: FeedOptions) -> None:
+        """Take these for the next batch; frames that are under way keep theirs."""
+        self.options = options
+        self._handed_over.put(options)
+
     def threads(self) -> StageThreads[list[AnalysedFrame]]:
         """The threads, to be entered."""
         if self.batch_size == 1:
@@ -91,13 +101,15 @@ class Feed:
 
     def grab(self) -> Iterator[Batch | None]:
         """Batches of frames until the source ends; None where no frame came for a while."""
-        mirrored = self.options.mirror  # was the frame before?
+        options = self._handed_over.get()
+        mirrored = options.mirror  # was the frame before?
         while True:
             frames: list[Frame] = []
             while not self._is_full(frames) and (frame := self._wait_for_frame()) is not None:
                 frames.append(frame)
             if frames:
-                options = self.options
+                while not self._handed_over.empty():
+                    options = self._handed_over.get()
                 detect = [frame.index % self.every == 0 for frame in frames]
                 detect[0] |= options.mirror != mirrored  # faces of the frame before stood on the other side
                 mirrored = options.mirror

@@ -213,7 +213,7 @@ class Session:
                 self.explainer = explainers[(explainers.index(predict.explainer) + 1) % len(explainers)]
                 predict = replace(predict, explainer=self.explainer)
                 self._notify(f"explained by {self.explainer}")
-        self.feed.options = replace(options, predict=predict)
+        self.feed.use(replace(options, predict=predict))
 
     def _notify(self, sentence: str, *, printed: bool = True) -> None:
         """Show a sentence for a while, and print it unless it has been printed before."""

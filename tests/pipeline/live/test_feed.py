@@ -79,7 +79,7 @@ def test_options_go_with_the_next_batch_and_a_newly_mirrored_frame_is_detected_o
     batches = []
     for batch in feed.grab():
         batches.append(batch)
-        feed.options = FeedOptions(mirror=len(batches) >= 3)
+        feed.use(FeedOptions(mirror=len(batches) >= 3))
     assert [batch.options.mirror for batch in batches] == [False] * 3 + [True] * 3
     assert [batch.detect for batch in batches] == [[True], [False], [False], [True], [False], [False]]
 
@@ -88,7 +88,7 @@ def test_a_frame_keeps_the_options_of_its_batch(parts, portrait):
     feed = Feed(film([portrait, portrait]), EmotionPipeline(*parts))
     batches = filter(None, feed.grab())
     before = next(batches)
-    feed.options = FeedOptions(predict=PredictOptions(explainer=None))
+    feed.use(FeedOptions(predict=PredictOptions(explainer=None)))
     (first,), (second,) = feed.analyse(before), feed.analyse(next(batches))
     assert first.result.faces[0].heatmap is not None
     assert second.result.faces[0].heatmap is None
@@ -98,12 +98,12 @@ def test_a_frame_is_refreshed_where_options_changed_after_it_was_grabbed(parts, 
     feed = Feed(film([portrait]), EmotionPipeline(*parts))
     (analysed,) = drain(feed)
     assert feed.refresh(analysed) is analysed  # nothing has changed
-    feed.options = FeedOptions(predict=PredictOptions(explain_class="anger"))
+    feed.use(FeedOptions(predict=PredictOptions(explain_class="anger")))
     (before,), (after,) = analysed.result.faces, feed.refresh(analysed).result.faces
     assert (before.explained, after.explained) == ("happiness", "anger")
     assert after.probabilities is before.probabilities
     assert np.abs(after.heatmap - before.heatmap).max() > 0.05
-    feed.options = replace(feed.options, mirror=True)
+    feed.use(replace(feed.options, mirror=True))
     mirrored = feed.refresh(analysed)
     np.testing.assert_array_equal(mirrored.frame.image_rgb, portrait[:, ::-1])
     assert mirrored.result.faces[0].landmarks_xy[:, 0] == pytest.approx(
