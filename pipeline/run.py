@@ -30,7 +30,7 @@ from models.prediction import EnsemblePrediction, NetworkPrediction
 from pipeline.crops import crop_faces, points_in_frame
 from pipeline.options import PredictOptions
 from pipeline.tracking import Observation, Tracker
-from retinaface.detector import RetinaFace
+from retinaface.detector import CONF, RetinaFace
 from retinaface.face import Detector, Face
 from support import UserError
 
@@ -112,7 +112,7 @@ class EmotionPipeline:
         device: torch.device | str = "cpu",
         engine: str = "auto",
         threads: int = 2,
-        conf: float = 0.5,
+        conf: float = CONF,
         max_faces: int | None = None,
         imgsz: int | None = 640,
         confidence: str = "crowd",

@@ -30,6 +30,8 @@ FORMAT = "retinaface-weights/1"
 ONNX_FORMAT = "retinaface-onnx/1"  # of the .onnx file beside them
 EXPORT = "python -m retinaface.export --weights"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
+CONF = 0.5  # score from which a face is reported
+IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
@@ -50,8 +52,8 @@ class RetinaFace:
         self,
         network: RetinaFaceNetwork | OnnxEngine,
         *,
-        conf: float = 0.5,
-        iou_threshold: float = 0.4,
+        conf: float = CONF,
+        iou_threshold: float = IOU_THRESHOLD,
         max_faces: int | None = None,
         imgsz: int | None = 640,
     ) -> None:
@@ -66,8 +68,8 @@ class RetinaFace:
         device: torch.device | str = "cpu",
         engine: str = "auto",
         threads: int = 2,
-        conf: float = 0.5,
-        iou_threshold: float = 0.4,
+        conf: float = CONF,
+        iou_threshold: float = IOU_THRESHOLD,
         max_faces: int | None = None,
         imgsz: int | None = 640,
     ) -> RetinaFace:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.anchors import CENTRE_VARIANCE, SIZE_VARIANCE, SIZES, STRIDES
-from retinaface.detector import CONTAINMENT, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
+from retinaface.detector import CONF, CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
 from retinaface.face import LANDMARKS
 from support import command, run_and_exit, setting
 
@@ -71,8 +71,8 @@ def metadata_of() -> dict:
         "centre_variance": CENTRE_VARIANCE,
         "size_variance": SIZE_VARIANCE,
         "landmarks": list(LANDMARKS),
-        "conf": 0.5,
-        "iou_threshold": 0.4,
+        "conf": CONF,
+        "iou_threshold": IOU_THRESHOLD,
         "containment": CONTAINMENT,
         "voting_iou": VOTING_IOU,
     }
