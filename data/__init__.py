@@ -1,0 +1,3 @@
+"""Where pixels and labels come from."""
+
+import support  # noqa: F401 - first: it keeps libraries from writing home and from looking hosts up

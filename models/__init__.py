@@ -1,0 +1,3 @@
+"""How a face is read: networks, classifiers, ensembles."""
+
+import support  # noqa: F401 - first: it keeps libraries from writing home and from looking hosts up

@@ -25,7 +25,11 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported anywhere: nothing may leave
+ROOT = Path(__file__).parents[1]
+# Before these libraries are imported anywhere: nothing may leave the machine, or be left in the home folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+for _variable, _folder in (("MPLCONFIGDIR", "matplotlib"), ("TORCHINDUCTOR_CACHE_DIR", "torchinductor")):
+    os.environ.setdefault(_variable, str(ROOT / ".cache" / _folder))
 
 if typing.TYPE_CHECKING:
     import torch
