@@ -184,7 +184,9 @@ class EmotionPipeline:
                 itertools.chain(*tracked), probabilities, matrices, tracks, strict=True
             )
         ]
-        rest = iter(results if explainer is None else self._explained(results, prediction, options))
+        if explainer is not None:
+            results = self._explained(results, prediction, explainer, options.explain_class)
+        rest = iter(results)
         return [
             FrameResult(frame, tuple(itertools.islice(rest, len(some))), names, explainer)
             for frame, some in zip(frames, tracked, strict=True)
@@ -200,17 +202,22 @@ class EmotionPipeline:
             faces = [dataclasses.replace(face, heatmap=None, explained=None, window_xy=None) for face in faces]
         else:
             crops, _ = self._crops([result.frame_rgb], [[face.face for face in faces]])
-            faces = self._explained(faces, self.classifier.forward(crops, tta=options.tta), options)
+            prediction = self.classifier.forward(crops, tta=options.tta)
+            faces = self._explained(faces, prediction, explainer, options.explain_class)
         return dataclasses.replace(result, faces=tuple(faces), explainer=explainer)
 
     def _explained(
-        self, faces: list[FaceResult], prediction: NetworkPrediction | EnsemblePrediction, options: PredictOptions
+        self,
+        faces: list[FaceResult],
+        prediction: NetworkPrediction | EnsemblePrediction,
+        explainer: str,
+        explain_class: str | None,
     ) -> list[FaceResult]:
         """The faces with heatmaps from the forward pass over their crops."""
-        self._check_class(options.explain_class)
-        class_names, names = self.classifier.class_names, [options.explain_class or face.label for face in faces]
+        self._check_class(explain_class)
+        class_names, names = self.classifier.class_names, [explain_class or face.label for face in faces]
         index = np.array([class_names.index(name) for name in names], np.int64)
-        heatmaps = prediction.heatmaps(index, options.explainer or "gradcam")
+        heatmaps = prediction.heatmaps(index, explainer)
         windows = [None] * len(faces) if prediction.windows is None else prediction.windows
         return [
             dataclasses.replace(
