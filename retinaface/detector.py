@@ -6,6 +6,7 @@ Out: for each frame its faces, best score first, in pixels of that frame.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,9 @@ CONF = 0.5  # score from which a face is reported
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
+NEAR = 256  # size in pixels of the searched frame from which on a face is searched for in a smaller one, too
+WHOLE_SCORE = 0.8  # from which on a face found in a smaller frame outdoes its parts, however high they are scored
+PART = 0.15  # size of a part as a share of its face's, at least; what is smaller may be another face
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
 
 
@@ -107,9 +111,26 @@ class RetinaFace:
         return found
 
     def _detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """(H, W, 3) uint8 RGB each, all of one size."""
+        """(H, W, 3) uint8 RGB each, all of one size.
+
+        Of a face that fills the frame, and so is larger than the anchors, parts are taken for faces. In a smaller frame
+        it is one face, and its landmarks are more exact: frames with a large face are searched there, too.
+        """
         height, width = frames[0].shape[:2]
         shrink = min(1.0, self.imgsz / max(height, width)) if self.imgsz else 1.0
+        detected = self._search(frames, shrink)
+        for i, faces in enumerate(detected):
+            largest = shrink * max((face.size for face in faces if face.score >= CONF), default=0)
+            if largest >= NEAR:
+                halvings = 1 + math.floor(math.log2(largest / NEAR))  # it is smaller than NEAR then
+                (smaller,) = self._search([frames[i]], shrink * 0.5**halvings)
+                large = [face for face in smaller if shrink * face.size >= NEAR]
+                detected[i] = whole_faces(faces, large)[: self.max_faces]
+        return detected
+
+    def _search(self, frames: Sequence[np.ndarray], shrink: float) -> list[list[Face]]:
+        """The faces of frames of one size in the frames made `shrink` times as large."""
+        height, width = frames[0].shape[:2]
         size_hw = (max(1, round(height * shrink)), max(1, round(width * shrink)))
         if size_hw != (height, width):
             frames = [cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA) for frame in frames]
@@ -135,6 +156,28 @@ class RetinaFace:
             Face(box_xyxy=resized(box, np.tile(scale, 2)), landmarks_xy=resized(points, scale), score=float(score))
             for box, points, score in zip(boxes_xyxy[kept], landmarks_xy, scores[rows[kept]], strict=True)
         ]
+
+
+def whole_faces(faces: Sequence[Face], large: Sequence[Face]) -> list[Face]:
+    """`faces` with the `large` ones, which were found in a smaller frame, in place of their parts; best score first.
+
+    A part, or the same face, has its centre inside the large face, is not much smaller, and does not score higher,
+    unless the large one is sure. A large face that then still overlaps another as NMS allows none to is left out.
+    """
+    kept = list(faces)
+    for whole in large:
+        boxes = np.array([face.box_xyxy for face in kept]).reshape(-1, 4)
+        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+        inside = ((centre > whole.box_xyxy[:2]) & (centre < whole.box_xyxy[2:])).all(axis=1)
+        kept = [
+            face
+            for face, is_inside in zip(kept, inside, strict=True)
+            if not (is_inside and face.size >= PART * whole.size and whole.score >= min(WHOLE_SCORE, face.score))
+        ]
+        boxes = np.array([face.box_xyxy for face in kept]).reshape(-1, 4)
+        if (iou(whole.box_xyxy[None], boxes) <= IOU_THRESHOLD).all():
+            kept.append(whole)
+    return sorted(kept, key=lambda face: -face.score)
 
 
 def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:

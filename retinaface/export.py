@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.anchors import CENTRE_VARIANCE, SIZE_VARIANCE, SIZES, STRIDES
-from retinaface.detector import CONF, CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
+from retinaface.detector import (
+    CONF,
+    CONTAINMENT,
+    IOU_THRESHOLD,
+    NEAR,
+    ONNX_FORMAT,
+    PART,
+    SHIPPED,
+    VOTING_IOU,
+    WHOLE_SCORE,
+    load_network,
+)
 from retinaface.face import LANDMARKS
 from support import command, run_and_exit, setting
 
@@ -63,6 +74,7 @@ def metadata_of() -> dict:
     conf: the score from which a face is reported. iou_threshold, containment: of two boxes with a higher IoU, or of
         which one lies to that share inside the other, the better one stays. voting_iou: anchors with that IoU to a
         face's best box vote on its landmarks, weighted by score.
+    near, whole_score, part: how a face that fills the frame is one face (`retinaface.detector.whole_faces`).
     """
     return {
         "format": ONNX_FORMAT,
@@ -75,6 +87,9 @@ def metadata_of() -> dict:
         "iou_threshold": IOU_THRESHOLD,
         "containment": CONTAINMENT,
         "voting_iou": VOTING_IOU,
+        "near": NEAR,
+        "whole_score": WHOLE_SCORE,
+        "part": PART,
     }
 
 

@@ -12,9 +12,10 @@ import torch
 import models.checkpoint
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
-from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, read_weights, vote_landmarks
+from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, read_weights, vote_landmarks, whole_faces
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
+from retinaface.face import Face
 from support import UserError
 
 EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
@@ -100,6 +101,50 @@ def test_both_engines_find_the_same(portrait):
     alone = [onnx([frame])[0] for frame in frames]
     for found, wanted in zip(onnx(frames), alone, strict=True):
         assert_same(found, wanted)
+
+
+def near(portrait: np.ndarray, side: int) -> np.ndarray:
+    """The face of the portrait, about 110 pixels high, in a square of `side` pixels enlarged to 720."""
+    top, left = 118 - side // 2, 223 - side // 2
+    return cv2.resize(portrait[top : top + side, left : left + side], (720, 720), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("side", [150, 120, 100, 90, 80, 70])
+def test_a_face_that_fills_or_overfills_the_frame_is_one_face(detector, portrait, side):
+    (face,) = detector([near(portrait, side)])[0]  # fills it from a side of about 110 pixels on
+    eyes = (EYES_XY - [223 - side // 2, 118 - side // 2]) * 720 / side
+    np.testing.assert_allclose(face.landmarks_xy[:2], eyes, atol=0.15 * 39 * 720 / side)
+
+
+def test_without_the_search_in_a_smaller_frame_it_is_several(detector, portrait):
+    assert len(detector._search([near(portrait, 80)], 640 / 720)[0]) > 1, "the test above shows nothing"
+
+
+def test_only_frames_with_a_large_face_are_searched_twice(detector, portrait, monkeypatch):
+    searched, engine = [], detector.engine
+    monkeypatch.setattr(detector, "engine", lambda batch: searched.append(batch.shape[:3]) or engine(batch))
+    detector([portrait, cv2.resize(near(portrait, 100), (512, 512)), portrait])
+    assert searched == [(3, 512, 512), (1, 256, 256)]
+
+
+def test_parts_go_and_others_stay_by_hand():
+    def face(box, score):
+        return Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), score)
+
+    whole = face((0, 0, 100, 100), 0.9)
+    mouth, small, beside, same = (
+        face((20, 50, 70, 95), 0.95),
+        face((80, 5, 90, 15), 0.8),  # smaller than a part: another face
+        face((90, 0, 180, 100), 0.7),  # its centre lies outside
+        face((2, 2, 99, 99), 0.6),  # the same face, found at both sizes
+    )
+    assert whole_faces([mouth, small, beside, same], [whole]) == [whole, small, beside]
+    unsure = face((0, 0, 100, 100), 0.7)
+    assert whole_faces([mouth, same], [unsure]) == [mouth, unsure]  # the part scores higher
+    better = face((2, 2, 99, 99), 0.75)
+    assert whole_faces([better], [unsure]) == [better]
+    assert whole_faces([], [whole]) == [whole]
+    assert whole_faces([mouth], []) == [mouth]
 
 
 def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
