@@ -8,8 +8,7 @@ The target is a distribution: the shares of the crowd's votes. The loss is KL(vo
 one-hot target is cross-entropy, so data sets with labels only train the same way.
 
 On several cards or machines: torchrun --nproc-per-node=N train.py ... A step still has --batch-size faces, split over
-the processes. Two things differ from a run in one process: the dropout masks; and on the CPU, where torch has no
-synchronised batch norm, each process normalises its own part of the batch.
+the processes. Two things differ from one process: dropout masks; and on the CPU each process's own batch norm.
 """
 
 from __future__ import annotations
