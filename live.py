@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while t
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from pipeline.options import PredictOptions, SessionOptions
-from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting
+from support import command, notify, pick_device, run_and_exit, setting
 from support.cli import gpu_possible
 
 if TYPE_CHECKING:
@@ -131,18 +131,10 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
     from support.onnx.session import available_threads
 
     threads = available_threads()
-    try:
-        detector = build_detector(settings, device, threads=threads)
-        classifier = classifier_from_files(
-            settings.weights, device=device, confidence=settings.confidence, engine=settings.engine, threads=threads
-        )
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise UserError(
-            "these flags or weights need torch, which is not installed; run pip install -r requirements.txt.",
-            exit_code=FAILED,
-        ) from error
+    detector = build_detector(settings, device, threads=threads)
+    classifier = classifier_from_files(
+        settings.weights, device=device, confidence=settings.confidence, engine=settings.engine, threads=threads
+    )
     explainer = None if settings.explainer == "none" else settings.explainer
     options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)
     return EmotionPipeline(detector, classifier, options=options)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from retinaface.detector import SHIPPED, read_weights
+from retinaface.detector import CONF, SHIPPED, read_weights
 from retinaface.face import Face
 from retinaface.network import RetinaFaceNetwork
 from support import UserError
@@ -39,7 +39,7 @@ class BatchFaceDetector:
         path: str | Path | None = None,
         *,
         device: torch.device | str = "cpu",
-        conf: float = 0.5,
+        conf: float = CONF,
         max_faces: int | None = None,
         imgsz: int | None = 640,
     ) -> BatchFaceDetector:

@@ -19,8 +19,8 @@ from pathlib import Path
 from data.sources.sample import FPS
 from evaluation.speed.timing import growth
 from support import FAILED, UserError
+from support.cli import ROOT
 
-ROOT = Path(__file__).parents[2]
 LIVE = (sys.executable, "live.py", "--source", "sample", "--no-show")
 IMPORTS = (sys.executable, "-c", "import torch, cv2")
 SETTLED = 100  # frames after which memory should not grow any more
