@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from retinaface.detector import CONF, SHIPPED, read_weights
-from retinaface.face import Face
+from retinaface.face import Face, Faces, best_faces
 from retinaface.network import RetinaFaceNetwork
 from support import UserError
 from support.weights import load_strictly
@@ -63,16 +63,20 @@ class BatchFaceDetector:
     def close(self) -> None:
         """It has no threads of its own."""
 
-    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Faces of every frame, best score first."""
-        return [self._detect(frame) for frame in frames]
+    def __call__(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
+        """As `retinaface.face.Detector`."""
+        sizes = [self.imgsz] * len(frames) if imgsz is None else imgsz
+        return [self._detect(frame, size) for frame, size in zip(frames, sizes, strict=True)]
 
-    def _detect(self, frame_rgb: np.ndarray) -> list[Face]:
+    def _detect(self, frame_rgb: np.ndarray, imgsz: int | None) -> Faces:
         frame_bgr = np.ascontiguousarray(frame_rgb[..., ::-1])  # what the weights were trained on
-        reduce = self.imgsz is not None and max(frame_bgr.shape[:2]) > self.imgsz
-        found = self.detector(frame_bgr, threshold=self.conf, max_size=self.imgsz if reduce else -1, return_dict=False)
+        reduced = max(1.0, max(frame_bgr.shape[:2]) / imgsz) if imgsz else 1.0
+        found = self.detector(
+            frame_bgr, threshold=self.conf, max_size=imgsz if reduced > 1 else -1, return_dict=False
+        )  # fmt: skip
         faces = [
             Face(np.asarray(box, np.float32), np.asarray(points, np.float32).reshape(5, 2), float(score))
             for box, points, score in found
         ]
-        return sorted(faces, key=lambda face: -face.score)[: self.max_faces]
+        faces.sort(key=lambda face: -face.score)
+        return best_faces(faces, self.max_faces, reduced=reduced)

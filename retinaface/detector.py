@@ -16,7 +16,9 @@ import numpy as np
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, iou, non_maximum_suppression
 from retinaface.engines import Engine, OnnxEngine, TorchEngine
-from retinaface.face import Face, resized
+from retinaface.face import Face, Faces, best_faces
+from retinaface.near_faces import NEAR, whole_faces
+from retinaface.tiles import MARGIN, OVERLAP, tiles_of
 from support import UserError
 from support.onnx.session import open_session
 from support.weights import as_float32, load_strictly, load_tensors
@@ -35,9 +37,7 @@ CONF = 0.5  # score from which a face is reported
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
-NEAR = 256  # size in pixels of the searched frame from which on a face is searched for in a smaller one, too
-WHOLE_SCORE = 0.8  # from which on a face found in a smaller frame outdoes its parts, however high they are scored
-PART = 0.15  # size of a part as a share of its face's, at least; what is smaller may be another face
+SMALLER = 0.25  # how much smaller a frame that is searched in tiles is searched for the large faces
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
 
 
@@ -49,7 +49,7 @@ class RetinaFace:
     iou_threshold: of two boxes with a higher IoU the better one stays; a box inside a better one goes, too.
     max_faces: the best so many of a frame; None: all.
     imgsz: frames are reduced to so many pixels on their longer side for the search (None: never); faces come back in
-        pixels of the frame as given.
+        pixels of the frame as given. What is then still larger than a tile (`retinaface.tiles`) is searched in tiles.
     """
 
     def __init__(
@@ -100,24 +100,27 @@ class RetinaFace:
         """End the threads of the engine; more than once is fine."""
         self.engine.close()
 
-    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Faces of every frame; frames of one size go through the network together. No frames, no faces."""
-        found: list[list[Face]] = [[] for _ in frames]
-        sizes = [frame.shape[:2] for frame in frames]
-        for size_hw in dict.fromkeys(sizes):
-            rows = [row for row, other in enumerate(sizes) if other == size_hw]
-            for row, faces in zip(rows, self._detect([frames[row] for row in rows]), strict=True):
-                found[row] = faces
+    def __call__(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
+        """As `retinaface.face.Detector`; frames of one size go through the network together. No frames, no faces."""
+        found = [Faces() for _ in frames]
+        limits = [self.imgsz] * len(frames) if imgsz is None else imgsz
+        searches = [(frame.shape[:2], limit) for frame, limit in zip(frames, limits, strict=True)]
+        for search in dict.fromkeys(searches):
+            size_hw, limit = search
+            reduced = max(1.0, max(size_hw) / limit) if limit else 1.0
+            rows = [row for row, other in enumerate(searches) if other == search]
+            for row, faces in zip(rows, self._detect([frames[row] for row in rows], 1 / reduced), strict=True):
+                found[row] = best_faces(faces, self.max_faces, reduced=reduced)
         return found
 
-    def _detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """(H, W, 3) uint8 RGB each, all of one size.
+    def _detect(self, frames: Sequence[np.ndarray], shrink: float) -> list[list[Face]]:
+        """All faces of frames (H, W, 3) uint8 RGB of one size, searched `shrink` times as large, in tiles if need be.
 
         Of a face that fills the frame, and so is larger than the anchors, parts are taken for faces. In a smaller frame
         it is one face, and its landmarks are more exact: frames with a large face are searched there, too.
         """
-        height, width = frames[0].shape[:2]
-        shrink = min(1.0, self.imgsz / max(height, width)) if self.imgsz else 1.0
+        if len(tiles_of(scaled_size(frames[0], shrink))) > 1:
+            return [self._detect_in_tiles(frame, shrink) for frame in frames]
         detected = self._search(frames, shrink)
         for i, faces in enumerate(detected):
             largest = shrink * max((face.size for face in faces if face.score >= CONF), default=0)
@@ -125,59 +128,73 @@ class RetinaFace:
                 halvings = 1 + math.floor(math.log2(largest / NEAR))  # it is smaller than NEAR then
                 (smaller,) = self._search([frames[i]], shrink * 0.5**halvings)
                 large = [face for face in smaller if shrink * face.size >= NEAR]
-                detected[i] = whole_faces(faces, large)[: self.max_faces]
+                detected[i] = whole_faces(faces, large, iou_threshold=self.iou_threshold)
         return detected
+
+    def _detect_in_tiles(self, frame: np.ndarray, shrink: float) -> list[Face]:
+        """All faces of a frame that is too large for one pass: small ones in tiles, large ones in a smaller frame.
+
+        What a tile finds larger than a tile can hold whole is left to the smaller frame, in tiles again if need be.
+        """
+        searched, scale = scaled(frame, shrink)
+        small: list[Face] = []
+        for tile in tiles_of(searched.shape[:2]):
+            (faces,) = self._forward([tile.view(searched)])
+            small += tile.owned([face.moved(tile.rect_xyxy[:2]) for face in faces])
+        boxes, scores = np.array([face.box_xyxy for face in small]), np.array([face.score for face in small])
+        kept = self._suppress(boxes.reshape(-1, 4), scores)  # a face on a seam is found in both tiles
+        small = [small[i].scaled(scale) for i in kept if small[i].size < OVERLAP - 2 * MARGIN]
+        (larger,) = self._detect([frame], shrink * SMALLER)
+        return whole_faces(
+            small, [face for face in larger if shrink * face.size >= NEAR], iou_threshold=self.iou_threshold
+        )
 
     def _search(self, frames: Sequence[np.ndarray], shrink: float) -> list[list[Face]]:
         """The faces of frames of one size in the frames made `shrink` times as large."""
-        height, width = frames[0].shape[:2]
-        size_hw = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-        if size_hw != (height, width):
-            frames = [cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA) for frame in frames]
+        searched, scales = zip(*(scaled(frame, shrink) for frame in frames), strict=True)
+        return [[face.scaled(scales[0]) for face in faces] for faces in self._forward(searched)]
+
+    def _forward(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
+        """The faces of frames of one size by one pass of the network."""
         batch = np.stack(frames) if len(frames) > 1 else np.ascontiguousarray(frames[0])[None]
-        scale = np.array([width / size_hw[1], height / size_hw[0]], np.float32)
         outputs = zip(*self.engine(batch), strict=True)
-        return [self._faces(scores, boxes, points, size_hw, scale) for scores, boxes, points in outputs]
+        return [self._faces(scores, boxes, points, batch.shape[1:3]) for scores, boxes, points in outputs]
 
     def _faces(
-        self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, size_hw: tuple[int, int], scale: np.ndarray
+        self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, size_hw: tuple[int, int]
     ) -> list[Face]:
         """The faces among the anchors of one frame; only anchors above the threshold are decoded."""
         rows = np.flatnonzero(scores >= self.conf)
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         anchors = anchors_for(size_hw)[rows]
         boxes_xyxy = decode_boxes(boxes[rows], anchors)
-        kept = non_maximum_suppression(
-            boxes_xyxy, scores[rows], iou_threshold=self.iou_threshold, containment=CONTAINMENT
-        )
-        kept = kept[: self.max_faces]
+        kept = self._suppress(boxes_xyxy, scores[rows])
         landmarks_xy = vote_landmarks(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
         return [
-            Face(box_xyxy=resized(box, np.tile(scale, 2)), landmarks_xy=resized(points, scale), score=float(score))
+            Face(box_xyxy=box, landmarks_xy=points, score=float(score))
             for box, points, score in zip(boxes_xyxy[kept], landmarks_xy, scores[rows[kept]], strict=True)
         ]
 
+    def _suppress(self, boxes_xyxy: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Indices of the boxes (N, 4) that stay."""
+        return non_maximum_suppression(
+            boxes_xyxy, scores, iou_threshold=self.iou_threshold, containment=CONTAINMENT
+        )  # fmt: skip
 
-def whole_faces(faces: Sequence[Face], large: Sequence[Face]) -> list[Face]:
-    """`faces` with the `large` ones, which were found in a smaller frame, in place of their parts; best score first.
 
-    A part, or the same face, has its centre inside the large face, is not much smaller, and does not score higher,
-    unless the large one is sure. A large face that then still overlaps another as NMS allows none to is left out.
-    """
-    kept = list(faces)
-    for whole in large:
-        boxes = np.array([face.box_xyxy for face in kept]).reshape(-1, 4)
-        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-        inside = ((centre > whole.box_xyxy[:2]) & (centre < whole.box_xyxy[2:])).all(axis=1)
-        kept = [
-            face
-            for face, is_inside in zip(kept, inside, strict=True)
-            if not (is_inside and face.size >= PART * whole.size and whole.score >= min(WHOLE_SCORE, face.score))
-        ]
-        boxes = np.array([face.box_xyxy for face in kept]).reshape(-1, 4)
-        if (iou(whole.box_xyxy[None], boxes) <= IOU_THRESHOLD).all():
-            kept.append(whole)
-    return sorted(kept, key=lambda face: -face.score)
+def scaled_size(frame: np.ndarray, zoom: float) -> tuple[int, int]:
+    """Height and width of a frame made `zoom` times as large."""
+    height, width = frame.shape[:2]
+    return max(1, round(height * zoom)), max(1, round(width * zoom))
+
+
+def scaled(frame: np.ndarray, shrink: float) -> tuple[np.ndarray, np.ndarray]:
+    """The frame made `shrink` times as large, and what its pixels' x and y are to be multiplied by, (2,) float32."""
+    size_hw = scaled_size(frame, shrink)
+    if size_hw == frame.shape[:2]:
+        return frame, np.ones(2, np.float32)
+    scale = np.array([frame.shape[1] / size_hw[1], frame.shape[0] / size_hw[0]], np.float32)
+    return cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA), scale
 
 
 def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -16,15 +16,13 @@ from retinaface.detector import (
     CONF,
     CONTAINMENT,
     IOU_THRESHOLD,
-    NEAR,
     ONNX_FORMAT,
-    PART,
     SHIPPED,
     VOTING_IOU,
-    WHOLE_SCORE,
     load_network,
 )
 from retinaface.face import LANDMARKS
+from retinaface.near_faces import NEAR, PART, WHOLE_SCORE
 from support import command, run_and_exit, setting
 
 OUTPUTS = ("scores", "boxes", "landmarks")
@@ -74,7 +72,7 @@ def metadata_of() -> dict:
     conf: the score from which a face is reported. iou_threshold, containment: of two boxes with a higher IoU, or of
         which one lies to that share inside the other, the better one stays. voting_iou: anchors with that IoU to a
         face's best box vote on its landmarks, weighted by score.
-    near, whole_score, part: how a face that fills the frame is one face (`retinaface.detector.whole_faces`).
+    near, whole_score, part: how a face that fills the frame is one face (`retinaface.near_faces.whole_faces`).
     """
     return {
         "format": ONNX_FORMAT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,12 +32,43 @@ class Face:
         width, height = self.box_xyxy[2:] - self.box_xyxy[:2]
         return float(np.sqrt(max(width, 0) * max(height, 0)))
 
+    def moved(self, shift_xy: Sequence[float]) -> Face:
+        """The face in a picture in which this one's upper left pixel is at `shift_xy`."""
+        shift = np.asarray(shift_xy, np.float32)
+        return Face(self.box_xyxy + np.tile(shift, 2), self.landmarks_xy + shift, self.score)
+
+    def scaled(self, zoom_xy: np.ndarray) -> Face:
+        """The face in the picture made `zoom_xy` (2,) times as large."""
+        return Face(resized(self.box_xyxy, np.tile(zoom_xy, 2)), resized(self.landmarks_xy, zoom_xy), self.score)
+
+
+class Faces(list[Face]):
+    """The faces of one frame, best score first, and what bounded the search for them.
+
+    left_out: how many more were found than `max_faces` lets through.
+    reduced: the frame was searched made so many times smaller by `imgsz`; 1.0: at its own size.
+    """
+
+    def __init__(self, faces: Iterable[Face] = (), *, left_out: int = 0, reduced: float = 1.0) -> None:
+        super().__init__(faces)
+        self.left_out, self.reduced = left_out, reduced
+
+
+def best_faces(faces: Sequence[Face], max_faces: int | None, *, reduced: float) -> Faces:
+    """The first `max_faces` of faces in the order of their scores; None: all."""
+    kept = faces[:max_faces]
+    return Faces(kept, left_out=len(faces) - len(kept), reduced=reduced)
+
 
 class Detector(Protocol):
     """What detects faces: `RetinaFace`, or another."""
 
-    def __call__(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of every frame (H, W, 3) uint8 RGB, best score first."""
+    def __call__(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
+        """The faces of every frame (H, W, 3) uint8 RGB, best score first.
+
+        imgsz: for each frame, to how many pixels on its longer side it is reduced for the search, None for not at all;
+            left out, all are reduced to the detector's own.
+        """
 
     def close(self) -> None:
         """End its threads."""

@@ -12,10 +12,9 @@ import torch
 import models.checkpoint
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
-from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, read_weights, vote_landmarks, whole_faces
+from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, read_weights, vote_landmarks
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
-from retinaface.face import Face
 from support import UserError
 
 EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
@@ -125,26 +124,6 @@ def test_only_frames_with_a_large_face_are_searched_twice(detector, portrait, mo
     monkeypatch.setattr(detector, "engine", lambda batch: searched.append(batch.shape[:3]) or engine(batch))
     detector([portrait, cv2.resize(near(portrait, 100), (512, 512)), portrait])
     assert searched == [(3, 512, 512), (1, 256, 256)]
-
-
-def test_parts_go_and_others_stay_by_hand():
-    def face(box, score):
-        return Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), score)
-
-    whole = face((0, 0, 100, 100), 0.9)
-    mouth, small, beside, same = (
-        face((20, 50, 70, 95), 0.95),
-        face((80, 5, 90, 15), 0.8),  # smaller than a part: another face
-        face((90, 0, 180, 100), 0.7),  # its centre lies outside
-        face((2, 2, 99, 99), 0.6),  # the same face, found at both sizes
-    )
-    assert whole_faces([mouth, small, beside, same], [whole]) == [whole, small, beside]
-    unsure = face((0, 0, 100, 100), 0.7)
-    assert whole_faces([mouth, same], [unsure]) == [mouth, unsure]  # the part scores higher
-    better = face((2, 2, 99, 99), 0.75)
-    assert whole_faces([better], [unsure]) == [better]
-    assert whole_faces([], [whole]) == [whole]
-    assert whole_faces([mouth], []) == [mouth]
 
 
 def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
