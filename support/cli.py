@@ -1,4 +1,4 @@
-"""What every command shares: settings from flags or a file, one-sentence errors, the device.
+"""What every command shares: settings from flags or a file, the device.
 
 In:  a settings dataclass, argv, perhaps a .toml or .json file whose keys are the flags' names (--config).
 Out: settings, an exit code, a torch device. The command line wins over the file, the file over the defaults.
@@ -14,7 +14,6 @@ import dataclasses
 import difflib
 import functools
 import json
-import logging
 import math
 import os
 import platform
@@ -25,7 +24,12 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from support.process import FAILED, ROOT, UserError, begin, is_command, missing_package, notify, run_and_exit
+
+__all__ = ["FAILED", "UserError", "command", "notify", "pick_device", "run_and_exit", "setting"]
+
+if is_command():  # now, since a package's import is the first that `python -m` does: before those that take seconds
+    begin()
 # Before these libraries are imported anywhere: nothing may leave the machine, or be left in the home folder.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 for _variable, _folder in (("MPLCONFIGDIR", "matplotlib"), ("TORCHINDUCTOR_CACHE_DIR", "torchinductor")):
@@ -35,28 +39,10 @@ if typing.TYPE_CHECKING:
     import torch
 
 VERSION = "0.1.0"
-BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
-FAILED = 1  # the command was fine, but something outside failed: no camera, a full disk
 READERS: Mapping[str, Callable[[str], object]] = {".toml": tomllib.loads, ".json": json.loads}
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 ITEMS = {str: "texts", int: "whole numbers", float: "numbers"}
 S = typing.TypeVar("S")
-
-
-class UserError(Exception):
-    """One sentence for the person at the keyboard: what was wanted, what came, what to do.
-
-    `exit_code` is 2 for bad input (the default) and 1 for something outside that failed.
-    """
-
-    def __init__(self, sentence: str, *, exit_code: int = BAD_ARGUMENTS) -> None:
-        super().__init__(sentence)
-        self.exit_code = exit_code
-
-
-def notify(sentence: str) -> None:
-    """Print a sentence for the user to stderr, because stdout carries data."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def command(
@@ -77,28 +63,9 @@ def command(
         except ModuleNotFoundError as error:
             if not error.name or "." in error.name:  # a part that its package lacks
                 raise
-            raise UserError(
-                f"{prog} needs the package {error.name}, which is not installed; run pip install -r requirements.txt.",
-                exit_code=FAILED,
-            ) from error
+            raise UserError(missing_package(error.name, command=prog), exit_code=FAILED) from error
 
     return main
-
-
-def run_and_exit(main: Callable[[], int | None]) -> typing.NoReturn:
-    """Run `main` and leave the process: a `UserError` becomes one line on stderr, Ctrl-C exit code 130."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # messages of libraries, on stderr
-    try:
-        code = main() or 0
-    except UserError as error:
-        notify(f"error: {error}")
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:  # `python live.py | head`: the reader has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
 
 
 def setting(default: object, help: str, **argparse_options: object) -> typing.Any:

@@ -1,0 +1,239 @@
+"""How the process of a command begins and ends: stop signals, exit codes, what its streams cannot take.
+
+In:  signals, exceptions, stdin, stdout and stderr as the shell gives them.
+Out: exit codes: 0; 1 where something outside failed; 2 for bad input; 128 + its number where a signal ended the command
+     (130 for Ctrl-C). What went wrong outside the program is one sentence on stderr, never a traceback.
+
+A stop signal ends a command that is still loading at once, since there is nothing to finish. From `run_and_exit` on it
+raises `KeyboardInterrupt`, and within `stop_requests` it only sets a flag. Ctrl-C a second time leaves at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import types
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
+FAILED = 1  # the command was fine, but something outside failed: no camera, a full disk
+ROOT = Path(__file__).parents[1]
+# Ctrl-C, what `kill` and the system send, a terminal that closes, and Ctrl-Break or a console that closes on Windows;
+# without those that whoever started the process has it ignore (nohup, `&`).
+STOP_SIGNALS = [
+    number
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if (number := getattr(signal, name, None)) and signal.getsignal(number) is not signal.SIG_IGN
+]
+Handler = Callable[[int, types.FrameType | None], object]
+
+_received: list[int] = []  # stop signals, from `run_and_exit` on
+
+
+class UserError(Exception):
+    """One sentence for the person at the keyboard: what was wanted, what came, what to do.
+
+    `exit_code` is 2 for bad input (the default) and 1 for something outside that failed.
+    """
+
+    def __init__(self, sentence: str, *, exit_code: int = BAD_ARGUMENTS) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+def notify(sentence: str) -> None:
+    """Print a sentence for the user to stderr, because stdout carries data; nothing where stderr takes no more."""
+    try:
+        print(sentence, file=sys.stderr, flush=True)
+    except OSError:  # its terminal has closed, or its disk is full
+        _silence(sys.stderr)
+
+
+def is_command() -> bool:
+    """Is this process one of the project's commands, `python live.py` or `python -m PART`, and no other program?
+
+    sys.argv[0] is "-m" as long as Python looks for the module that -m names; it imports the module's package meanwhile.
+    """
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    return sys.argv[:1] == ["-m"] or (main is not None and Path(main).resolve().parent == ROOT)
+
+
+def begin() -> None:
+    """Prepare the process of a command, before the imports that take seconds.
+
+    Streams that the shell closed lead nowhere, so that no file gets their numbers; those that cannot show a character
+    show its code. Errors while modules are imported are told as `run_and_exit` tells them.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _end_import
+    _on_stop(_leave)
+
+
+def run_and_exit(main: Callable[[], int | None]) -> typing.NoReturn:
+    """Run `main` and leave the process: errors from outside become one line on stderr and an exit code."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # messages of libraries, on stderr
+    _received.clear()
+    _on_stop(_interrupt)
+    code = _code_of(main)
+    _on_stop(_leave)
+    code = _code_of(sys.stdout.flush) or code  # else what it cannot take is found out when nobody can say so any more
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+    sys.exit(128 + _received[0] if _received else code)
+
+
+def _code_of(action: Callable[[], int | None]) -> int:
+    """Call `action`; the exit code that it gives, or that of its error."""
+    try:
+        return action() or 0
+    except BaseException as error:
+        return _tell(error)
+
+
+def _tell(error: BaseException) -> int:
+    """Say the error's sentence, if it has one; its exit code. What is a fault of the program is raised again."""
+    if (outcome := outcome_of(error)) is None:
+        raise error
+    sentence, code = outcome
+    if sentence:
+        notify(f"error: {sentence}")
+    return code
+
+
+def _end_import(kind: type[BaseException], error: BaseException, traceback: types.TracebackType | None) -> None:
+    """Python's hook for errors that nobody catches: those while a command's modules are imported."""
+    if outcome_of(error) is None:
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        os._exit(_tell(error))
+
+
+def outcome_of(error: BaseException) -> tuple[str, int] | None:
+    """The sentence ("": no word is needed) and the exit code of an error; None where it is a fault of the program."""
+    match error:
+        case UserError():
+            return str(error), error.exit_code
+        case SystemExit(code=int(code)):  # argparse's
+            return "", code
+        case KeyboardInterrupt():
+            return "", 128 + signal.SIGINT
+        case ModuleNotFoundError(name=str(name)) if "." not in name and not (ROOT / name).exists():
+            return missing_package(name), FAILED
+        case BrokenPipeError():  # `python live.py | head`: the reader has what it wanted
+            _silence(sys.stdout)
+            return "", 0
+        case OSError(strerror=str(reason)):
+            return f"{_culprit(error)}: {reason}.", FAILED
+        case MemoryError():
+            return "there is not enough memory for this; take smaller pictures, or fewer at once.", FAILED
+        case ImportError() if _received:  # what a library makes of Ctrl-C while it is imported
+            return "", FAILED
+    return (f"while stopping, {error!r}", FAILED) if _received else None
+
+
+def _culprit(error: OSError) -> str:
+    """What could not be read or written: what stdout holds back is tried again, since its errors name no file."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _silence(sys.stdout)
+        return "cannot write to standard output"
+    return str(error.filename or "cannot read or write a file")
+
+
+def missing_package(name: str, *, command: str = "this command") -> str:
+    """The sentence for a package that is not installed."""
+    return f"{command} needs the package {name}, which is not installed; run pip install -r requirements.txt."
+
+
+def _silence(stream: typing.TextIO) -> None:
+    """Let a stream that takes no more lead nowhere, else Python's own last flush makes the exit code 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # it is no file at all
+        os.dup2(nowhere, stream.fileno())
+        stream.flush()
+    os.close(nowhere)
+
+
+@contextlib.contextmanager
+def stop_at_once() -> Iterator[None]:
+    """Inside, a stop signal ends the process at once: for work that has nothing to finish, such as loading."""
+    before = _on_stop(_leave)
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+@contextlib.contextmanager
+def stop_requests(notice: str = "") -> Iterator[Callable[[], bool]]:
+    """Inside, a stop signal makes the function that is yielded true; Ctrl-C after it ends the process at once.
+
+    notice: a sentence for stderr when one comes. Only the main thread gets signals; in others nothing changes.
+    """
+    requests: list[int] = []
+
+    def request(number: int, frame: types.FrameType | None) -> None:
+        requests.append(number)
+        _again(number)
+        if notice:
+            with contextlib.suppress(OSError):
+                os.write(2, f"\n{notice}\n".encode())  # print may be in the middle of a line
+
+    before = _on_stop(request)
+    try:
+        yield lambda: bool(requests)
+    finally:
+        _restore(before)
+
+
+def _leave(number: int, frame: types.FrameType | None) -> None:
+    """End the process as it is."""
+    os._exit(128 + number)
+
+
+def _interrupt(number: int, frame: types.FrameType | None) -> None:
+    """Let what is open be closed on the way out."""
+    _again(number)
+    raise KeyboardInterrupt
+
+
+def _again(number: int) -> None:
+    """Remember the signal; Ctrl-C leaves from now on.
+
+    Others are ignored: `timeout` and terminals that close send theirs twice, as torchrun does with Ctrl-C.
+    """
+    _received.append(number)
+    _on_stop(signal.SIG_IGN)
+    if signal.SIGINT in STOP_SIGNALS and "LOCAL_RANK" not in os.environ:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _on_stop(handler: Handler | signal.Handlers) -> dict[int, typing.Any]:
+    """Set the handler of all stop signals; those that there were, by signal. Only the main thread may set them."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+
+
+def _restore(before: dict[int, typing.Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
