@@ -1,34 +1,63 @@
 """What every frame source gives, and how it is read.
 
 In:  nothing; `data.sources.open_source.open_source` makes the sources.
-Out: `Frame`, one picture with its time; `FrameSource`, an iterable and a context manager of frames; `FileSource`, a
-     source whose frames wait to be read. A source that does not wait, a camera, is in `data.sources.camera`.
+Out: `Frame`, one picture with its time; `Skipped`, what could not be read; `FrameSource`, an iterable and a context
+     manager of frames; `FileSource`, a source whose frames wait to be read. A source that does not wait, a camera, is
+     in `data.sources.camera`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from data.sources.plain import LONG_RUN, PlainRun
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture: `image_rgb` (H, W, 3) uint8; `time_s` since the start: when it was seen if live, else media time."""
+    """One picture, (H, W, 3) uint8 RGB, and where it comes from; `name` and `index` together say which it is.
+
+    time_s: when it was seen, if live; else media time, 0 at the first frame of its film.
+    index: its number in the film; of a picture, among the pictures of the run, where unreadable ones count.
+    name: what a person calls its film, picture or camera; in a folder the path below it, with `/`.
+    path: the file it came from; None for cameras, streams and the sample. Another one means another film or picture.
+    still: a picture, which does not follow from the frame before.
+    """
 
     image_rgb: np.ndarray
     time_s: float
     index: int
     name: str
+    path: Path | None = None
+    still: bool = False
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What was asked for and could not be read: a picture, or so many `frames` of a film from `index` on.
+
+    reason: half a sentence, for a person.
+    """
+
+    name: str
+    index: int
+    reason: str
+    frames: int = 1
+    path: Path | None = None
 
 
 class FrameSource:
     """Frames one after the other; `for frame in source`, or `read` where the reader has other things to do.
 
-    `live`: frames that nobody takes are lost. `stills`: pictures, which do not follow from each other. `fps`: the true
-    rate of a recording, None where there is none (live, stills) or the file does not tell. `max_frames`: the source
-    ends after so many. `note`: one sentence the person should see, or None. `ended`: no frame will come any more.
+    `live`: frames that nobody takes are lost. `stills`: all are pictures, which do not follow from each other. `fps`:
+    the true rate of a single recording, None where there is none or the file does not tell. `max_frames`: the source
+    ends after so many. `note`: one sentence the person should see, or None; it may change at any frame. `skipped`: what
+    could not be read and nobody has taken note of yet. `ended`: no frame will come any more.
     """
 
     live = False
@@ -40,8 +69,11 @@ class FrameSource:
         self.max_frames: int | None = None
         self.note: str | None = None
         self.ended = False
+        self.skipped: list[Skipped] = []
+        self._lock = threading.Lock()  # around `skipped`
         self._count = count
         self._given = 0
+        self._plain = PlainRun()
 
     @property
     def count(self) -> int | None:
@@ -59,8 +91,29 @@ class FrameSource:
         if self.ended:
             return None
         frame = self._next(timeout_s)
-        self._given += frame is not None
+        if frame is not None:
+            self._given += 1
+            if (colour := self._plain.look(frame.image_rgb)) is not None:
+                self.note = self._plain_note(frame, colour)
         return frame
+
+    def _plain_note(self, frame: Frame, colour: str) -> str:
+        if self.live:
+            advice = "is its cover closed, or another program using it?"
+            return f"{self.description} has given only {colour} for {LONG_RUN} frames: {advice}"
+        where = f"to {frame.name}" if frame.still else f"to number {frame.index} of {frame.name}"
+        return f"{LONG_RUN} frames in a row, {where}, are plain {colour}: is that what the source should show?"
+
+    def skip(self, skipped: Skipped) -> None:
+        """Remember what could not be read, for whoever writes the results."""
+        with self._lock:
+            self.skipped.append(skipped)
+
+    def take_skipped(self) -> list[Skipped]:
+        """What could not be read since the last call, in order; from any thread."""
+        with self._lock:
+            taken, self.skipped = self.skipped, []
+        return taken
 
     def close(self) -> None:
         """Let go of the camera or file; more than once is fine."""
@@ -87,12 +140,16 @@ class FrameSource:
 
 
 class FileSource(FrameSource):
-    """A source whose frames come from the iterator `frames`; `release` is called once, at the end."""
+    """A source whose frames come from the iterator `frames`; `release` is called once, at the end.
+
+    The iterator may give `Skipped` in between, and a str, which becomes the `note`. `close` waits for a frame that
+    another thread is reading.
+    """
 
     def __init__(
         self,
         description: str,
-        frames: Iterator[Frame],
+        frames: Iterator[Frame | Skipped | str],
         *,
         fps: float | None = None,
         count: int | None = None,
@@ -103,15 +160,23 @@ class FileSource(FrameSource):
         self.stills = stills
         self._frames = frames
         self._release = release
+        self._reading = threading.RLock()
 
     def _next(self, timeout_s: float) -> Frame | None:
-        frame = next(self._frames, None)
-        if frame is None:
-            self.close()
-        return frame
+        with self._reading:
+            for given in () if self.ended else self._frames:
+                if isinstance(given, Frame):
+                    return given
+                if isinstance(given, Skipped):
+                    self.skip(given)
+                else:
+                    self.note = given
+        self.close()
+        return None
 
     def close(self) -> None:
         """Close the file behind the frames; more than once is fine."""
-        if not self.ended:
-            self._release()
-        super().close()
+        with self._reading:
+            if not self.ended:
+                self._release()
+            super().close()
