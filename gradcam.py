@@ -8,6 +8,9 @@ Out: a `ForwardPass`: logits (N, K) and the layer's activation. Heatmaps (N, H, 
 leaf in its place, so the gradient of the class score reaches A and stops there: it costs only the layers above, whether
 or not the weights are frozen. Rows do not meet in eval mode, so one gradient of the summed scores serves the batch.
 
+Networks whose layers put channels last or give tokens are explained with `reshape`, several layers at once by their
+mean; a `score` of the logits may stand in the place of a class.
+
 `PooledPass` is for networks that end in a mean over the grid and one linear layer, wherever they ran: the gradient is
 known without a backward pass. Both use the same explainers.
 
@@ -17,26 +20,29 @@ A new explainer is a function (activation, gradient) -> map, written for arrays 
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import cv2
 import numpy as np
 
-from support.resize import resizing
-
-Cells: TypeAlias = tuple[float, float] | None  # (first, step): where a layer's cells look, see `enlarge`
+from support import UserError
+from support.heatmaps import TURBO_RGB, Cells, blend, enlarge, to_unit_range
+from support.hooks import forward_with_leaves, grid_of, layer_name, shape_of
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor, nn
 
     Array: TypeAlias = Any  # np.ndarray or Tensor, which share the methods used
+    from support.hooks import Layer, Reshape
+
+    Score: TypeAlias = Callable[[Tensor], Tensor]
+
+__all__ = ["EXPLAINERS", "TURBO_RGB", "Cells", "ForwardPass", "HookedPass", "PooledPass", "Warp", "blend", "enlarge",
+           "hooked_forward", "to_unit_range"]  # fmt: skip
 
 TINY = 1e-6  # under Grad-CAM++'s fraction; as large as in pytorch-grad-cam, for it shows where gradients are small
-# (256, 1, 3) uint8, made once: applyColorMap would make it anew at each call
-TURBO_RGB = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)[..., ::-1].copy()
 
 
 @dataclass(frozen=True)
@@ -113,20 +119,30 @@ class ForwardPass:
         """(N, 4, 2) float32: the part of each input that a warping network saw (`Warp.window`); None for others."""
         return None
 
-    def gradient(self, class_index: Array) -> Array:
-        """dy^c/dA (N, C, h, w) of the logits of the classes (N,) int64."""
+    def gradient(self, class_index: Array, score: Score | None = None) -> Array:
+        """dy^c/dA (N, C, h, w) of the logits of the classes (N,) int64, or of `score` (`heatmaps`)."""
         raise NotImplementedError
 
-    def heatmaps(self, class_index: int | Array | None = None, method: str = "gradcam") -> Array:
+    def heatmaps(
+        self, class_index: int | Array | None = None, method: str = "gradcam", *, score: Score | None = None
+    ) -> Array:
         """(N, *size_hw) float32 in [0, 1], each divided by its maximum; a map that is zero everywhere stays zero.
 
         class_index: the class to explain, one for all rows or (N,) int64; left out: each row's highest logit.
         method: a key of `EXPLAINERS`.
-        Raises KeyError for an unknown method, IndexError for a class out of range.
+        score: what to explain in the place of a class: logits (N, K) -> (N,), such as a difference of two classes.
+        Raises KeyError for an unknown method, IndexError for a class out of range, `UserError` where the network gives
+        NaN or infinity, or `score` is asked of a pass without autograd.
         """
         to_map = EXPLAINERS[method]
-        gradient = self.gradient(self.class_indices(class_index))
-        return enlarge(to_unit_range(to_map(self.activation, gradient)), self.size_hw, self.cells)
+        gradient = self.gradient(self.class_indices(class_index), score)
+        maps = to_map(self.activation, gradient)
+        if not (_finite(self.logits) and _finite(maps)):
+            raise UserError(
+                "the network gives NaN or infinity, which explain nothing: its weights are damaged, its training "
+                "diverged, or its numbers are too large for their format; load other weights, or use float32."
+            )
+        return enlarge(to_unit_range(maps), self.size_hw, self.cells)
 
     def class_indices(self, class_index: int | Array | None = None) -> Array:
         """(N,) int64: `class_index` for each row; left out: each row's highest logit."""
@@ -151,8 +167,12 @@ class PooledPass(ForwardPass):
 
     head: np.ndarray
 
-    def gradient(self, class_index: Array) -> Array:
+    def gradient(self, class_index: Array, score: Score | None = None) -> Array:
         """As `ForwardPass.gradient`, without a backward pass."""
+        if score is not None:
+            raise UserError(
+                "a score of one's own needs the network in torch (--engine torch); here only classes can be."
+            )
         rows = self.head[class_index] / np.float32(np.prod(self.activation.shape[2:]))  # (N, C)
         return np.broadcast_to(rows[:, :, None, None], self.activation.shape)
 
@@ -161,113 +181,103 @@ class PooledPass(ForwardPass):
 class HookedPass(ForwardPass):
     """A pass through a torch network with a hook; tensors on its device.
 
-    scores: `logits` as autograd knows them, hanging on `activation`, which is a leaf.
+    scores: `logits` as autograd knows them, hanging on `leaf`, which is what the layer gave.
+    reshape: `leaf` -> `activation`, and its gradient -> that of `activation`; None where they are the same.
     theta: what the warping module gave (`Warp`), where there is a `warp`. Heatmaps are then brought back over the
         input, as high as they were; a peak that looks past the input's edge is lost, and such a map stays below 1.
+    others: the same pass at further layers; heatmaps are the mean of them all.
     """
 
     scores: Tensor
+    leaf: Tensor
+    reshape: Reshape | None = None
     warp: Warp | None = None
     theta: Tensor | None = None
+    others: tuple[HookedPass, ...] = ()
 
     @property
     def windows(self) -> Array | None:
         """As `ForwardPass.windows`."""
         return None if self.warp is None or self.theta is None else self.warp.window(self.theta)
 
-    def gradient(self, class_index: Tensor) -> Tensor:
+    def gradient(self, class_index: Tensor, score: Score | None = None) -> Tensor:
         """As `ForwardPass.gradient`, by a backward pass through the layers above the activation."""
         import torch
 
         with torch.inference_mode(False), torch.enable_grad():
-            score = self.scores.gather(1, class_index[:, None]).sum()  # y^c before softmax, rows summed
-            return torch.autograd.grad(score, self.activation, retain_graph=True)[0]
+            y = score(self.scores) if score else self.scores.gather(1, class_index[:, None])  # before softmax
+            if not isinstance(y, torch.Tensor) or y.numel() != len(self.scores):
+                raise UserError(f"a score must give one number a row, {len(self.scores)} here, not {shape_of(y)}.")
+            (gradient,) = torch.autograd.grad(y.sum(), self.leaf, retain_graph=True, allow_unused=True)
+        if gradient is None:
+            raise UserError("the score does not depend on the layer to explain; name a layer on the way to it.")
+        return (self.reshape(gradient) if self.reshape else gradient).float()
 
-    def heatmaps(self, class_index: int | Array | None = None, method: str = "gradcam") -> Array:
-        """As `ForwardPass.heatmaps`."""
+    def heatmaps(
+        self, class_index: int | Array | None = None, method: str = "gradcam", *, score: Score | None = None
+    ) -> Array:
+        """As `ForwardPass.heatmaps`; of several layers the mean."""
         import torch
 
-        with torch.inference_mode(False), torch.no_grad():
-            heatmaps = super().heatmaps(class_index, method)
-            if self.warp is None or self.theta is None:
-                return heatmaps
-            return self.warp.to_input(heatmaps, self.theta)
+        device = self.leaf.device.type
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast(device, enabled=False):
+            heatmaps = super().heatmaps(class_index, method, score=score)
+            if self.warp is not None and self.theta is not None:
+                heatmaps = self.warp.to_input(heatmaps, self.theta)
+            others = [other.heatmaps(class_index, method, score=score) for other in self.others]
+            return torch.stack([heatmaps, *others]).mean(dim=0) if others else heatmaps
 
 
 def hooked_forward(
-    network: nn.Module, layer: str, x: Tensor, *, cells: Cells = None, warp: Warp | None = None
+    network: nn.Module,
+    layer: Layer | Sequence[Layer],
+    x: Tensor,
+    *,
+    cells: Cells | list[Cells] = None,
+    warp: Warp | None = None,
+    reshape: Reshape | None = None,
 ) -> HookedPass:
     """One forward pass in eval mode that can be explained afterwards.
 
-    layer: dotted name of a module of `network` whose output is (N, C, h, w).
+    layer: a module of `network`, or its dotted name, whose output is (N, C, h, w); or several, whose maps are averaged.
     x: (N, C, H, W) float32 on the network's device; N may be 0.
-    cells: where the layer's cells look, as for `enlarge`. warp: for a network that warps its input.
-    The network's mode, hooks and gradients are afterwards what they were. Raises AttributeError for an unknown layer.
+    cells: where the layer's cells look, as for `enlarge`; of several layers a list. warp: for a network that warps its
+        input.
+    reshape: from what the layer gives to (N, C, h, w), where it gives something else: channels last
+        (`lambda a: a.movedim(-1, 1)`), or tokens (`lambda a: a[:, 1:].unflatten(1, (14, 14)).movedim(-1, 1)`). It may
+        only pick and reorder, because gradients go through it as activations do.
+    Modes (of each module), hooks and gradients are afterwards what they were. Raises `UserError`, in a sentence, where
+    there is no such layer, the pass does not use it just once, or its output is no grid over the input.
     """
-    import torch
+    layers: list[Layer] = [layer] if isinstance(layer, str) or not isinstance(layer, Sequence) else list(layer)
+    places = cells if isinstance(cells, list) else [cells] * len(layers)
+    if not layers or len(places) != len(layers):
+        raise UserError(f"wanted one layer or more, and cells for each, not {len(layers)} and {len(places)}.")
+    names = [layer_name(network, one) for one in layers]
+    scores, leaves, theta = forward_with_leaves(network, names, x, keep=warp.module if warp else "")
+    size_hw = (x.shape[-2], x.shape[-1])
+    first, *others = (
+        HookedPass(
+            logits=scores.detach().float(),
+            activation=grid_of(leaves, name, reshape=reshape, size_hw=None if warp else size_hw),
+            size_hw=size_hw,
+            cells=place,
+            scores=scores,
+            leaf=leaves[name],
+            reshape=reshape,
+            warp=warp,
+            theta=theta,
+        )
+        for name, place in zip(names, places, strict=True)
+    )
+    return dataclasses.replace(first, others=tuple(others))
 
-    lifted: list[Tensor] = []
-    thetas: list[Tensor] = []
 
-    def lift(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
-        lifted.append(output.detach().requires_grad_())
-        return lifted[-1].clone()  # a layer above may work in place, which a leaf does not allow
-
-    def keep_theta(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        thetas.append(output.detach())
-
-    was_training = network.training
-    handles = [network.get_submodule(layer).register_forward_hook(lift)]
-    try:
-        if warp is not None:
-            handles.append(network.get_submodule(warp.module).register_forward_hook(keep_theta))
-        with torch.inference_mode(False), torch.enable_grad():
-            scores = network.eval()(x.clone() if x.is_inference() else x)
-    finally:
-        for handle in handles:
-            handle.remove()
-        network.train(was_training)
-    theta = thetas[-1] if thetas else None
-    return HookedPass(scores.detach(), lifted[-1], (x.shape[-2], x.shape[-1]), cells, scores, warp, theta)
+def _finite(values: Array) -> bool:
+    """Are all numbers of an array or a tensor finite?"""
+    return bool(np.isfinite(values).all() if isinstance(values, np.ndarray) else values.isfinite().all())
 
 
 def _like(values: Array, other: Array) -> Array:
     """`values` as an array or a tensor, as `other` is, on its device."""
     return np.asarray(values) if isinstance(other, np.ndarray) else other.new_tensor(np.asarray(values))
-
-
-def to_unit_range(maps: Array) -> Array:
-    """(N, h, w) of 0 and more -> each divided by its own maximum; a map of zeros stays one."""
-    highest = maps.max(axis=(1, 2), keepdims=True) if isinstance(maps, np.ndarray) else maps.amax((1, 2), keepdim=True)
-    return maps / (highest + (highest == 0))
-
-
-def enlarge(heatmaps: Array, size_hw: tuple[int, int], cells: Cells = None) -> Array:
-    """(N, h, w) -> (N, *size_hw), linear between the centres of the cells, which lie over the input where they look.
-
-    cells: (first, step): cell i looks at pixel first + i * step of the input; past the outermost cells the map stays
-        level. None: the cells tile the input, as those of 2x2 poolings do. Strided convolutions with padding do not:
-        their first cell looks at pixel 0, and tiles would lie half a cell too far right and down.
-    """
-    place = resizing if cells is None else functools.partial(_placing, *cells)
-    rows, columns = (place(*sides) for sides in zip(heatmaps.shape[1:], size_hw, strict=True))
-    if not isinstance(heatmaps, np.ndarray):
-        rows, columns = heatmaps.new_tensor(rows), heatmaps.new_tensor(columns)
-    return rows @ heatmaps @ columns.T
-
-
-@functools.lru_cache(maxsize=64)
-def _placing(first: float, step: float, inputs: int, outputs: int) -> np.ndarray:
-    """(outputs, inputs) float32: how much of each cell is in each pixel; each row sums to 1."""
-    at = ((np.arange(outputs) - first) / step).clip(0, inputs - 1)  # pixels, counted in cells
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(inputs))).astype(np.float32)
-
-
-def blend(image_rgb: np.ndarray, heatmap: np.ndarray, *, alpha: float = 0.5) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB under the heat (H, W) in [0, 1]; a new array.
-
-    Heat is painted as strongly as it is high, up to `alpha`: what the network ignored keeps its own colours.
-    """
-    colour_rgb = cv2.applyColorMap(cv2.convertScaleAbs(heatmap, alpha=255), TURBO_RGB)
-    strength = np.float32(alpha) * heatmap
-    return cv2.blendLinear(image_rgb, colour_rgb, 1 - strength, strength)

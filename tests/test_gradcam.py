@@ -21,6 +21,7 @@ from gradcam import (
     to_unit_range,
 )
 from models.spec import find_spec
+from support import UserError
 
 
 class Tiny(nn.Module):
@@ -205,8 +206,8 @@ def test_it_works_inside_inference_mode():
 
 
 def test_what_is_not_there_is_refused():
-    with pytest.raises(AttributeError):
-        hooked_forward(Tiny(), "nowhere", X)
+    with pytest.raises(UserError, match="no layer 'featured'; is it one of features"):
+        hooked_forward(Tiny(), "featured", X)
     found = hooked_forward(Tiny(), "features", X)
     with pytest.raises(KeyError):
         found.heatmaps(method="lime")
@@ -227,3 +228,149 @@ def test_blend_paints_heat_only_where_it_is(rng):
     assert red > 90 > blue  # the hot end of the turbo map is dark red
     assert green < 40
     assert np.array_equal(blend(image, heat, alpha=0.0), image)
+
+
+class Mixed(nn.Module):
+    """Modules in several modes, a list, a layer that is not used, one used twice, one that gives a tuple, tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+        self.drop = nn.Dropout(0.5)
+        self.unused = nn.Conv2d(2, 3, 3)
+        self.blocks = nn.ModuleList([nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)])
+        self.twice = nn.ReLU()
+        self.pair = Pair()
+        self.last = Permute((0, 2, 3, 1))
+        self.tokens = nn.Flatten(1, 2)
+        self.grid = nn.Identity()
+        self.aside = nn.Conv2d(3, 3, 1)
+        self.fc = nn.Linear(3, 4)
+
+    def forward(self, x):
+        x = self.norm(self.conv(x))
+        for block in self.blocks:
+            x = self.twice(block(x))
+        self.aside(x)
+        x = self.grid(x)
+        x, _ = self.pair(x)
+        return self.fc(self.drop(self.tokens(self.last(x)).mean(dim=1)))
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x.mean()
+
+
+class Permute(nn.Module):
+    def __init__(self, order) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x):
+        return x.permute(self.order)
+
+
+@pytest.fixture
+def mixed() -> Mixed:
+    torch.manual_seed(0)
+    return Mixed()
+
+
+@pytest.fixture
+def x8() -> torch.Tensor:
+    return torch.randn(2, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_mode_of_each_module_is_afterwards_what_it_was(mixed, x8):
+    mixed.train()
+    mixed.norm.eval()  # frozen, as in a fine-tuning
+    before = [module.training for module in mixed.modules()]
+    hooked_forward(mixed, "conv", x8).heatmaps()
+    assert [module.training for module in mixed.modules()] == before
+    mixed.eval()
+    mixed.drop.train()  # Monte-Carlo dropout
+    hooked_forward(mixed, "conv", x8).heatmaps()
+    assert [module.training for module in mixed.modules()] == [module is mixed.drop for module in mixed.modules()]
+
+
+@pytest.mark.parametrize(
+    ("layer", "sentence"),
+    [
+        ("blocks", r"blocks is not used in a forward pass \(a ModuleList"),
+        ("unused", "unused is not used in a forward pass"),
+        ("twice", "twice is used more than once"),
+        ("pair", "pair gives a tuple, not a tensor"),
+        ("last", r"last gives \(2, 8, 8, 3\) for an input of 8x8, .* channels seem to come last"),
+        ("tokens", r"tokens gives \(2, 64, 3\), where a grid \(N, C, h, w\) is wanted"),
+        ([], "wanted one layer or more"),
+        (nn.ReLU(), "the ReLU to explain is no part of the network"),
+    ],
+)
+def test_a_layer_that_gives_no_grid_is_refused_in_a_sentence(mixed, x8, layer, sentence):
+    with pytest.raises(UserError, match=sentence):
+        hooked_forward(mixed, layer, x8)
+    assert all(module.training and not module._forward_hooks for module in mixed.modules())
+
+
+def test_a_layer_beside_the_way_and_a_network_without_logits_are_refused(mixed, x8):
+    with pytest.raises(UserError, match="does not depend on the layer"):
+        hooked_forward(mixed, "aside", x8).heatmaps()
+    with pytest.raises(UserError, match="the network gives a tuple, where logits"):
+        hooked_forward(nn.Sequential(nn.Conv2d(2, 2, 1), Pair()), "0", x8)
+
+
+def test_channels_last_and_tokens_are_explained_with_reshape(mixed, x8):
+    wanted = hooked_forward(mixed, mixed.grid, x8)
+    last = hooked_forward(mixed, "last", x8, reshape=lambda a: a.movedim(-1, 1))
+    tokens = hooked_forward(mixed, "tokens", x8, reshape=lambda a: a.unflatten(1, (8, 8)).movedim(-1, 1))
+    for method in EXPLAINERS:
+        heat = wanted.heatmaps([1, 3], method)
+        assert heat.amax() > 0.9
+        torch.testing.assert_close(last.heatmaps([1, 3], method), heat)
+        torch.testing.assert_close(tokens.heatmaps([1, 3], method), heat)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_several_layers_give_the_mean_of_their_maps(mixed, x8, frozen):
+    mixed.requires_grad_(not frozen)
+    layers = ["conv", mixed.blocks[0], "blocks.1"]
+    found = hooked_forward(mixed, layers, x8).heatmaps(2, "hirescam")
+    alone = [hooked_forward(mixed, layer, x8).heatmaps(2, "hirescam") for layer in layers]
+    torch.testing.assert_close(found, torch.stack(alone).mean(dim=0))
+    with pytest.raises(UserError, match="cells for each, not 2 and 1"):
+        hooked_forward(mixed, layers[:2], x8, cells=[None])
+
+
+def test_a_score_of_ones_own_takes_the_place_of_the_class():
+    passed = hooked_forward(Tiny(), "features", X)
+    # y = y_1 - 3 y_0 has no A_0: 3.5 mean(A_1) - ... = (3 - 3) A_0 + (0.5 + 6) A_1
+    np.testing.assert_allclose(passed.heatmaps(score=lambda y: y[:, 1] - 3 * y[:, 0]), [[[0, 1], [0, 0]]], atol=1e-6)
+    assert torch.equal(passed.heatmaps(score=lambda y: y[:, :1]), passed.heatmaps(0))
+    with pytest.raises(UserError, match="one number a row, 1 here"):
+        passed.heatmaps(score=lambda y: y)
+    arrays = PooledPass(np.zeros((1, 2), np.float32), X.numpy(), (2, 2), None, np.ones((2, 2), np.float32))
+    with pytest.raises(UserError, match="--engine torch"):
+        arrays.heatmaps(score=lambda y: y[:, 0])
+
+
+@pytest.mark.parametrize("where", ["fc.weight", "conv.weight"])
+def test_nan_explains_nothing(mixed, x8, where):
+    mixed.get_parameter(where).data.view(-1)[0] = float("nan")
+    for method in EXPLAINERS:
+        with pytest.raises(UserError, match="NaN or infinity"):
+            hooked_forward(mixed, "conv", x8).heatmaps(method=method)
+    arrays = PooledPass(np.full((1, 2), np.nan, np.float32), X.numpy(), (2, 2), None, np.ones((2, 2), np.float32))
+    with pytest.raises(UserError, match="NaN or infinity"):
+        arrays.heatmaps(0)
+
+
+def test_under_autocast_maps_are_float32(mixed, x8):
+    wanted = hooked_forward(mixed, "conv", x8).heatmaps(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        passed = hooked_forward(mixed, "conv", x8)
+        heatmaps = passed.heatmaps(1)
+    assert passed.leaf.dtype == torch.bfloat16
+    assert {t.dtype for t in (passed.logits, passed.activation, heatmaps)} == {torch.float32}
+    torch.testing.assert_close(heatmaps, wanted, atol=0.05, rtol=0.05)
