@@ -2,18 +2,25 @@
 
 In:  a path to write.
 Out: a temporary name beside it, renamed onto it when all has gone well.
+
+What a kill leaves behind has `.partial` in its name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
+import itertools
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from support.cli import FAILED, UserError
+
+STEM_LENGTH = 40  # of a temporary name, which file systems limit to 255 bytes
 
 
 @contextlib.contextmanager
@@ -26,9 +33,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        prefix, suffix = f".{path.stem[:STEM_LENGTH]}-", f".partial{path.suffix}"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; name another place.", exit_code=FAILED) from error
+        raise cannot_write(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -39,6 +47,71 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+class PartialFile:
+    """A file that grows for a long time: seen.partial.mp4 until `finish` gives it its own name, seen.mp4.
+
+    file: open for writing, unbuffered: what is written outlives a kill of the process. It is locked, so that
+        `left_behind` knows it from the files of runs that have ended. partial: its name until then.
+    A link is followed. Raises `UserError` where the file cannot be made; a folder that is missing is made.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._before = _version(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.partial, self.file = self._created()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        _lock(self.file)
+
+    def _created(self) -> tuple[Path, BinaryIO]:
+        """A new file under the first name that is free: another run may be writing the same one."""
+        for number in itertools.count(1):
+            marker = ".partial" if number == 1 else f".partial-{number}"
+            partial = self.path.with_name(self.path.stem[:STEM_LENGTH] + marker + self.path.suffix)
+            with contextlib.suppress(FileExistsError):
+                return partial, open(partial, "xb", buffering=0)
+        raise AssertionError  # the numbers do not end
+
+    def finish(self) -> Path:
+        """Close the file and give it its name, or seen-2.mp4 where another program wrote seen.mp4 meanwhile."""
+        self.file.close()
+        path = self.path
+        if _version(path) != self._before:
+            path = next(free for n in itertools.count(2) if not (free := numbered(path, n)).exists())
+        try:
+            os.replace(self.partial, path)
+        except OSError as error:
+            raise UserError(
+                f"{self.partial} is complete but cannot be renamed to {path.name}: {error.strerror}.", exit_code=FAILED
+            ) from error
+        return path
+
+    def discard(self) -> None:
+        """Close the file and remove it."""
+        self.file.close()
+        self.partial.unlink(missing_ok=True)
+
+
+def left_behind(folder: Path, name: str | None = None) -> list[Path]:
+    """Temporary files in `folder` that no running program writes: those of the file `name`, or of any."""
+    stem, suffix = os.path.splitext(name or "")
+    stem = glob.escape(stem[:STEM_LENGTH]) if name else "*"
+    found = {*folder.glob(f"{stem}.partial*{suffix or '.*'}"), *folder.glob(f".{stem}-*.partial{suffix or '.*'}")}
+    return sorted(path for path in found if path.is_file() and not _is_locked(path))
+
+
+def numbered(path: Path, number: int) -> Path:
+    """`path` with a number at the end of its stem: a-2.png."""
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def cannot_write(path: str | Path, error: OSError) -> UserError:
+    """The sentence for a file that the system refuses."""
+    return UserError(f"cannot write {path}: {error.strerror or error}; name another place.", exit_code=FAILED)
+
+
 def write_json(value: object, path: str | Path | None = None) -> None:
     """Plain JSON values, indented, to `path`, whole or not at all; to stdout where there is no path."""
     text = json.dumps(value, indent=1)
@@ -47,3 +120,35 @@ def write_json(value: object, path: str | Path | None = None) -> None:
         return
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    """What changes when another file takes the name or this one is written; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed, by whatever means; False where another program holds it."""
+    try:
+        import fcntl  # Windows has none; there no file counts as locked
+    except ModuleNotFoundError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return not _lock(file)
+    except OSError:
+        return False

@@ -1,12 +1,16 @@
-"""Files that are complete or not there."""
+"""Files that are complete or not there, and those that grow for long under a name that tells so."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
+from helpers.paths import ROOT
 
 from support import UserError, atomic_write
+from support.files import PartialFile, left_behind
 
 
 def test_the_file_appears_at_the_end_with_its_content(tmp_path):
@@ -35,4 +39,69 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
     blocker.touch()
     with pytest.raises(UserError, match="cannot write"), atomic_write(blocker / "a.txt"):
         pass
+    with pytest.raises(UserError, match="cannot write") as error:
+        PartialFile(blocker / "a.txt")
+    assert error.value.exit_code == 1
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_names_as_long_as_a_file_system_takes(tmp_path):
+    name = "ä" * 125 + ".txt"  # 254 bytes
+    with atomic_write(tmp_path / name) as temporary:
+        temporary.touch()
+    PartialFile(tmp_path / name).finish()
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_growing_file_has_a_name_that_tells_so_and_replaces_the_old_one_at_the_end(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    growing = PartialFile(tmp_path / "a.txt")
+    growing.file.write(b"new")
+    assert (tmp_path / "a.partial.txt").read_text() == "new"  # nothing waits in a buffer
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert growing.finish() == tmp_path / "a.txt"
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_two_programs_that_write_one_file_do_not_lose_a_byte(tmp_path):
+    first, second, third = (PartialFile(tmp_path / "a.txt") for _ in range(3))
+    first.file.write(b"first")
+    second.file.write(b"second")
+    assert [first.finish().name, second.finish().name] == ["a.txt", "a-2.txt"]
+    third.discard()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.txt": "first", "a-2.txt": "second"}
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("elsewhere/a.txt")
+    growing = PartialFile(tmp_path / "link.txt")
+    growing.file.write(b"new")
+    growing.finish()
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "elsewhere" / "a.txt").read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_what_a_killed_program_left_is_found_and_what_a_running_one_writes_is_not(tmp_path):
+    code = f"""
+import os, pathlib, signal
+from support import atomic_write
+from support.files import PartialFile
+growing = PartialFile({str(tmp_path / "a[1].txt")!r})
+growing.file.write(b"kept")
+with atomic_write({str(tmp_path / "b.txt")!r}):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    running = PartialFile(tmp_path / "a[1].txt")
+    assert running.partial.name == "a[1].partial-2.txt"
+    (tmp_path / "another.txt").touch()
+    assert left_behind(tmp_path, "a[1].txt") == [tmp_path / "a[1].partial.txt"]
+    assert len(left_behind(tmp_path, "b.txt")) == 1
+    assert len(left_behind(tmp_path)) == 2
+    assert left_behind(tmp_path, "a1.txt") == left_behind(tmp_path, "a[1].csv") == []
+    running.finish()
+    assert (tmp_path / "a[1].partial.txt").read_text() == "kept"
