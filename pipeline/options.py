@@ -46,6 +46,14 @@ class SessionOptions:
     alpha: float = setting(0.55, "how strongly heatmaps are painted, 0 to 1", within=(0, 1))
     mirror: bool | None = setting(None, "show the picture as a mirror does (default: cameras yes, files no)")
     show: bool = setting(True, "open a window")
-    save: str | None = setting(None, "record the annotated frames", metavar="FILE.mp4|.avi|.webm")
-    log: str | None = setting(None, "write one row a face and frame", metavar="FILE.csv|.jsonl")
+    save: str | None = setting(
+        None, "keep the annotated frames: in one film, or a folder with each film and picture of the source",
+        metavar="FILE.mp4|.webm|.avi|FOLDER/",
+    )  # fmt: skip
+    log: str | None = setting(
+        None, "write one row a face and frame, and one for each without a face", metavar="FILE.csv|.jsonl"
+    )
+    crops: str | None = setting(None, "keep each face as the network saw it", metavar="FOLDER")
+    report: str | None = setting(None, "write a page that sums up the session: index.html", metavar="FOLDER")
+    report_faces: bool = setting(False, "let pictures of faces into the report")
     quiet: bool = setting(False, "print no predictions")
