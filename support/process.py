@@ -78,11 +78,36 @@ def begin() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding, line_buffering = sys.stdout.encoding, sys.stdout.line_buffering
+        sys.stdout = _Stdout(sys.stdout.detach(), encoding, "backslashreplace", line_buffering=line_buffering)
     sys.excepthook = _end_import
     _on_stop(_leave)
+
+
+class _Stdout(io.TextIOWrapper):
+    """stdout whose errors say so: those of a full disk name no file. After one it takes everything and keeps nothing.
+
+    A reader who goes away stays a BrokenPipeError.
+    """
+
+    def write(self, text: str) -> int:
+        with self._told():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._told():
+            super().flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            _silence(self)
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise UserError(f"cannot write to standard output: {error.strerror}.", exit_code=FAILED) from error
 
 
 def run_and_exit(main: Callable[[], int | None]) -> typing.NoReturn:
@@ -138,25 +163,14 @@ def outcome_of(error: BaseException) -> tuple[str, int] | None:
         case ModuleNotFoundError(name=str(name)) if "." not in name and not (ROOT / name).exists():
             return missing_package(name), FAILED
         case BrokenPipeError():  # `python live.py | head`: the reader has what it wanted
-            _silence(sys.stdout)
             return "", 0
         case OSError(strerror=str(reason)):
-            return f"{_culprit(error)}: {reason}.", FAILED
+            return f"{error.filename or 'a file cannot be read or written'}: {reason}.", FAILED
         case MemoryError():
             return "there is not enough memory for this; take smaller pictures, or fewer at once.", FAILED
         case ImportError() if _received:  # what a library makes of Ctrl-C while it is imported
             return "", FAILED
     return (f"while stopping, {error!r}", FAILED) if _received else None
-
-
-def _culprit(error: OSError) -> str:
-    """What could not be read or written: what stdout holds back is tried again, since its errors name no file."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _silence(sys.stdout)
-        return "cannot write to standard output"
-    return str(error.filename or "cannot read or write a file")
 
 
 def missing_package(name: str, *, command: str = "this command") -> str:
@@ -166,11 +180,8 @@ def missing_package(name: str, *, command: str = "this command") -> str:
 
 def _silence(stream: typing.TextIO) -> None:
     """Let a stream that takes no more lead nowhere, else Python's own last flush makes the exit code 120."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError, ValueError):  # it is no file at all
-        os.dup2(nowhere, stream.fileno())
-        stream.flush()
-    os.close(nowhere)
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # it is no file at all
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 @contextlib.contextmanager

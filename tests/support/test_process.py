@@ -1,0 +1,228 @@
+"""How a command begins and ends, as its shell sees it: exit codes, signals at any moment, streams that take no more."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.paths import ROOT
+
+from support import FAILED, UserError
+from support.process import outcome_of, stop_requests
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and descriptors of POSIX")
+ONE_A_SIGNAL = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
+START = "import time\nfrom support.process import *\nbegin()\n"
+PATIENCE_S = 30
+
+
+def heeding() -> None:
+    """In a child: stop signals do what they do in a terminal, though the tests may run where they are ignored."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def start(code: str, **options) -> subprocess.Popen:
+    """A command made of `code`, which has printed its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", START + code], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        **{"preexec_fn": heeding} | options,
+    )  # fmt: skip
+    assert process.stdout.readline() == "here\n"
+    return process
+
+
+def end_of(process: subprocess.Popen) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def ran(code: str, shell: str = "", **options) -> subprocess.CompletedProcess:
+    """A command made of `code`, run by bash with what `shell` does to its streams."""
+    command = ["bash", "-c", f'"$0" -c "$1" {shell}', sys.executable, START + code]
+    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, timeout=PATIENCE_S, **options)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UserError("no such thing"), ("no such thing", 2)),
+        (UserError("no camera", exit_code=FAILED), ("no camera", 1)),
+        (KeyboardInterrupt(), ("", 130)),
+        (SystemExit(2), ("", 2)),
+        (OSError(errno.ENOSPC, "No space left on device", "a.csv"), ("a.csv: No space left on device.", 1)),
+        (ModuleNotFoundError("x", name="torch"), ("this command needs the package torch, which", 1)),
+        (MemoryError(), ("there is not enough memory", 1)),
+        (ModuleNotFoundError("x", name="pipeline"), None),  # a fault of ours
+        (ModuleNotFoundError("x", name="torch.part"), None),
+        (ImportError("x"), None),
+        (ValueError("x"), None),
+    ],
+)
+def test_what_is_told_of_an_error(error, told):
+    outcome = outcome_of(error)
+    if told is None:
+        assert outcome is None
+    else:
+        assert outcome is not None
+        assert outcome[0].startswith(told[0])
+        assert bool(outcome[0]) is bool(told[0])
+        assert outcome[1] == told[1]
+
+
+@POSIX
+@ONE_A_SIGNAL
+def test_a_command_that_still_loads_ends_at_once(number):
+    process = start("try:\n    print('here', flush=True); time.sleep(60)\nfinally:\n    print('closed')\n")
+    process.send_signal(number)
+    assert end_of(process) == (128 + number, "", "")
+
+
+@POSIX
+@ONE_A_SIGNAL
+def test_a_command_that_works_closes_what_is_open(number):
+    code = """
+def main():
+    try:
+        with stop_at_once():
+            pass
+        print('here', flush=True)
+        time.sleep(60)
+    finally:
+        print('closed')
+run_and_exit(main)
+"""
+    process = start(code)
+    process.send_signal(number)
+    assert end_of(process) == (128 + number, "closed\n", "")
+
+
+LOOP = """
+def main():
+    with stop_requests('stopping') as stop_requested:
+        print('here', flush=True)
+        while not stop_requested():
+            time.sleep(0.01)
+        print('asked', flush=True)
+        for _ in range(int(input())):
+            time.sleep(0.01)
+    print('finished')
+run_and_exit(main)
+"""
+
+
+@POSIX
+@ONE_A_SIGNAL
+def test_a_loop_is_asked_to_stop_and_finishes(number):
+    process = start(LOOP, stdin=subprocess.PIPE)
+    process.send_signal(number)
+    assert process.stdout.readline() == "asked\n"
+    if number != signal.SIGINT:
+        process.send_signal(number)  # `timeout` and closing terminals send theirs twice
+    process.stdin.write("1\n")
+    process.stdin.flush()
+    assert end_of(process) == (128 + number, "finished\n", "\nstopping\n")
+
+
+@POSIX
+def test_a_second_ctrl_c_leaves_at_once():
+    process = start(LOOP, stdin=subprocess.PIPE)
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "asked\n"
+    process.send_signal(signal.SIGINT)
+    assert end_of(process) == (130, "", "\nstopping\n")
+
+
+@POSIX
+def test_what_nohup_has_it_ignore_stays_ignored():
+    def nohup() -> None:
+        heeding()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    process = start(LOOP, stdin=subprocess.PIPE, preexec_fn=nohup)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    process.stdin.write("1\n")
+    process.stdin.flush()
+    assert end_of(process)[0] == 128 + signal.SIGTERM
+
+
+def test_handlers_come_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_requests() as stop_requested:
+        assert signal.getsignal(signal.SIGTERM) is not before
+        assert not stop_requested()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("code", "shell", "expected"),
+    [
+        ("run_and_exit(lambda: print('x'))", ">/dev/full", (1, "", "error: cannot write to standard output: No space")),
+        ("run_and_exit(lambda: [print('x' * 9999) for _ in range(9)] and 0)", ">/dev/full",
+         (1, "", "error: cannot write to standard output: No space")),
+        ("run_and_exit(lambda: print('x'))", ">&-", (0, "", "")),
+        ("run_and_exit(lambda: print('x') or notify('y'))", "2>&-", (0, "x\n", "")),
+        ("run_and_exit(lambda: print('x') or notify('y'))", "2>/dev/full", (0, "x\n", "")),
+        ("def main(): raise UserError('y')\nrun_and_exit(main)", "2>/dev/full", (2, "", "")),
+        ("run_and_exit(lambda: [print('x' * 9999) for _ in range(99)] and 0)", "| head -c 1; exit ${PIPESTATUS[0]}",
+         (0, "x", "")),
+        ("assert open('/dev/null').fileno() > 2\nrun_and_exit(lambda: 0)", "<&- >&- 2>&-", (0, "", "")),
+    ],
+)  # fmt: skip
+def test_streams_that_take_no_more(code, shell, expected):
+    done = ran(code, shell)
+    returncode, out, err = expected
+    assert (done.returncode, done.stdout) == (returncode, out), done.stderr
+    assert done.stderr.startswith(err)
+    assert done.stderr.count("\n") == bool(err)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_names_that_a_stream_cannot_show(encoding):
+    code = "run_and_exit(lambda: print('ü Ж \\udcff') or notify('ü Ж \\udcff'))"
+    done = subprocess.run(
+        [sys.executable, "-c", START + code], cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 0
+    expected = "ü Ж \udcff".encode(encoding, errors="backslashreplace")
+    assert (done.stdout.strip(), done.stderr.strip()) == (expected, expected)
+
+
+DOORS = sorted(path for path in ROOT.rglob("*.py") if "run_and_exit(main)" in path.read_text(encoding="utf-8"))
+DOORS = [
+    path for path in DOORS if not path.is_relative_to(ROOT / "tests") and not path.is_relative_to(ROOT / "support")
+]
+
+
+@pytest.mark.long
+def test_every_command_says_what_is_not_installed(tmp_path):
+    """Without torch, which not everybody installs: --help, or one sentence."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no', name='torch')\n")
+    assert len(DOORS) > 10
+    for path in DOORS:
+        module = Path(path.relative_to(ROOT)).with_suffix("").as_posix().replace("/", ".").removesuffix(".__main__")
+        command = [path.name] if path.parent == ROOT else ["-m", module]
+        done = subprocess.run(
+            [sys.executable, *command, "--help"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+        )  # fmt: skip
+        told = "error: this command needs the package torch, which is not installed; run pip install -r requirements"
+        if done.returncode:
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (FAILED, "", 1), (module, done.stderr)
+            assert done.stderr.startswith(told), module
+        else:
+            assert done.stdout.startswith(
+                f"usage: {' '.join(command[:1])}" if command[0] != "-m" else "usage: python -m"
+            )
