@@ -29,13 +29,16 @@ from models.ensemble import Ensemble, classifier_from_files
 from models.prediction import EnsemblePrediction, NetworkPrediction
 from pipeline.crops import crop_faces, points_in_frame
 from pipeline.options import PredictOptions
+from pipeline.scene import SceneCut
 from pipeline.tracking import Observation, Tracker
 from retinaface.detector import CONF, RetinaFace
-from retinaface.face import Detector, Face
+from retinaface.face import Detector, Face, Faces
 from support import UserError
 
 if TYPE_CHECKING:
     import torch
+
+REDUCED_SAID = 2.0  # a frame made more than so many times smaller loses faces that a person sees at once: it is said
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +78,29 @@ class FaceResult:
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """A frame (H, W, 3) uint8 RGB as it came, its faces, the K names of their probabilities, and who made the heat."""
+    """A frame (H, W, 3) uint8 RGB as it came, its faces, the K names of their probabilities, and who made the heat.
+
+    left_out: how many more faces were found than `max_faces` lets through.
+    reduced: the frame was searched made so many times smaller by `imgsz`; 1.0: at its own size.
+    """
 
     frame_rgb: np.ndarray
     faces: tuple[FaceResult, ...]
     class_names: tuple[str, ...]
     explainer: str | None = None
+    left_out: int = 0
+    reduced: float = 1.0
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """What the search may have missed, as sentences for the person: flag -> "20 of 37 faces; --max-faces"."""
+        longer, shown = max(self.frame_rgb.shape[:2]), len(self.faces)
+        said = {}
+        if self.left_out:
+            said["--max-faces"] = f"{shown} of {shown + self.left_out} faces; --max-faces"
+        if self.reduced > REDUCED_SAID:
+            said["--imgsz"] = f"searched at {round(longer / self.reduced)} of {longer} px; --imgsz"
+        return said
 
 
 class EmotionPipeline:
@@ -101,6 +121,7 @@ class EmotionPipeline:
     ) -> None:
         self.detector, self.classifier, self.tracker = detector, classifier, tracker
         self.options = options or PredictOptions()
+        self._cut = SceneCut()
         self._check_class(self.options.explain_class)
 
     @classmethod
@@ -145,9 +166,13 @@ class EmotionPipeline:
         """What every frame shows; `time_s` and `options` as in `predict`."""
         return self.predict(frames, self.detect(frames), time_s=time_s, options=options)
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of every frame; frames do not matter to each other."""
-        return self.detector(frames)
+    def detect(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
+        """The faces of every frame; frames do not matter to each other.
+
+        imgsz: for each frame, to how many pixels on its longer side it is reduced for the search, None for not at all;
+            left out, all are reduced to the detector's own.
+        """
+        return self.detector(frames) if imgsz is None else self.detector(frames, imgsz=imgsz)
 
     def predict(
         self,
@@ -156,6 +181,7 @@ class EmotionPipeline:
         *,
         time_s: float | Sequence[float] | None = None,
         options: PredictOptions | None = None,
+        new_scene: bool | Sequence[bool] = False,
     ) -> list[FrameResult]:
         """What the faces that `detect` gave show.
 
@@ -163,13 +189,20 @@ class EmotionPipeline:
             are then successive frames of one camera or film, in order. Left out, no track is updated.
         faces: None for a frame stands for the faces of the frame before, where they were; this needs a tracker.
         options: left out, those of the pipeline.
+        new_scene: for all or for each frame: True where it does not follow from the one before, as the first of a
+            film. All tracks end there. Cuts within a film are found without it (`pipeline.scene`).
         """
         options = options or self.options
         tracked: list[Sequence[Face]] = [some or () for some in faces]
         observations: list[Observation] = []
         if self.tracker and time_s is not None:
-            for i, now_s in enumerate(np.broadcast_to(time_s, len(faces)).tolist()):
-                tracked[i], seen = self.tracker.update(faces[i], now_s, smooth_s=options.smooth_s)
+            times_s = np.broadcast_to(time_s, len(faces)).tolist()
+            cuts = np.broadcast_to(new_scene, len(faces)).tolist()
+            for i, (frame, now_s, told) in enumerate(zip(frames, times_s, cuts, strict=True)):
+                cut = self._cut.is_cut(frame, first=told)
+                tracked[i], seen = self.tracker.update(
+                    faces[i], now_s, smooth_s=options.smooth_s, new_scene=cut, frame_rgb=frame
+                )
                 observations += seen
         crops, matrices = self._crops(frames, tracked)
         prediction = self.classifier.forward(crops, tta=options.tta)
@@ -188,7 +221,14 @@ class EmotionPipeline:
             results = self._explained(results, prediction, explainer, options.explain_class)
         rest = iter(results)
         return [
-            FrameResult(frame, tuple(itertools.islice(rest, len(some))), names, explainer)
+            FrameResult(
+                frame,
+                tuple(itertools.islice(rest, len(some))),
+                names,
+                explainer,
+                left_out=some.left_out if isinstance(some, Faces) else 0,
+                reduced=some.reduced if isinstance(some, Faces) else 1.0,
+            )
             for frame, some in zip(frames, tracked, strict=True)
         ]
 

@@ -1,14 +1,22 @@
 """Who is who between frames: faces keep a number, boxes do not jitter, labels do not flicker.
 
 In:  the faces of one frame, later their probabilities, and the frame's time.
-Out: the same faces, steadied, each with its track's number, and probabilities smoothed along the track.
+Out: the same faces, smoothed, each with its track's number, and probabilities smoothed along the track.
 
-For the few faces before a camera, overlap is enough: a face goes on with the track whose last box it overlaps most
-(greedy, best pairs first; Bochinski et al. 2017, "IOU tracker"). A track that is not seen waits `MEMORY_S`.
+A face goes on with the track that it is nearest to, in place and size: where that track's motion takes it by now, and
+the nearer the longer ago it was seen (greedy, best pairs first). How far it may be grows with the time that has passed,
+so that a source of one frame a second keeps its people, and someone who was hidden for two seconds comes back as the
+same person. Where the frame's pixels are given, a face that does not look like that of a moment ago starts a track.
+A cut ends all tracks. All of this stays in memory, and a track is forgotten when it has not been seen for a while.
+
+Smoothing goes by seconds, not by frames: at 30 frames a second 0.4 s are twelve frames; at one frame a second
+exp(-1 / 0.4), 8 %, of a frame's probabilities is left in the next, which is nearly no smoothing, and none would be
+right over longer gaps: a face that was away for some frames starts afresh.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -17,118 +25,179 @@ from typing import NamedTuple
 
 import numpy as np
 
-from retinaface.anchors import iou
-from retinaface.face import Face
+from pipeline.appearance import face_patch, likeness
+from pipeline.motion import Motion, OneEuroFilter
+from retinaface.face import Face, Faces
 
-SAME_FACE_IOU = 0.25
-MEMORY_S = 0.7  # a face that looks away for a moment comes back as itself
-
-
-@dataclass
-class OneEuroFilter:
-    """The 1-euro filter (Casiez et al. 2012): smooths strongly what stands still, hardly what moves.
-
-    slowest_hz: cut-off frequency at rest. speed_gain: how much faster the cut-off rises with speed, per unit a second.
-    """
-
-    slowest_hz: float = 1.0
-    speed_gain: float = 4.0
-    speed_hz: float = 1.0
-    value: np.ndarray | None = None
-    speed: np.ndarray | float = 0.0
-
-    def __call__(self, value: np.ndarray, *, passed_s: float, unit: float = 1.0) -> np.ndarray:
-        """The smoothed value, `passed_s` after the one before; `unit` is what a speed of 1 is measured in (pixels)."""
-        if self.value is None or passed_s <= 0:
-            self.value = value.astype(np.float64) if self.value is None else self.value
-            return self.value
-        raw_speed = (value - self.value) / passed_s / unit
-        self.speed = self.speed + share_of_new(self.speed_hz, passed_s) * (raw_speed - self.speed)
-        cutoff_hz = self.slowest_hz + self.speed_gain * np.abs(self.speed)
-        self.value = self.value + share_of_new(cutoff_hz, passed_s) * (value - self.value)
-        return self.value
-
-
-def share_of_new(cutoff_hz: np.ndarray | float, passed_s: float) -> np.ndarray | float:
-    """How much of a new value an exponential filter with that cut-off takes (Casiez et al. 2012, eq. 4 and 5)."""
-    turn = 2 * np.pi * cutoff_hz * passed_s
-    return turn / (turn + 1)
+MEMORY_S, MEMORY_FRAMES = 2.5, 3  # how long a track is kept unseen: the longer of the two
+REACH, REACH_PER_S, FARTHEST = 0.6, 1.0, 2.0  # how far off a face may be, in face sizes: at once, a second, at most
+SIZE_RATIO, SIZE_RATIO_PER_S, LARGEST_RATIO = 1.6, 0.4, 2.2  # the same of how much larger or smaller
+UNSEEN_COST = 0.5  # face sizes that a second out of sight counts as
+RESTART_FRAMES = 3  # what was unseen for more frames than this, and for longer than `RESTART_S`, is smoothed afresh
+RESTART_S = 0.25
+ALIKE, ALIKE_S = 0.6, 0.15  # likeness of a face to itself, and seconds within which it can be asked for
+INTERVALS = 15  # the last so many intervals between frames tell the source's rate
 
 
 @dataclass
 class Track:
-    """One person as long as they are seen: last box and when it was detected, filter, smoothed probabilities (K,)."""
+    """One person as long as they are seen: motion, filter, last patch, smoothed probabilities (K,)."""
 
     number: int
-    box_xyxy: np.ndarray
-    detected_s: float
+    motion: Motion
+    patch: np.ndarray | None = None
     geometry: OneEuroFilter = field(default_factory=OneEuroFilter)
     probabilities: np.ndarray | None = None
     classified_s: float = 0.0  # when the probabilities were
 
 
 class Observation(NamedTuple):
-    """A track in the frame of `time_s`: frames may wait between being tracked and being classified."""
+    """A track in the frame of `time_s`: frames may wait between being tracked and being classified.
+
+    fresh: its probabilities are not smoothed with those of before, which are too long ago.
+    """
 
     track: Track
     time_s: float
+    fresh: bool = False
 
 
 class Tracker:
-    """Numbers and smooths faces. `smooth_s`: time constant in seconds of probabilities; 0: nothing is smoothed."""
+    """Numbers and smooths the faces of one source.
 
-    def __init__(self) -> None:
+    rate_fps: frames a second in which faces are detected; left out, it is learned from their times.
+    """
+
+    def __init__(self, rate_fps: float | None = None) -> None:
         self.tracks: list[Track] = []
         self._numbers = itertools.count(1)
-        self._last: list[tuple[Face, Track]] = []
+        self._last: tuple[Faces, list[Track]] = Faces(), []
+        self._detected_s: float | None = None
+        self._intervals_s = collections.deque([1 / rate_fps] if rate_fps else [], maxlen=INTERVALS)
+
+    @property
+    def interval_s(self) -> float:
+        """The usual seconds between two frames in which faces are detected: the median, which a gap does not move."""
+        return float(np.median(self._intervals_s)) if self._intervals_s else 0.0
+
+    @property
+    def memory_s(self) -> float:
+        """For how long a track that is not seen is kept."""
+        return max(MEMORY_S, MEMORY_FRAMES * self.interval_s)
 
     def update(
-        self, faces: Sequence[Face] | None, time_s: float, *, smooth_s: float = 0.4
-    ) -> tuple[list[Face], list[Observation]]:
-        """The faces, steadied, and the track of each; faces nobody has seen start a track.
+        self,
+        faces: Sequence[Face] | None,
+        time_s: float,
+        *,
+        smooth_s: float = 0.4,
+        new_scene: bool = False,
+        frame_rgb: np.ndarray | None = None,
+    ) -> tuple[Faces, list[Observation]]:
+        """The faces, smoothed, and the track of each; faces nobody has seen start a track.
 
-        None where nobody searched the frame: the faces of the frame before, where they were.
+        faces: None where nobody searched the frame: the faces of the frame before, where they were.
+        smooth_s: time constant in seconds; 0: nothing is smoothed, and numbers are the same.
+        new_scene: the frame does not follow from the one before, and no track goes on; nor where time runs backwards.
+        frame_rgb: (H, W, 3) uint8 RGB, in which faces are compared with those of the frame before.
         """
-        if faces is not None:
-            self.tracks = [track for track in self.tracks if time_s - track.detected_s <= MEMORY_S]
-            pairs = zip(faces, self._assign(faces, time_s), strict=True)
-            self._last = [(self._steady(face, track, time_s, smooth=smooth_s > 0), track) for face, track in pairs]
-        return [face for face, _ in self._last], [Observation(track, time_s) for _, track in self._last]
+        if new_scene or (self._detected_s is not None and time_s < self._detected_s):
+            self.tracks, self._last, self._detected_s = [], (Faces(), []), None
+        if faces is None:
+            return self._last[0], [Observation(track, time_s) for track in self._last[1]]
+        self._learn_rate(time_s)
+        self.tracks = [track for track in self.tracks if time_s - track.motion.seen_s <= self.memory_s]
+        patches = [None if frame_rgb is None else face_patch(frame_rgb, face.box_xyxy) for face in faces]
+        tracks = self._assign(faces, patches, time_s)
+        fresh = [time_s - track.motion.seen_s > self._restart_s for track in tracks]
+        smoothed = [
+            self._follow(face, track, time_s, smooth=smooth_s > 0, fresh=is_fresh)
+            for face, track, is_fresh in zip(faces, tracks, fresh, strict=True)
+        ]
+        for track, patch in zip(tracks, patches, strict=True):
+            track.patch = patch
+        self._last = faces.with_faces(smoothed) if isinstance(faces, Faces) else Faces(smoothed), tracks
+        pairs = zip(tracks, fresh, strict=True)
+        return self._last[0], [Observation(track, time_s, is_fresh) for track, is_fresh in pairs]
 
     def smooth(
         self, observations: Sequence[Observation], probabilities: np.ndarray, *, smooth_s: float = 0.4
     ) -> np.ndarray:
-        """Probabilities (N, K) of the faces observed -> smoothed along each track, rows still sum to 1."""
+        """Probabilities (N, K) of the faces observed -> smoothed along each track, rows still sum to 1.
+
+        p' = p'_before + (1 - exp(-t / smooth_s)) (p - p'_before), t seconds after the one before.
+        """
         smoothed = np.empty_like(probabilities)
-        for row, (track, time_s) in enumerate(observations):
-            before = track.probabilities if track.probabilities is not None else probabilities[row]
+        for row, (track, time_s, fresh) in enumerate(observations):
+            before = probabilities[row] if track.probabilities is None or fresh else track.probabilities
             share = 1 - np.exp(-(time_s - track.classified_s) / smooth_s) if smooth_s > 0 else 1.0
             track.probabilities = smoothed[row] = before + share * (probabilities[row] - before)
             track.classified_s = time_s
         return smoothed
 
-    def _assign(self, faces: Sequence[Face], time_s: float) -> list[Track]:
-        """The track of each face: pairs by falling overlap, each track and each face once; then new tracks."""
+    @property
+    def _restart_s(self) -> float:
+        return max(RESTART_S, (RESTART_FRAMES + 0.5) * self.interval_s)
+
+    def _learn_rate(self, time_s: float) -> None:
+        if self._detected_s is not None and time_s > self._detected_s:
+            self._intervals_s.append(time_s - self._detected_s)
+        self._detected_s = time_s
+
+    def _assign(self, faces: Sequence[Face], patches: Sequence[np.ndarray | None], time_s: float) -> list[Track]:
+        """The track of each face: pairs by rising cost, each track and each face once; then new tracks."""
+        pairs = [
+            (cost, row, column)
+            for row, face in enumerate(faces)
+            for column, track in enumerate(self.tracks)
+            if (cost := cost_of(face, track, time_s)) is not None and not changed(track, patches[row], time_s)
+        ]
         owner: dict[int, Track] = {}
-        if faces and self.tracks:
-            overlap = iou(np.stack([f.box_xyxy for f in faces]), np.stack([t.box_xyxy for t in self.tracks]))
-            for flat in np.argsort(-overlap, axis=None, kind="stable"):
-                row, column = np.unravel_index(flat, overlap.shape)
-                if overlap[row, column] < SAME_FACE_IOU:
-                    break
-                if row not in owner and self.tracks[column] not in owner.values():
-                    owner[int(row)] = self.tracks[column]
+        taken: set[int] = set()
+        for _, row, column in sorted(pairs):
+            if row not in owner and column not in taken:
+                owner[row] = self.tracks[column]
+                taken.add(column)
         for row, face in enumerate(faces):
             if row not in owner:
-                owner[row] = Track(next(self._numbers), face.box_xyxy, detected_s=time_s)
+                owner[row] = Track(next(self._numbers), Motion(centre_of(face), face.size, time_s))
                 self.tracks.append(owner[row])
         return [owner[row] for row in range(len(faces))]
 
-    def _steady(self, face: Face, track: Track, time_s: float, *, smooth: bool) -> Face:
-        """Box and landmarks through the track's filter, speed measured in face sizes a second."""
-        passed_s, track.detected_s, track.box_xyxy = time_s - track.detected_s, time_s, face.box_xyxy
+    def _follow(self, face: Face, track: Track, time_s: float, *, smooth: bool, fresh: bool) -> Face:
+        """The face through its track's filter, speed measured in face sizes a second."""
+        passed_s = time_s - track.motion.seen_s
+        track.motion.update(centre_of(face), face.size, time_s)
         if not smooth:
             return face
+        if fresh:
+            track.geometry = OneEuroFilter()
         values = np.concatenate([face.box_xyxy, face.landmarks_xy.ravel()])
         values = track.geometry(values, passed_s=passed_s, unit=max(face.size, 1.0)).astype(np.float32)
         return dataclasses.replace(face, box_xyxy=values[:4], landmarks_xy=values[4:].reshape(5, 2))
+
+
+def centre_of(face: Face) -> np.ndarray:
+    """(2,) float64, pixels."""
+    return (face.box_xyxy[:2].astype(np.float64) + face.box_xyxy[2:]) / 2
+
+
+def cost_of(face: Face, track: Track, time_s: float) -> float | None:
+    """How unlikely it is that the face is the track's, in face sizes; None where it is out of reach.
+
+    Distance from where the track is predicted, in the mean of both sizes, + |ln of the ratio of sizes| + what the time
+    out of sight counts.
+    """
+    unseen_s, size = time_s - track.motion.seen_s, max(face.size, 1.0)
+    log_ratio = abs(np.log(size / max(track.motion.size, 1.0)))
+    distance = np.linalg.norm(centre_of(face) - track.motion.predict(time_s)) / ((size + track.motion.size) / 2)
+    near = distance <= min(FARTHEST, REACH + REACH_PER_S * unseen_s)
+    alike = log_ratio <= np.log(min(LARGEST_RATIO, SIZE_RATIO + SIZE_RATIO_PER_S * unseen_s))
+    return float(distance + log_ratio + UNSEEN_COST * unseen_s) if near and alike else None
+
+
+def changed(track: Track, patch: np.ndarray | None, time_s: float) -> bool:
+    """Whether another face stands where the track's stood a moment ago; False where that cannot be told."""
+    if patch is None or track.patch is None or time_s - track.motion.seen_s > ALIKE_S:
+        return False
+    return likeness(track.patch, patch) < ALIKE

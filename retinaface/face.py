@@ -53,6 +53,10 @@ class Faces(list[Face]):
         super().__init__(faces)
         self.left_out, self.reduced = left_out, reduced
 
+    def with_faces(self, faces: Iterable[Face]) -> Faces:
+        """Other faces of the same search."""
+        return Faces(faces, left_out=self.left_out, reduced=self.reduced)
+
 
 def best_faces(faces: Sequence[Face], max_faces: int | None, *, reduced: float) -> Faces:
     """The first `max_faces` of faces in the order of their scores; None: all."""

@@ -7,7 +7,7 @@ Out: `TextBox`es with their rectangles, known before faces look for room, and fu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -65,11 +65,17 @@ def margin(size: int) -> int:
     return round(0.7 * size)
 
 
-def status_items(status: Status, *, faces: int) -> list[tuple[str, Icon | None]]:
-    """The texts of the status line in reading order, each with its icon; `faces` is how many the frame shows."""
-    rate = f"{status.fps:.{0 if status.fps >= 10 else 1}f} fps" if status.fps else ""
-    count = f"{faces or 'no'} face{'s' if faces > 1 else ''}"
+def status_items(
+    status: Status, *, faces: int, limits: Mapping[str, str] | None = None
+) -> list[tuple[str, Icon | None]]:
+    """The texts of the status line in reading order, each with its icon.
+
+    faces: how many the frame shows. limits: as `FrameResult.limits`; that of --max-faces says how many, too.
+    """
+    rate, limits = f"{status.fps:.{0 if status.fps >= 10 else 1}f} fps" if status.fps else "", limits or {}
+    count = limits.get("--max-faces", f"{faces or 'no'} face{'s' if faces > 1 else ''}")
     items: list[tuple[str, Icon | None]] = [(" · ".join(filter(None, (rate, status.device, count))), None)]
+    items += [(text, None) for flag, text in limits.items() if flag != "--max-faces"]
     if status.explainer:
         which = f"why {status.explain_class} ({status.explainer})" if status.explain_class else status.explainer
         items.append((f"heat: {which}", HEATMAP))
@@ -78,14 +84,15 @@ def status_items(status: Status, *, faces: int) -> list[tuple[str, Icon | None]]
 
 
 def place_texts(
-    status: Status | None, *, faces: int, frame: Rect, size: int
+    status: Status | None, *, faces: int, frame: Rect, size: int, limits: Mapping[str, str] | None = None
 ) -> tuple[list[TextBox], Rect, list[TextBox]]:
     """Status line and notice; the part of the frame between them, where labels and bars may stand; a message in it.
 
     The notice stands in the lower left corner, a little smaller than other text; the message above it, larger, centred.
     """
     edge, apart = margin(size), margin(size) // 2
-    upper = place_status(status_items(status, faces=faces), frame=frame, size=size) if status else []
+    items = status_items(status, faces=faces, limits=limits) if status else []
+    upper = place_status(items, frame=frame, size=size)
     box = _wrapped(NOTICE, widest=frame.width - 2 * edge, size=max(SMALLEST, round(0.86 * size)), colour=DIM)
     box = _moved(box, edge, frame.bottom - edge - box.rect.height)
     lower = [box] if _fits(box, frame) else []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.tracking import MEMORY_S, OneEuroFilter, Tracker, share_of_new
+from pipeline.motion import OneEuroFilter, share_of_new
+from pipeline.tracking import MEMORY_S, Tracker
 from retinaface.face import Face
 
 FRAME_S = 1 / 30
