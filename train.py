@@ -284,7 +284,8 @@ class Trainer:
             settings=dataclasses.asdict(self.settings),
             scores={"validation": scores, "epoch": self.epoch + 1},
         )
-        checkpoint = calibrate(checkpoint, logits, self.validation.labels, class_shares=self.loader.class_shares())
+        faces = self.validation
+        checkpoint = calibrate(checkpoint, logits, faces.labels, faces.votes, class_shares=self.loader.class_shares())
         save_checkpoint(self.folder.path / "best.safetensors", checkpoint)
 
     def save_state(self) -> None:

@@ -20,14 +20,20 @@ from support.figures import save_figure
 
 
 @dataclass
-class SplitSettings:
-    """Flags that name faces and the device that they are classified on."""
+class DataSettings:
+    """Flags that name a data set and the device that its faces are classified on."""
 
     dataset: str = setting("", "format of the data set; left out: recognised by its layout")
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    split: str = setting("test", "which faces", choices=SPLITS)
     skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+
+
+@dataclass
+class SplitSettings(DataSettings):
+    """Flags that name faces and the device that they are classified on."""
+
+    split: str = setting("test", "which faces", choices=SPLITS)
 
     def load(self) -> tuple[Format, FaceSet]:
         """The format and the faces of the split; `UserError` where they cannot be read."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.header import mapping, number, numbers, texts
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError
@@ -34,6 +35,9 @@ class Checkpoint:
     temperature, class_bias: softmax((logits + class_bias) / temperature) is how likely each label is; both fitted on
         validation (models/training/calibration.py). A class bias, K numbers, that is left out is zero.
     settings, scores: the run's flags and its figures, plain JSON values.
+    crowd_temperature: softmax(logits / crowd_temperature) are the shares of a crowd, fitted to the votes of validation.
+    class_prior: K shares, how often the training showed each class; left out where that is not known.
+    prior_tau: how much of that prior is taken out where it is to be (`prior_bias`), 0 to 1; from validation, too.
     """
 
     network: str
@@ -44,10 +48,24 @@ class Checkpoint:
     settings: dict = field(default_factory=dict)
     scores: dict = field(default_factory=dict)
     class_bias: tuple[float, ...] = ()
+    crowd_temperature: float = 1.0
+    class_prior: tuple[float, ...] = ()
+    prior_tau: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.class_bias:
             object.__setattr__(self, "class_bias", (0.0,) * len(self.class_names))  # frozen, so not by assignment
+
+    @property
+    def prior_bias(self) -> np.ndarray:
+        """(K,) float64 to be added to the logits: -prior_tau log(class_prior), and 0 for the most frequent class.
+
+        Post-hoc logit adjustment (Menon et al. 2021, arXiv 2007.07314, eq. 9): with tau = 1 a class counts no more for
+        having been frequent in training. A class that it never showed has no bias.
+        """
+        if not self.class_prior:
+            return np.zeros(len(self.class_names))
+        return self.prior_tau * prior_push(np.array(self.class_prior))
 
     def header(self) -> dict:
         """All but the weights, as plain JSON values."""
@@ -56,20 +74,34 @@ class Checkpoint:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], weights: Mapping[str, Any], *, path: str | Path) -> Checkpoint:
-        """What `header()` told, and weights; `UserError` naming `path` where an entry is missing or of another kind."""
+        """What `header()` told, and weights; `UserError` naming `path` where an entry is missing or of another kind.
+
+        Files from before `crowd_temperature`, `class_prior` and `prior_tau` have their defaults.
+        """
         try:
-            names = tuple(str(name) for name in header["class_names"])
-            bias = tuple(float(value) for value in header["class_bias"])
-            temperature = float(header["temperature"])
-            if not names or len(bias) != len(names) or not np.isfinite([temperature, *bias]).all():
-                raise ValueError("class_bias and temperature must be finite numbers, a bias for each class")
-            preprocess = Preprocess.from_dict(header["preprocess"])
-            settings, scores = dict(header["settings"]), dict(header["scores"])
-            return cls(str(header["network"]), names, preprocess, weights, temperature, settings, scores, bias)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                f"{path} does not describe its network ({type(error).__name__}: {error}); fetch or export it again."
-            ) from error
+            names = texts(header["class_names"], what="class_names")
+            count = len(names)
+            prior = header.get("class_prior") or ()
+            found = cls(
+                network=texts([header["network"]], what="network")[0],
+                class_names=names,
+                preprocess=Preprocess.from_dict(header["preprocess"]),
+                weights=weights,
+                temperature=number(header["temperature"], what="temperature", above=0),
+                settings=mapping(header["settings"], what="settings"),
+                scores=mapping(header["scores"], what="scores"),
+                class_bias=numbers(header["class_bias"], count, what="class_bias"),
+                crowd_temperature=number(header.get("crowd_temperature", 1), what="crowd_temperature", above=0),
+                class_prior=numbers(prior, count, what="class_prior", least=0) if prior else (),
+                prior_tau=number(header.get("prior_tau", 0), what="prior_tau"),
+            )
+        except KeyError as error:
+            raise UserError(f"{path} does not say its {error.args[0]}; fetch or export it again.") from error
+        except ValueError as error:
+            raise UserError(f"{path} does not describe its network: {error}; fetch or export it again.") from error
+        if prior and not any(found.class_prior):
+            raise UserError(f"{path} does not describe its network: class_prior is zero; fetch or export it again.")
+        return found
 
     def build(self) -> nn.Module:
         """The network with these weights, in eval mode on the CPU; `UserError` where a key is missing or surplus."""
@@ -87,3 +119,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read what `save_checkpoint` wrote; `UserError` in a sentence where the file is missing, foreign or damaged."""
     weights, header = load_tensors(path, wanted_format=FORMAT)
     return Checkpoint.from_header(header, weights, path=path)
+
+
+def prior_push(class_prior: np.ndarray) -> np.ndarray:
+    """(K,) float64, log(max p / p) of the shares p (K,); 0 for a class that was never shown."""
+    shares = np.where(class_prior > 0, class_prior, class_prior.max())
+    return np.log(shares.max() / shares)  # 0 for the most frequent class: a constant changes no softmax

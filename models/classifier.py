@@ -6,18 +6,19 @@ Out: a `NetworkPrediction`: probabilities (N, K) float32, K in the order of `cla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.checkpoint import ONNX_FORMAT, SHIPPED, Checkpoint, load_checkpoint
 from models.engines import Engine, OnnxEngine, TorchEngine
+from models.header import matrix, number, numbers
 from models.prediction import NetworkPrediction
 from models.preprocess import Preprocess
 from models.spec import find_spec
-from support import UserError
+from support import UserError, notify
 from support.metrics import softmax
 from support.onnx.session import open_session
 
@@ -25,17 +26,24 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
     import torch
     from torch import nn
 
+    from gradcam import Cells
+
 BATCH = 256  # faces a forward pass, where a whole split is classified
-CONFIDENCES = ("crowd", "label")
+CONFIDENCES, PRIORS = ("crowd", "label"), ("dataset", "balanced")
 EXPORT = "python -m models.export --weights"
+CALIBRATE = "python -m evaluation.classification.calibrate, with the data set of the training, writes it into the file"
 
 
 class Classifier:
     """A trained network with its preprocessing and its class names, on one device.
 
     A network trained by KL divergence on votes says which share of a crowd would name each class, and is right about
-    that. Asked how likely the crowd's majority label is, the same numbers are too cautious: confidence="label" makes
-    them what was fitted for that question on validation data (models/training/calibration.py).
+    that (confidence="crowd"). Asked how likely the crowd's majority label is, the same numbers are too cautious:
+    confidence="label" makes them what was fitted for that question on validation data (models/training/calibration.py).
+
+    Both answer for faces among which classes are as frequent as in the training: prior="dataset", for which a data
+    set's figures are given. One disgusted face in a hundred there is not one in a hundred before a webcam: with
+    prior="balanced" that prior is taken out as far as validation's balanced accuracy says (`Checkpoint.prior_bias`).
 
     checkpoint: it runs in torch on `device`, unless another `engine` is given.
     """
@@ -46,15 +54,23 @@ class Classifier:
         *,
         device: torch.device | str = "cpu",
         confidence: str = "crowd",
+        prior: str = "dataset",
         engine: Engine | None = None,
     ) -> None:
         if confidence not in CONFIDENCES:
             raise UserError(f"--confidence takes {' or '.join(CONFIDENCES)}, not {confidence!r}.")
+        if prior not in PRIORS:
+            raise UserError(f"--prior takes {' or '.join(PRIORS)}, not {prior!r}.")
         self.preprocess = checkpoint.preprocess
         self.class_names = checkpoint.class_names
-        fitted = (checkpoint.temperature, checkpoint.class_bias)
-        self.temperature, bias = fitted if confidence == "label" else (1.0, [0.0] * len(self.class_names))
-        self.class_bias = np.array(bias, np.float32)
+        self.confidence, self.prior = confidence, prior
+        crowd_bias, label_bias = np.zeros(len(self.class_names)), np.array(checkpoint.class_bias)
+        if prior == "balanced":
+            crowd_bias = label_bias = checkpoint.prior_bias
+        self.readings = {  # by confidence: the bias (K,) and temperature of its softmax
+            "crowd": (np.array(crowd_bias, np.float32), checkpoint.crowd_temperature),
+            "label": (np.array(label_bias, np.float32), checkpoint.temperature),
+        }
         self.name, self.device = checkpoint.network, device
         self.engine = engine or torch_engine(checkpoint, device)
 
@@ -65,11 +81,13 @@ class Classifier:
         *,
         device: torch.device | str = "cpu",
         confidence: str = "crowd",
+        prior: str = "dataset",
         engine: str = "auto",
         threads: int = 2,
     ) -> Classifier:
         """The classifier in the file at `path`, X.safetensors or X.onnx; the shipped one where `path` is left out.
 
+        prior: "balanced" is said to be "dataset" where the file does not know the class prior of its training.
         engine, threads: as for `support.onnx.session.open_session`.
         """
         path = Path(path or SHIPPED)
@@ -78,14 +96,16 @@ class Classifier:
         )
         if session is not None:
             checkpoint = Checkpoint.from_header(session.metadata, {}, path=path)
-            if session.metadata.get("head"):  # (K, C); cells: [first, step], or None
-                head, cells = np.array(session.metadata["head"], np.float32), session.metadata["cells"]
-                onnx_engine = OnnxEngine(session, checkpoint.preprocess, head, cells=cells and (cells[0], cells[1]))
-                return cls(checkpoint, confidence=confidence, engine=onnx_engine)
+            head, cells = explanation_of(session.metadata, len(checkpoint.class_names), path=path)
+            if head is not None:
+                onnx_engine = OnnxEngine(session, checkpoint.preprocess, head, cells=cells)
+                known = known_prior(prior, checkpoint, path)
+                return cls(checkpoint, confidence=confidence, prior=known, engine=onnx_engine)
             why = f"above the explained layer of {checkpoint.network} is more than a mean and one linear layer"
             if engine == "onnx" or path.suffix == ".onnx":
                 raise UserError(f"--engine onnx cannot explain {path.name}: {why}; name weights, and leave it out.")
-        return cls(load_checkpoint(path), device=device, confidence=confidence)
+        checkpoint = load_checkpoint(path)
+        return cls(checkpoint, device=device, confidence=confidence, prior=known_prior(prior, checkpoint, path))
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -97,9 +117,10 @@ class Classifier:
         both = np.concatenate([crops, crops[:, :, ::-1]]) if tta else crops
         return NetworkPrediction(self.engine.forward(both), self.to_probabilities, tta=tta)
 
-    def to_probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks."""
-        return softmax((logits + self.class_bias) / self.temperature)
+    def to_probabilities(self, logits: np.ndarray, *, confidence: str = "") -> np.ndarray:
+        """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks; left out: as it was made."""
+        bias, temperature = self.readings[confidence or self.confidence]
+        return softmax((logits + bias) / temperature)
 
     def logits(self, crops: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """(N, K) float32 of square uint8 RGB crops, which may differ in size and number; N may be 0."""
@@ -112,6 +133,26 @@ class Classifier:
             mirrored = self.to_probabilities(self.logits([crop[:, ::-1] for crop in crops]))
             probabilities = (probabilities + mirrored) / 2
         return probabilities
+
+
+def known_prior(prior: str, checkpoint: Checkpoint, path: Path) -> str:
+    """`prior`, but "dataset", with a notice, where it is "balanced" and the file at `path` knows no class prior."""
+    if prior != "balanced" or checkpoint.class_prior:
+        return prior
+    notify(f"{path.name} does not know how often its training showed each class, so that prior stays in; {CALIBRATE}.")
+    return "dataset"
+
+
+def explanation_of(metadata: Mapping[str, Any], classes: int, *, path: Path) -> tuple[np.ndarray | None, Cells]:
+    """`head` (K, C) float32 or None, and `cells`, of an .onnx file's metadata (`models.export.metadata_of`)."""
+    head, cells = metadata.get("head"), metadata.get("cells")
+    try:
+        rows = None if head is None else np.array(matrix(head, None, what="head", rows=classes), np.float32)
+        first, step = numbers(cells, 2, what="cells") if cells is not None else (0, 1)
+        number(step, what="the step of cells", above=0)
+    except ValueError as error:
+        raise UserError(f"{path} does not describe its network: {error}; export it again.") from error
+    return rows, None if cells is None else (first, step)
 
 
 def torch_engine(checkpoint: Checkpoint, device: torch.device | str) -> TorchEngine:

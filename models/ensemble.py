@@ -60,13 +60,14 @@ def classifier_from_files(
     *,
     device: torch.device | str = "cpu",
     confidence: str = "crowd",
+    prior: str = "dataset",
     engine: str = "auto",
     threads: int = 2,
 ) -> Classifier | Ensemble:
     """The classifier in one file (the shipped one where none is named), or the ensemble of several."""
     wanted: list[str | Path | None] = [*paths] or [None]
     members = [
-        Classifier.from_file(path, device=device, confidence=confidence, engine=engine, threads=threads)
+        Classifier.from_file(path, device=device, confidence=confidence, prior=prior, engine=engine, threads=threads)
         for path in wanted
     ]
     return members[0] if len(members) == 1 else Ensemble(members)

@@ -63,8 +63,9 @@ def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
 def metadata_of(checkpoint: Checkpoint, *, head: str | None) -> dict:
     """What a program has to know, as plain JSON values.
 
-    class_names: of the K logits. softmax(logits) are the shares of a crowd; softmax((logits + class_bias) /
-        temperature) is how likely each label is.
+    class_names: of the K logits. softmax(logits / crowd_temperature) are the shares of a crowd; softmax((logits +
+        class_bias) / temperature) is how likely each label is. With the prior of the training taken out, both have the
+        bias -prior_tau log(class_prior / max class_prior) instead; a class_prior of [] is not known.
     preprocess: how uint8 RGB crops become the input (models/preprocess.py).
     crop_template: (5, 2), where the five landmarks of a face stand in a crop, as shares of its side.
     head: (K, c), or null. Where it is given, Grad-CAM of class k is ReLU(sum_c head[k][c] activation[c]).

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.header import mapping, numbers, whole
 from support.resize import resizing
 
 if TYPE_CHECKING:  # torch is imported where it is used
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
 # symmetric left to right: python -m evaluation.classification.through_pipeline --template
 CROP_TEMPLATE = np.array([[0.326, 0.377], [0.674, 0.377], [0.5, 0.586], [0.352, 0.754], [0.648, 0.754]])
 LUMA_BT601 = (0.299, 0.587, 0.114)  # the weights cv2 uses for RGB to grey
+LARGEST_SIDE = 4096  # pixels of what a network may see
 STANDARD_DEVIATION_FLOOR = 8.0  # grey levels; a flat picture must not become amplified noise
 
 
@@ -93,7 +95,18 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, values: dict) -> Preprocess:
-        """What `to_dict` described; KeyError, TypeError or ValueError where `values` are no such thing."""
-        numbers = {name: values[name] and tuple(map(float, values[name])) for name in ("mean", "std")}
-        height, width = values["size_hw"]
-        return cls((int(height), int(width)), int(values["channels"]), numbers["mean"], numbers["std"])
+        """What `to_dict` described; KeyError or ValueError, with the entry's name, where `values` are no such thing."""
+        values = mapping(values, what="preprocess")
+        size = values["size_hw"]
+        if not isinstance(size, (list, tuple)) or len(size) != 2:
+            raise ValueError(f"size_hw must be two numbers of pixels, not {size!r:.40}")
+        height, width = (whole(side, what="size_hw", within=(1, LARGEST_SIDE)) for side in size)
+        channels = whole(values["channels"], what="channels", within=(1, 3))
+        if channels == 2:
+            raise ValueError("channels must be 1 or 3, not 2")
+        mean, std = values["mean"], values["std"]
+        if (mean is None) != (std is None):
+            raise ValueError("mean and std must both be given, or neither")
+        if mean is not None:
+            mean, std = numbers(mean, channels, what="mean"), numbers(std, channels, what="std", above=0)
+        return cls((height, width), channels, mean, std)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from support.cli import UserError
+from support.cli import FAILED, UserError
 from support.files import atomic_write
 
 if TYPE_CHECKING:
@@ -39,8 +39,12 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
         for name, tensor in tensors.items()
     }
     header = {**header, "sha256": _digest(stored)}
+    metadata = {key: json.dumps(value) for key, value in header.items()}
     with atomic_write(path) as temporary:
-        save_file(stored, temporary, metadata={key: json.dumps(value) for key, value in header.items()})
+        try:
+            save_file(stored, temporary, metadata=metadata)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"cannot write {path}: {error}; is the disk full?", exit_code=FAILED) from error
 
 
 def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Tensor], dict]:
@@ -57,15 +61,21 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             header = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} is not a safetensors file, or is cut off ({error}); fetch or train it again."
         ) from error
     if header.get("format") != wanted_format:
-        raise UserError(f"{path} is not a {wanted_format} file but {header.get('format', 'of an unknown kind')}.")
-    if header["sha256"] != _digest(arrays):
+        raise UserError(f"{path} is not a {wanted_format} file but {header.get('format', 'of an unknown kind')!s:.60}.")
+    if header.get("sha256") != _digest(arrays):
         raise UserError(f"{path} is damaged: its content does not match its own SHA-256; fetch or train it again.")
     return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header
+
+
+def is_half(path: str | Path) -> bool:
+    """Does the safetensors file at `path` store its floats as float16?"""
+    with safe_open(path, framework="np") as file:
+        return any(file.get_slice(name).get_dtype() == "F16" for name in file.keys())  # noqa: SIM118 (not a dict)
 
 
 def as_float32(tensors: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:

@@ -1,11 +1,15 @@
 """All scores of one network, or of several as an ensemble, on one split.
 
 In:  classifiers, a `FaceSet`, and the training faces among which duplicates are looked for.
-Out: `Evaluation`: probabilities by both confidences, and `scores`, plain JSON values by name.
+Out: `Evaluation`: probabilities by both confidences, and `scores`, plain JSON values by name (docs/results.md).
 
-A network trained on votes predicts, as plain softmax, the shares of a crowd (confidence "crowd"): KL and JS divergence
-are of these. The label and how likely it is come with the class bias and temperature fitted on validation data
-(confidence "label", models/training/calibration.py): accuracy, F1 and the calibration error (ece) are of these.
+A network trained on votes predicts the shares of a crowd (confidence "crowd"): KL and JS divergence are of these. The
+label and how likely it is come with the class bias and temperature fitted on validation data (confidence "label",
+models/training/calibration.py): accuracy, F1 and the calibration error (ece) are of these.
+
+Where set and network have other classes, they are joined by name, and which figure is which is said: the main scores
+choose among the classes of the set only (a closed set), `own_answers` among all that the network knows. Faces of a
+class that the network lacks count, and are wrong; `known_classes` are the scores of the others.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from models.classifier import Classifier
 from models.ensemble import Ensemble
 from support import UserError
 from support.metrics import (
+    TINY,
     accuracy,
     bootstrap_interval,
     confusion_matrix,
@@ -31,7 +36,6 @@ from support.metrics import (
     macro_f1,
     per_class,
     score,
-    softmax,
 )
 
 RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by about a point
@@ -61,17 +65,36 @@ def evaluate(
 ) -> Evaluation:
     """Classify `faces` with every classifier and score the unweighted mean of their probabilities.
 
-    classifiers: made with confidence="label". train: faces among which byte-identical duplicates are looked for.
+    train: faces among which byte-identical duplicates are looked for.
     tta: every face is predicted together with its mirror image.
-    Raises `UserError` where a class of `faces` is unknown to a network.
+    Raises `UserError` where set and networks share fewer than two classes.
     """
-    crowd, label = predict_each(classifiers, faces, tta=tta)
+    network_names = Ensemble(classifiers).class_names
+    known = np.isin(faces.class_names, network_names)
+    if known.sum() < 2:
+        raise UserError(
+            f"the network and the data set share {known.sum()} class(es): the set has {', '.join(faces.class_names)}, "
+            f"the network {', '.join(network_names)}. Name another checkpoint, or map the names (--classes FILE)."
+        )
+    open_crowd, open_label = predict_each(classifiers, faces, tta=tta)
+    crowd, label = (closed(each, network_names, faces.class_names) for each in (open_crowd, open_label))
     columns = (faces.labels, faces.votes, crowd.mean(axis=0), label.mean(axis=0))
 
     def scores_of(rows: np.ndarray | slice) -> dict:
-        return summary(*(column[rows] for column in columns), class_names=faces.class_names)
+        return summary(*(column[rows] for column in columns), class_names=faces.class_names, known=known)
 
     scores = scores_of(slice(None))
+    scores["classes"] = {
+        "of_the_set": list(faces.class_names),
+        "forbidden": [name for name in network_names if name not in faces.class_names],
+        "unknown_to_the_network": [name for name in faces.class_names if name not in network_names],
+    }
+    if scores["classes"]["forbidden"]:
+        answers = np.array(network_names)[open_label.mean(axis=0).argmax(axis=1)]
+        scores["own_answers"] = share_right(answers == np.array(faces.class_names)[faces.labels])
+    if not known.all():
+        rows = known[faces.labels]
+        scores["known_classes"] = scores_of(rows) if rows.any() else {"n": 0}
     if train is not None:
         kept = rows_without_duplicate(faces, train)
         scores["without_train_duplicates"] = {"duplicates": int((~kept).sum())} | (
@@ -84,10 +107,11 @@ def evaluate(
         }
     if len(classifiers) > 1:
         scores["members"] = [
-            {"network": classifier.name, **summary(*columns[:2], *own, class_names=faces.class_names)}
+            {"network": classifier.name, **summary(*columns[:2], *own, class_names=faces.class_names, known=known)}
             for classifier, *own in zip(classifiers, crowd, label, strict=True)
         ]
-    scores["temperatures"] = [classifier.temperature for classifier in classifiers]
+    scores["prior"] = classifiers[0].prior
+    scores["temperatures"] = [classifier.readings["label"][1] for classifier in classifiers]
     scores["kl_js_target"] = "the votes" if faces.has_votes else "the labels, one-hot: there are no votes"
     return Evaluation(faces, *columns[2:], scores)
 
@@ -95,18 +119,32 @@ def evaluate(
 def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
     """(M, N, K) float32 twice: the crowd and the label probabilities of each of the M networks, from the same passes.
 
-    Classes are joined by name: those that `faces` lack are dropped, and the others scaled to sum to 1.
+    K are the ensemble's classes, in its order.
     """
     ensemble = Ensemble(classifiers)
-    columns = class_columns(ensemble.class_names, faces.class_names)
     views = [faces.images, *([[image[:, ::-1] for image in faces.images]] if tta else [])]
-    crowd, label = [], []
+    crowd: list[np.ndarray] = []
+    label: list[np.ndarray] = []
     for classifier in classifiers:
         logits = [classifier.logits(images) for images in views]
-        crowd.append(np.mean([softmax(each) for each in logits], axis=0))
-        label.append(np.mean([classifier.to_probabilities(each) for each in logits], axis=0))
-    first, second = (ensemble.aligned(outputs)[:, :, columns] for outputs in (crowd, label))
-    return first / first.sum(axis=2, keepdims=True), second / second.sum(axis=2, keepdims=True)
+        for rows, confidence in ((crowd, "crowd"), (label, "label")):
+            rows.append(np.mean([classifier.to_probabilities(each, confidence=confidence) for each in logits], axis=0))
+    return ensemble.aligned(crowd), ensemble.aligned(label)
+
+
+def closed(probabilities: np.ndarray, known: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """(M, N, K) over the classes `known` -> (M, N, L) over those `wanted`, scaled to sum to 1; of one not known, 0."""
+    columns = [probabilities[:, :, known.index(name)] if name in known else None for name in wanted]
+    zeros = np.zeros(probabilities.shape[:2], probabilities.dtype)
+    kept = np.stack([zeros if column is None else column for column in columns], axis=2)
+    return kept / np.maximum(kept.sum(axis=2, keepdims=True), TINY)
+
+
+def share_right(right: np.ndarray) -> dict:
+    """n, correct, accuracy and its interval of (N,) bool."""
+    correct, n = int(right.sum()), len(right)
+    interval = bootstrap_interval(np.array([[correct, n - correct], [0, 0]]), accuracy)
+    return {"n": n, "correct": correct, "accuracy": correct / n, "accuracy_interval": interval}
 
 
 def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -128,13 +166,27 @@ def rows_without_duplicate(faces: FaceSet, train: FaceSet) -> np.ndarray:
 
 
 def summary(
-    labels: np.ndarray, votes: np.ndarray, crowd: np.ndarray, label: np.ndarray, *, class_names: Sequence[str]
+    labels: np.ndarray,
+    votes: np.ndarray,
+    crowd: np.ndarray,
+    label: np.ndarray,
+    *,
+    class_names: Sequence[str],
+    known: np.ndarray | None = None,
 ) -> dict:
-    """The scores of some faces. labels (N,) int; votes, crowd, label (N, K) float; N at least 1."""
+    """The scores of some faces. labels (N,) int; votes, crowd, label (N, K) float; N at least 1.
+
+    known: (K,) bool, classes that the network knows; KL and JS are of the votes for these (None without any).
+    """
+    known = np.ones(len(class_names), bool) if known is None else known
     confusion = confusion_matrix(labels, label.argmax(axis=1), classes=len(class_names))
     occurring = np.unique(labels)  # a resample in which one of them is missing must not score the better for it
     scores: dict = score(labels, label, votes)
-    scores |= {"kl": kl_divergence(votes, crowd), "js": js_divergence(votes, crowd)}
+    rows = votes[:, known].sum(axis=1) > 0
+    heard, said = votes[rows][:, known], crowd[rows][:, known]
+    heard = heard / heard.sum(axis=1, keepdims=True)
+    for name, divergence in (("kl", kl_divergence), ("js", js_divergence)):
+        scores[name] = divergence(heard, said) if len(heard) else None
     scores["ece_crowd"] = expected_calibration_error(labels, crowd)
     scores["accuracy_crowd"] = float((crowd.argmax(axis=1) == labels).mean())
     scores["accuracy_interval"] = bootstrap_interval(confusion, accuracy)

@@ -1,11 +1,12 @@
-"""Calibration after training, on validation logits: a temperature, and a bias for rare classes.
+"""Calibration after training, on validation logits: temperatures, a bias for rare classes, how much prior to take out.
 
-In:  logits (N, K) float and labels (N,) int of the validation split.
-Out: T and b: softmax((logits + b) / T) estimates how likely each label is. The shares of a crowd's votes are estimated
-     by the softmax of the logits alone.
+In:  logits (N, K) float; labels (N,) int, votes (N, K) of the validation split; how often training showed each class.
+Out: T and b: softmax((logits + b) / T) estimates how likely each label is. T_c: softmax(logits / T_c) estimates the
+     shares of a crowd's votes. tau: the same with the bias -tau log(class prior) where the prior is to be taken out.
 
-The temperature makes confidence match accuracy (Guo et al. 2017, arXiv 1706.04599, section 4.2). The bias raises the
-recall of rare classes, which a network that has seen few of them predicts too seldom.
+The temperatures make confidence match accuracy (Guo et al. 2017, arXiv 1706.04599, section 4.2) and shares match votes.
+The bias raises the recall of rare classes, which a network that has seen few of them predicts too seldom. Few faces, or
+a search that ends at its bound, fit nothing: the network then stays as it is, and that is said.
 """
 
 from __future__ import annotations
@@ -16,31 +17,82 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from models.checkpoint import Checkpoint
-from support.metrics import accuracy, confusion_matrix, macro_f1
+from models.checkpoint import Checkpoint, prior_push
+from support.metrics import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 
 TEMPERATURES = (0.05, 10.0)  # lowest and highest
+FEWEST_FACES = 100  # the deviation of a fitted temperature is about a tenth there
 TAUS = np.arange(101) / 100
 ACCURACY_LOSS = 0.002  # accepted for a better macro-F1
 
 
 def calibrate(
-    checkpoint: Checkpoint, logits: np.ndarray, labels: np.ndarray, *, class_shares: np.ndarray
+    checkpoint: Checkpoint, logits: np.ndarray, labels: np.ndarray, votes: np.ndarray, *, class_shares: np.ndarray
 ) -> Checkpoint:
-    """`checkpoint` with the bias, and then the temperature, fitted to the logits and labels of its validation."""
+    """`checkpoint` with all that is fitted to the logits, labels and votes of its validation.
+
+    What could not be fitted stays neutral and is told, a sentence each, in `scores["not_calibrated"]`.
+    """
+    known = dataclasses.replace(
+        checkpoint,
+        class_bias=(0.0,) * len(checkpoint.class_names),
+        temperature=1.0,
+        crowd_temperature=1.0,
+        class_prior=tuple(float(share) for share in class_shares / class_shares.sum()),
+        prior_tau=0.0,
+    )
+    if len(labels) < FEWEST_FACES:
+        doubts = [
+            f"{len(labels)} faces are too few to fit a temperature, a class bias or tau: {FEWEST_FACES} are wanted"
+        ]
+        return dataclasses.replace(known, scores=checkpoint.scores | {"not_calibrated": doubts})
     bias = fit_class_bias(logits, labels, class_shares)
-    temperature = fit_temperature(logits + bias, labels)
-    return dataclasses.replace(checkpoint, class_bias=tuple(bias.tolist()), temperature=temperature)
+    temperature, crowd_temperature = fit_temperature(logits + bias, labels), fit_temperature(logits, votes)
+    doubts = [
+        f"the {what} would be {value:.2g}, the end of its range, and is left at 1"
+        for what, value in (("temperature", temperature), ("crowd_temperature", crowd_temperature))
+        if at_bound(value)
+    ]
+    return dataclasses.replace(
+        known,
+        class_bias=tuple(bias.tolist()),
+        temperature=1.0 if at_bound(temperature) else temperature,
+        crowd_temperature=1.0 if at_bound(crowd_temperature) else crowd_temperature,
+        prior_tau=fit_prior_tau(logits, labels, class_shares),
+        scores=checkpoint.scores | ({"not_calibrated": doubts} if doubts else {}),
+    )
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The T that minimises the negative log-likelihood of `labels`, which is convex in 1/T, by a search over log T."""
+def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
+    """The T that minimises the cross-entropy of softmax(logits / T), which is convex in 1/T, by a search over log T.
+
+    target: labels (N,) int, or votes (N, K) float, whose rows sum to 1.
+    """
+    votes = np.eye(logits.shape[1])[target] if target.ndim == 1 else target
 
     def loss(log_t: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_t), axis=1)[np.arange(len(labels)), labels].mean())
+        return -float((votes * log_softmax(logits / np.exp(log_t), axis=1)).sum(axis=1).mean())
 
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
+
+
+def at_bound(temperature: float) -> bool:
+    """Is that the end of the range that was searched, so that the best T lies beyond, or nowhere?"""
+    low, high = TEMPERATURES
+    return not 1.01 * low < temperature < high / 1.01
+
+
+def fit_prior_tau(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndarray) -> float:
+    """The tau of `TAUS` for which the bias -tau log(class_shares) gives the highest balanced accuracy, the mean recall
+    of the classes that occur; of equals the smallest. Balanced accuracy does not depend on how frequent classes are.
+    """
+    push = prior_push(class_shares)
+    recalls = [
+        balanced_accuracy(confusion_matrix(labels, (logits + tau * push).argmax(axis=1), classes=len(push)))
+        for tau in TAUS
+    ]
+    return float(TAUS[int(np.argmax(recalls))])
 
 
 def fit_class_bias(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndarray) -> np.ndarray:
@@ -52,8 +104,7 @@ def fit_class_bias(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndar
 
     class_shares: (K,) float, how often the training showed each class; the bias of a class it never showed is 0.
     """
-    shares = np.where(class_shares > 0, class_shares, class_shares.max())
-    push = np.log(shares.max() / shares)  # 0 for the most frequent class: a constant changes no softmax
+    push = prior_push(class_shares)
     best, best_f1, lowest_accuracy = 0.0, -1.0, 0.0
     for tau in TAUS:
         confusion = confusion_matrix(labels, (logits + tau * push).argmax(axis=1), classes=len(push))

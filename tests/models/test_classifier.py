@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import nn
 from data.emotions import EMOTIONS
 from gradcam import EXPLAINERS
 from models.checkpoint import Checkpoint, save_checkpoint
-from models.classifier import BATCH, Classifier, predict_logits
+from models.classifier import BATCH, Classifier, explanation_of, predict_logits
 from models.engines import OnnxEngine, TorchEngine
 from models.export import export_checkpoint
 from models.spec import find_spec
@@ -55,6 +56,56 @@ def test_the_crowds_shares_are_the_plain_softmax(classifier, checkpoint, crops):
     logits = classifier.logits(crops)
     expected = torch.from_numpy(logits).softmax(dim=1)
     np.testing.assert_allclose(Classifier(checkpoint).to_probabilities(logits), expected, rtol=1e-5)
+
+
+def test_four_readings_of_one_pass(checkpoint, crops, tmp_path, capsys):
+    """The prior of the training is taken out of both confidences alike, so they name the same class."""
+    known = dataclasses.replace(
+        checkpoint, crowd_temperature=2.0, class_prior=(0.7, 0.2, 0.1, 0.0), prior_tau=0.5, temperature=0.25
+    )
+    logits, zero = Classifier(known).logits(crops), np.zeros(4)
+    push = np.array([0, 0.5 * np.log(0.7 / 0.2), 0.5 * np.log(7), 0])
+    for confidence, prior, bias, temperature in (
+        ("crowd", "dataset", zero, 2.0),
+        ("label", "dataset", np.array(known.class_bias), 0.25),
+        ("crowd", "balanced", push, 2.0),
+        ("label", "balanced", push, 0.25),
+    ):
+        expected = torch.from_numpy((logits + bias) / temperature).softmax(dim=1)
+        found = Classifier(known, confidence=confidence, prior=prior)
+        np.testing.assert_allclose(found.probabilities(crops), expected, atol=1e-5)
+        np.testing.assert_allclose(found.forward(crops).probabilities, expected, atol=1e-5)
+        other = Classifier(known).to_probabilities(logits, confidence="label")
+        np.testing.assert_allclose(other, Classifier(known, confidence="label").probabilities(crops), atol=1e-5)
+    with pytest.raises(UserError, match="--prior takes dataset or balanced, not 'none'"):
+        Classifier(known, prior="none")
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, checkpoint)
+    assert Classifier.from_file(path, prior="balanced").prior == "dataset"
+    assert "c.safetensors does not know how often its training showed each class" in capsys.readouterr().err
+    save_checkpoint(path, known)
+    assert Classifier.from_file(path, prior="balanced").prior == "balanced"
+    assert "does not know" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "sentence"),
+    [
+        ("head", [[None]], "head must have 2 rows"),
+        ("head", [[None], [0]], "a row of head must be a finite number, not None"),
+        ("head", [[0, 1], [0]], "a row of head must be 2 numbers"),
+        ("cells", [0], "cells must be 2 numbers"),
+        ("cells", [0, 0], "the step of cells must be a finite number above 0"),
+    ],
+)
+def test_what_explains_in_an_onnx_file_is_checked(entry, value, sentence):
+    metadata = {"head": [[0, 1], [1, 0]], "cells": [0, 8]}
+    head, cells = explanation_of(metadata, 2, path=Path("x.onnx"))
+    assert head.tolist() == metadata["head"]
+    assert cells == (0, 8)
+    assert explanation_of({"head": None, "cells": None}, 2, path=Path("x.onnx")) == (None, None)
+    with pytest.raises(UserError, match=f"^x.onnx .*{sentence}"):
+        explanation_of(metadata | {entry: value}, 2, path=Path("x.onnx"))
 
 
 def test_one_by_one_is_the_same_as_together_and_nothing_gives_nothing(classifier, crops):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 
@@ -9,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.numpy import save_file
 from torch import nn
 
 from support import UserError
 from support.weights import load_strictly, load_tensors, save_tensors
 
 FORMAT = "test/1"
+resource = pytest.importorskip("resource", reason="limits of file sizes are set as on Unix")
 TENSORS = {"a.weight": torch.randn(3, 4), "steps": torch.tensor(7)}
 
 
@@ -82,3 +85,41 @@ def test_loading_is_strict_and_names_what_is_wrong():
     assert torch.equal(network.weight, before)
     load_strictly(network, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)}, what="it")
     assert network.weight.sum() == 6
+
+
+@contextlib.contextmanager
+def file_size_limit(size: int):
+    """Files that grow beyond `size` bytes fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_what_was_there(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, TENSORS, header={"format": FORMAT})
+    content = path.read_bytes()
+    with file_size_limit(1000), pytest.raises(UserError, match=r"cannot write .*w\.safetensors: .*disk") as caught:
+        save_tensors(path, {"a": torch.zeros(10_000)}, header={"format": FORMAT})
+    assert caught.value.exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sentence"),
+    [
+        (None, "not a test/1 file but of an unknown kind"),
+        ({"format": "test/1"}, "is not a safetensors file"),  # no JSON
+        ({"format": '"test/1"'}, "is damaged"),  # no hash
+        ({"format": '"test/1"', "sha256": "[1]"}, "is damaged"),
+        ({"format": "[" * 100_000}, "is not a safetensors file"),
+    ],
+)
+def test_metadata_that_is_missing_deep_or_of_another_type_is_refused_in_a_sentence(tmp_path, metadata, sentence):
+    save_file({"a": np.zeros(1, np.float32)}, tmp_path / "w.safetensors", metadata=metadata)
+    with pytest.raises(UserError, match=sentence):
+        load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)

@@ -12,7 +12,8 @@ import pytest
 
 from data.datasets import load_faces
 from evaluation.classification.__main__ import main
-from evaluation.classification.report import accuracy_text, load_train, table
+from evaluation.classification.report import closed_words, load_train
+from evaluation.classification.tables import accuracy_text, table
 from models.checkpoint import SHIPPED
 from models.classifier import Classifier
 from support import UserError
@@ -99,6 +100,21 @@ def test_members_duplicates_and_groups_have_their_lines(command):
     assert sum("one member" in line and ".safetensors" in line for line in lines) == 2
     assert sum("no duplicates" in line and line.endswith("less 3 that train holds too") for line in lines) == 1
     assert any(line.startswith("gender female") for line in lines)
+
+
+def test_the_table_says_which_figure_is_of_a_closed_set(command):
+    scores = json.loads((command[0] / "scores.json").read_text(encoding="utf-8"))
+    classes = {"of_the_set": ["a", "b"], "forbidden": ["c"], "unknown_to_the_network": ["b"]}
+    assert closed_words(classes) == (
+        "; closed set: answers only among its 2 classes, never c"
+        "; the network does not know b: such faces count as wrong"
+    )
+    assert closed_words(scores["classes"]) == ""
+    lines = list(table(scores | {"own_answers": scores | {"correct": 5}, "known_classes": scores | {"correct": 7}}))
+    assert sum(line.startswith("accuracy") and line.endswith(", closed set") for line in lines) == 1
+    assert sum("own answers" in line and " 5 of 12 = " in line for line in lines) == 1
+    assert sum("known classes" in line and " 7 of 12 = " in line for line in lines) == 1
+    assert not any("closed set" in line for line in command[1])
 
 
 def test_the_text_of_an_accuracy():

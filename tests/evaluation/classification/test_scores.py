@@ -16,7 +16,7 @@ from models.classifier import Classifier
 from models.ensemble import Ensemble
 from models.spec import find_spec
 from support import UserError
-from support.metrics import expected_calibration_error, kl_divergence
+from support.metrics import expected_calibration_error, kl_divergence, softmax
 
 NETWORK = "small_resnet18_w32"
 N = 12
@@ -64,10 +64,62 @@ def test_the_class_bias_changes_labels_and_not_the_crowds_shares(faces):
     assert after["accuracy_crowd"] == before["accuracy_crowd"]
 
 
-def test_a_class_that_the_network_does_not_know_is_refused_before_it_runs(faces):
-    with pytest.raises(UserError, match="has the class fear, which the network does not know; its classes are joy"):
+def test_a_closed_set_has_two_figures(rng):
+    """Two of three classes: forced to choose among them it is right more often than its own answers are."""
+    known = checkpoint(("joy", "anger", "fear"))
+    known = dataclasses.replace(known, class_bias=(0.0, 0.2, 0.0))
+    images = rng.integers(0, 256, (40, 48, 48, 3), dtype=np.uint8)
+    own = Classifier(known, confidence="label").probabilities(images)
+    closed_answers = np.array(["fear", "joy"])[own[:, [2, 0]].argmax(axis=1)]
+    labels = np.where(np.arange(40) % 5 > 0, closed_answers == "joy", closed_answers == "fear").astype(int)
+    faces = FaceSet(images, np.eye(2, dtype=np.float32)[labels], labels, tuple(map(str, range(40))), ("fear", "joy"))
+    scores = evaluate_checkpoints([known], faces).scores
+    assert scores["correct"] == 32
+    right = np.array(["joy", "anger", "fear"])[own.argmax(axis=1)] == np.array(["fear", "joy"])[labels]
+    assert scores["own_answers"]["correct"] == right.sum() < 32
+    assert scores["own_answers"]["accuracy"] == right.mean()
+    low, high = scores["own_answers"]["accuracy_interval"]
+    assert low <= right.mean() <= high
+    assert scores["classes"] == {"of_the_set": ["fear", "joy"], "forbidden": ["anger"], "unknown_to_the_network": []}
+    same = evaluate_checkpoints([checkpoint(("joy", "fear"))], faces).scores
+    assert not {"own_answers", "known_classes"} & same.keys()
+
+
+def test_faces_of_a_class_that_the_network_lacks_are_wrong_and_counted(rng):
+    votes = np.array([[0.2, 0.8, 0], [0, 0.4, 0.6], [0.7, 0, 0.3], [0, 0, 1]], np.float32)
+    images = rng.integers(0, 256, (4, 48, 48, 3), dtype=np.uint8)
+    faces = FaceSet(images, votes, votes.argmax(axis=1), tuple("abcd"), ("fear", "joy", "awe"))
+    known = checkpoint(("joy", "fear"))
+    evaluation = evaluate_checkpoints([known], faces)
+    scores, crowd = evaluation.scores, Classifier(known).probabilities(images)[:, ::-1]
+    assert (evaluation.label[:, 2] == 0).all()
+    assert scores["n"] == 4
+    assert scores["correct"] == scores["known_classes"]["correct"] == (crowd[[0, 2]].argmax(axis=1) == [1, 0]).sum()
+    assert scores["known_classes"]["n"] == 2
+    assert scores["classes"]["unknown_to_the_network"] == ["awe"]
+    heard = np.array([[0.2, 0.8], [0, 1], [1, 0]])
+    assert scores["kl"] == pytest.approx(kl_divergence(heard, crowd[:3]), rel=1e-4)
+    unknown = evaluate_checkpoints([known], faces.rows([3])).scores
+    assert (unknown["kl"], unknown["known_classes"]) == (None, {"n": 0})
+
+
+def test_sets_that_share_no_two_classes_are_refused(faces):
+    with pytest.raises(UserError, match=r"share 1 class.*: the set has fear, joy, the network joy, anger"):
         evaluate_checkpoints([checkpoint(("joy", "anger"))], faces)
+    with pytest.raises(UserError, match="has the class b, which the network does not know; its classes are a, c"):
+        class_columns(("a", "c"), ("c", "b"))
     assert class_columns(("a", "b", "c"), ("c", "a")) == [2, 0]
+
+
+def test_prior_and_crowd_temperature_have_their_readings(faces):
+    plain = checkpoint(("fear", "joy"))
+    fitted = dataclasses.replace(plain, crowd_temperature=2.0, class_prior=(0.9, 0.1), prior_tau=0.5)
+    logits = Classifier(plain).logits(faces.images)
+    for prior, bias in (("dataset", [0, 0]), ("balanced", [0, 0.5 * np.log(9)])):
+        evaluation = evaluate([Classifier(fitted, confidence="label", prior=prior)], faces)
+        np.testing.assert_allclose(evaluation.crowd, softmax((logits + bias) / 2), atol=1e-5)
+        np.testing.assert_allclose(evaluation.label, softmax((logits + bias) / 0.5), atol=1e-5)
+        assert evaluation.scores["prior"] == prior
 
 
 @pytest.mark.parametrize("tta", [False, True])
@@ -105,7 +157,8 @@ def test_scores_without_duplicates_and_of_groups_are_those_of_their_rows(faces):
     scores = evaluate_checkpoints([known], faces, train=train).scores
     kept = np.setdiff1d(np.arange(N), [1, 2, 3])
     without = evaluate_checkpoints([known], dataclasses.replace(faces.rows(kept), attributes={})).scores
-    del without["temperatures"], without["kl_js_target"]
+    for key in ("temperatures", "kl_js_target", "prior", "classes"):
+        del without[key]
     assert scores["without_train_duplicates"].pop("duplicates") == 3
     assert close(scores["without_train_duplicates"], without)
     assert list(scores["groups"]["age"]) == ["4-19", "70+"]

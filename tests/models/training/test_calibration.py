@@ -7,8 +7,8 @@ import pytest
 
 from models.checkpoint import Checkpoint
 from models.preprocess import Preprocess
-from models.training.calibration import calibrate, fit_class_bias, fit_temperature
-from support.metrics import accuracy, confusion_matrix, macro_f1
+from models.training.calibration import at_bound, calibrate, fit_class_bias, fit_prior_tau, fit_temperature
+from support.metrics import accuracy, confusion_matrix, macro_f1, softmax
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
@@ -62,11 +62,64 @@ def test_of_equals_the_smallest_bias_is_taken_and_unseen_classes_get_none():
     assert bias[2] == 0
 
 
-def test_the_temperature_is_fitted_with_the_bias_in_place(rng):
+@pytest.fixture
+def checkpoint() -> Checkpoint:
+    return Checkpoint("x", ("a", "b", "c"), Preprocess((8, 8)), {}, scores={"epoch": 3})
+
+
+def test_all_is_fitted_and_each_reading_has_its_own(rng, checkpoint):
     labels = rng.integers(0, 3, 400)
-    logits, shares = rng.normal(0, 1, (400, 3)) + 1.5 * np.eye(3)[labels], np.array([0.6, 0.3, 0.1])
-    found = calibrate(Checkpoint("x", ("a", "b", "c"), Preprocess((8, 8)), {}), logits, labels, class_shares=shares)
+    logits, shares = rng.normal(0, 1, (400, 3)) + 1.5 * np.eye(3)[labels], np.array([6.0, 3.0, 1.0])
+    votes = 0.7 * np.eye(3)[labels] + 0.1
+    found = calibrate(checkpoint, logits, labels, votes, class_shares=shares)
     bias = fit_class_bias(logits, labels, shares)
     assert found.class_bias == tuple(bias)
     assert bias.any()
     assert found.temperature == fit_temperature(logits + bias, labels)
+    assert found.crowd_temperature == fit_temperature(logits, votes) != fit_temperature(logits, labels)
+    assert found.class_prior == pytest.approx((0.6, 0.3, 0.1))
+    assert found.prior_tau == fit_prior_tau(logits, labels, shares)
+    assert found.scores == {"epoch": 3}
+
+
+def test_the_temperature_for_the_crowd_is_the_one_of_its_shares(rng):
+    logits = rng.normal(0, 2, (500, 4))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert fit_temperature(2.5 * logits, shares) == pytest.approx(2.5, rel=1e-3)
+    tried = np.linspace(0.5, 4, 36)
+    votes = rng.dirichlet([1, 1, 1, 1], 500)
+    losses = [-(votes * np.log(softmax(logits / t))).sum(axis=1).mean() for t in tried]
+    assert fit_temperature(logits, votes) >= tried[np.argmin(losses)] - 0.1
+
+
+def test_too_few_faces_fit_nothing_and_that_is_told(rng, checkpoint):
+    labels = np.arange(14) % 3
+    found = calibrate(checkpoint, 9 * np.eye(3)[labels], labels, np.eye(3)[labels], class_shares=np.array([4, 2, 1]))
+    assert (found.temperature, found.crowd_temperature, found.prior_tau, found.class_bias) == (1, 1, 0, (0, 0, 0))
+    assert found.class_prior == pytest.approx((4 / 7, 2 / 7, 1 / 7))  # counted in the training, not fitted
+    (doubt,) = found.scores["not_calibrated"]
+    assert doubt.startswith("14 faces are too few")
+
+
+def test_a_temperature_at_the_end_of_its_range_is_not_used(checkpoint):
+    labels = np.arange(300) % 3  # always right: the lower the better
+    found = calibrate(checkpoint, np.eye(3)[labels], labels, np.full((300, 3), 1 / 3), class_shares=np.ones(3))
+    assert (found.temperature, found.crowd_temperature) == (1, 1)
+    low, high = found.scores["not_calibrated"]
+    assert "the temperature would be 0.05" in low
+    assert "the crowd_temperature would be 10" in high
+    assert not at_bound(1.0)
+
+
+def test_tau_has_the_best_balanced_accuracy(rng):
+    shares = np.array([0.8, 0.15, 0.05])
+    labels = np.repeat([0, 1, 2], [800, 150, 50])
+    logits = rng.normal(0, 1, (1000, 3)) + 2 * np.eye(3)[labels] + np.log(shares)  # the prior was added whole
+    tau = fit_prior_tau(logits, labels, shares)
+    assert 0.6 <= tau <= 1
+    recalls = [
+        np.mean([((logits - t * np.log(shares)).argmax(axis=1) == k)[labels == k].mean() for k in range(3)])
+        for t in np.arange(101) / 100
+    ]
+    assert tau == pytest.approx(np.argmax(recalls) / 100)
+    assert fit_prior_tau(50 * np.eye(3), np.arange(3), shares) == 0

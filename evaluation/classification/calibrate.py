@@ -1,0 +1,107 @@
+"""Calibrate a trained network anew: python -m evaluation.classification.calibrate --weights X --data-path DIR
+
+In:  a checkpoint; the data set of its training, on whose validation split all is fitted.
+Out: the checkpoint with its temperatures, class bias, class prior and tau, and its .onnx file beside it; what each
+     reading scores on that validation split, on stdout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from data.datasets import find_format, load_faces
+from data.face_set import FaceSet
+from data.loader import row_weights
+from evaluation.commands import DataSettings
+from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpoint
+from models.classifier import CONFIDENCES, PRIORS, Classifier
+from models.export import export_checkpoint
+from models.training.calibration import calibrate
+from support import UserError, command, notify, pick_device, run_and_exit, setting
+from support.metrics import score
+from support.weights import is_half
+
+
+@dataclasses.dataclass
+class Settings(DataSettings):
+    """Flags of `python -m evaluation.classification.calibrate`."""
+
+    weights: str = setting(str(SHIPPED), "the checkpoint", metavar="FILE.safetensors")
+    out: str = setting("", "where the calibrated one goes; left out: in the place of the old one", metavar="FILE")
+
+
+def run(settings: Settings) -> None:
+    """Fit, write, export, print."""
+    checkpoint = load_checkpoint(settings.weights)
+    layout = find_format(settings.data_path, name=settings.dataset)
+    train, validation = (
+        in_order(load_faces(settings.data_path, split, name=layout.NAME, skip_bad=settings.skip_bad), checkpoint)
+        for split in ("train", "validation")
+    )
+    calibrated = calibrated_on(checkpoint, train, validation, device=settings.device)
+    out = Path(settings.out or settings.weights)
+    save_checkpoint(out, calibrated, half=is_half(settings.weights))
+    notify(f"{out} and {export_checkpoint(out)} are calibrated")
+    print(*table(calibrated, validation, device=settings.device), sep="\n")
+
+
+def calibrated_on(checkpoint: Checkpoint, train: FaceSet, validation: FaceSet, *, device: str) -> Checkpoint:
+    """`checkpoint` calibrated on `validation`; how often classes were shown is counted in `train`.
+
+    Both have the classes of the checkpoint in its order (`in_order`). What could not be fitted is said.
+    """
+    balance = float(checkpoint.settings.get("balance", 0))
+    shares = np.average(train.votes, axis=0, weights=row_weights(train.labels, balance))
+    logits = Classifier(checkpoint, device=pick_device(device)).logits(validation.images)
+    scores = {key: value for key, value in checkpoint.scores.items() if key != "not_calibrated"}
+    checkpoint = dataclasses.replace(checkpoint, scores=scores)
+    found = calibrate(checkpoint, logits, validation.labels, validation.votes, class_shares=shares)
+    for doubt in found.scores.get("not_calibrated", ()):
+        notify(f"not calibrated: {doubt}")
+    return found
+
+
+def in_order(faces: FaceSet, checkpoint: Checkpoint) -> FaceSet:
+    """`faces` with its classes in the order of the checkpoint's; `UserError` where they are others."""
+    names = checkpoint.class_names
+    if set(names) != set(faces.class_names):
+        raise UserError(
+            f"the network is calibrated on the classes it was trained on, {', '.join(names)}, but the data set has "
+            f"{', '.join(faces.class_names)}; name the data set of its training."
+        )
+    columns = [faces.class_names.index(name) for name in names]
+    return dataclasses.replace(
+        faces, class_names=names, votes=faces.votes[:, columns], labels=np.argsort(columns)[faces.labels]
+    )
+
+
+def table(checkpoint: Checkpoint, validation: FaceSet, *, device: str) -> Iterator[str]:
+    """What each reading scores on the validation split."""
+    yield (
+        f"temperature {checkpoint.temperature:.3f}, of the crowd's shares {checkpoint.crowd_temperature:.3f}; "
+        f"tau {checkpoint.prior_tau:.2f}"
+    )
+    yield f"{'--confidence':<14}{'--prior':<10}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}{'KL':>8}{'ECE':>8}"
+    logits = Classifier(checkpoint, device=pick_device(device)).logits(validation.images)
+    for prior in PRIORS:
+        classifier = Classifier(checkpoint, prior=prior)
+        for confidence in CONFIDENCES:
+            found = score(
+                validation.labels, classifier.to_probabilities(logits, confidence=confidence), validation.votes
+            )
+            numbers = (found[name] for name in ("accuracy", "balanced_accuracy", "macro_f1"))
+            yield (
+                f"{confidence:<14}{prior:<10}"
+                + "".join(f"{value:>10.3f}" for value in numbers)
+                + (f"{found['kl']:>8.3f}{found['ece']:>8.1%}")
+            )
+
+
+main = command(Settings, run, prog="python -m evaluation.classification.calibrate", doc=__doc__)
+
+if __name__ == "__main__":
+    run_and_exit(main)

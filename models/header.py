@@ -1,0 +1,60 @@
+"""Entries of a file's header, checked one by one: headers are JSON, which anyone can write.
+
+In:  a JSON value, and what it should be.
+Out: the value as that; ValueError, with the entry's name, where it is something else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+LARGEST = 1e30  # beyond it float32 squares to infinity
+
+
+def number(value: Any, *, what: str, least: float = -math.inf, above: float = -math.inf) -> float:
+    """A finite number of at least `least` and more than `above`."""
+    if type(value) not in (int, float) or not abs(value) < LARGEST or value < least or value <= above:  # NaN is not <
+        limits = f" above {above:g}" * math.isfinite(above) + f" of at least {least:g}" * math.isfinite(least)
+        raise ValueError(f"{what} must be a finite number{limits}, not {value!r:.40}")
+    return float(value)
+
+
+def numbers(values: Any, count: int, *, what: str, least: float = -math.inf, above: float = -math.inf) -> tuple:
+    """`count` numbers, each as `number` wants it."""
+    if not isinstance(values, (list, tuple)) or len(values) != count:
+        raise ValueError(f"{what} must be {count} numbers, not {values!r:.40}")
+    return tuple(number(value, what=what, least=least, above=above) for value in values)
+
+
+def whole(value: Any, *, what: str, within: tuple[int, int]) -> int:
+    """A whole number within these bounds, both included."""
+    if type(value) is not int or not within[0] <= value <= within[1]:
+        raise ValueError(f"{what} must be a whole number from {within[0]} to {within[1]}, not {value!r:.40}")
+    return value
+
+
+def texts(values: Any, *, what: str) -> tuple[str, ...]:
+    """One text or more, none empty and none twice."""
+    if not isinstance(values, (list, tuple)) or not values or not all(isinstance(v, str) and v for v in values):
+        raise ValueError(f"{what} must be texts, not {values!r:.40}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"{what} names {next(v for v in values if list(values).count(v) > 1)!r} twice")
+    return tuple(values)
+
+
+def mapping(value: Any, *, what: str) -> dict:
+    """Values by name."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be values by name, not {value!r:.40}")
+    return dict(value)
+
+
+def matrix(values: Any, columns: int | None, *, what: str, rows: int) -> list[tuple]:
+    """`rows` rows of `columns` numbers each; None: as many as the first row has."""
+    if not isinstance(values, (list, tuple)) or len(values) != rows or not rows:
+        raise ValueError(f"{what} must have {rows} rows, not {values!r:.40}")
+    if columns is None and isinstance(values[0], Sequence):
+        columns = len(values[0])
+    return [numbers(row, columns or 1, what=f"a row of {what}") for row in values]

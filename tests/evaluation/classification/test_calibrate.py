@@ -1,0 +1,66 @@
+"""The command that calibrates a trained network anew: what it writes, and that classes go by name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from data.datasets import load_faces
+from evaluation.classification.calibrate import in_order, main
+from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.classifier import Classifier
+from models.spec import find_spec
+from models.training import calibration
+from support import UserError
+from support.metrics import score
+from support.weights import is_half
+
+
+@pytest.fixture
+def path(folder, tmp_path):
+    """An untrained network of the sample's classes, in another order, float16."""
+    spec, names = find_spec("small_resnet18_w32"), load_faces(folder, "train").class_names[::-1]
+    torch.manual_seed(0)
+    one = Checkpoint("small_resnet18_w32", names, spec.preprocess, spec.build(len(names)).state_dict(), temperature=9.0)
+    save_checkpoint(tmp_path / "x.safetensors", dataclasses.replace(one, scores={"epoch": 2}), half=True)
+    return tmp_path / "x.safetensors"
+
+
+def test_it_writes_what_validation_says_and_exports_it(path, folder, monkeypatch, capsys):
+    monkeypatch.setattr(calibration, "FEWEST_FACES", 12)
+    before = load_checkpoint(path)
+    assert main(["--weights", str(path), "--data-path", str(folder), "--device", "cpu"]) == 0
+    found, faces = load_checkpoint(path), load_faces(folder, "validation")
+    assert is_half(path)
+    assert all(torch.equal(found.weights[name], before.weights[name]) for name in before.weights)
+    assert found.scores["epoch"] == 2
+    votes = load_faces(folder, "train").votes.mean(axis=0)[::-1]
+    assert found.class_prior == pytest.approx(votes / votes.sum(), abs=1e-6)
+    logits = Classifier(found).logits(faces.images)
+    taken = calibration.fit_temperature(logits, faces.votes[:, ::-1])
+    assert found.crowd_temperature == pytest.approx(1.0 if calibration.at_bound(taken) else taken, rel=1e-3)
+    onnx = Classifier.from_file(path.with_suffix(".onnx"), confidence="label", prior="balanced")
+    np.testing.assert_allclose(onnx.readings["label"][0], found.prior_bias, rtol=1e-6)
+    lines = capsys.readouterr().out.splitlines()
+    probabilities = Classifier(found, prior="balanced").probabilities(faces.images)
+    wanted = score(in_order(faces, found).labels, probabilities, in_order(faces, found).votes)
+    (row,) = (line.split() for line in lines if line.startswith("crowd") and "balanced" in line)
+    assert [float(text) for text in row[2:5]] == pytest.approx(
+        [wanted[name] for name in ("accuracy", "balanced_accuracy", "macro_f1")], abs=6e-4
+    )
+
+
+def test_few_faces_are_said_and_other_classes_refused(path, folder, tmp_path, capsys):
+    out = tmp_path / "new" / "y.safetensors"
+    assert main(["--weights", str(path), "--data-path", str(folder), "--device", "cpu", "--out", str(out)]) == 0
+    assert "not calibrated: 12 faces are too few" in capsys.readouterr().err
+    assert load_checkpoint(out).temperature == 1
+    assert load_checkpoint(path).temperature == 9
+    faces = load_faces(folder, "validation")
+    with pytest.raises(UserError, match="name the data set of its training"):
+        in_order(faces, dataclasses.replace(load_checkpoint(path), class_names=("a", "b")))
+    turned = in_order(faces, load_checkpoint(path))
+    assert [turned.class_names[i] for i in turned.labels] == [faces.class_names[i] for i in faces.labels]

@@ -1,0 +1,36 @@
+"""Entries of headers: what each check takes and refuses; whole headers are tested in test_checkpoint.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.header import mapping, matrix, number, numbers, texts, whole
+
+
+def test_what_fits_comes_back():
+    assert number(3, what="a", least=3) == 3.0
+    assert numbers([1, 2.5], 2, what="a", above=0) == (1.0, 2.5)
+    assert whole(7, what="a", within=(0, 7)) == 7
+    assert texts(["x", "y"], what="a") == ("x", "y")
+    assert mapping({"x": 1}, what="a") == {"x": 1}
+    assert matrix([[1, 2], [3, 4]], None, what="a", rows=2) == [(1, 2), (3, 4)]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: number(10**400, what="a"),
+        lambda: number("1", what="a"),
+        lambda: number(2, what="a", above=2),
+        lambda: numbers("12", 2, what="a"),
+        lambda: whole(1.0, what="a", within=(0, 9)),
+        lambda: whole(True, what="a", within=(0, 9)),
+        lambda: texts(["x", ""], what="a"),
+        lambda: mapping([], what="a"),
+        lambda: matrix([], None, what="a", rows=0),
+        lambda: matrix([1, 2], None, what="a", rows=2),
+    ],
+)
+def test_anything_else_is_refused_by_its_name(check):
+    with pytest.raises(ValueError, match="a"):
+        check()
