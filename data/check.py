@@ -1,62 +1,85 @@
 """Is a data set fit to train on? python -m data.check DIR [--dataset NAME]
 
-In:  a data set's folder.
-Out: on stdout what was recognised, faces a class and split, how much the crowd agrees, every fault with file and line;
-     exit code 1 where there are faults.
+In:  a data set's folder, its .zip, or a list in a .csv.
+Out: on stdout what was recognised; faces a class and split, how much the crowd agrees, pictures that stand in two
+     splits; every fault with file and line, and every doubt whether the data set is what it claims; exit code 1 where
+     there are faults or doubts. Pictures that stand in two splits are no fault: training leaves them out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from data.datasets import Format, find_format
-from data.face_set import FaceSet
+from data.datasets import Format, find_folder, find_format, load_format, read_class_map
+from data.doubts import find_doubts
+from data.face_set import FaceSet, map_classes, rows_without_duplicate
 from data.faults import Fault, FaultyData, counted
+from data.picture_store import Storage
+from data.samples import NoFaces
 from data.tables import SPLITS
-from support import FAILED, UserError, command, run_and_exit, setting
+from support import FAILED, command, run_and_exit, setting
+from support.memory import memory_budget
 
 
 @dataclass
 class Settings:
     """Arguments of `python -m data.check`."""
 
-    folder: str = setting("", "the data set's folder", metavar="DIR", positional=True)
+    folder: str = setting("", "the data set's folder, its .zip, or a list in a .csv", metavar="DIR", positional=True)
     dataset: str = setting("", "format of the data set; recognised by its layout where left out")
+    classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
+    memory: float = setting(
+        0.5, "share of the free memory that pictures may take; the others stay on disk", within=(0, 1)
+    )
 
 
 def run(settings: Settings) -> int:
-    """Print the report; 0 where the data set has no fault, else 1."""
+    """Print the report; 0 where the data set has no fault and no doubt, else 1."""
     import pandas as pd  # here, so that where it is missing `command` says what to install
 
-    folder = Path(settings.folder)
-    module = find_format(folder, name=settings.dataset)
+    module = find_format(settings.folder, name=settings.dataset)
     about = (module.__doc__ or "").partition("\n")[0]
-    print(f"{folder} is laid out like {module.NAME}: {about}")
-    columns: dict[str, dict[str, str]] = {}
+    print(f"{settings.folder} is laid out like {module.NAME}: {about}")
+    parts: dict[str, FaceSet] = {}
     faults: dict[Fault, None] = {}
+    mapping = read_class_map(settings.classes) if settings.classes else {}
     for split in SPLITS:
-        columns[split], found = examine(module, folder, split)
+        faces, found = examine(module, settings.folder, split, memory=memory_budget(settings.memory) / len(SPLITS))
         faults |= dict.fromkeys(found)  # a table for all splits tells each of its faults three times
+        if faces is not None:
+            parts[split] = map_classes(faces, mapping) if mapping else faces
+    columns = {split: column(parts[split]) | shared_with(split, parts) if split in parts else {} for split in SPLITS}
     print(pd.DataFrame(columns).to_string(na_rep="-"))
+    for remark in remarks(parts):
+        print(remark)
     for fault in faults:
         print(fault)
+    published = {} if mapping else getattr(module, "PUBLISHED", {})
+    doubts = find_doubts(parts["train"], published) if "train" in parts else []
+    for doubt in doubts:
+        print(doubt)
     print(counted(list(faults)) if faults else "no faults")
-    return FAILED if faults else 0
+    return FAILED if faults or doubts else 0
 
 
-def examine(module: Format, folder: Path, split: str) -> tuple[dict[str, str], tuple[Fault, ...]]:
-    """A column of the report from the usable faces of `split`, by row name; and the faults of the others."""
+def examine(
+    module: Format, folder: str, split: str, *, memory: float | None
+) -> tuple[FaceSet | None, tuple[Fault, ...]]:
+    """The usable faces of `split`, None where there are none; and the faults of the others."""
+    faults: tuple[Fault, ...] = ()
+    storage = Storage(memory)
     try:
-        return column(module.load(folder, split)), ()
+        return load_format(module, folder, split, storage=storage), ()
+    except NoFaces as error:
+        return None, (Fault(find_folder(folder), None, str(error)),) if split == "train" else ()
     except FaultyData as error:
         faults = error.faults
     try:
-        return column(module.load(folder, split, skip_bad=True)), faults
-    except UserError:  # no face is left, and the faults say why
-        return {}, faults
+        return load_format(module, folder, split, skip_bad=True, storage=storage), faults
+    except NoFaces:  # and the faults say why
+        return None, faults
 
 
 def column(faces: FaceSet) -> dict[str, str]:
@@ -64,12 +87,37 @@ def column(faces: FaceSet) -> dict[str, str]:
     counts = np.bincount(faces.labels, minlength=len(faces.class_names))
     rows = {name: str(count) for name, count in zip(faces.class_names, counts, strict=True)}
     rows["all"] = str(len(faces))
+    if faces.persons is not None:
+        rows["people"] = str(len(set(faces.persons.tolist())))
     if not faces.has_votes:
         return rows | {"votes": "labels only"}
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
     surprise = np.log(1 / np.where(faces.votes > 0, faces.votes, 1))  # entropy = -sum p log p: 0 where all people agree
     entropy = (faces.votes * surprise).sum(axis=1).mean()
     return rows | {"vote entropy": f"{entropy:.3f} nats", "label is top vote": f"{agreeing:.1%}"}
+
+
+def shared_with(split: str, parts: dict[str, FaceSet]) -> dict[str, str]:
+    """How many pictures of `split` stand, byte for byte, in one of the other splits too."""
+    others = [faces for name, faces in parts.items() if name != split]
+    return {"in another split too": str(int((~rows_without_duplicate(parts[split], *others)).sum()))}
+
+
+def remarks(parts: dict[str, FaceSet]) -> list[str]:
+    """What is worth knowing and no fault: people in two splits, classes without a face, classes that are numbers."""
+    if "train" not in parts:
+        return []
+    train, lines = parts["train"], []
+    people = {name: set(faces.persons.tolist()) for name, faces in parts.items() if faces.persons is not None}
+    for name in people.keys() - {"train"}:
+        if both := people.get("train", set()) & people[name]:
+            lines.append(f"{len(both)} people are in train and in {name}")
+    missing = [name for row, name in enumerate(train.class_names) if not (train.labels == row).any()]
+    if missing:
+        lines.append(f"no training face is labelled {', '.join(missing)}")
+    if all(name.isdecimal() for name in train.class_names):
+        lines.append("the class names are numbers; --classes FILE says which expression each of them is")
+    return lines
 
 
 main = command(Settings, run, prog="python -m data.check", doc=__doc__)

@@ -26,3 +26,8 @@ def canonical_name(word: str) -> str:
     """The project's term for `word`; a word it does not know stays itself, in lower case."""
     word = word.strip().lower()
     return _CANONICAL.get(word, word)
+
+
+def ordered_names(names: set[str]) -> tuple[str, ...]:
+    """Expressions in the order of `EMOTIONS`, then the other names by alphabet."""
+    return (*(name for name in EMOTIONS if name in names), *sorted(names - set(EMOTIONS)))

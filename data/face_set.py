@@ -1,39 +1,47 @@
-"""FaceSet: what every data set becomes in memory, whatever its files look like.
+"""FaceSet: what every data set becomes, whatever its files look like.
 
-In:  decoded pictures, crowd votes, labels.
-Out: one frozen object that training and evaluation index by row.
+In:  pictures, crowd votes, labels.
+Out: one frozen object that training and evaluation index by row; what leaves, joins and renames such objects.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from data.emotions import ordered_names
+from data.picture_store import Pictures, content_size, digest
+from support import UserError
 
 
 @dataclass(frozen=True)
 class FaceSet:
     """Faces and the votes of the people who labelled them.
 
-    images: N pictures, (H, W, 3) uint8 RGB each; a list, where sizes may differ, or one array.
+    images: N pictures, (H, W, 3) uint8 RGB each: a list, where sizes may differ, one array, or `Pictures`, which may
+        decode each when it is asked for.
     votes: (N, K) float32, rows sum to 1: the crowd's distribution; one-hot where only a label is known.
     labels: (N,) int64, the official label (an index of `class_names`), by which accuracy is counted.
     names: N file names, for reports.
     class_names: K names, in the order of the columns of `votes`.
     has_votes: False where `votes` is only `labels` one-hot.
     attributes: what else is known of each face, by name: (N,) str, such as "gender": ["male", "female", ...].
+    persons: (N,) str, who each face is; None where that is not known.
     """
 
-    images: Sequence[np.ndarray] | np.ndarray
+    images: Sequence[np.ndarray] | np.ndarray | Pictures
     votes: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
     class_names: tuple[str, ...]
     has_votes: bool = True
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
+    persons: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -41,7 +49,11 @@ class FaceSet:
     def rows(self, index: np.ndarray) -> FaceSet:
         """The faces at `index` (integers, or a (N,) bool mask), in that order."""
         index = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index)
-        images = self.images[index] if isinstance(self.images, np.ndarray) else [self.images[int(i)] for i in index]
+        images = (
+            self.images[index]
+            if isinstance(self.images, (np.ndarray, Pictures))
+            else [self.images[int(i)] for i in index]
+        )
         return dataclasses.replace(
             self,
             images=images,
@@ -49,7 +61,17 @@ class FaceSet:
             labels=self.labels[index],
             names=tuple(self.names[i] for i in index),
             attributes={name: values[index] for name, values in self.attributes.items()},
+            persons=None if self.persons is None else self.persons[index],
         )
+
+    def digest(self) -> str:
+        """32 hexadecimal digits that stand for class names, names, labels and votes, in their order: not for pixels."""
+        content = hashlib.blake2b(digest_size=16)
+        for name in (*self.class_names, "", *self.names):
+            content.update(os.fsencode(name) + b"\0")
+        content.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
+        content.update(np.ascontiguousarray(self.votes, dtype="<f4").tobytes())
+        return content.hexdigest()
 
 
 def with_labels_for_votes(faces: FaceSet) -> FaceSet:
@@ -58,14 +80,81 @@ def with_labels_for_votes(faces: FaceSet) -> FaceSet:
     return dataclasses.replace(faces, votes=one_hot, has_votes=False)
 
 
+def concatenate(parts: Sequence[FaceSet]) -> FaceSet:
+    """All faces of `parts`, at least one, of the same classes, in one set; it has what all parts have."""
+    first = parts[0]
+    names = set.intersection(*(set(part.attributes) for part in parts))
+    known = [part.persons for part in parts if part.persons is not None]
+    stored = [part.images for part in parts if isinstance(part.images, Pictures)]
+    return FaceSet(
+        images=Pictures.joined(stored) if len(stored) == len(parts) else [image for p in parts for image in p.images],
+        votes=np.concatenate([part.votes for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        names=tuple(name for part in parts for name in part.names),
+        class_names=first.class_names,
+        has_votes=all(part.has_votes for part in parts),
+        attributes={
+            name: np.concatenate([part.attributes[name] for part in parts])
+            for name in first.attributes
+            if name in names
+        },
+        persons=np.concatenate(known) if len(known) == len(parts) else None,
+    )
+
+
+def map_classes(faces: FaceSet, mapping: Mapping[str, str]) -> FaceSet:
+    """`faces` with class names changed by `mapping`; those that come to be the same are one class, "" leaves out.
+
+    Names that `mapping` lacks stay. The votes of a class go with it; what is left of a face's votes is scaled to sum
+    to 1, and a face whose label is left out, or all of whose votes are, leaves. Raises `UserError` where `mapping`
+    names a class that `faces` lack, or leaves no face.
+    """
+    unknown = [name for name in mapping if name not in faces.class_names]
+    if unknown:
+        raise UserError(
+            f"--classes names {', '.join(unknown)}, which the data set lacks; its classes are "
+            f"{', '.join(faces.class_names)}."
+        )
+    renamed = [mapping.get(name, name) for name in faces.class_names]
+    class_names = ordered_names(set(renamed) - {""})
+    matrix = np.array([[name == new for new in class_names] for name in renamed], np.float32)  # (K, new K)
+    votes = faces.votes @ matrix
+    total = votes.sum(axis=1)
+    kept = (matrix.sum(axis=1)[faces.labels] > 0) & (total > 0)
+    if not kept.any():
+        raise UserError("--classes leaves no face of the data set; name classes for some of them.")
+    labels = (matrix @ np.arange(len(class_names))).astype(np.int64)[faces.labels]
+    return dataclasses.replace(
+        faces.rows(kept),
+        votes=votes[kept] / total[kept, None],
+        labels=labels[kept],
+        class_names=class_names,
+    )
+
+
+def rows_without_duplicate(faces: FaceSet, *others: FaceSet) -> np.ndarray:
+    """(N,) bool: the faces whose picture stands in none of `others`, compared byte for byte as its data set has it.
+
+    Only pictures of a size that occurs on both sides are read.
+    """
+    sizes = [np.array([content_size(each.images, row) for row in range(len(each))]) for each in (faces, *others)]
+    wanted = set(sizes[0].tolist())
+    seen = {
+        digest(other.images, row)
+        for other, of_other in zip(others, sizes[1:], strict=True)
+        for row, size in enumerate(of_other.tolist())
+        if size in wanted
+    }
+    possible = set(np.concatenate(sizes[1:]).tolist()) if others else set()
+    return np.array(
+        [size not in possible or digest(faces.images, row) not in seen for row, size in enumerate(sizes[0].tolist())],
+        dtype=bool,
+    )
+
+
 def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:
     """`faces` less every picture that stands, byte for byte, in one of `others` too.
 
     FER2013 holds duplicates across its splits: 7.8 % of the FER+ test pictures have a duplicate in train.
     """
-    seen = {_digest(image) for other in others for image in other.images}
-    return faces.rows(np.array([_digest(image) not in seen for image in faces.images], dtype=bool))
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest()
+    return faces.rows(rows_without_duplicate(faces, *others))

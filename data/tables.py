@@ -1,89 +1,114 @@
-"""From the tables of a data set to a `FaceSet`: what the formats in data/datasets/ share.
+"""Tables as data sets have them: checked fields of text files with one picture a row.
 
-In:  text files with one picture a row.
-Out: checked rows, from which a format makes `Sample`s; from these, decoded, a `FaceSet`.
+In:  text files, UTF-8 or UTF-16, with or without a byte order mark. A .csv is separated by commas, semicolons or tabs,
+     whichever its first line has; any other file by white space.
+Out: (line, fields) of every row, and numbers, votes and names from fields.
 
-Rows that cannot be used become faults (data/faults.py). Tables are read with csv and not with pandas, which hides line
-numbers, turns a picture named NA into NaN, and reads a table with another delimiter as one column without a word.
+Tables are read with csv and not with pandas, which hides line numbers, turns a picture named NA into NaN, and reads a
+table with another delimiter as one column without a word.
 """
 
 from __future__ import annotations
 
 import csv
-import dataclasses
-import hashlib
 import math
-import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from data.face_set import FaceSet
-from data.faults import Fault, collect_errors, raise_errors
-from data.sources.pictures import read_picture
+from data.faults import Fault, collect_errors
 from support import UserError
 
 SPLITS = ("train", "validation", "test")
-SPLIT_SEED = 0
-VALIDATION_SHARE = 0.1  # of the training faces, where a data set names none
+ALL = "all"  # what commands call the three of them together
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_SAMPLE = 4096  # bytes from which the encoding is told
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One face as its data set lists it, not decoded yet.
+def encoding_of(path: Path) -> str:
+    """The encoding of a text file: by its byte order mark, or by the zero bytes that UTF-16 has beside every letter."""
+    with open(path, "rb") as file:
+        start = file.read(_SAMPLE)
+    if start[:2] in _MARKS:
+        return _MARKS[start[:2]]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) > len(start) / 8:
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return "utf-8-sig"
 
-    label: index of the class names.
-    picture: a path, or grey pixels (H, W) uint8.
-    file, line: where the face is listed; a line of None means by its place in the folder `file`.
-    votes: (K,) float32, or None where only the label is known.
-    attributes: what else is known of it, such as {"gender": "female"}.
+
+def delimiter_of(line: str) -> str:
+    """What separates the fields of a .csv, by its first line: a semicolon, else a tab, else a comma.
+
+    A comma may stand inside numbers, so that where there is a semicolon or a tab as well it separates nothing.
     """
-
-    name: str
-    split: str
-    label: int
-    picture: Path | np.ndarray
-    file: Path
-    line: int | None = None
-    votes: np.ndarray | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    bare = re.sub(r'"[^"]*"', "", line)
+    return ";" if ";" in bare else "\t" if "\t" in bare and "," not in bare.partition("\t")[0] else ","
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of every row that is not blank; a .csv is split at commas, any other file at white space."""
+    """(line, fields) of every row that is not blank; fields have no white space around them.
+
+    Raises `UserError` where the file cannot be opened, is no text in UTF-8 or UTF-16, or no csv.
+    """
+    line = 0
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                reader = csv.reader(file)
-                rows = ((reader.line_num, [text.strip() for text in fields]) for fields in reader)
-            else:
-                rows = ((line, text.split()) for line, text in enumerate(file, start=1))
+        with open(path, encoding=encoding_of(path), newline="") as file:
+            rows = _csv_rows(file) if path.suffix.lower() == ".csv" else _spaced_rows(file)
             for line, fields in rows:
-                if fields:
+                if any(fields):
                     yield line, fields
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error
+    except UnicodeError as error:
+        raise UserError(f"{path} is no UTF-8 or UTF-16 text after line {line}: {error}; save it as UTF-8.") from error
     except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num} cannot be read as csv: {error}; repair the file.") from error
+        raise UserError(f"{path}:{line + 1} cannot be read as csv: {error}; repair the file.") from error
+
+
+def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    lines = iter(file)
+    first = []
+    for text in lines:
+        first.append(text)
+        if text.strip():
+            break
+    reader = csv.reader(_chain(first, lines), delimiter=delimiter_of(first[-1] if first else ""))
+    for fields in reader:
+        yield reader.line_num, [text.strip() for text in fields]
+
+
+def _chain(first: Iterable[str], rest: Iterable[str]) -> Iterator[str]:
+    yield from first
+    yield from rest
+
+
+def _spaced_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    for line, text in enumerate(file, start=1):
+        yield line, text.split()
+
+
+def read_header(path: Path) -> list[str]:
+    """The fields of the first row, in lower case; empty where there is none. Raises as `read_rows` does."""
+    return [text.lower() for text in next(read_rows(path), (1, []))[1]]
 
 
 def read_records(path: Path, columns: Sequence[str], faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
-    """(line, the values of `columns`) of every row of a .csv with a header, whatever the order of its columns.
+    """(line, the values of `columns`) of every row of a .csv with a header, in any order of columns, in any case.
 
     Rows of another length than the header become faults. Raises `UserError` where the header lacks one of `columns`.
     """
     rows = read_rows(path)
     _, header = next(rows, (1, []))
-    missing = [name for name in columns if name not in header]
+    known = [text.lower() for text in header]
+    missing = [name for name in columns if name.lower() not in known]
     if missing:
         raise UserError(
             f"{path}:1 must name the columns {', '.join(columns)}, separated by commas; it lacks {', '.join(missing)}."
         )
-    places = [header.index(name) for name in columns]
+    places = [known.index(name.lower()) for name in columns]
     for line, fields in rows:
         with collect_errors(faults, path, line):
             check_field_count(fields, len(header), what="values as in the header")
@@ -113,80 +138,30 @@ def whole_number(text: str, last: int, *, first: int = 0, what: str = "the label
     return int(text)
 
 
+def to_number(text: str) -> float:
+    """The number in `text`, which may have a decimal comma; NaN where it is none."""
+    if "," in text and "." not in text:
+        text = text.replace(",", ".", 1)
+    try:
+        return float(text) if "_" not in text else math.nan
+    except ValueError:
+        return math.nan
+
+
 def is_number(text: str) -> bool:
     """Does `text` read as a finite number?"""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+    return math.isfinite(to_number(text))
 
 
 def vote_counts(fields: Sequence[str]) -> np.ndarray:
     """(K,) float32 from counts or probabilities as text; refused where they are no votes."""
     if not all(is_number(text) for text in fields):
         raise UserError(f"votes must be numbers, not {' '.join(fields)!r}")
-    counts = np.array([float(text) for text in fields], dtype=np.float32)
+    counts = np.array([to_number(text) for text in fields])
     if counts.min() < 0:
         raise UserError(f"votes must not be negative: {' '.join(fields)!r}")
-    if counts.sum() == 0:
+    if counts.sum() > np.finfo(np.float32).max:  # finite as float64, infinite after the cast
+        raise UserError(f"votes must be counts or shares, not as large as {' '.join(fields)!r}")
+    if counts.astype(np.float32).sum() < np.finfo(np.float32).tiny:
         raise UserError("the votes sum to zero")
-    return counts
-
-
-def split_off(samples: Sequence[Sample], share: float, *, split: str) -> list[Sample]:
-    """`samples`, with a fixed `share` of every class's "train" ones, at least one of two, moved to `split`.
-
-    They are drawn by a hash of the name, so the same ones whatever the order of the rows, and on every machine.
-    """
-    by_class = defaultdict(list)
-    for sample in samples:
-        if sample.split == "train":
-            by_class[sample.label].append(sample.name)
-    moved: set[str] = set()
-    for names in by_class.values():
-        count = max(round(share * len(names)), 1) if len(names) > 1 else 0
-        moved.update(sorted(names, key=_name_hash)[:count])
-    return [dataclasses.replace(sample, split=split) if sample.name in moved else sample for sample in samples]
-
-
-def _name_hash(name: str) -> bytes:
-    return hashlib.blake2b(os.fsencode(f"{SPLIT_SEED} {name}"), digest_size=8).digest()
-
-
-def build_face_set(
-    samples: Sequence[Sample], faults: list[Fault], *, split: str, class_names: tuple[str, ...], skip_bad: bool
-) -> FaceSet:
-    """The samples of `split`, decoded to RGB; raises `FaultyData` where `faults` hold or gain any, see `raise_errors`.
-
-    Votes are scaled to sum to 1; where the samples have none they are the labels, one-hot.
-    """
-    kept, images = [], []
-    for sample in samples:
-        if sample.split == split:
-            with collect_errors(faults, sample.file, sample.line):
-                images.append(decode(sample.picture))
-                kept.append(sample)
-    raise_errors(faults, skip_bad=skip_bad)
-    if not kept:
-        raise UserError(f"no usable face for {split}; `python -m data.check DIR` shows what the folder holds.")
-    labels = np.array([sample.label for sample in kept], dtype=np.int64)
-    counts = [sample.votes for sample in kept if sample.votes is not None]
-    if counts:
-        votes = np.stack(counts)
-        votes /= votes.sum(axis=1, keepdims=True)
-    else:
-        votes = np.eye(len(class_names), dtype=np.float32)[labels]
-    return FaceSet(
-        images=images,
-        votes=votes,
-        labels=labels,
-        names=tuple(sample.name for sample in kept),
-        class_names=class_names,
-        has_votes=bool(counts),
-        attributes={name: np.array([sample.attributes[name] for sample in kept]) for name in kept[0].attributes},
-    )
-
-
-def decode(picture: Path | np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of the file at a path, or of grey pixels (H, W) uint8, spread to three equal channels."""
-    return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if isinstance(picture, np.ndarray) else read_picture(picture)
+    return counts.astype(np.float32)

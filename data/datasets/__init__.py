@@ -1,8 +1,8 @@
-"""The data sets, one format a file, whose docstring's first line says which it is.
+"""The data sets, one format a file (_NAME.py: what a format needs), whose docstring's first line says which it is.
 
-Each has NAME; recognise(folder): is the folder laid out so?; and load(folder, split, skip_bad=) -> FaceSet, which
-raises `FaultyData` where rows cannot be used, and with `skip_bad` leaves them out with a warning. A format that lets
-only some of a split's faces count says which in PROTOCOL.
+Each has NAME; recognise(path): is the folder laid out so?; and read(path, split, faults) -> Listing, the faces of a
+split as they are listed, not decoded. A format that lets only some of a split's faces count says which in PROTOCOL; one
+whose makers published how many training faces each class has, in PUBLISHED.
 """
 
 from __future__ import annotations
@@ -10,54 +10,156 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
-from data.face_set import FaceSet, with_labels_for_votes, without_duplicates
-from data.tables import SPLITS
-from support import UserError
+from data.doubts import find_doubts, refuse_doubts
+from data.emotions import canonical_name
+from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_votes, without_duplicates
+from data.faults import Fault
+from data.layout import unpacked
+from data.picture_store import Storage
+from data.samples import NoFaces, build_face_set
+from data.tables import ALL, SPLITS, check_field_count, read_rows
+from support import UserError, notify
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
 Format = ModuleType  # of this folder
 
 
+class Source(NamedTuple):
+    """Which data set, and how it is read: what the flags --data-path, --dataset, --skip-bad and --classes say.
+
+    path: a folder, a .zip of it, or a list in a .csv. name: its format; "": recognised by its layout.
+    skip_bad: leave rows that cannot be used out with a warning, instead of raising `FaultyData`.
+    classes: a file by which class names are changed; see `read_class_map`.
+    storage: how pictures are kept; None: all decoded, in memory.
+    """
+
+    path: str | Path
+    name: str = ""
+    skip_bad: bool = False
+    classes: str = ""
+    storage: Storage | None = None
+
+
 @functools.cache
 def all_formats() -> dict[str, Format]:
     """Every format of this folder, by its NAME, in the order in which they are asked."""
-    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    names = [entry.name for entry in pkgutil.iter_modules(__path__) if not entry.name.startswith("_")]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
     return {module.NAME: module for module in sorted(modules, key=lambda module: module.NAME == ASKED_LAST)}
+
+
+def find_folder(path: str | Path) -> Path:
+    """The folder that `path` names, or is unpacked to; or the .csv itself. Raises `UserError` where it is not there."""
+    path = Path(path)
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return unpacked(path)
+    if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".csv"):
+        raise UserError(f"there is no folder {path}; name the data set's folder with --data-path.")
+    return path
 
 
 def find_format(folder: str | Path, *, name: str = "") -> Format:
     """The format of `folder`, recognised by its layout; with `name` it must be that one. Raises `UserError`."""
-    folder, formats = Path(folder), all_formats()
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; name the data set's folder with --data-path.")
+    path, formats = find_folder(folder), all_formats()
     if name and name not in formats:
         raise UserError(f"--dataset takes {', '.join(formats)}, not {name!r}.")
-    fitting = [formats[known] for known in ([name] if name else formats) if formats[known].recognise(folder)]
+    fitting = [formats[known] for known in ([name] if name else formats) if formats[known].recognise(path)]
     if not fitting:
         raise UserError(f"{folder} is not laid out like {name or ' or '.join(formats)}; see data/raw/README.md.")
     return fitting[0]
 
 
-def load_faces(folder: str | Path, split: str, *, name: str = "", skip_bad: bool = False) -> FaceSet:
-    """The faces of `split`, one of train, validation and test, in `folder`, a data set of the format `name`.
+def load_faces(
+    folder: str | Path,
+    split: str,
+    *,
+    name: str = "",
+    skip_bad: bool = False,
+    classes: str = "",
+    storage: Storage | None = None,
+) -> FaceSet:
+    """The faces of `split`, one of train, validation, test and all; see `Source` for the other arguments."""
+    if split not in (*SPLITS, ALL):
+        raise UserError(f"the split must be one of {', '.join(SPLITS)} or {ALL}, not {split!r}.")
+    source = Source(folder, name, skip_bad, classes, storage)
+    if split != ALL:
+        return _load(source, split)
+    parts = []
+    for part in SPLITS:
+        try:
+            parts.append(_load(source, part))
+        except NoFaces:  # a list may have none for validation
+            continue
+    if not parts:
+        raise NoFaces(ALL)
+    return concatenate(parts)
 
-    Without `name` the format is recognised by its layout. Rows that cannot be used raise `FaultyData`; with `skip_bad`
-    they are left out with a warning.
-    """
-    if split not in SPLITS:
-        raise UserError(f"the split must be one of {', '.join(SPLITS)}, not {split!r}.")
-    return find_format(folder, name=name).load(Path(folder), split, skip_bad=skip_bad)
+
+def load_format(
+    layout: Format, folder: str | Path, split: str, *, skip_bad: bool = False, storage: Storage | None = None
+) -> FaceSet:
+    """The faces of `split` in `folder`, a data set of this format."""
+    faults: list[Fault] = []
+    listing = layout.read(find_folder(folder), split, faults)
+    return build_face_set(
+        listing.samples, faults, split=split, class_names=listing.class_names, skip_bad=skip_bad, storage=storage
+    )
+
+
+def _load(source: Source, split: str) -> FaceSet:
+    mapping = read_class_map(source.classes) if source.classes else {}
+    layout = find_format(source.path, name=source.name)
+    faces = load_format(layout, source.path, split, skip_bad=source.skip_bad, storage=source.storage)
+    return map_classes(faces, mapping) if mapping else faces
 
 
 def load_for_training(
-    folder: str | Path, *, name: str = "", skip_bad: bool = False, labels_only: bool = False
+    folder: str | Path,
+    *,
+    name: str = "",
+    skip_bad: bool = False,
+    labels_only: bool = False,
+    classes: str = "",
+    accept: Sequence[str] = (),
+    storage: Storage | None = None,
 ) -> tuple[FaceSet, FaceSet]:
-    """Train, less every picture that stands in validation or test too, and validation; see `load_faces`.
+    """Train, less every picture that stands in validation or test too, and validation; see `Source`.
 
-    labels_only: train on the labels, one-hot, where there are votes, too.
+    labels_only: train on the labels, one-hot, where there are votes, too. accept: doubts (data/doubts.py) in spite of
+    which the data set is trained on. Says how many faces are left out.
     """
-    train, *others = (load_faces(folder, split, name=name, skip_bad=skip_bad) for split in SPLITS)
-    return without_duplicates(with_labels_for_votes(train) if labels_only else train, *others), others[0]
+    options = {"name": name, "skip_bad": skip_bad, "classes": classes, "storage": storage}
+    train, *others = (load_faces(folder, split, **options) for split in SPLITS)  # type: ignore[arg-type]  # see Source
+    published = {} if classes else getattr(find_format(folder, name=name), "PUBLISHED", {})
+    refuse_doubts(find_doubts(train, published), accept)
+    return prepare_for_training(train, *others, labels_only=labels_only), others[0]
+
+
+def prepare_for_training(train: FaceSet, *others: FaceSet, labels_only: bool = False) -> FaceSet:
+    """`train` less what stands in `others` too, which is said; with `labels_only`, its labels in place of votes."""
+    kept = without_duplicates(with_labels_for_votes(train) if labels_only else train, *others)
+    if len(kept) < len(train):
+        notify(
+            f"{len(train) - len(kept)} of {len(train)} training faces are left out: the same pictures stand in "
+            "validation or test"
+        )
+    return kept
+
+
+def read_class_map(path: str | Path) -> dict[str, str]:
+    """{a data set's own name of a class: ours}, from a text file of `name,class` rows in .csv, else `name class`.
+
+    Rows may have a header of just these words. "-" leaves a class out. Names are compared as `canonical_name` has them.
+    """
+    mapping: dict[str, str] = {}
+    for line, fields in read_rows(Path(path)):
+        check_field_count(fields, 2, what=f"a name and a class, in line {line} of {path}")
+        old, new = map(canonical_name, fields)
+        if (old, new) != ("name", "class"):
+            mapping[old] = "" if new == "-" else new
+    return mapping

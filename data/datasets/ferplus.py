@@ -1,8 +1,10 @@
 """FER+ (Barsoum et al. 2016, arXiv 1608.01041): FER2013's 48x48 grey faces, labelled again by ten people each.
 
-In:  a folder with FER2013Train, FER2013Valid and FER2013Test, each holding PNGs and `label.csv`
-     (name, box, then ten vote counts; no header); or one with Kaggle's `fer2013.csv` and the release's `fer2013new.csv`
-     (Usage, Image name, then the ten counts; a header).
+In:  a folder, or one that holds it, with one of
+       FER2013Train, FER2013Valid and FER2013Test, each holding PNGs and `label.csv` (name, box, then ten vote counts;
+         no header), as Microsoft's script makes them;
+       the same folders of PNGs without label.csv, and the release's `fer2013new.csv` beside them;
+       Kaggle's `fer2013.csv` and `fer2013new.csv` (Usage, Image name, then the ten counts; a header).
 Out: a `FaceSet` of eight expressions.
 
 Which rows count follows the FER+ release: for validation and test its "majority" rule (`majority_rows`), which gives
@@ -10,51 +12,77 @@ Which rows count follows the FER+ release: for validation and test its "majority
 which 25,045 have a majority). These are the counts of the label.csv files, which are read where both are there: by
 `fer2013new.csv` there are 3,152 test pictures, as 1,602 of its rows differ, nearly all byte-identical pictures with
 swapped votes.
+
+fer2013.csv has no names, so its rows and those of fer2013new.csv can only be joined by their order, which must then be
+the published one: `check_order`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from data.datasets.fer2013 import VOTES, find_pixels, grey_pixels, split_of
+from data.datasets.fer2013 import LABELS, VOTES, find_csv, grey_pixels, split_of
 from data.emotions import EMOTIONS
-from data.face_set import FaceSet
 from data.faults import Fault, collect_errors
-from data.tables import Sample, build_face_set, check_field_count, read_records, read_rows, register_name, vote_counts
+from data.layout import child, find_root
+from data.samples import Listing, Sample
+from data.tables import check_field_count, read_records, read_rows, register_name, vote_counts, whole_number
 from support import UserError
 
 NAME = "ferplus"
 PROTOCOL = "FER+ majority rule: single votes dropped, then over half of the rest for one of eight expressions"
 FOLDERS = {"train": "FER2013Train", "validation": "FER2013Valid", "test": "FER2013Test"}
 COLUMNS = (*EMOTIONS, "unknown", "not-a-face")  # the release's own order; its first eight are ours
+DESCENTS = 0.001  # share of names that may be smaller than the one before; the release has 4 in 35,714
+BLOCK = 1000  # rows over which agreement is measured, so that a shift in the middle shows
+KAPPA = 0.3  # least Cohen's kappa of FER2013's label and the votes; 0.6 in the release, 0 by chance
 
 
 def recognise(folder: Path) -> bool:
-    """True where `folder` is laid out like the FER+ release, or holds FER2013's csv with FER+'s votes."""
-    return has_folders(folder) or (find_pixels(folder) is not None and (folder / VOTES).is_file())
+    """True where `folder`, or one in it, is laid out in one of these three ways."""
+    return folder.is_dir() and find_root(folder, is_root) is not None
+
+
+def is_root(folder: Path) -> bool:
+    """Does `folder` itself hold FER+, in any of the three ways?"""
+    return has_folders(folder) or (
+        child(folder, VOTES) is not None and (has_pictures(folder) or bool(find_csv(folder)))
+    )
 
 
 def has_folders(folder: Path) -> bool:
     """Does each split have a folder with its label.csv?"""
-    return all((folder / name / "label.csv").is_file() for name in FOLDERS.values())
+    parts = [child(folder, name) for name in FOLDERS.values()]
+    return all(part and child(part, "label.csv") for part in parts)
 
 
-def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
-    """The faces of `split` ("train", "validation" or "test"), decoded into memory (7 kB each)."""
-    faults: list[Fault] = []
-    read = read_folder if has_folders(folder) else read_csv
-    voted = read(folder, split, faults)
-    samples = official_samples(voted, split)
-    return build_face_set(samples, faults, split=split, class_names=EMOTIONS, skip_bad=skip_bad)
+def has_pictures(folder: Path) -> bool:
+    """Does each split have a folder with pictures?"""
+    parts = [child(folder, name) for name in FOLDERS.values()]
+    return all(part and next(part.glob("*.png"), None) for part in parts)
+
+
+def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+    """The faces of `split` ("train", "validation" or "test")."""
+    root = find_root(folder, is_root)
+    if root is None:
+        raise UserError(f"{folder} is not laid out like FER+; see data/raw/README.md.")
+    read_split = read_folder if has_folders(root) else read_names if has_pictures(root) else read_csv
+    return Listing(official_samples(read_split(root, split, faults), split), EMOTIONS)
 
 
 def read_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     """The rows of one split's label.csv, with ten vote counts each and no label yet."""
-    path, voted = folder / FOLDERS[split] / "label.csv", []
+    part = child(folder, FOLDERS[split])
+    path = child(part, "label.csv") if part else None
+    assert path is not None
+    voted: list[Sample] = []
     places: dict[str, str] = {}
     unlabelled = functools.partial(Sample, split=split, label=-1, file=path)  # the label is `official_samples`' to set
     for line, fields in read_rows(path):
@@ -66,18 +94,34 @@ def read_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     return voted
 
 
+def read_names(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
+    """The rows of `split` in fer2013new.csv, joined by name to the pictures in the split's folder."""
+    path, part = child(folder, VOTES), child(folder, FOLDERS[split])
+    assert path is not None
+    assert part is not None
+    return [
+        Sample(name, split, -1, part / name, path, line, votes=counts)
+        for line, row in read_votes(path, faults).items()
+        if row is not None and row[0] and row[1] == split
+        for name, _, counts in [row]
+    ]
+
+
 def read_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
     """The rows of `split` in both csv files, joined by line, with ten vote counts each and no label yet.
 
-    The release joins them so: fer2013.csv has no names, and the numbers in the names of fer2013new.csv are not its
-    lines. Usage stands in both and must agree. A row without a name is a picture that the release dropped.
+    Usage stands in both and must agree. A row without a name is a picture that the release dropped. Raises `UserError`
+    where the order is not the published one.
     """
-    path, voted = find_pixels(folder), []
-    if path is None:
-        raise UserError(f"{folder} holds neither the folders of the FER+ release nor FER2013's csv.")
-    votes = read_votes(folder / VOTES, faults)
+    path, votes_path = find_csv(folder), child(folder, VOTES)
+    assert path is not None
+    assert votes_path is not None
+    votes = read_votes(votes_path, faults)
+    names = [row[0] for row in votes.values() if row is not None and row[0]]
+    voted: list[Sample] = []
+    compared: list[tuple[int, int]] = []
     unlabelled = functools.partial(Sample, split=split, label=-1, file=path)
-    for line, (pixels, usage) in read_records(path, ("pixels", "Usage"), faults):
+    for line, (emotion, usage, pixels) in read_records(path, ("emotion", "Usage", "pixels"), faults):
         with collect_errors(faults, path, line):
             if line not in votes:
                 raise UserError(f"{VOTES} has no line {line} for this picture")
@@ -87,10 +131,44 @@ def read_csv(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
             name, row_split, counts = row
             if row_split != split_of(usage):
                 raise UserError(f"Usage is {usage!r} here, but not on line {line} of {VOTES}")
+            if name and counts[: len(EMOTIONS)].any():
+                label = EMOTIONS.index(LABELS[whole_number(emotion, len(LABELS) - 1)])
+                compared.append((label, int(counts[: len(EMOTIONS)].argmax())))
             if row_split == split and name:
                 voted.append(unlabelled(name=name, picture=grey_pixels(pixels), line=line, votes=counts))
-    faults += [Fault(folder / VOTES, line, f"{path.name} has no usable line {line} for these votes") for line in votes]
+    faults += [Fault(votes_path, line, f"{path.name} has no usable line {line} for these votes") for line in votes]
+    check_order(votes_path, names, compared)
     return voted
+
+
+def check_order(path: Path, names: Sequence[str], compared: Sequence[tuple[int, int]]) -> None:
+    """Refuse votes whose rows are not in the order of FER2013's.
+
+    names: those of fer2013new.csv, ascending as published. compared: (FER2013's label, the expression with most votes)
+    of each row; they agree far beyond chance, by Cohen's kappa (Cohen 1960), in every block of rows.
+    """
+    remedy = "Rows of the two files can only be joined by their order: use both as they were published."
+    descents = sum(first >= second for first, second in itertools.pairwise(names))
+    if descents > DESCENTS * len(names):
+        raise UserError(
+            f"{path}: {descents} of {len(names)} names stand before a smaller one; as published they ascend. {remedy}"
+        )
+    first = 0
+    for block in np.array_split(np.array(compared).reshape(-1, 2), max(round(len(compared) / BLOCK), 1)):
+        if len(block) and kappa(block) < KAPPA:
+            raise UserError(
+                f"{path}: in rows {first + 1} to {first + len(block)} of those with votes for an expression, they "
+                f"agree with FER2013's label hardly more often than by chance (kappa {kappa(block):.2f}, about 0.6 as "
+                f"published). {remedy}"
+            )
+        first += len(block)
+
+
+def kappa(pairs: np.ndarray) -> float:
+    """Cohen's kappa of (N, 2) int class indices: (p_o - p_e) / (1 - p_e); 1 where both are always the same class."""
+    shares = [np.bincount(column, minlength=len(EMOTIONS)) / len(pairs) for column in pairs.T]
+    observed, chance = float((pairs[:, 0] == pairs[:, 1]).mean()), float(shares[0] @ shares[1])
+    return 1.0 if chance == 1 else (observed - chance) / (1 - chance)
 
 
 def read_votes(path: Path, faults: list[Fault]) -> dict[int, tuple[str, str, np.ndarray] | None]:

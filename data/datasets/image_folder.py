@@ -1,64 +1,85 @@
-"""A folder of pictures, one folder a class: CK+, JAFFE, FERG, AffectNet subsets, or anything else laid out so.
+"""A folder of pictures, one folder a class: FER2013 as Kaggle has it, ImageNet, or anything else laid out so.
 
-In:  class folders in train/, test/ and validation/ (or val/), or in one tree. Any number of classes; the names of
-     expressions become the project's own ("Happy" and "joy" are happiness), others stay themselves, in lower case.
+In:  class folders in train/, test/ and validation/ (or val/, Training/, PublicTest/, PrivateTest/, FER2013Train/, ...),
+     or in one tree; pictures in them, or in folders in them. Any number of classes; the names of expressions become the
+     project's own ("Happy" and "joy" are happiness), others stay themselves, in lower case.
 Out: a `FaceSet` with labels only. Its classes are those of all splits: expressions in the order of `EMOTIONS`, then the
      other names by alphabet.
 
 What is missing is split off train, the same faces every time and of each class: a fifth as test, then a tenth as
 validation. With train/ and val/ alone, as ImageNet has it, val/ is the test. A split drawn here does not know who is
-who: where one person gave several pictures (CK+, JAFFE, FERG), make train/ and test/ of different people yourself.
+who: where one person gave several pictures, make train/ and test/ of different people yourself, or give a list with a
+column `person` (data/datasets/csv_list.py).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from data.emotions import EMOTIONS, canonical_name
-from data.face_set import FaceSet
-from data.sources.pictures import is_picture
-from data.tables import VALIDATION_SHARE, Sample, build_face_set, split_off
+from data.emotions import canonical_name, ordered_names
+from data.faults import Fault, collect_errors
+from data.layout import LEVELS, folders_in, is_leftover, pictures_in
+from data.samples import Listing, Sample
+from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from support import UserError
 
 NAME = "image_folder"
 SPLIT_FOLDERS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val"),
-    "test": ("test", "testing"),
+    "train": ("train", "training", "fer2013train"),
+    "validation": ("validation", "valid", "val", "publictest", "fer2013valid"),
+    "test": ("test", "testing", "privatetest", "fer2013test"),
 }
-TEST_SHARE = 0.2
 
 
 def recognise(folder: Path) -> bool:
-    """True where two folders or more with pictures stand side by side, in train/ or in `folder` itself."""
-    return len(class_folders(split_folders(folder)["train"])) > 1
+    """True where two folders or more stand side by side and one has pictures, here, in train/ or a level down."""
+    return folder.is_dir() and find_tree(folder) is not None
 
 
-def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
+def find_tree(folder: Path) -> Path | None:
+    """`folder`, or the only folder in it, and so on, that holds class folders or the folders of splits."""
+    for _ in range(LEVELS + 1):
+        classes = folders_in(split_folders(folder)["train"])
+        if len(classes) > 1 and any(next(pictures_in(path), None) for path in classes):
+            return folder
+        inside = folders_in(folder)
+        if len(inside) != 1:
+            return None
+        folder = inside[0]
+    return None
+
+
+def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, of any size, named by their path in `folder`."""
-    parts = split_folders(folder)
-    classes = {(part, path): canonical_name(path.name) for part in parts for path in class_folders(parts[part])}
-    class_names = ordered(set(classes.values()))
+    root = find_tree(folder)
+    if root is None:
+        raise UserError(f"{folder} holds no folders of pictures side by side, one a class; see data/raw/README.md.")
+    parts = split_folders(root)
+    found: list[tuple[str, str, Path, Path]] = []  # split, class, its folder, picture
+    for part, part_folder in parts.items():
+        for path in folders_in(part_folder):
+            with collect_errors(faults, path, None):
+                pictures = list(pictures_in(path))
+                if not pictures:
+                    raise UserError(f"this class folder holds no picture{_what_instead(path)}")
+                found += [(part, canonical_name(path.name), path, picture) for picture in pictures]
+    class_names = ordered_names({class_name for _, class_name, _, _ in found})
+    index = {name: number for number, name in enumerate(class_names)}
+    prefix = len(root.as_posix()) + 1
     samples = [
-        Sample(
-            name=picture.relative_to(folder).as_posix(),
-            split=part,
-            label=class_names.index(class_name),
-            picture=picture,
-            file=path,
-        )
-        for (part, path), class_name in classes.items()
-        for picture in pictures_in(path)
+        Sample(picture.as_posix()[prefix:], part, index[class_name], picture, path)
+        for part, class_name, path, picture in found
     ]
     if "test" not in parts:
         samples = split_off(samples, TEST_SHARE, split="test")
     if "validation" not in parts:
         samples = split_off(samples, VALIDATION_SHARE, split="validation")
-    return build_face_set(samples, [], split=split, class_names=class_names, skip_bad=skip_bad)
+    return Listing(samples, class_names)
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
     """The folders of the splits that are there, by split; `folder` itself is "train" where it is one tree."""
-    inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    inside = {path.name.lower(): path for path in folders_in(folder)}
     found = {split: inside[name] for split, names in SPLIT_FOLDERS.items() for name in names if name in inside}
     if "train" not in found:
         return {"train": folder}
@@ -67,16 +88,6 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return found
 
 
-def class_folders(folder: Path) -> list[Path]:
-    """The folders in `folder` that hold pictures, by name."""
-    return [path for path in sorted(folder.iterdir()) if path.is_dir() and any(pictures_in(path))]
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures in `folder`, by name; names that begin with a dot are some system's own files."""
-    return sorted(path for path in folder.iterdir() if is_picture(path) and not path.name.startswith("."))
-
-
-def ordered(names: set[str]) -> tuple[str, ...]:
-    """Expressions in the order of `EMOTIONS`, then the other names by alphabet."""
-    return (*(name for name in EMOTIONS if name in names), *sorted(names - set(EMOTIONS)))
+def _what_instead(folder: Path) -> str:
+    files = [path.name for path in sorted(folder.rglob("*")) if path.is_file() and not is_leftover(path)]
+    return f", but {len(files)} other files, such as {files[0]}; is it another kind of picture?" if files else ""

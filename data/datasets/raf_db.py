@@ -1,190 +1,191 @@
 """RAF-DB (Li, Deng & Du, CVPR 2017): 12,271 + 3,068 web faces, seven expressions, labelled by some forty people each.
 
-In:  the official layout, or that of the reference demonstrator; data/raw/README.md draws both. The folder given may be
-     the one that holds `EmoLabel` and `Image`, or its parent. In `EmoLabel`:
-       official   list_patition_label.txt: `train_00001.jpg 5`, labels 1 to 7
+In:  the official layout (a folder, its .zip, or with the pictures still in aligned.zip), that of the reference
+     demonstrator, or Kaggle's export; data/raw/README.md draws them. The folder given may be the one that holds
+     `EmoLabel` and `Image` (Kaggle: `train` and `test`), or one that holds it. In `EmoLabel`:
+       official   list_patition_label.txt: `train_00001.jpg 5`, labels 1 to 7; 1 to 11 in the compound part
        reference  emo_label_train.csv and emo_label_test.csv: `train_00001.jpg,4`, no header, labels 0 to 6
-     Every other .csv there, and a `*distribution*.txt`, holds votes: a picture's name and seven counts or shares, in
-     RAF-DB's order or in that of a header.
-Out: a `FaceSet` of seven expressions, with attributes (gender, race, age) where `Annotation/manual` is there.
+     Every other .csv there, and a `*distribution*.txt`, holds votes (_raf_annotations.py).
+     Kaggle has train/1/*.jpg to train/7/*.jpg, test/..., and train_labels.csv and test_labels.csv beside them.
+Out: the basic part has seven expressions, the compound part eleven, such as "happily surprised"; with attributes
+     (gender, race, age) where `Annotation/manual` is there.
 
 Votes are joined to labels by the picture's name. RAF-DB has no validation part: a tenth of train is split off.
 """
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-import numpy as np
-
-from data.emotions import EMOTIONS, canonical_name
-from data.face_set import FaceSet
+from data.datasets._raf_annotations import RAF_ORDER, join_attributes, join_votes, key_of
+from data.emotions import EMOTIONS
 from data.faults import Fault, collect_errors
-from data.tables import (
-    VALIDATION_SHARE,
-    Sample,
-    build_face_set,
-    check_field_count,
-    is_number,
-    read_rows,
-    register_name,
-    split_off,
-    vote_counts,
-    whole_number,
-)
+from data.layout import child, find_root, folders_in, pictures_in, unpacked
+from data.samples import Listing, Sample
+from data.splits import VALIDATION_SHARE, split_off
+from data.tables import check_field_count, read_records, read_rows, register_name, whole_number
 from support import UserError
 
 NAME = "raf_db"
-RAF_ORDER = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 CLASS_NAMES = tuple(name for name in EMOTIONS if name in RAF_ORDER)
+COMPOUND = ("happily surprised", "happily disgusted", "sadly fearful", "sadly angry", "sadly surprised",
+            "sadly disgusted", "fearfully angry", "fearfully surprised", "angrily surprised", "angrily disgusted",
+            "disgustedly surprised")  # fmt: skip
+PUBLISHED = {"surprise": 1290, "fear": 281, "disgust": 717, "happiness": 4772, "sadness": 1982, "anger": 705,
+             "neutral": 2524}  # fmt: skip
 OFFICIAL = "list_patition_label.txt"  # RAF-DB's own spelling
 REFERENCE = {"train": "emo_label_train.csv", "test": "emo_label_test.csv"}
-ATTRIBUTES = {  # the last three of the eight lines of *_manu_attri.txt; five landmarks come first
-    "gender": ("male", "female", "unsure"),
-    "race": ("Caucasian", "African-American", "Asian"),
-    "age": ("0-3", "4-19", "20-39", "40-69", "70+"),
-}
-LANDMARKS = 5
+KAGGLE = {"train": "train_labels.csv", "test": "test_labels.csv"}
+ANOTHER_SCHEME = 0.01  # share of labels out of range above which they are no slips
 
 
 def recognise(folder: Path) -> bool:
     """True where `folder`, or a folder in it, holds RAF-DB's labels and aligned pictures."""
-    return find_root(folder) is not None
+    return folder.is_dir() and find_root(folder, lambda path: is_official(path) or is_kaggle(path)) is not None
 
 
-def load(folder: Path, split: str, *, skip_bad: bool = False) -> FaceSet:
+def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 100x100 pixels as RAF-DB aligned them."""
-    root = find_root(folder)
+    if root := find_root(folder, is_kaggle):
+        samples = split_off(read_kaggle(root, faults), VALIDATION_SHARE, split="validation")
+        return Listing(samples, CLASS_NAMES)
+    root = find_root(folder, is_official)
     if root is None:
         raise UserError(f"{folder} holds no EmoLabel with labels beside Image/aligned; see data/raw/README.md.")
-    faults: list[Fault] = []
-    samples = split_off(read_labels(root, faults), VALIDATION_SHARE, split="validation")
-    samples = [sample for sample in join_votes(root, samples, faults) if sample.split == split]
-    samples = join_attributes(root, samples, faults)
-    return build_face_set(samples, faults, split=split, class_names=CLASS_NAMES, skip_bad=skip_bad)
+    samples, class_names = read_labels(root, faults)
+    samples = split_off(samples, VALIDATION_SHARE, split="validation")
+    samples = [sample for sample in samples if sample.split == split]
+    samples = join_votes(
+        root,
+        samples,
+        faults,
+        order=RAF_ORDER if class_names == CLASS_NAMES else class_names,
+        class_names=class_names,
+        label_files=set(REFERENCE.values()),
+    )
+    return Listing(join_attributes(root, samples, faults), class_names)
 
 
-def find_root(folder: Path) -> Path | None:
-    """`folder`, or the first folder in it, that holds `EmoLabel` with labels and `Image/aligned`."""
-    inside = sorted(path for path in folder.iterdir() if path.is_dir())
-    return next((path for path in (folder, *inside) if label_files(path) and (path / "Image/aligned").is_dir()), None)
+def is_official(path: Path) -> bool:
+    """Does `path` hold `EmoLabel` with labels, and `Image` with aligned pictures or their .zip?"""
+    return bool(label_files(path)) and aligned(path) is not None
+
+
+def aligned(root: Path) -> Path | None:
+    """`Image/aligned`, or `Image/aligned.zip`, in any case."""
+    image = child(root, "Image")
+    return child(image, "aligned") or child(image, "aligned.zip") if image else None
+
+
+def is_kaggle(path: Path) -> bool:
+    """Does `path` hold train and test with folders that are numbered 1 to 7?"""
+    parts = [child(path, split) for split in KAGGLE]
+    numbers = {str(number) for number in range(1, len(RAF_ORDER) + 1)}
+    return all(part and part.is_dir() and {p.name for p in folders_in(part)} == numbers for part in parts)
 
 
 def label_files(root: Path) -> list[tuple[Path, int, str | None]]:
     """(file, its lowest label, its split, or None where names tell the split); the official list comes first."""
-    labels = root / "EmoLabel"
-    if (labels / OFFICIAL).is_file():
-        return [(labels / OFFICIAL, 1, None)]
-    if not all((labels / name).is_file() for name in REFERENCE.values()):
-        return []
-    return [(labels / name, 0, split) for split, name in REFERENCE.items()]
+    labels = child(root, "EmoLabel")
+    if labels and (official := child(labels, OFFICIAL)):
+        return [(official, 1, None)]
+    found = [(child(labels, name) if labels else None, 0, split) for split, name in REFERENCE.items()]
+    return [(path, first, split) for path, first, split in found if path] if all(path for path, *_ in found) else []
 
 
-def read_labels(root: Path, faults: list[Fault]) -> list[Sample]:
-    """Every picture that the label files name, without votes."""
+def read_labels(root: Path, faults: list[Fault]) -> tuple[list[Sample], tuple[str, ...]]:
+    """Every picture that the label files name, without votes; and the names of the classes."""
+    files = [(path, first, split, list(read_rows(path))) for path, first, split in label_files(root)]
+    pictures = aligned(root)
+    assert pictures is not None
+    folder = pictures if pictures.is_dir() else unpacked(pictures)
+    folder = child(folder, "aligned") or folder
+    pictures_by_name = Finder(folder)
     samples: list[Sample] = []
     places: dict[str, str] = {}
-    for path, first, split in label_files(root):
-        for line, fields in read_rows(path):
+    names: tuple[str, ...] = RAF_ORDER
+    for path, first, split, rows in files:
+        names = label_scheme(path, [fields[1] for _, fields in rows if len(fields) == 2], first)
+        class_names = CLASS_NAMES if names == RAF_ORDER else names
+        for line, fields in rows:
             with collect_errors(faults, path, line):
                 check_field_count(fields, 2, what="a picture's name and its label")
-                number = whole_number(fields[1], first + len(RAF_ORDER) - 1, first=first)
+                number = whole_number(fields[1], first + len(names) - 1, first=first)
                 key = key_of(fields[0])
-                picture = f"{key}_aligned{PurePath(fields[0]).suffix}"
-                sample = Sample(
-                    name=picture,
-                    split=split or split_of(key),
-                    label=CLASS_NAMES.index(RAF_ORDER[number - first]),
-                    picture=root / "Image" / "aligned" / picture,
-                    file=path,
-                    line=line,
-                )
+                part = split or split_of(key)
                 register_name(key, places, file=path, line=line)
-                samples.append(sample)
-    return samples
+                picture = pictures_by_name.find(fields[0])
+                label = class_names.index(names[number - first])
+                samples.append(Sample(picture.name, part, label, picture, path, line))
+    return samples, CLASS_NAMES if names == RAF_ORDER else names
 
 
-def key_of(name: str) -> str:
-    """`train_00001` for train_00001.jpg as for aligned/train_00001_aligned.jpg: what tables are joined by."""
-    return PurePath(name).stem.removesuffix("_aligned")
+def label_scheme(path: Path, labels: list[str], first: int) -> tuple[str, ...]:
+    """The names that a file's labels count, by which numbers occur in it: the basic seven, or the compound eleven.
+
+    Raises `UserError` where more than `ANOTHER_SCHEME` of the labels are of neither: with --skip-bad the other ones
+    would be trained on with wrong names.
+    """
+    numbers = [int(text) for text in labels if text.isdecimal()]
+    if first == 1 and set(range(8, 12)) <= set(numbers) <= set(range(1, 12)):
+        return COMPOUND
+    outside = [number for number in numbers if not first <= number < first + len(RAF_ORDER)]
+    if len(outside) > ANOTHER_SCHEME * len(numbers) and len(outside) > 1:
+        raise UserError(
+            f"{path}: the labels reach from {min(numbers)} to {max(numbers)}, where RAF-DB counts the basic "
+            f"expressions from {first} to {first + len(RAF_ORDER) - 1}: they count something "
+            "else. Name the file as its makers do, or write a list of path and class name (see data/raw/README.md)."
+        )
+    return RAF_ORDER
+
+
+class Finder:
+    """The pictures of one folder, by their key in lower case; one that is missing has the name it should have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.by_key = {key_of(path.name).lower(): path for path in pictures_in(folder)}
+
+    def find(self, name: str) -> Path:
+        """The picture of this name."""
+        key = key_of(name)
+        return self.by_key.get(key.lower()) or self.folder / f"{key}_aligned{PurePath(name).suffix}"
 
 
 def split_of(key: str) -> str:
     """The split that the official list writes into names."""
     for split in ("train", "test"):
-        if key.startswith(f"{split}_"):
+        if key.lower().startswith(f"{split}_"):
             return split
     raise UserError(f"the picture's name must begin with train_ or test_, not {key!r}")
 
 
-def join_votes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
-    """`samples` with their votes, by name; as they are where there is no file of votes at all."""
-    labels = root / "EmoLabel"
-    files = [path for path in sorted(labels.glob("*.csv")) if path.name not in REFERENCE.values()]
-    files += sorted(labels.glob("*distribution*.txt"))
-    if not files:
-        return samples
-    votes, joined = read_votes(files, faults), []
-    for sample in samples:
-        key = key_of(sample.name)
-        with collect_errors(faults, sample.file, sample.line):
-            if key not in votes:
-                raise UserError(f"{key} has no votes in {', '.join(path.name for path in files)}")
-            if votes[key] is not None:
-                joined.append(dataclasses.replace(sample, votes=votes[key]))
-    return joined
-
-
-def read_votes(files: list[Path], faults: list[Fault]) -> dict[str, np.ndarray | None]:
-    """(7,) float32 votes in the order of `CLASS_NAMES`, by the picture's key; None where they were a fault."""
-    votes: dict[str, np.ndarray | None] = {}
-    places: dict[str, str] = {}
-    for path in files:
-        rows = list(read_rows(path))
-        order: tuple[str, ...] = RAF_ORDER
-        if rows and len(rows[0][1]) > 1 and not any(is_number(text) for text in rows[0][1][1:]):
-            order = header_order(path, rows.pop(0)[1])
-        for line, fields in rows:
+def read_kaggle(root: Path, faults: list[Fault]) -> list[Sample]:
+    """Every picture in the numbered folders; one that the .csv beside them labels otherwise is a fault."""
+    samples = list(_kaggle_pictures(root))
+    listed: dict[str, int] = {}
+    for name in KAGGLE.values():
+        path = child(root, name)
+        if path is None:
+            continue
+        for line, (image, label) in read_records(path, ("image", "label"), faults):
             with collect_errors(faults, path, line):
-                check_field_count(fields, 1 + len(RAF_ORDER), what="a picture's name and seven votes")
-                key = key_of(fields[0])
-                register_name(key, places, file=path, line=line)
-                votes[key] = None
-                votes[key] = vote_counts(fields[1:])[[order.index(name) for name in CLASS_NAMES]]
-    return votes
-
-
-def header_order(path: Path, header: list[str]) -> tuple[str, ...]:
-    """The seven class names in the order of a header's columns, the first of which is the picture's name."""
-    order = tuple(canonical_name(word) for word in header[1:])
-    if sorted(order) != sorted(RAF_ORDER):
-        raise UserError(
-            f"the header of {path} must name the picture, then {', '.join(RAF_ORDER)} in any order, "
-            f"not {', '.join(header)}; mend it or take it away."
-        )
-    return order
-
-
-def join_attributes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
-    """`samples` with gender, race and age; as they are where there is no `Annotation/manual`."""
-    folder = root / "Annotation" / "manual"
-    if not folder.is_dir():
-        return samples
-    joined = []
+                number = whole_number(label, len(RAF_ORDER), first=1)
+                listed[PurePath(image).name] = CLASS_NAMES.index(RAF_ORDER[number - 1])
+    kept = []
     for sample in samples:
-        path = folder / f"{key_of(sample.name)}_manu_attri.txt"
-        with collect_errors(faults, sample.file, sample.line):
-            joined.append(dataclasses.replace(sample, attributes=read_attributes(path)))
-    return joined
+        with collect_errors(faults, sample.file, None):
+            name = PurePath(sample.name).name
+            if listed.get(name, sample.label) != sample.label:
+                raise UserError(f"{name} lies with {CLASS_NAMES[sample.label]}, listed is {CLASS_NAMES[listed[name]]}")
+            kept.append(sample)
+    return kept
 
 
-def read_attributes(path: Path) -> dict[str, str]:
-    """One face's {"gender": ..., "race": ..., "age": ...}, in RAF-DB's words."""
-    rows = list(read_rows(path))
-    if len(rows) != LANDMARKS + len(ATTRIBUTES):
-        raise UserError(f"{path} must have five landmarks, gender, race and age, a line each; it has {len(rows)} lines")
-    values = {}
-    for (line, fields), (name, words) in zip(rows[LANDMARKS:], ATTRIBUTES.items(), strict=True):
-        values[name] = words[whole_number(fields[0], len(words) - 1, what=f"{path}:{line}: {name}")]
-    return values
+def _kaggle_pictures(root: Path) -> Iterator[Sample]:
+    for split in KAGGLE:
+        for folder in folders_in(child(root, split) or root):
+            label = CLASS_NAMES.index(RAF_ORDER[int(folder.name) - 1])
+            for picture in pictures_in(folder):
+                yield Sample(picture.relative_to(root).as_posix(), split, label, picture, folder)

@@ -50,7 +50,7 @@ def test_every_fault_is_told_once_and_the_code_is_1(tmp_path, capsys):
 def test_a_split_of_faults_alone_has_no_counts(tmp_path, capsys):
     make_ferplus(tmp_path)
     path = tmp_path / "FER2013Test/label.csv"
-    path.write_text(path.read_text().replace(",", ";"))
+    path.write_text(path.read_text().replace(",", "|"))
     assert main([str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert table(out)["all"] == ["3", "2", "-"]

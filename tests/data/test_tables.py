@@ -9,15 +9,14 @@ import pytest
 from helpers.tiny_sets import write_picture
 
 from data.faults import FaultyData
+from data.samples import Sample, build_face_set
+from data.splits import split_off
 from data.tables import (
-    Sample,
-    build_face_set,
     check_field_count,
     is_number,
     read_records,
     read_rows,
     register_name,
-    split_off,
     vote_counts,
     whole_number,
 )
@@ -43,7 +42,7 @@ def test_records_follow_the_header_in_any_order(tmp_path):
     assert [(fault.file, fault.line) for fault in faults] == [(table, 3)]
 
 
-@pytest.mark.parametrize("text", ["", "a;b\n1;2\n", "b\n1\n"])
+@pytest.mark.parametrize("text", ["", "a|b\n1|2\n", "b\n1\n"])
 def test_records_need_their_columns(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(UserError, match=r"a\.csv:1 must name the columns a, b, separated by commas; it lacks a"):

@@ -118,11 +118,11 @@ def fer_level(part: int, i: int) -> int:
     return 50 * part + 10 * i + 7
 
 
-def make_fer2013(root: Path, *, name: str = "fer2013.csv") -> Path:
+def make_fer2013(root: Path, *, name: str = "fer2013.csv", labels: tuple[int, ...] = (4, 0, 6, 3)) -> Path:
     """FER2013: each part has `FER_ROWS`' four pictures, labelled 4 (sad), 0 (angry), 6 (neutral), 3 (happy)."""
     lines = ["emotion,pixels,Usage"]
     for part, usage in enumerate(("Training", "PublicTest", "PrivateTest")):
-        lines += [f"{label},{fer_pixels(fer_level(part, i))},{usage}" for i, label in enumerate((4, 0, 6, 3))]
+        lines += [f"{label},{fer_pixels(fer_level(part, i))},{usage}" for i, label in enumerate(labels)]
     write_lines(root / name, lines)
     return root
 
@@ -137,7 +137,7 @@ def make_ferplus_csv(root: Path) -> Path:
     lines = [FER_COLUMNS]
     for part, usage in enumerate(("Training", "PublicTest", "PrivateTest")):
         lines += [f"{usage},fer{10 * part + i:07}.png,{counts}" for i, counts in enumerate(FER_ROWS)]
-    make_fer2013(root)
+    make_fer2013(root, labels=(0, 2, 5, 3))  # as most of the votes are
     write_lines(root / "fer2013new.csv", lines)
     return root
 

@@ -6,6 +6,17 @@ import logging
 
 import numpy as np
 import pytest
+from helpers.tiny_formats import (
+    make_affectnet,
+    make_affectnet_lists,
+    make_ck48,
+    make_ckplus,
+    make_csv_list,
+    make_expw,
+    make_ferg,
+    make_jaffe,
+    make_raf_kaggle,
+)
 from helpers.tiny_sets import (
     make_fer2013,
     make_ferplus,
@@ -23,6 +34,15 @@ from support import UserError
 LAYOUTS = {
     "raf_db official": make_raf_official,
     "raf_db reference": make_raf_reference,
+    "raf_db kaggle": make_raf_kaggle,
+    "ckplus release": make_ckplus,
+    "ckplus ck48": make_ck48,
+    "jaffe": make_jaffe,
+    "ferg": make_ferg,
+    "expw": make_expw,
+    "affectnet cropped": make_affectnet,
+    "affectnet lists": make_affectnet_lists,
+    "csv_list": make_csv_list,
     "ferplus folders": make_ferplus,
     "ferplus csv": make_ferplus_csv,
     "fer2013": make_fer2013,
@@ -85,14 +105,14 @@ def test_what_cannot_be_found_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
         load_faces(tmp_path / "nowhere", "train")
     with pytest.raises(
-        UserError, match="is not laid out like fer2013 or ferplus or raf_db or image_folder; see data/raw"
+        UserError, match="is not laid out like affectnet or .* or fer2013 or .* or raf_db or image_folder; see data/raw"
     ):
         load_faces(tmp_path, "train")
     with pytest.raises(UserError, match="is not laid out like raf_db; see"):
         load_faces(make_fer2013(tmp_path), "train", name="raf_db")
-    with pytest.raises(UserError, match="--dataset takes fer2013, ferplus, raf_db, image_folder, not 'cifar'"):
+    with pytest.raises(UserError, match="--dataset takes affectnet, .*, ferplus, .*, image_folder, not 'cifar'"):
         load_faces(tmp_path, "train", name="cifar")
-    with pytest.raises(UserError, match="split must be one of train, validation, test, not 'val'"):
+    with pytest.raises(UserError, match="split must be one of train, validation, test or all, not 'val'"):
         load_faces(tmp_path, "val")
 
 

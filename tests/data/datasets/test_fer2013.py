@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from helpers.tiny_sets import edit_line, faults_of, fer_level, fer_pixels, make_fer2013, make_ferplus_csv, write_lines
 
-from data.datasets.fer2013 import grey_pixels, load, recognise
+from data.datasets import fer2013, load_format
+from data.datasets.fer2013 import grey_pixels, recognise
+
+load = functools.partial(load_format, fer2013)
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
 
@@ -35,7 +40,8 @@ def test_all_seven_numbers_are_kaggles(tmp_path):
 
 def test_with_votes_beside_it_the_folder_is_ferplus(tmp_path):
     assert not recognise(make_ferplus_csv(tmp_path))
-    assert not recognise(tmp_path.parent)
+    (tmp_path / "empty").mkdir()
+    assert not recognise(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(

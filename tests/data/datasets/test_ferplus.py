@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import tarfile
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from helpers.paths import SHARED
 from helpers.tiny_sets import FER_ROWS, edit_line, faults_of, fer_level, fer_pixels, make_ferplus, make_ferplus_csv
 
-from data.datasets.ferplus import drop_single_votes, load, majority_rows, recognise
+from data.datasets import ferplus, load_format
+from data.datasets.ferplus import drop_single_votes, majority_rows, recognise
+
+load = functools.partial(load_format, ferplus)
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 RELEASE = SHARED / "data" / "ferplus.tar.gz"

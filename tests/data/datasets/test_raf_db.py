@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from pathlib import Path
 
@@ -20,10 +21,13 @@ from helpers.tiny_sets import (
     write_lines,
 )
 
-from data.datasets.raf_db import load, recognise
+from data.datasets import load_format, raf_db
+from data.datasets.raf_db import recognise
 from data.face_set import FaceSet
 from data.faults import FaultyData
 from support import UserError
+
+load = functools.partial(load_format, raf_db)
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
 LIST = "EmoLabel/list_patition_label.txt"

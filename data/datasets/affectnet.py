@@ -1,0 +1,113 @@
+"""AffectNet (Mollahosseini et al. 2017): about 290,000 labelled web faces, eight expressions, one label each.
+
+In:  the release of cropped faces: train_set/images/0.jpg, train_set/annotations/0_exp.npy, val_set/...; or the full
+     one: training.csv and validation.csv with the columns subDirectory_filePath, face_x, face_y, face_width,
+     face_height and expression, and the pictures in Manually_Annotated_Images/ or beside the lists.
+Out: a `FaceSet` with labels only. Labels count Neutral, Happy, Sad, Surprise, Fear, Disgust, Anger, Contempt from 0;
+     8 to 10 (none, uncertain, no face) are left out. Pictures of the full release are cut to the face's box.
+
+The published validation set is the test, as papers have it; a tenth of train, of each class, is the validation part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from data.emotions import EMOTIONS, canonical_name
+from data.faults import Fault, collect_errors
+from data.layout import child, find_root, pictures_in
+from data.samples import Listing, Sample
+from data.splits import VALIDATION_SHARE, split_off
+from data.tables import is_number, read_header, read_records, to_number, whole_number
+from support import UserError
+
+NAME = "affectnet"
+CLASS_NAMES = EMOTIONS
+LABELS = tuple(map(canonical_name, ("Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger", "Contempt")))
+NOTHING = 10  # the last of the labels that are no expression
+SETS = {"train": "train_set", "test": "val_set"}
+LISTS = {"train": ("training.csv", "train.csv"), "test": ("validation.csv", "val.csv")}
+COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "expression")
+IMAGES = ("Manually_Annotated_Images", "Manually_Annotated", "Manually_Annotated_compressed", "images")
+
+
+def recognise(folder: Path) -> bool:
+    """True where `folder`, or one in it, is laid out like one of the two releases."""
+    return folder.is_dir() and find_root(folder, lambda path: is_cropped(path) or bool(lists_of(path))) is not None
+
+
+def is_cropped(folder: Path) -> bool:
+    """Does each set have its pictures and annotations?"""
+    parts = [child(folder, name) for name in SETS.values()]
+    return all(part and child(part, "images") and child(part, "annotations") for part in parts)
+
+
+def lists_of(folder: Path) -> dict[str, Path]:
+    """The two lists of the full release in `folder`, by split; none where they are not both there."""
+    found = {split: child(folder, *names) for split, names in LISTS.items()}
+    fitting = {
+        split: path
+        for split, path in found.items()
+        if path and path.is_file() and {name.lower() for name in COLUMNS} <= set(read_header(path))
+    }
+    return fitting if len(fitting) == len(LISTS) else {}
+
+
+def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+    """The faces of `split`."""
+    root = find_root(folder, lambda path: is_cropped(path) or bool(lists_of(path)))
+    if root is None:
+        raise UserError(f"{folder} holds neither train_set and val_set nor training.csv; see data/raw/README.md.")
+    samples = list(read_sets(root, faults) if is_cropped(root) else read_lists(root, faults))
+    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)
+
+
+def label_of(text: str) -> int | None:
+    """The index in `CLASS_NAMES` of AffectNet's number; None for what is no expression."""
+    number = whole_number(text, NOTHING)
+    return CLASS_NAMES.index(LABELS[number]) if number < len(LABELS) else None
+
+
+def read_sets(root: Path, faults: list[Fault]) -> Iterator[Sample]:
+    """The faces of train_set and val_set, each with its annotation of one number."""
+    for split, name in SETS.items():
+        part = child(root, name) or root
+        images, annotations = child(part, "images") or part, child(part, "annotations") or part
+        for picture in pictures_in(images):
+            path = annotations / f"{picture.stem}_exp.npy"
+            with collect_errors(faults, path, None):
+                label = label_of(read_number(path))
+                if label is not None:
+                    yield Sample(picture.relative_to(root).as_posix(), split, label, picture, path)
+
+
+def read_number(path: Path) -> str:
+    """The one value in an .npy file, a text or a number, as text."""
+    try:
+        value = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise UserError(f"there is no annotation for this picture: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise UserError(f"this is no .npy file of one label: {error}") from error
+    if value.size != 1:
+        raise UserError(f"wanted one label, found {value.size} values")
+    text = str(value.reshape(-1)[0])
+    return text.removesuffix(".0")
+
+
+def read_lists(root: Path, faults: list[Fault]) -> Iterator[Sample]:
+    """The faces that training.csv and validation.csv list, each with its box."""
+    pictures = child(root, *IMAGES) or root
+    for split, path in lists_of(root).items():
+        for line, (name, *box, expression) in read_records(path, COLUMNS, faults):
+            with collect_errors(faults, path, line):
+                label = label_of(expression)
+                if label is None:
+                    continue
+                if not all(map(is_number, box)):
+                    raise UserError(f"the box must be four numbers, not {' '.join(box)!r}")
+                x, y, width, height = (round(to_number(text)) for text in box)
+                yield Sample(name, split, label, pictures / name, path, line, box_xyxy=(x, y, x + width, y + height))

@@ -1,0 +1,121 @@
+"""A list of pictures in a .csv: anything that has no format of its own here.
+
+In:  FILE.csv, or a folder that holds one such file, with a header that names `path` and `label`, or `path` and votes
+     `p_<class>` (p_happy,p_sad,...), or all of these; with commas, semicolons or tabs. Paths count from the list's
+     folder. Any of these columns may be there too:
+       split   train, validation (val) or test; empty: train
+       person  who it is: all pictures of a person then go the same way where a split is drawn
+       others  become attributes, for each of which the scores are also given by group
+Out: a `FaceSet`. Class names become the project's own as in data/datasets/image_folder.py. Without `label` a face's
+     label is its top vote; a face with a tie for the top is left out of validation and test.
+
+Parts that no row names are split off train: a fifth as test, then a tenth as validation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from data.emotions import canonical_name, ordered_names
+from data.faults import Fault, collect_errors
+from data.samples import Listing, Sample
+from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.tables import SPLITS, read_header, read_records, vote_counts
+from support import UserError
+
+NAME = "csv_list"
+VOTE = "p_"
+SPLIT_WORDS = {"train": "train", "training": "train", "": "train", "validation": "validation", "valid": "validation",
+               "val": "validation", "test": "test", "testing": "test"}  # fmt: skip
+
+
+def recognise(path: Path) -> bool:
+    """True for a .csv with such a header, and for a folder that holds exactly one."""
+    return find_list(path) is not None
+
+
+def find_list(path: Path) -> Path | None:
+    """The list that `path` is, or that is the only one in it."""
+    found = [path] if path.is_file() else [file for file in sorted(path.iterdir()) if file.suffix.lower() == ".csv"]
+    found = [file for file in found if is_list(file)]
+    return found[0] if len(found) == 1 else None
+
+
+def is_list(path: Path) -> bool:
+    """Does the header name pictures, and labels or votes?"""
+    try:
+        header = read_header(path)
+    except UserError:  # not text
+        return False
+    return "path" in header and ("label" in header or any(name.startswith(VOTE) for name in header))
+
+
+def read(path: Path, split: str, faults: list[Fault]) -> Listing:
+    """The faces of `split`, named by their path in the list."""
+    file = find_list(path)
+    if file is None:
+        raise UserError(f"{path} holds no list, one .csv whose header names path and label; see data/raw/README.md.")
+    header = read_header(file)
+    if twice := {name for name in header if header.count(name) > 1}:
+        raise UserError(f"{file}:1 names the column {', '.join(sorted(twice))} twice; name each once.")
+    records = [(line, dict(zip(header, fields, strict=True))) for line, fields in read_records(file, header, faults)]
+    columns = [name for name in header if name.startswith(VOTE)]
+    voted = [canonical_name(name.removeprefix(VOTE)) for name in columns]
+    words = {canonical_name(record["label"]) for _, record in records if record.get("label")} if not columns else set()
+    if len(set(voted)) < len(voted):
+        raise UserError(f"{file}:1 has two columns of votes for one class; they are for {', '.join(voted)}.")
+    class_names = ordered_names(words | set(voted))
+    samples = []
+    for line, record in records:
+        with collect_errors(faults, file, line):
+            counts = vote_counts([record[name] for name in columns]) if columns else None
+            if counts is not None:
+                counts = counts[[voted.index(name) for name in class_names]]
+            part = split_of(record.get("split", ""))
+            sample = Sample(
+                name=record["path"],
+                split=part,
+                label=label_of(record, class_names, counts),
+                picture=file.parent / record["path"],
+                file=file,
+                line=line,
+                votes=counts,
+                person=record.get("person", ""),
+                attributes={
+                    name: value
+                    for name, value in record.items()
+                    if name not in ("path", "label", "split", "person") and not name.startswith(VOTE)
+                },
+            )
+            if "label" in record or part == "train" or counts is None or (counts == counts.max()).sum() == 1:
+                samples.append(sample)
+    return Listing(draw_missing(samples), class_names)
+
+
+def draw_missing(samples: list[Sample]) -> list[Sample]:
+    """`samples`, with the parts that no row is in split off train."""
+    given = {sample.split for sample in samples}
+    for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
+        if split not in given:
+            samples = split_off(samples, share, split=split)
+    return samples
+
+
+def split_of(word: str) -> str:
+    """The split that a list's word for it means."""
+    if word.lower() not in SPLIT_WORDS:
+        raise UserError(f"split must be one of {', '.join(SPLITS)}, not {word!r}")
+    return SPLIT_WORDS[word.lower()]
+
+
+def label_of(record: dict[str, str], class_names: tuple[str, ...], counts: np.ndarray | None) -> int:
+    """The index of the row's label; of its top vote where the list has no labels."""
+    if "label" not in record:
+        assert counts is not None
+        return int(counts.argmax())
+    word = canonical_name(record["label"])
+    if word not in class_names:
+        raise UserError(f"the label must be one of {', '.join(class_names)}, not {record['label']!r}")
+    return class_names.index(word)

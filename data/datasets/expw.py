@@ -1,0 +1,75 @@
+"""ExpW (Zhang et al., IJCV 2018): 91,793 faces in pictures from the web, seven expressions, one label each.
+
+In:  the release: `label.lst` (in the folder, or in label/) and the pictures in image/origin/, origin/ or image/. A row:
+     image_name face_id_in_image face_box_top face_box_left face_box_right face_box_bottom face_box_confidence label
+     with labels 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral.
+Out: a `FaceSet` with labels only; each face is cut out of its picture by its box, and named picture#face.
+
+There is no published split: a fifth of each class is the test, then a tenth of the others the validation part. Faces of
+one picture may come to lie in different parts, and it is not known who is who.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data.datasets.fer2013 import CLASS_NAMES, LABELS
+from data.faults import Fault, collect_errors
+from data.layout import child, find_root, pictures_in
+from data.samples import Listing, Sample
+from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.tables import check_field_count, is_number, read_rows, register_name, to_number, whole_number
+from support import UserError
+
+NAME = "expw"
+LIST = "label.lst"
+FIELDS = "image_name, face_id_in_image, face_box_top, left, right, bottom, confidence, label"
+
+
+def recognise(folder: Path) -> bool:
+    """True where `folder`, or one in it, holds label.lst and pictures."""
+    return folder.is_dir() and find_root(folder, is_root) is not None
+
+
+def is_root(folder: Path) -> bool:
+    """Does `folder` hold the list and a folder of pictures?"""
+    return find_list(folder) is not None and find_pictures(folder) is not None
+
+
+def find_list(folder: Path) -> Path | None:
+    """label.lst in `folder` or in its label/."""
+    inside = child(folder, "label")
+    return child(folder, LIST) or (child(inside, LIST) if inside else None)
+
+
+def find_pictures(folder: Path) -> Path | None:
+    """image/origin, origin or image in `folder`."""
+    image = child(folder, "image")
+    origin = (child(image, "origin") if image else None) or child(folder, "origin")
+    return origin or image
+
+
+def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+    """The faces of `split`, cut out of their pictures."""
+    root = find_root(folder, is_root)
+    path = find_list(root) if root else None
+    pictures = find_pictures(root) if root else None
+    if path is None or pictures is None:
+        raise UserError(f"{folder} holds no {LIST} beside image/origin; see data/raw/README.md.")
+    by_name = {picture.name: picture for picture in pictures_in(pictures)}
+    samples: list[Sample] = []
+    places: dict[str, str] = {}
+    for line, fields in read_rows(path):
+        with collect_errors(faults, path, line):
+            check_field_count(fields, 8, what=FIELDS)
+            name, face, *box = fields[:6]
+            key = f"{name}#{face}"
+            register_name(key, places, file=path, line=line)
+            if not all(map(is_number, box)):
+                raise UserError(f"the box must be four numbers, not {' '.join(box)!r}")
+            top, left, right, bottom = (round(to_number(text)) for text in box)
+            label = CLASS_NAMES.index(LABELS[whole_number(fields[7], len(LABELS) - 1)])
+            picture = by_name.get(name, pictures / name)
+            samples.append(Sample(key, "train", label, picture, path, line, box_xyxy=(left, top, right, bottom)))
+    samples = split_off(samples, TEST_SHARE, split="test")
+    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)

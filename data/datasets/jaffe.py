@@ -1,0 +1,57 @@
+"""JAFFE (Lyons et al. 1998): 213 posed pictures of ten Japanese women, seven expressions.
+
+In:  the release: `KA.AN1.39.tiff`, all in one folder; the one that is given, or one in it.
+Out: a `FaceSet` with labels only, and who each face is.
+
+There is no published split: a fifth of the people is the test, then a tenth of the others the validation part.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from data.emotions import EMOTIONS, canonical_name
+from data.faults import Fault, collect_errors
+from data.layout import find_root, is_leftover
+from data.samples import Listing, Sample
+from data.sources.pictures import is_picture
+from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from support import UserError
+
+NAME = "jaffe"
+FACE = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d+)\.(\d+)", re.I)  # person, expression, its number, number
+CLASS_NAMES = EMOTIONS[:7]  # all but contempt
+ENOUGH = 3  # names that look so
+
+
+def recognise(folder: Path) -> bool:
+    """True where `folder`, or one in it, holds pictures that are named so."""
+    return folder.is_dir() and find_root(folder, is_root) is not None
+
+
+def is_root(folder: Path) -> bool:
+    """Are at least `ENOUGH` pictures in `folder` itself named so?"""
+    return sum(FACE.fullmatch(path.stem) is not None for path in faces_in(folder)) >= ENOUGH
+
+
+def faces_in(folder: Path) -> list[Path]:
+    """The pictures in `folder` itself."""
+    return sorted(path for path in folder.iterdir() if is_picture(path) and not is_leftover(path))
+
+
+def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+    """The faces of `split`, 256 x 256 pixels; a picture with another name is a fault."""
+    root = find_root(folder, is_root)
+    if root is None:
+        raise UserError(f"{folder} holds no pictures named like KA.AN1.39.tiff; see data/raw/README.md.")
+    samples = []
+    for picture in faces_in(root):
+        with collect_errors(faults, root, None):
+            match = FACE.fullmatch(picture.stem)
+            if match is None:
+                raise UserError(f"{picture.name} does not tell person and expression, as KA.AN1.39.tiff does")
+            label = CLASS_NAMES.index(canonical_name(match[2]))
+            samples.append(Sample(picture.name, "train", label, picture, root, person=match[1].upper()))
+    samples = split_off(samples, TEST_SHARE, split="test")
+    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)

@@ -1,0 +1,118 @@
+"""Where things lie in a data set's folder, whoever packed it.
+
+In:  the folder that a person names, or the .zip as it was downloaded.
+Out: the folder that a format knows; its pictures; without what systems and notebooks leave beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from data.sources.pictures import is_picture
+from support import FAILED, UserError, notify
+from support.cli import ROOT
+
+UNPACKED = ROOT / ".cache" / "data"
+LEFTOVERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"}
+LEVELS = 2  # folders between the one that is named and the one that a format knows
+
+
+def is_leftover(path: Path) -> bool:
+    """Is this file or folder some system's own, by its name? Names that begin with a dot are (.ipynb_checkpoints)."""
+    return path.name.startswith(".") or path.name.lower() in LEFTOVERS
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in `folder`, by name, less leftovers. Raises `UserError` where it cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not is_leftover(path))
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}; give yourself the right to.") from error
+
+
+def find_root(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
+    """`folder`, or the first folder in it, or in one of these, for which `fits` is true; None where there is none."""
+    level = [folder]
+    for _ in range(LEVELS + 1):
+        for path in level:
+            if fits(path):
+                return path
+        level = [inside for path in level for inside in folders_in(path)]
+    return None
+
+
+def child(folder: Path, *names: str) -> Path | None:
+    """The file or folder in `folder` that has one of `names`, in any case; None where there is none."""
+    wanted = {name.lower() for name in names}
+    try:
+        return next((path for path in sorted(folder.iterdir()) if path.name.lower() in wanted), None)
+    except OSError:
+        return None
+
+
+def pictures_in(folder: Path) -> Iterator[Path]:
+    """The pictures in `folder` and in the folders in it, by name, less leftovers. Raises `UserError` as above."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}; give yourself the right to.") from error
+    for entry in found:
+        path = Path(entry.path)
+        if is_leftover(path):
+            continue
+        if entry.is_dir():
+            yield from pictures_in(path)
+        elif is_picture(path):
+            yield path
+
+
+def unpacked(path: Path) -> Path:
+    """The folder with what is in a .zip, and in every .zip in it; unpacked once, beside the project.
+
+    Raises `UserError` where it cannot be read, or the disk is full.
+    """
+    state = path.stat()
+    key = hashlib.blake2b(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}".encode(), digest_size=8).hexdigest()
+    folder = UNPACKED / f"{path.stem}-{key}"
+    if folder.is_dir():
+        return folder
+    notify(f"unpacking {path} into {folder}, once")
+    try:
+        UNPACKED.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=UNPACKED) as temporary:
+            inside = Path(temporary) / "data"
+            _extract(path, inside)
+            for more in sorted(inside.rglob("*.zip")):
+                if not is_leftover(more):
+                    _extract(more, more.with_suffix(""))
+                    more.unlink()
+            if not folder.is_dir():  # another process may have been faster
+                inside.rename(folder)
+    except OSError as error:
+        raise UserError(f"cannot unpack {path}: {error.strerror}.", exit_code=FAILED) from error
+    return folder
+
+
+def _extract(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            free = shutil.disk_usage(UNPACKED).free
+            if size > free:
+                raise UserError(
+                    f"{path} unpacks to {size / 1e9:.1f} GB and the disk of {UNPACKED} has {free / 1e9:.1f} GB left; "
+                    "make room, or unpack it elsewhere and name the folder.",
+                    exit_code=FAILED,
+                )
+            archive.extractall(folder)  # names with .. or a root stay inside `folder`
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{path} is no whole .zip: {error}; download it again.") from error
+    except RuntimeError as error:  # zipfile's word for a password
+        raise UserError(f"{path} needs a password; unpack it yourself and name the folder.") from error

@@ -1,0 +1,97 @@
+"""Which faces are for training, for validation and for test, where a data set does not say.
+
+In:  `Sample`s, or a `FaceSet`; how large a part.
+Out: samples with their split; for cross-validation, the rows of every fold.
+
+Both are drawn by a hash of names: the same ones whatever the order of the rows, and on every machine. Where it is known
+who is who, all pictures of a person go the same way; a split of faces would test on people it has trained on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from data.face_set import FaceSet
+from data.samples import Sample
+from support import UserError
+
+SPLIT_SEED = 0
+TEST_SHARE = 0.2  # of all faces, where a data set names none
+VALIDATION_SHARE = 0.1  # of the training faces, where a data set names none
+
+
+def split_off(samples: Sequence[Sample], share: float, *, split: str) -> list[Sample]:
+    """`samples`, with a fixed `share` of the "train" ones moved to `split`.
+
+    Where every one of these has a `person`, whole people are moved, at least one of two, until `share` of the faces is
+    reached; otherwise faces of every class, at least one of two.
+    """
+    training = [sample for sample in samples if sample.split == "train"]
+    if training and all(sample.person for sample in training):
+        people = _draw_people(Counter(sample.person for sample in training), share)
+        return [
+            dataclasses.replace(sample, split=split) if sample.split == "train" and sample.person in people else sample
+            for sample in samples
+        ]
+    by_class = defaultdict(list)
+    for sample in training:
+        by_class[sample.label].append(sample.name)
+    moved: set[str] = set()
+    for names in by_class.values():
+        count = max(round(share * len(names)), 1) if len(names) > 1 else 0
+        moved.update(sorted(names, key=_name_hash)[:count])
+    return [dataclasses.replace(sample, split=split) if sample.name in moved else sample for sample in samples]
+
+
+def _draw_people(faces: Counter[str], share: float) -> set[str]:
+    """People by their hash, until they have `share` of the `faces` that everyone has; never all of them."""
+    drawn: set[str] = set()
+    count = 0
+    for person in sorted(faces, key=_name_hash)[: len(faces) - 1]:
+        if drawn and count + faces[person] / 2 > share * faces.total():
+            break
+        drawn.add(person)
+        count += faces[person]
+    return drawn
+
+
+def make_folds(faces: FaceSet, folds: int) -> list[np.ndarray]:
+    """`folds` arrays of rows (integers) that have every face once, of nearly the same size.
+
+    Where `faces.persons` are known each person is in one fold only; otherwise each class is spread evenly. Raises
+    `UserError` where there are fewer people, or faces, than folds.
+    """
+    of_fold = np.empty(len(faces), int)
+    if faces.persons is not None:
+        people = Counter(faces.persons.tolist())
+        sizes = [0] * folds
+        fold_of = {}
+        for person in sorted(people, key=lambda person: (-people[person], _name_hash(person))):
+            fold_of[person] = sizes.index(min(sizes))
+            sizes[fold_of[person]] += people[person]
+        of_fold[:] = [fold_of[person] for person in faces.persons.tolist()]
+    else:
+        order = sorted(range(len(faces)), key=lambda row: (faces.labels[row], _name_hash(faces.names[row])))
+        of_fold[order] = np.arange(len(faces)) % folds
+    rows = [np.flatnonzero(of_fold == fold) for fold in range(folds)]
+    if not all(map(len, rows)):
+        units = f"{len(set(faces.persons.tolist()))} people" if faces.persons is not None else f"{len(faces)} faces"
+        raise UserError(f"--folds {folds} needs as many people, or faces where people are not known; here are {units}.")
+    return rows
+
+
+def fold_splits(faces: FaceSet, folds: Sequence[np.ndarray], number: int) -> tuple[FaceSet, FaceSet, FaceSet]:
+    """Train, validation and test of fold `number`: it is the test, the next one the validation, the others train."""
+    validation = (number + 1) % len(folds)
+    train = np.concatenate([rows for index, rows in enumerate(folds) if index not in (number, validation)])
+    return faces.rows(np.sort(train)), faces.rows(folds[validation]), faces.rows(folds[number])
+
+
+def _name_hash(name: str) -> bytes:
+    return hashlib.blake2b(os.fsencode(f"{SPLIT_SEED} {name}"), digest_size=8).digest()

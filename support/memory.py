@@ -1,0 +1,35 @@
+"""How much memory is free.
+
+In:  the operating system, and the limit of the container that the process runs in.
+Out: bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")  # version 2
+UNKNOWN = 4e9  # bytes that are taken for free where the system does not tell
+
+
+def free_memory(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> float:
+    """Bytes that the process can take: what the system has available, or less where its container has a limit."""
+    free = UNKNOWN
+    try:
+        lines = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        free = int(lines["MemAvailable"].split()[0]) * 1024.0
+    except (OSError, KeyError, ValueError):  # no Linux: half of what is built in
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        used = int((cgroup / "memory.current").read_text())
+        free = min(free, int((cgroup / "memory.max").read_text()) - used)
+    return max(free, 0.0)
+
+
+def memory_budget(share: float) -> float:
+    """`share`, 0 to 1, of the memory that is free now, in bytes."""
+    return share * free_memory()
