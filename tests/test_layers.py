@@ -19,6 +19,7 @@ ALLOWED = {
     "models": {"gradcam"},  # a classifier explains itself, in the engine that it runs in
     "pipeline": {"data", "retinaface", "models", "gradcam"},
     "evaluation": {"data", "retinaface", "models", "gradcam", "pipeline"},
+    "web": {"data", "retinaface", "models", "gradcam", "pipeline"},
     "live": {"data", "retinaface", "models", "gradcam", "pipeline"},
     "train": {"data", "models"},
 }

@@ -1,0 +1,186 @@
+"""Chromium, driven over its debugging pipe with the standard library alone.
+
+In:  flags of Chromium; methods of the DevTools protocol; expressions of JavaScript.
+Out: a `Chromium` whose page answers: values of expressions, screenshots, console messages, the accessibility tree.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUIET = (
+    *[
+        "--headless=new",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--disable-background-networking",
+        "--disable-sync",
+    ],
+    *["--disable-component-update", "--disable-default-apps", "--disable-extensions", "--disable-quic"],
+    "--mute-audio",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a name that is asked for is never found
+)
+PATIENCE_S = 30.0
+
+
+def chromium_path() -> str:
+    """Where Chromium is; the test is skipped where there is none."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return path or pytest.skip("needs Chromium (Debian: apt install chromium)")
+
+
+class Chromium:
+    """One browser with a profile of its own and one page; a context manager.
+
+    console: what the page and its workers logged or failed with, in the order it came.
+    """
+
+    def __init__(self, *flags: str) -> None:
+        self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        argv = [chromium_path(), *QUIET, *sandbox, f"--user-data-dir={self._profile.name}", *flags]
+        theirs_in, self._write = os.pipe()
+        self._read, theirs_out = os.pipe()
+        redirect = f'exec "$@" --remote-debugging-pipe about:blank 3<&{theirs_in} 4>&{theirs_out}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", redirect, "bash", *argv],
+            pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._buffer, self._number, self._events = b"", 0, []
+        self.console: list[str] = []
+        targets = self.call("Target.getTargets")["targetInfos"]
+        page = next(target["targetId"] for target in targets if target["type"] == "page")
+        self.session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility"):
+            self.page(f"{domain}.enable")
+        self.page("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
+
+    def call(self, method: str, session: str | None = None, **params: Any) -> dict:
+        """The result of one method of the protocol; RuntimeError with its message where it fails."""
+        number = self._send(method, session, params)
+        while (answer := self._next(PATIENCE_S)).get("id") != number:
+            self._note(answer)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    def _send(self, method: str, session: str | None, params: dict) -> int:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params} | ({"sessionId": session} if session else {})
+        data = json.dumps(message).encode() + b"\0"
+        while data:
+            data = data[os.write(self._write, data) :]
+        return self._number
+
+    def page(self, method: str, **params: Any) -> dict:
+        """`call` for the page."""
+        return self.call(method, self.session, **params)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page, awaited where it is a promise."""
+        done = self.page("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in done:
+            details = done["exceptionDetails"]
+            raise RuntimeError(details.get("exception", {}).get("description") or details["text"])
+        return done["result"].get("value")
+
+    def wait_for(self, expression: str, *, timeout_s: float = PATIENCE_S) -> Any:
+        """The first true value of an expression; AssertionError with the console where there is none in time."""
+        end_s = time.monotonic() + timeout_s
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < end_s, f"never true: {expression}; console: {self.console}"
+            time.sleep(0.05)
+        return value
+
+    def open(self, address: str) -> None:
+        """Load a page and wait until its document is there."""
+        self.page("Page.navigate", url=address)
+        self.wait_for(f"location.href.startsWith({address!r}) && document.readyState === 'complete'")
+
+    def key(self, key: str, **params: Any) -> None:
+        """Press and release a key: a sign, or a name such as "Tab" or "Enter"."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
+        common = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper()))} | params
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        self.page("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
+        self.page("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def upload(self, selector: str, *paths: Path) -> None:
+        """Give files to an <input type=file>."""
+        root = self.page("DOM.getDocument")["root"]["nodeId"]
+        node = self.page("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.page("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
+
+    def resize(self, width: int, height: int, *, phone: bool = False, dark: bool = True) -> None:
+        """The size of the page in CSS pixels; a phone has three device pixels for one, and a finger."""
+        self.page(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=3 if phone else 1, mobile=phone,
+        )  # fmt: skip
+        self.page("Emulation.setTouchEmulationEnabled", enabled=phone)
+
+    def screenshot(self, path: Path) -> None:
+        """The page as it looks, as a PNG."""
+        path.write_bytes(base64.b64decode(self.page("Page.captureScreenshot", format="png")["data"]))
+
+    def accessibility_tree(self) -> list[dict]:
+        """The nodes that a screen reader meets: role, name and description each."""
+        nodes = self.page("Accessibility.getFullAXTree")["nodes"]
+        value = lambda node, name: node.get(name, {}).get("value", "")  # noqa: E731
+        return [{k: value(n, k) for k in ("role", "name", "description")} for n in nodes if not n["ignored"]]
+
+    def _next(self, timeout_s: float) -> dict:
+        end_s = time.monotonic() + timeout_s
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._read], [], [], max(0, end_s - time.monotonic()))
+            data = os.read(self._read, 1 << 20) if ready else b""
+            if not data:
+                raise RuntimeError("Chromium says nothing more")
+            self._buffer += data
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return json.loads(message)
+
+    def _note(self, event: dict) -> None:
+        params = event.get("params", {})
+        match event.get("method"):
+            case "Runtime.consoleAPICalled":
+                self.console.append(" ".join(str(arg.get("value", arg.get("description"))) for arg in params["args"]))
+            case "Runtime.exceptionThrown":
+                details = params["exceptionDetails"]
+                self.console.append(details.get("exception", {}).get("description", details["text"]))
+            case "Log.entryAdded":
+                self.console.append(params["entry"]["text"] + " " + params["entry"].get("url", ""))
+            case "Target.attachedToTarget":  # a worker
+                self._send("Runtime.enable", params["sessionId"], {})
+
+    def close(self) -> None:
+        """End the browser and drop its profile."""
+        os.close(self._write)
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, 9)
+            self._process.wait()
+        os.close(self._read)
+        self._profile.cleanup()
+
+    def __enter__(self) -> Chromium:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

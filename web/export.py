@@ -1,0 +1,147 @@
+"""The page as a folder of static files: what `python -m web --out site/` writes and what it serves itself.
+
+In:  web/page, onnxruntime-web, the two .onnx files, the portraits of the bundled sample.
+Out: index.html, scripts, about.json, networks, sample; precache.js for use offline; _headers and README.txt for a host.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from data.sources import sample
+from models.checkpoint import SHIPPED as CLASSIFIER
+from retinaface.detector import SHIPPED as DETECTOR
+from support import FAILED, UserError
+from web.about import about
+from web.runtime import GPU_FILES, runtime_files
+
+PAGE = Path(__file__).parent / "page"
+MARK = "precache.js"  # a folder that has it was written by this, and may be written over
+WEBP_QUALITY = 88
+LARGE = 500_000  # bytes; files from here on lie compressed beside themselves, too
+
+# Scripts and connections from here alone; no inline script or style. Pictures and films that a person opens are blobs.
+POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'wasm-unsafe-eval'",
+    "connect-src": "'self'",
+    "img-src": "'self' blob:",
+    "media-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in POLICY.items()),
+    "Cross-Origin-Opener-Policy": "same-origin",  # these two allow threads
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+README = """Facial expressions in a browser: host this folder on any https server; cameras open on https and localhost.
+Send the headers in _headers (Netlify and Cloudflare read that file), and compress; without them one thread is used.
+"""
+
+
+def export(out: Path) -> Path:
+    """Write the folder `out`, whole or not at all, over one that this wrote before; where it is.
+
+    Raises `UserError` where `out` holds other files or cannot be written, or a part of the page cannot be had.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out wants a folder, and {out} is a file; name another place.")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise UserError(f"{out} holds files that are not of the page; name a new folder, or empty this one.")
+    files = site_files()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
+            folder = Path(temporary) / "site"
+            write_files(files, folder)
+            if out.exists():
+                out.rename(Path(temporary) / "before")
+            folder.rename(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}; name another place.", exit_code=FAILED) from error
+    return out
+
+
+def site_files() -> dict[str, bytes | Path]:
+    """Every file of the site by its path, as bytes or as the file to copy; the same inputs give the same bytes."""
+    files: dict[str, bytes | Path] = {
+        path.relative_to(PAGE).as_posix(): path for path in sorted(PAGE.rglob("*")) if path.is_file()
+    }
+    files["index.html"] = (PAGE / "index.html").read_bytes().replace(b"@POLICY@", meta_policy().encode())
+    files |= {f"ort/{path.name}": path for path in runtime_files()}
+    files |= {f"{weights.stem}.onnx": weights.with_suffix(".onnx") for weights in (DETECTOR, CLASSIFIER)}
+    files |= sample_files()
+    files["about.json"] = json.dumps(about(), separators=(",", ":")).encode()
+    files[MARK] = precache(files)
+    files["_headers"] = "\n".join(["/*", *(f"  {name}: {value}" for name, value in HEADERS.items()), ""]).encode()
+    files["README.txt"] = README.encode()
+    return files
+
+
+def meta_policy() -> str:
+    """The policy inside the page, for hosts that set no headers; what only a header may say is left out."""
+    return "; ".join(f"{name} {value}" for name, value in POLICY.items() if name != "frame-ancestors")
+
+
+def precache(files: Mapping[str, bytes | Path]) -> bytes:
+    """The script that tells sw.js what the page needs offline, and of which version; not the GPU's runtime, 27 MB."""
+    gpu = {f"ort/{name}" for name in GPU_FILES}
+    needed = sorted(name for name in files if name not in gpu | {"sw.js"})
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(name.encode() + hashlib.sha256(content_of(files[name])).digest())
+    value = {"version": digest.hexdigest()[:16], "files": ["./", *needed]}
+    return f"self.PRECACHE = {json.dumps(value)};\n".encode()
+
+
+def content_of(file: bytes | Path) -> bytes:
+    """The bytes of a file of the site."""
+    return file if isinstance(file, bytes) else file.read_bytes()
+
+
+def write_files(files: Mapping[str, bytes | Path], folder: Path) -> None:
+    """Write every file, the large ones a second time, compressed as X.gz."""
+    for name, file in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file, bytes):
+            path.write_bytes(file)
+        else:
+            shutil.copyfile(file, path)
+        if path.stat().st_size >= LARGE and path.name not in GPU_FILES:
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0))
+
+
+def sample_files() -> dict[str, bytes]:
+    """The wall and the prints of the bundled sample as pictures; the page moves them as Python does."""
+    height, width = sample.DEFAULT_SIZE_HW
+    files = {"sample/wall.webp": webp(cv2.cvtColor(sample._wall((height, width)), cv2.COLOR_RGB2BGR))}
+    for i, photo in enumerate(sample.PHOTOS):
+        print_rgba = sample._sprite(photo, max(8, round(photo.size * min(height, 0.75 * width))))
+        alpha = np.maximum(print_rgba[..., 3:], 1).astype(np.float32) / 255  # browsers multiply by it themselves
+        straight = np.dstack(
+            [np.clip(print_rgba[..., :3] / alpha, 0, 255).round().astype(np.uint8), print_rgba[..., 3]]
+        )
+        files[f"sample/{i}.webp"] = webp(cv2.cvtColor(straight, cv2.COLOR_RGBA2BGRA))
+    return files
+
+
+def webp(image_bgr: np.ndarray) -> bytes:
+    """A picture (H, W, 3 or 4) uint8 BGR or BGRA as a .webp file."""
+    return cv2.imencode(".webp", image_bgr, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])[1].tobytes()

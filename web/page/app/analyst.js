@@ -1,0 +1,70 @@
+/**
+ * The page's side of the worker: one frame is under way at a time, and its buffer comes back to be used again.
+ *
+ * In:  grabs (app/sources.js). Out: frames with their results.
+ */
+
+/** @typedef {import("../types.js").Frame} Frame @typedef {import("../types.js").FrameResult} FrameResult */
+/** @typedef {import("../types.js").PredictOptions} PredictOptions */
+/** @typedef {{frame: Frame, result: FrameResult, timeS: number | null, tookMs: number}} Analysed */
+
+export class Analyst {
+  /**
+   * @param {{ready: (engine: string) => void, explained: (result: FrameResult) => void,
+   *   failed: (sentence: string) => void}} listener
+   */
+  constructor(listener) {
+    this.worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
+    /** @type {((analysed: Analysed | null) => void) | null} */
+    this.waiting = null;
+    /** @type {Uint8ClampedArray<ArrayBuffer> | undefined} */
+    this.spare = undefined;
+    const end = (/** @type {Analysed | null} */ analysed) => {
+      const waiting = this.waiting;
+      this.waiting = null;
+      waiting?.(analysed);
+    };
+    this.worker.onmessage = ({ data }) => {
+      const answer = /** @type {import("../worker.js").Answer} */ (data);
+      if (answer.type === "ready") listener.ready(answer.engine);
+      if (answer.type === "explained") listener.explained(answer.result);
+      if (answer.type === "result") end(answer);
+      if (answer.type === "failed") {
+        listener.failed(answer.sentence);
+        end(null);
+      }
+    };
+    this.worker.onerror = (event) => {
+      listener.failed(`The networks could not be started (${event.message || "their script did not load"}). Reload the page.`);
+      end(null);
+    };
+  }
+
+  /**
+   * A frame with what its faces show; null where that failed.
+   * @param {import("./sources.js").Grab} grab
+   * @param {{mirror: boolean, newScene: boolean, options: PredictOptions}} how
+   * @returns {Promise<Analysed | null>}
+   */
+  analyse(grab, how) {
+    const { spare } = this;
+    this.spare = undefined;
+    /** @type {import("../worker.js").FrameOrder} */
+    const order = { type: "frame", ...grab, ...how, spare };
+    const handedOver = [grab.video, grab.rgba?.buffer, spare?.buffer].filter((item) => item !== undefined);
+    return new Promise((resolve) => {
+      this.waiting = resolve;
+      this.worker.postMessage(order, /** @type {Transferable[]} */ (handedOver));
+    });
+  }
+
+  /** Other heatmaps of the last frame. @param {PredictOptions} options */
+  explain(options) {
+    this.worker.postMessage({ type: "explain", options });
+  }
+
+  /** A frame that is shown no more: its buffer serves the next one. @param {Frame} frame */
+  giveBack(frame) {
+    this.spare = frame.rgba;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * One source from its opening to its end: the twin of pipeline/live/session.py.
+ *
+ * In:  a source, options that buttons and keys change. Out: frames on the stage, rows in the table, words for the person.
+ *
+ * The loop in `run` is the whole page: the newest frame goes to the worker, comes back with what its faces show, is
+ * drawn. Nothing is queued: what comes meanwhile is not seen.
+ */
+import { RateMeter, SearchSize, Speaker, sentenceOf } from "./rate.js";
+
+/** @typedef {import("./sources.js").Source} Source @typedef {import("./analyst.js").Analysed} Analysed */
+
+export class Session {
+  /**
+   * @param {import("../types.js").About} about @param {import("./stage.js").Stage} stage
+   * @param {import("./analyst.js").Analyst} analyst @param {import("./outputs.js").Table} table
+   * @param {(sentence: string) => void} speak for a screen reader
+   */
+  constructor(about, stage, analyst, table, speak) {
+    this.about = about;
+    this.stage = stage;
+    this.analyst = analyst;
+    this.table = table;
+    this.speaker = new Speaker(speak, about.page.sentence_s);
+    this.engine = "";
+    this.recording = false;
+    /** @type {(() => void)} called after each frame */
+    this.presented = () => {};
+    this.options = {
+      explainer: /** @type {string | null} */ (about.explainers[0]),
+      explainClass: /** @type {string | null} */ (null),
+      mirror: false,
+      bars: true,
+    };
+    this.frames = 0;
+    this.source = /** @type {Source | null} */ (null);
+    this.paused = false;
+    this.resume = () => {};
+    this.newScene = true;
+    this.rate = new RateMeter();
+    this.search = new SearchSize(about.page);
+    /** @type {Analysed | null} */
+    this.last = null;
+  }
+
+  restart() {
+    this.paused = false;
+    this.resume();
+    this.newScene = true;
+    this.rate = new RateMeter();
+    this.search = new SearchSize(this.about.page);
+    this.last = null;
+  }
+
+  /** Frames of `source` until it ends or another one is opened; true: it ended by itself. @param {Source} source */
+  async run(source) {
+    this.stop();
+    this.source = source;
+    this.restart();
+    this.options.mirror = source.mirrored;
+    let lastS = -Infinity;
+    while (this.source === source) {
+      if (this.paused) await new Promise((resolve) => (this.resume = () => resolve(undefined)));
+      const grab = this.source === source ? await source.next() : null;
+      if (!grab) break;
+      if (this.source !== source) {
+        grab.video?.close();
+        break;
+      }
+      if (grab.timeS !== null && grab.timeS < lastS) this.newScene = true;
+      lastS = grab.timeS ?? -Infinity;
+      const mirrored = this.options.mirror;
+      const analysed = await this.analyst.analyse(grab, { mirror: mirrored, newScene: this.newScene, options: this.predict });
+      if (!analysed || this.source !== source) continue;
+      this.newScene = false;
+      this.present(analysed);
+      if (mirrored !== this.options.mirror) {
+        this.newScene = true;
+        if (this.paused || source.kind === "picture") await this.turn();
+      }
+    }
+    return this.source === source;
+  }
+
+  /** @param {Analysed} analysed */
+  present(analysed) {
+    const nowS = performance.now() / 1000;
+    this.rate.tick(nowS);
+    if (this.source?.kind !== "picture") this.search.add(analysed.tookMs);
+    if (this.last) this.analyst.giveBack(this.last.frame);
+    this.last = analysed;
+    this.frames++;
+    this.stage.show(analysed.frame, analysed.result, this.view);
+    this.table.add(analysed.result.faces, analysed.timeS, this.source?.name ?? "");
+    this.speaker.offer(sentenceOf(analysed.result.faces), nowS);
+    this.presented();
+  }
+
+  /** What the worker is asked for. */
+  get predict() {
+        const { explainer, explainClass } = this.options;
+    const size = this.source?.kind === "picture" ? this.about.page.still_imgsz : this.search.imgsz;
+    return { explainer, explainClass, imgsz: size };
+  }
+
+  /** What is drawn besides the result. @returns {import("../drawing/overlay.js").View} */
+  get view() {
+    const { explainer, explainClass, bars } = this.options;
+    const count = this.last?.result.faces.length ?? 0;
+    const fps = this.rate.perSecond;
+    const still = this.source?.kind === "picture";
+    const rate = fps && !still ? `${fps.toFixed(fps >= 10 ? 0 : 1)} fps` : "";
+    const leftOut = this.last?.result.leftOut ?? 0;
+    const faces = `${count || "no"}${leftOut ? ` of ${count + leftOut}` : ""} face${count > 1 ? "s" : ""}`;
+    return {
+      bars,
+      status: [rate, this.engine, faces].filter(Boolean).join(" · "),
+      heat: explainer ? `heat: ${explainClass ? `why ${explainClass} (${explainer})` : explainer}` : "",
+      paused: this.paused,
+      recording: this.recording,
+      smallest: this.about.drawing.smallest,
+    };
+  }
+
+  /** A key or button changed what is explained or drawn. @param {Partial<Session["options"]>} change */
+  change(change) {
+    const turned = change.mirror !== undefined && change.mirror !== this.options.mirror;
+    Object.assign(this.options, change);
+    if (turned) this.newScene = true;
+    const standing = this.paused || this.source?.kind === "picture";
+    if (turned && standing && !this.analyst.waiting) this.turn();
+    else if ("explainer" in change || "explainClass" in change) this.analyst.explain(this.predict);
+    this.stage.change({ view: this.view });
+  }
+
+  /** Other heatmaps came for the frame that is shown. @param {import("../types.js").FrameResult} result */
+  explained(result) {
+    if (!this.last || result.faces.length !== this.last.result.faces.length) return;
+    this.last.result = result;
+    this.stage.change({ result, view: this.view });
+  }
+
+  /** Analyse the frame that stands as a mirror shows it. */
+  async turn() {
+    if (!this.last) return;
+    const { frame, timeS } = this.last;
+    this.last = null;
+    this.stage.shown = null; // its pixels are handed over
+    const how = { mirror: true, newScene: true, options: this.predict };
+    const analysed = await this.analyst.analyse({ ...frame, timeS }, how);
+    if (analysed) this.present(analysed);
+  }
+
+  /** @param {boolean} paused */
+  pause(paused) {
+    this.paused = paused;
+    this.source?.pause(paused);
+    if (!paused) this.resume();
+    this.stage.change({ view: this.view });
+  }
+
+  /** Let the source go. */
+  stop() {
+    const { source } = this;
+    this.source = null;
+    source?.close();
+    this.resume();
+    this.stage.clear();
+    this.last = null;
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Where frames come from: the camera, a film, a picture, the bundled sample.
+ *
+ * In:  a click, a file. Out: a source, whose `next` gives the newest frame that was not given before.
+ *
+ * @typedef {object} Grab one frame on its way to the worker
+ * @property {VideoFrame} [video] @property {Uint8ClampedArray<ArrayBuffer>} [rgba] one of both
+ * @property {number} width @property {number} height
+ * @property {number | null} timeS seconds; null: a picture
+ *
+ * @typedef {object} Source
+ * @property {string} name as a person calls it
+ * @property {"camera" | "film" | "picture" | "sample"} kind
+ * @property {boolean} mirrored shown as a mirror does unless the person says otherwise
+ * @property {() => Promise<Grab | null>} next null: there is no more
+ * @property {(paused: boolean) => void} pause
+ * @property {() => void} close
+ * @property {() => string} [deviceId] of a camera
+ */
+
+/** A sentence for the person; everything else that is thrown is a mistake of ours. */
+export class Refusal extends Error {}
+
+/** @type {Record<string, string>} */
+const CAMERA_TROUBLE = {
+  NotAllowedError: "The browser did not get leave to use the camera. Allow it beside the address and try again, or look at the sample.",
+  SecurityError: "The browser did not get leave to use the camera. Allow it beside the address and try again, or look at the sample.",
+  NotFoundError: "No camera was found. Plug one in and try again, or open a picture or the sample.",
+  OverconstrainedError: "That camera is not there any more. Choose another, or open a picture or the sample.",
+  NotReadableError: "The camera is in use by another program. Close that one and try again, or look at the sample.",
+  AbortError: "The camera did not start. Try again, or look at the sample.",
+};
+
+/**
+ * @param {string} deviceId "" for the one that the browser takes
+ * @param {(sentence: string) => void} gone called when the camera ends by itself
+ * @returns {Promise<Source>}
+ */
+export async function openCamera(deviceId, gone) {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    throw new Refusal("Browsers open cameras on https and localhost only. Open the page there, or look at the sample.");
+  }
+  const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
+  const stream = await navigator.mediaDevices
+    .getUserMedia({ audio: false, video: { ...which, width: { ideal: 640 }, height: { ideal: 480 } } })
+    .catch((error) => {
+      throw new Refusal(CAMERA_TROUBLE[error.name] ?? `The camera cannot be used (${error.message || error.name}).`);
+    });
+  const [track] = stream.getVideoTracks();
+  track.addEventListener("ended", () => gone("The camera is gone. Plug it in and open it again, or look at the sample."));
+  const video = await play((element) => (element.srcObject = stream));
+  const settings = track.getSettings();
+  return {
+    name: track.label || "camera",
+    kind: "camera",
+    mirrored: settings.facingMode !== "environment",
+    ...framesOf(video, () => performance.now() / 1000),
+    close() {
+      track.stop();
+      video.srcObject = null;
+    },
+    deviceId: () => settings.deviceId ?? "",
+  };
+}
+
+/** A film or a picture, whichever the browser can read. @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
+export async function openFile(file, about) {
+  if (!file.size) throw new Refusal(`${file.name} is empty. Open another picture or film.`);
+  const order = file.type.startsWith("video/") ? [openFilm, openPicture] : [openPicture, openFilm];
+  for (const open of order) {
+    const source = await open(file, about).catch(() => null);
+    if (source) return source;
+  }
+  throw new Refusal(`${file.name} is no picture or film that this browser can read. Open a JPEG, PNG, WebP, MP4 or WebM.`);
+}
+
+/** @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
+async function openFilm(file, about) {
+  const address = URL.createObjectURL(file);
+  const video = await play((element) => (element.src = address)).catch((error) => {
+    URL.revokeObjectURL(address);
+    throw error;
+  });
+  return {
+    name: file.name,
+    kind: "film",
+    mirrored: false,
+    ...framesOf(video, () => video.currentTime, about.page.longest_side),
+    close() {
+      video.pause();
+      video.removeAttribute("src");
+      video.load();
+      URL.revokeObjectURL(address);
+    },
+  };
+}
+
+/** @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
+async function openPicture(file, about) {
+  const bitmap = await createImageBitmap(file);
+  const { width, height } = fitted(bitmap.width, bitmap.height, about.page.longest_side);
+  const context = contextOf(width, height);
+  context.fillStyle = "white"; // behind what is see-through
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  const { data } = context.getImageData(0, 0, width, height);
+  /** @type {Grab | null} */
+  let grab = { rgba: data, width, height, timeS: null };
+  return {
+    name: file.name,
+    kind: "picture",
+    mirrored: false,
+    async next() {
+      const given = grab;
+      grab = null;
+      return given;
+    },
+    pause() {},
+    close() {},
+  };
+}
+
+/** The bundled sample, portraits that drift over a wall (data/sources/sample.py). @param {import("../types.js").About} about @returns {Promise<Source>} */
+export async function openSample(about) {
+  const { fps, period, wall, photos, size_hw: [height, width] } = about.sample;
+  const load = async (/** @type {string} */ name) => createImageBitmap(await (await fetch(name)).blob());
+  const [background, ...prints] = await Promise.all([wall, ...photos.map(({ file }) => file)].map(load)).catch(() => {
+    throw new Refusal("The sample could not be loaded. Reload the page.");
+  });
+  const context = contextOf(width, height);
+  const begin = performance.now();
+  let last = -1;
+  let closed = false;
+  let pausedS = 0;
+  /** @type {number | null} */
+  let pausedAt = null;
+  const draw = (/** @type {number} */ index) => {
+    const angle = (2 * Math.PI * index) / period;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(background, 0, 0);
+    photos.forEach(({ centre_xy: [x, y], tilt_degrees: tilt, phase }, i) => {
+      const turn = tilt + 3 * Math.sin(2 * angle + 3 * phase);
+      const scale = 1 + 0.07 * Math.sin(angle + 2 * phase);
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.translate(width * (x + 0.022 * Math.sin(2 * angle + phase)), height * (y + 0.028 * Math.sin(3 * angle + 2 * phase)));
+      context.rotate((-turn * Math.PI) / 180);
+      context.scale(scale, scale);
+      context.drawImage(prints[i], -prints[i].width / 2, -prints[i].height / 2);
+    });
+    return context.getImageData(0, 0, width, height).data;
+  };
+  return {
+    name: "the sample",
+    kind: "sample",
+    mirrored: false,
+    async next() {
+      const index = () => Math.floor((performance.now() / 1000 - begin / 1000 - pausedS) * fps);
+      while (!closed && index() === last) await new Promise((resolve) => setTimeout(resolve, 4));
+      if (closed) return null;
+      last = index();
+      return { rgba: draw(last), width, height, timeS: last / fps };
+    },
+    pause(paused) {
+      const now = performance.now() / 1000;
+      if (!paused && pausedAt !== null) pausedS += now - pausedAt;
+      pausedAt = paused ? now : null;
+    },
+    close() {
+      closed = true;
+    },
+  };
+}
+
+/**
+ * A playing video. `playsinline` and `muted`: without them an iPhone stays black.
+ * @param {(video: HTMLVideoElement) => void} attach @returns {Promise<HTMLVideoElement>}
+ */
+async function play(attach) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.playsInline = true;
+  video.setAttribute("playsinline", "");
+  attach(video);
+  await new Promise((resolve, reject) => {
+    video.addEventListener("loadeddata", resolve, { once: true });
+    video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
+  });
+  if (!video.videoWidth) throw new Error("there is sound and no picture");
+  await video.play();
+  return video;
+}
+
+/**
+ * The newest frame of a video each time. Frames are taken as `VideoFrame`s, which the worker reads without a copy;
+ * `createImageBitmap` would keep a megabyte of each.
+ * @param {HTMLVideoElement} video @param {() => number} clock @param {number} [longest]
+ */
+function framesOf(video, clock, longest = Infinity) {
+  let fresh = true;
+  /** @type {(() => void) | null} */
+  let wake = null;
+  const arrived = () => {
+    fresh = true;
+    wake?.();
+    watch();
+  };
+  const watch = () => {
+    if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(arrived);
+    else setTimeout(arrived, 1000 / 30);
+  };
+  watch();
+  for (const event of ["ended", "emptied"]) video.addEventListener(event, () => wake?.());
+  return {
+    async next() {
+      while (!fresh && !video.ended && video.readyState > 1) {
+        await new Promise((resolve) => {
+          wake = () => resolve(undefined);
+        });
+      }
+      if (!fresh && video.readyState < 2) return null;
+      if (video.ended && !fresh) return null;
+      fresh = false;
+      const size = fitted(video.videoWidth, video.videoHeight, longest);
+      return { ...size, timeS: clock(), ...pixelsOf(video, size) };
+    },
+    pause(/** @type {boolean} */ paused) {
+      if (paused) video.pause();
+      else video.play().catch(() => {}); // closed meanwhile
+    },
+  };
+}
+
+/** @param {HTMLVideoElement} video @param {{width: number, height: number}} size */
+function pixelsOf(video, { width, height }) {
+  if ("VideoFrame" in globalThis) return { video: new VideoFrame(video) };
+  const context = contextOf(width, height);
+  context.drawImage(video, 0, 0, width, height);
+  return { rgba: context.getImageData(0, 0, width, height).data };
+}
+
+/** @param {number} width @param {number} height @param {number} longest */
+function fitted(width, height, longest) {
+  const shrink = Math.min(1, longest / Math.max(width, height));
+  return { width: Math.max(1, Math.round(width * shrink)), height: Math.max(1, Math.round(height * shrink)) };
+}
+
+/** @type {CanvasRenderingContext2D | null} */
+let reused = null;
+
+/** A canvas that is read back; one for all, because a phone has memory for few. @param {number} width @param {number} height */
+function contextOf(width, height) {
+  reused ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const context = /** @type {CanvasRenderingContext2D} */ (reused);
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  if (context.canvas.width !== width) context.canvas.width = width;
+  if (context.canvas.height !== height) context.canvas.height = height;
+  return context;
+}

@@ -1,0 +1,259 @@
+/**
+ * The page: buttons, keys, files, words. What a person sees and does; the work is done by app/session.js.
+ */
+import { Analyst } from "./app/analyst.js";
+import { Recorder, Table, download } from "./app/outputs.js";
+import { Session } from "./app/session.js";
+import { Refusal, openCamera, openFile, openSample } from "./app/sources.js";
+import { Stage } from "./app/stage.js";
+
+/** @typedef {import("./app/sources.js").Source} Source */
+
+/** @template {HTMLElement} T @param {string} id @param {new () => T} kind @returns {T} */
+function byId(id, kind) {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`the page has no ${id}`);
+  return element;
+}
+const button = (/** @type {string} */ id) => byId(id, HTMLButtonElement);
+const select = (/** @type {string} */ id) => byId(id, HTMLSelectElement);
+const text = (/** @type {string} */ id) => byId(id, HTMLParagraphElement);
+
+await ownFilesKept();
+/** @type {import("./types.js").About} */
+const about = await (await fetch("about.json")).json();
+const stage = new Stage(byId("stage", HTMLElement), about);
+const table = new Table(about.log_columns, about.classifier.class_names);
+/** @type {Analyst} */
+const analyst = new Analyst({
+  ready(engine) {
+    session.engine = engine;
+    text("loading").hidden = true;
+    text("engine").textContent = `${about.versions.network} in onnxruntime-web ${about.versions.onnxruntime_web}: ${engine}`;
+    document.body.dataset.ready = "yes";
+    refresh();
+  },
+  explained: (result) => session.explained(result),
+  failed: (sentence) => close(sentence),
+});
+/** @type {Session} */
+const session = new Session(about, stage, analyst, table, (sentence) => {
+  text("spoken").textContent = sentence;
+  byId("overlay", HTMLCanvasElement).ariaLabel = sentence;
+});
+/** @type {Recorder | null} */
+let recorder = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let messageTimer;
+
+session.presented = () => {
+  if (recorder) stage.compose();
+};
+
+/** The page keeps itself, so that it works offline; and its large files come over the wire once. */
+async function ownFilesKept() {
+  const workers = navigator.serviceWorker;
+  if (!workers || !globalThis.isSecureContext) return;
+  const registration = await workers.register("sw.js").catch(() => null);
+  if (!registration || workers.controller) return;
+  await new Promise((resolve) => {
+    workers.addEventListener("controllerchange", resolve, { once: true });
+    const coming = registration.installing ?? registration.waiting;
+    coming?.addEventListener("statechange", () => coming.state === "redundant" && resolve(undefined));
+    if (!coming) resolve(undefined); // already there, but this load went past it
+  });
+}
+
+/** A sentence for a moment. @param {string} sentence */
+function notify(sentence) {
+  text("message").textContent = sentence;
+  clearTimeout(messageTimer);
+  messageTimer = setTimeout(() => (text("message").textContent = ""), 1000 * about.page.message_s);
+}
+
+/** Open a source and show it until it ends. @param {() => Promise<Source>} openSource */
+async function open(openSource) {
+  text("trouble").textContent = "";
+  document.body.dataset.state = session.source ? "running" : "opening";
+  try {
+    const source = await openSource();
+    document.body.dataset.state = "running";
+    if (document.body.dataset.ready !== "yes") notify("loading the networks; the first faces come in a moment");
+    const running = session.run(source);
+    refresh();
+    if (source.kind === "camera") await listCameras(source);
+    const endedByItself = await running;
+    if (endedByItself && source.kind === "film") {
+      notify("the film is over");
+      session.paused = true;
+      refresh();
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) console.error(error);
+    const sentence = error instanceof Refusal ? error.message : `That did not work (${error}). Reload the page.`;
+    if (session.source) notify(sentence);
+    else close(sentence);
+  }
+}
+
+/** Back to the beginning, with what went wrong if something did. @param {string} [trouble] */
+function close(trouble = "") {
+  if (recorder) toggleRecording();
+  session.stop();
+  text("trouble").textContent = trouble;
+  document.body.dataset.state = trouble ? "trouble" : "empty";
+  byId("overlay", HTMLCanvasElement).ariaLabel = "No picture yet";
+  refresh();
+}
+
+/** A chooser where there are several cameras; their names are known once one was allowed. @param {Source} source */
+async function listCameras(source) {
+  const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+  byId("cameras-label", HTMLLabelElement).hidden = devices.length < 2;
+  const options = devices.map(({ deviceId, label }, i) => new Option(label || `camera ${i}`, deviceId));
+  select("cameras").replaceChildren(...options);
+  select("cameras").value = source.deviceId?.() ?? "";
+}
+
+const camera = (deviceId = "") => open(() => openCamera(deviceId, (sentence) => close(sentence)));
+const showFile = (/** @type {File} */ file) => open(() => openFile(file, about));
+const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button(id).ariaPressed = String(on));
+
+/** Buttons as things are. */
+function refresh() {
+  const { source, paused, options } = session;
+  const moving = source !== null && source.kind !== "picture";
+  for (const id of ["close", "heat", "bars", "mirror", "snapshot"]) button(id).disabled = !source;
+  button("pause").disabled = !moving;
+  button("record").disabled = !(moving && Recorder.possible) && !recorder;
+  button("table").disabled = table.rows.length === 0 && !source;
+  pressed("pause", paused);
+  pressed("heat", options.explainer !== null);
+  pressed("bars", options.bars);
+  pressed("mirror", options.mirror);
+  pressed("record", recorder !== null);
+  select("explain").value = options.explainClass ?? "";
+  if (options.explainer) select("explainer").value = options.explainer;
+  byId("cameras-label", HTMLLabelElement).hidden = source?.kind !== "camera" || select("cameras").length < 2;
+}
+
+function snapshot() {
+  stage.compose()?.toBlob((blob) => blob && notify(`saved ${download(blob, ".png")}`), "image/png");
+}
+
+function saveTable() {
+  if (!table.rows.length) return notify("no face was seen yet, so there is no table");
+  const name = download(new Blob([table.text()], { type: "text/csv" }), ".csv");
+  notify(`saved ${name}${table.dropped ? `, without the first ${table.dropped} rows` : ""}`);
+}
+
+async function toggleRecording() {
+  if (recorder) {
+    const running = recorder;
+    recorder = null;
+    session.recording = false;
+    const { blob, suffix } = await running.stop();
+    notify(`saved ${download(blob, suffix)}`);
+  } else {
+    const canvas = Recorder.possible ? stage.compose() : null;
+    if (!canvas) return notify("this browser records no films");
+    recorder = new Recorder(canvas);
+    session.recording = true;
+  }
+  stage.change({ view: session.view });
+  refresh();
+}
+
+/** The entry after `value`, round and round. @template T @param {T[]} list @param {T} value */
+const after = (list, value) => list[(list.indexOf(value) + 1) % list.length];
+const lastExplainer = () => select("explainer").value || about.explainers[0];
+
+/** What a key or its button does. @type {Record<string, () => void>} */
+const ACTIONS = {
+  q: () => session.source && close(),
+  escape: () => session.source && close(),
+  " ": () => !button("pause").disabled && session.pause(!session.paused),
+  h: () => session.change({ explainer: session.options.explainer ? null : lastExplainer() }),
+  b: () => session.change({ bars: !session.options.bars }),
+  m: () => session.change({ mirror: !session.options.mirror }),
+  e: () => {
+    session.change({ explainClass: after([null, ...about.classifier.class_names], session.options.explainClass) });
+    notify(`heatmaps are for ${session.options.explainClass ?? "the label of each face"}`);
+  },
+  x: () => {
+    if (!session.options.explainer) return;
+    session.change({ explainer: after(about.explainers, session.options.explainer) });
+    notify(`explained by ${session.options.explainer}`);
+  },
+  s: snapshot,
+  c: saveTable,
+  r: () => !button("record").disabled && toggleRecording(),
+  "?": () => byId("keys", HTMLDialogElement).showModal(),
+};
+
+/** @param {string} key */
+function act(key) {
+  ACTIONS[key]?.();
+  refresh();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys", HTMLDialogElement).open) return;
+  const target = /** @type {HTMLElement} */ (event.target);
+  const key = event.key.toLowerCase();
+  if (target instanceof HTMLSelectElement || (key === " " && target instanceof HTMLButtonElement)) return;
+  if (!(key in ACTIONS)) return;
+  event.preventDefault();
+  act(key);
+});
+
+const CLICKS = { pause: " ", heat: "h", bars: "b", mirror: "m", snapshot: "s", table: "c", record: "r", help: "?", close: "q" };
+for (const [id, key] of Object.entries(CLICKS)) button(id).addEventListener("click", () => act(key));
+button("camera").addEventListener("click", () => camera());
+button("sample").addEventListener("click", () => open(() => openSample(about)));
+button("open").addEventListener("click", () => byId("file", HTMLInputElement).click());
+byId("file", HTMLInputElement).addEventListener("change", ({ target }) => {
+  const input = /** @type {HTMLInputElement} */ (target);
+  if (input.files?.length) showFile(input.files[0]);
+  input.value = ""; // the same file may be chosen again
+});
+select("cameras").addEventListener("change", () => camera(select("cameras").value));
+select("explain").addEventListener("change", () => session.change({ explainClass: select("explain").value || null }));
+select("explainer").addEventListener("change", () => {
+  session.change({ explainer: select("explainer").value });
+  refresh();
+});
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragging"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  const file = event.dataTransfer?.files[0];
+  if (file) showFile(file);
+  else notify("drop a picture or a film from your own disk");
+});
+document.addEventListener("paste", (event) => {
+  const file = event.clipboardData?.files[0];
+  if (file) showFile(file);
+});
+document.addEventListener("visibilitychange", () => {
+  // Safari stops a camera's video while the page is hidden, and does not start it again
+  if (!document.hidden && session.source && !session.paused) session.source.pause(false);
+});
+
+const sign = (/** @type {string} */ tag, /** @type {string} */ words) => Object.assign(document.createElement(tag), { textContent: words });
+byId("keys", HTMLDialogElement).querySelector("dl")?.replaceChildren(
+  ...about.keys.flatMap((/** @type {[string, string]} */ [key, meaning]) => [sign("dt", key), sign("dd", meaning)]),
+);
+select("explain").replaceChildren(
+  new Option("its label", ""),
+  ...about.classifier.class_names.map((/** @type {string} */ name) => new Option(name, name)),
+);
+select("explainer").replaceChildren(...about.explainers.map((/** @type {string} */ name) => new Option(name, name)));
+text("notice").textContent = about.notice;
+text("loading").hidden = false;
+refresh();

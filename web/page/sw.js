@@ -1,0 +1,36 @@
+/**
+ * Keeps the page's own files, so that it opens offline. Nothing of what is seen is kept.
+ *
+ * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over.
+ */
+/* global self, caches, fetch, importScripts */
+importScripts("precache.js");
+const { version, files } = self.PRECACHE;
+const PREFIX = "facial-expressions-";
+
+self.addEventListener("install", (event) => {
+  const fetchAll = async () => {
+    const cache = await caches.open(PREFIX + version);
+    await cache.addAll(files.map((name) => new Request(name, { cache: "no-cache" })));
+    await self.skipWaiting();
+  };
+  event.waitUntil(fetchAll());
+});
+
+self.addEventListener("activate", (event) => {
+  const takeOver = async () => {
+    const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== PREFIX + version);
+    await Promise.all(old.map((name) => caches.delete(name)));
+    await self.clients.claim();
+  };
+  event.waitUntil(takeOver());
+});
+
+self.addEventListener("fetch", (event) => {
+  if (event.request.method !== "GET" || new URL(event.request.url).origin !== self.location.origin) return;
+  const answer = async () => {
+    const cache = await caches.open(PREFIX + version);
+    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+  };
+  event.respondWith(answer());
+});
