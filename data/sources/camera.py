@@ -7,6 +7,7 @@ Out: `LiveSource`, a `FrameSource` that never lags behind the person; of a video
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -24,7 +25,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 import cv2
 import numpy as np
 
-from data.sources.film import film_source
+from data.sources.film import open_film_at
 from data.sources.frame import Frame, FrameSource
 from support import FAILED, UserError
 
@@ -184,7 +185,11 @@ def open_stream(url: str) -> FrameSource:
     description = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without user, password and query
     capture = opened()
     if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return film_source(capture, name=description)
+        capture.release()
+        return open_film_at(url, name=description)
+    if not capture.isOpened():  # OpenCV knows fewer codecs
+        with contextlib.suppress(UserError):
+            return open_film_at(url, name=description)
     return LiveSource(description, capture, reopen=opened, advice="check the address and the network")
 
 

@@ -1,67 +1,167 @@
-"""Film files, frame by frame.
+"""Film files, frame by frame, through PyAV: whatever FFmpeg's libraries read.
 
-In:  the name of a video file, or a capture that OpenCV has opened.
-Out: a `FileSource`; frames carry the file's own times.
+In:  the name of a film, or its address.
+Out: a `FileSource`; frames carry the file's own times, stand upright, have square pixels and sRGB colours. What is
+     damaged or missing is skipped and said.
 
-Files are opened here and given to OpenCV as streams: names that are not valid UTF-8 crash its own readers, and on
-Windows it does not find names outside ASCII.
+Files are opened here and given to PyAV as streams: any name works, and none is taken for an address or a list.
 """
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import logging
 import math
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
-import cv2
+import av
+import av.container
+from av.stream import Disposition
 
-from data.sources.frame import FileSource, Frame
-from data.sources.pictures import printable
+from data.sources.files import printable, refuse_special_files
+from data.sources.film_decoding import whole_frames
+from data.sources.film_picture import HDR_CURVES, FilmPicture
+from data.sources.film_times import FilmTimes
+from data.sources.frame import FileSource, Frame, Skipped
 from support import UserError
 
-FALLBACK_FPS = 30.0  # spaces the frames of a video that names neither rate nor times
+FALLBACK_FPS = 30.0  # spaces the frames of a film that names neither rate nor times
+WITHOUT_HEADER = ("mpeg", "mpegts", "gif")  # whose length is a guess
+CONNECT_S, READ_S = 10.0, 10.0  # how long an address may take
+SHORT_BY_S, SHORT_BY_FRAMES = 0.25, 3  # a film that ends earlier than it says by less than this is whole
+
+log = logging.getLogger(__name__)
+
+av.logging.set_level(None)  # FFmpeg's own lines stay off the screen: what fails is said in our words
 
 
-def open_film(path: str | Path) -> FileSource:
-    """The frames of a video file; `UserError` where it is missing or not a video."""
+def open_film(path: str | Path, *, name: str | None = None) -> FileSource:
+    """The frames of a film; `name`: what they are called, by default the file's name.
+
+    Raises `UserError` where it is missing, not a film, or no ordinary file.
+    """
+    title = printable(path)
+    refuse_special_files(path)
     try:
         file = open(path, "rb")  # noqa: SIM115 - the source closes it
     except OSError as error:
-        raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
-    capture = cv2.VideoCapture(file, cv2.CAP_FFMPEG, [])  # type: ignore[call-overload]  # it takes any readable file
-    return film_source(capture, name=printable(path), release=file.close)
+        raise UserError(f"cannot open {title}: {error.strerror}.") from error
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(file)
+        source = _film(file, opened, title=title, name=name or printable(os.path.basename(path)), path=Path(path))
+        opened.pop_all()
+    return source
 
 
-def film_source(capture: cv2.VideoCapture, *, name: str, release: Callable[[], None] = lambda: None) -> FileSource:
-    """The frames of an open `capture`; `release` is called after the capture's own."""
-
-    def close() -> None:
-        capture.release()
-        release()
-
-    if not capture.isOpened():
-        close()
-        raise UserError(f"{name} is not a video that OpenCV can read.")
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    fps = rate if math.isfinite(rate) and rate > 0 else None
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    frames = _film_frames(capture, name=name, step_s=1 / (fps or FALLBACK_FPS))
-    return FileSource(name, frames, fps=fps, count=count if count > 0 else None, release=close)
+def open_film_at(url: str, *, name: str) -> FileSource:
+    """The frames of a film at an address, called `name`; `UserError` where there is none that ends."""
+    with contextlib.ExitStack() as opened:
+        source = _film(url, opened, title=name, name=name, timeout=(CONNECT_S, READ_S))
+        opened.pop_all()
+    return source
 
 
-def _film_frames(capture: cv2.VideoCapture, *, name: str, step_s: float) -> Iterator[Frame]:
-    """Frames with the file's own times; where these stand still, as in files without any, `step_s` apart."""
-    start_s = time_s = 0.0
-    for index in itertools.count():
-        came, image_bgr = capture.read()
-        if not came:
-            break
-        stamp_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if index == 0:
-            start_s = stamp_s
-        else:
-            time_s = stamp_s - start_s if stamp_s - start_s > time_s else time_s + step_s
-        yield Frame(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), time_s=time_s, index=index, name=name)
-    if index == 0:
-        raise UserError(f"{name} opens as a video but holds no frame that OpenCV can read.")
+def _film(
+    opened: Any,
+    resources: contextlib.ExitStack,
+    *,
+    title: str,
+    name: str,
+    path: Path | None = None,
+    timeout: tuple[float, float] | None = None,
+) -> FileSource:
+    """The film in `opened`, a file or an address; the source takes over what `resources` closes."""
+    try:
+        container = resources.enter_context(av.open(opened, timeout=timeout))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{title} is not a video that can be read ({reason}).") from error
+    film = Film(container, _moving_stream(container, title), title=title, name=name, path=path)
+    frames = film.frames()
+    resources.callback(frames.close)  # comes first, so that the decoder's threads end
+    source = FileSource(title, frames, fps=film.fps, count=film.promised, release=resources.pop_all().close)
+    curve = HDR_CURVES.get(film.stream.codec_context.color_trc)
+    if curve:
+        source.note = f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen."
+    return source
+
+
+def _moving_stream(container: av.container.InputContainer, title: str) -> av.VideoStream:
+    """The first stream that is a film and no cover picture; `UserError` where there is none that can be decoded."""
+    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not moving:
+        raise UserError(f"{title} holds no film, only sound or a cover picture.")
+    stream = moving[0]
+    if stream.codec_context is None:
+        raise UserError(f"{title} is a film that needs a decoder which is not there; save it as H.264.")
+    stream.thread_type = "AUTO"
+    if stream.codec_context.name == "mjpeg":  # alone among decoders it does not mark what it patched
+        stream.codec_context.options = {"err_detect": "explode"}
+    return stream
+
+
+class Film:
+    """An open film: what it promises, and its frames.
+
+    fps: its mean rate. duration_s: how long it says it is. promised: how many frames that makes. Each None if unknown.
+    """
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        *,
+        title: str,
+        name: str,
+        path: Path | None,
+    ) -> None:
+        self.container, self.stream, self.title, self.name, self.path = container, stream, title, name, path
+        rate = stream.average_rate
+        self.fps = float(rate) if rate and math.isfinite(rate) and rate > 0 else None
+        lengths = [container.duration / av.time_base] if container.duration else []
+        if stream.duration and stream.time_base:
+            lengths.append(float(stream.duration * stream.time_base))
+        self.duration_s = min((length for length in lengths if length > 0), default=None)
+        by_length = math.ceil(self.duration_s * self.fps - 0.01) if self.duration_s and self.fps else None
+        self.promised = min((number for number in (stream.frames, by_length) if number), default=None)
+
+    def frames(self) -> Generator[Frame | Skipped]:
+        """Its frames, and between them what could not be read; `UserError` where there is not one frame."""
+        picture = FilmPicture(self.stream.sample_aspect_ratio)
+        times = FilmTimes(1 / (self.fps or FALLBACK_FPS))
+        index = given = damaged = 0
+        for decoded in whole_frames(self.container, self.stream):
+            if isinstance(decoded, int):
+                damaged += decoded
+                continue
+            image_rgb = picture.rgb(decoded)
+            time_s, missing = times.next(decoded.time, after_damage=damaged > 0)
+            if damaged:
+                yield self._skipped(index, "damaged", max(damaged, missing))
+                index, damaged = index + max(damaged, missing), 0
+            elif missing:
+                reason = f"no frame for {missing * times.step_s:.2f} s: a pause, or a damaged stretch"
+                yield self._skipped(index, reason, missing)
+            yield Frame(image_rgb, time_s=time_s, index=index, name=self.name, path=self.path)
+            index, given = index + 1, given + 1
+        if damaged:
+            yield self._skipped(index, "damaged", damaged)
+            index += damaged
+        if not given:
+            raise UserError(f"{self.title} opens as a video but holds no frame that can be read.")
+        promised = self.promised or 0
+        if self._ended_early(index, times.time_s + times.step_s):
+            yield self._skipped(index, f"ended after {index} of {promised} promised frames", promised - index)
+
+    def _ended_early(self, frames: int, end_s: float) -> bool:
+        if self.promised is None or self.duration_s is None or self.container.format.name in WITHOUT_HEADER:
+            return False
+        tolerance_s = max(SHORT_BY_S, SHORT_BY_FRAMES / (self.fps or FALLBACK_FPS))
+        return self.promised - frames > SHORT_BY_FRAMES and self.duration_s - end_s > tolerance_s
+
+    def _skipped(self, index: int, reason: str, frames: int) -> Skipped:
+        log.warning("%s, frame %d: %s (%d frame%s).", self.title, index, reason, frames, "s" * (frames != 1))
+        return Skipped(self.name, index, reason, frames=frames, path=self.path)

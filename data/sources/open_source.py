@@ -1,6 +1,7 @@
 """From a name to a frame source.
 
-In:  one name: a camera's number, a film, a picture, a folder, a pattern, a stream's address, `sample`, or None.
+In:  one name: a camera's number, a film, a picture, a folder, a pattern, a list (.txt), a stream's address, `sample`,
+     or None.
 Out: a `FrameSource` of `Frame`, always RGB, which closes itself:
 
     with open_source("holiday.mp4") as source:
@@ -13,51 +14,69 @@ A new source is a file beside this one and a row in `SOURCES`: a function that r
 
 from __future__ import annotations
 
-import glob
-import os
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from data.sources.camera import list_cameras, open_camera, open_stream
+from data.sources.files import is_picture, list_files, stands_for_several
 from data.sources.film import open_film
 from data.sources.frame import FrameSource
-from data.sources.pictures import is_picture, open_pictures, read_picture
+from data.sources.pictures import open_picture, read_picture
 from data.sources.sample import open_sample
+from data.sources.series import open_series
 from support import UserError
 
-__all__ = ["SOURCES", "list_cameras", "open_source", "read_picture"]
+__all__ = ["SOURCES", "list_cameras", "open_source", "read_picture", "source_files"]
 
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a source that can choose: pixels, frames a second, and whether the sample begins again."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    loop: bool = True
+
+
 class SourceKind(NamedTuple):
     """`fits`: does this name mean such a source? `open`: the source of that name, or a `UserError`.
 
-    The second argument of `open` holds what is asked of a source that can choose: width and height in pixels, fps.
+    `files`: those that the name stands for, found without opening them.
     """
 
     fits: Callable[[str], object]
-    open: Callable[[str, dict[str, Any]], FrameSource]
+    open: Callable[[str, Asked], FrameSource]
+    files: Callable[[str], list[Path]] = lambda name: []
 
 
-def _means_pictures(name: str) -> bool:
-    return os.path.isdir(name) or is_picture(name) or (glob.has_magic(name) and not os.path.exists(name))
+def _camera(name: str, asked: Asked) -> FrameSource:
+    number = int(name.removeprefix("/dev/video"))
+    return open_camera(number, width=asked.width, height=asked.height, fps=asked.fps)
+
+
+def _sample(name: str, asked: Asked) -> FrameSource:
+    return open_sample(width=asked.width, height=asked.height, loop=asked.loop)
 
 
 # The first row that fits is taken; ./7 and ./sample are the files of these names.
 SOURCES = {
-    "sample": SourceKind(
-        fits=lambda name: name == "sample",
-        open=lambda name, asked: open_sample(width=asked["width"], height=asked["height"]),
-    ),
-    "camera": SourceKind(
-        _CAMERA.fullmatch, lambda name, asked: open_camera(int(name.removeprefix("/dev/video")), **asked)
-    ),
+    "sample": SourceKind(lambda name: name == "sample", _sample),
+    "camera": SourceKind(_CAMERA.fullmatch, _camera),
     "stream": SourceKind(_ADDRESS.match, lambda name, asked: open_stream(name)),
-    "pictures": SourceKind(_means_pictures, lambda name, asked: open_pictures(name)),
-    "film": SourceKind(lambda name: True, lambda name, asked: open_film(name)),
+    "series": SourceKind(
+        stands_for_several,
+        lambda name, asked: open_series(name),
+        lambda name: [file.path for file in list_files(name).files],
+    ),
+    "picture": SourceKind(is_picture, lambda name, asked: open_picture(name), lambda name: [Path(name)]),
+    "film": SourceKind(lambda name: True, lambda name, asked: open_film(name), lambda name: [Path(name)]),
 }
 
 
@@ -68,18 +87,20 @@ def open_source(
     height: int | None = None,
     fps: float | None = None,
     max_frames: int | None = None,
+    loop: bool = True,
 ) -> FrameSource:
     """The source called `name`; None is camera 0, or the sample with a `note` where no camera answers.
 
     `width`, `height` and `fps` are asked of cameras; the sample takes the size; files stay as they are. The source
-    ends after `max_frames`. Raises `UserError`.
+    ends after `max_frames`; the sample, which begins again and again, after one round where not `loop`. Raises
+    `UserError`.
     """
     for flag, value in (("width", width), ("height", height), ("fps", fps), ("max-frames", max_frames)):
         if value is not None and not value > 0:
             raise UserError(f"--{flag} takes a number above 0, not {value}.")
     wanted = "0" if name is None else name
-    kind = next(kind for kind in SOURCES.values() if kind.fits(wanted))
-    asked = {"width": width, "height": height, "fps": fps}
+    kind = _kind(wanted)
+    asked = Asked(width, height, fps, loop)
     try:
         source = kind.open(wanted, asked)
     except UserError:
@@ -89,3 +110,15 @@ def open_source(
         source.note = "camera 0 gives no picture, so the bundled sample plays; --source names another camera or file."
     source.max_frames = max_frames
     return source
+
+
+def source_files(name: str) -> list[Path]:
+    """The files that a name stands for, in order, none of them opened; [] for cameras, streams and the sample.
+
+    Raises `UserError` where a folder, pattern or list holds no film or picture.
+    """
+    return _kind(name).files(name)
+
+
+def _kind(name: str) -> SourceKind:
+    return next(kind for kind in SOURCES.values() if kind.fits(name))

@@ -1,92 +1,183 @@
-"""Pictures: one, those of a folder, or those that fit a pattern.
+"""Pictures: one file of any kind as RGB, and animations as films.
 
-In:  the name of a file, of a folder, or a pattern such as `holiday/*.jpg`.
-Out: (H, W, 3) uint8 RGB; or a `FileSource` of such frames, one second apart.
+In:  the name of a picture's file.
+Out: (H, W, 3) uint8 RGB, upright; or a `FileSource` of one such frame, of an animation's all with their own times.
 
-Files are read here and given to OpenCV as bytes, for the reason that `data.sources.film` tells.
+Pillow reads them: it knows the size before it takes memory, how many frames there are, how to turn and mirror them,
+and refuses a file that ends too early. HEIC needs pillow-heif beside it.
 """
 
 from __future__ import annotations
 
-import glob
+import contextlib
+import importlib
 import logging
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-import cv2
+import av
 import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from data.sources.frame import FileSource, Frame
-from support import FAILED, UserError
+from data.sources.files import is_picture, printable, refuse_special_files
+from data.sources.frame import FileSource, Frame, Skipped
+from support import UserError
+
+__all__ = ["is_picture", "open_picture", "printable", "read_picture"]
 
 log = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pnm")
-PICTURE_SECONDS = 1.0
+MAX_PIXELS = 2**28  # 268 megapixels, 805 MB as RGB
+PICTURE_SECONDS = 1.0  # between two pictures of a run
+SHORTEST_S, USUAL_S = (
+    0.011,
+    0.1,
+)  # of an animation's frame: browsers show one that asks for less for a tenth of a second
+FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "JPEG2000", "PPM"]
+ANIMATIONS = ("PNG", "WEBP", "AVIF", "GIF")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+REDUCED_PAGE = 1  # bit of TIFF's tag NewSubfileType: a smaller copy of another page
+
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns on stderr; ours comes as early, and in a sentence
 
 
 def read_picture(path: str | Path) -> np.ndarray:
-    """A picture of any kind as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
+    """A picture of any kind as (H, W, 3) uint8 RGB, turned and mirrored as its file says.
 
-    Grey is spread to three channels, 16 bits are scaled to 8, transparency is dropped. Raises `UserError`.
+    Grey is spread to three channels, 16 bits are scaled to 8, CMYK and palettes become RGB, transparency is dropped.
+    Raises `UserError` where it is broken, too large, ends too early, or holds several pictures.
     """
-    try:
-        encoded = Path(path).read_bytes()
-        image_rgb = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB) if encoded else None
-    except OSError as error:
-        raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
-    except cv2.error as error:
-        raise UserError(f"{printable(path)} is broken or too large; OpenCV takes up to 2^30 pixels.") from error
-    if image_rgb is None:
-        raise UserError(f"{printable(path)} is not a picture that OpenCV can read.")
-    return image_rgb
+    with _opened(path) as image:
+        if image.format in ANIMATIONS and frame_count(image) > 1:
+            raise UserError(f"{printable(path)} is an animation of {frame_count(image)} frames; wanted is one picture.")
+        return _rgb(image)
 
 
-def open_pictures(name: str) -> FileSource:
-    """One picture, those of a folder, or those that fit a pattern, in natural order; `UserError` where there are none.
+def open_picture(path: str | Path, *, name: str | None = None, index: int = 0) -> FileSource:
+    """A source of one still frame, or, of an animation, a film's; `name`: what frames are called, else the file's name.
 
-    Among several, a file that cannot be read is skipped with a warning.
+    index: the picture's number in its run. Raises `UserError` as `read_picture` does.
     """
-    if os.path.isdir(name):
-        pattern = os.path.join(glob.escape(name), "*")
-    elif glob.has_magic(name) and not os.path.exists(name):
-        pattern = name
-    else:
-        frame = Frame(read_picture(name), time_s=0.0, index=0, name=printable(os.path.basename(name)))
-        return FileSource(printable(name), iter([frame]), count=1, stills=True)
-    paths = [Path(match) for match in glob.glob(pattern, recursive=True) if is_picture(match)]
-    if not paths:
-        raise UserError(f"no pictures in {printable(name)}; wanted are {', '.join(PICTURE_SUFFIXES)}.")
-    frames = _picture_frames(sorted(paths, key=_natural), name=printable(name))
-    return FileSource(printable(name), frames, count=len(paths), stills=True)
+    title, name = printable(path), name or printable(os.path.basename(path))
+    with _opened(path) as image:
+        animated = image.format in ANIMATIONS and (count := frame_count(image)) > 1
+        if not animated:
+            frame = Frame(_rgb(image), index * PICTURE_SECONDS, index, name, path=Path(path), still=True)
+            return FileSource(title, iter([frame]), count=1, stills=True)
+    return FileSource(title, _animation(Path(path), name), count=count)
 
 
-def _picture_frames(paths: list[Path], *, name: str) -> Iterator[Frame]:
-    index = 0
-    for path in paths:
+def _animation(path: Path, name: str) -> Iterator[Frame | Skipped]:
+    """The frames of an animation; where it breaks off, the rest is skipped."""
+    time_s = 0.0
+    with _opened(path) as image:
+        first = int(getattr(image, "default_image", False))  # a PNG's picture for those who cannot animate
+        count = frame_count(image)
+        for index in range(count - first):
+            try:
+                with _as_user_error(path):
+                    image.seek(first + index)
+                    image_rgb = _rgb(image)
+            except UserError:
+                log.warning("%s is damaged from frame %d of %d on.", printable(path), index, count - first)
+                yield Skipped(name, index, "damaged", frames=count - first - index, path=path)
+                return
+            yield Frame(image_rgb, time_s, index, name, path=path)
+            duration_s = image.info.get("duration", 0) / 1000
+            time_s += duration_s if duration_s >= SHORTEST_S else USUAL_S
+
+
+def frame_count(image: Image.Image) -> int:
+    """How many frames or pages a picture's file holds."""
+    return getattr(image, "n_frames", 1)
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """The picture at `path` with its size and kind known and no pixel read; several pages are refused."""
+    refuse_special_files(path)
+    with contextlib.ExitStack() as opened:
         try:
-            image_rgb = read_picture(path)
-        except UserError as error:
-            log.warning("skipped: %s", error)
-            continue
-        yield Frame(image_rgb, time_s=index * PICTURE_SECONDS, index=index, name=printable(path.name))
-        index += 1
-    if index == 0:
-        raise UserError(f"none of the {len(paths)} pictures in {name} could be read.", exit_code=FAILED)
+            file = opened.enter_context(open(path, "rb"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot open {printable(path)}: {getattr(error, 'strerror', error)}.") from error
+        with _as_user_error(path):
+            formats = ["HEIF"] if _is_heic(file, path) else FORMATS
+            image = opened.enter_context(Image.open(file, formats=formats))
+            if image.width * image.height > MAX_PIXELS:
+                size, limit = f"{image.width}x{image.height}", f"{MAX_PIXELS // 10**6} million"
+                raise UserError(f"{printable(path)} has {size} pixels; at most {limit} are read: make it smaller.")
+            if image.format in ("JPEG", "MPO") and _is_damaged_jpeg(file):
+                raise UserError(f"{printable(path)} is a damaged JPEG; open and save it again if what is left will do.")
+            _go_to_the_page(image, path)
+        yield image
 
 
-def is_picture(path: str | Path) -> bool:
-    """Does the name end like a picture's?"""
-    return Path(path).suffix.lower() in PICTURE_SUFFIXES
+@contextlib.contextmanager
+def _as_user_error(path: str | Path) -> Iterator[None]:
+    """What Pillow raises as one sentence."""
+    try:
+        yield
+    except UserError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UserError(f"{printable(path)} is not a picture that can be read.") from error
+    except Exception as error:  # of a damaged file its readers raise whatever they stumble over
+        raise UserError(f"{printable(path)} is broken or of a rare kind: {error}.") from error
 
 
-def printable(path: str | Path) -> str:
-    """The path as text that any output takes: bytes that are not UTF-8 become question marks in a box."""
-    return os.fsencode(path).decode("utf-8", errors="replace")
+def _is_heic(file: BinaryIO, path: str | Path) -> bool:
+    """Is `file` a HEIC? Then Pillow can read it from now on; `UserError` where pillow-heif is not installed."""
+    start = file.read(12)
+    file.seek(0)
+    if start[4:8] != b"ftyp" or start[8:12] not in HEIC_BRANDS:
+        return False
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()  # an optional package
+    except ImportError as error:
+        advice = "pip install pillow-heif, or save it as JPEG"
+        raise UserError(f"{printable(path)} is a HEIC picture, which needs pillow-heif: {advice}.") from error
+    return True
 
 
-def _natural(path: Path) -> list[str | int]:
-    """A sort key by which 2.jpg comes before 10.jpg."""
-    return [int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", str(path))]
+def _is_damaged_jpeg(file: BinaryIO) -> bool:
+    """Does `file` hold a stretch that is no picture data? Pillow's decoder patches it with grey and says nothing."""
+    file.seek(0)
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.options = {"err_detect": "explode"}
+    decoder.thread_count = 1
+    try:
+        decoder.decode(av.Packet(file.read()))
+    except av.InvalidDataError:
+        return True
+    except av.FFmpegError:  # of a kind that it does not know; Pillow does
+        return False
+    return False
+
+
+def _go_to_the_page(image: Image.Image, path: str | Path) -> None:
+    """Turn to the only page of a file with pages that is no smaller copy of another."""
+    if image.format not in ("TIFF", "HEIF") or frame_count(image) == 1:
+        return
+    pages = []
+    for page in range(frame_count(image)):
+        image.seek(page)
+        is_copy = image.format == "TIFF" and image.getexif().get(ExifTags.Base.NewSubfileType, 0) & REDUCED_PAGE
+        pages += [] if is_copy else [page]
+    if len(pages) > 1:
+        raise UserError(f"{printable(path)} holds {len(pages)} pictures; save each in a file of its own.")
+    image.seek(pages[0] if pages else 0)
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of the frame that `image` is at, upright."""
+    image.load()
+    upright = ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
+    if upright.mode[0] in "IF":  # one channel of more than 8 bits, which `convert` would clip
+        values = np.asarray(upright)
+        if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535:
+            raise ValueError("its values need more than 16 bits; save it with 8 or 16")
+        upright = Image.fromarray((values >> 8).astype(np.uint8))
+    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))

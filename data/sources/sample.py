@@ -66,12 +66,13 @@ PHOTOS = (
 )
 
 
-def open_sample(*, width: int | None = None, height: int | None = None) -> FileSource:
-    """The sample as an endless film of 30 frames a second, 640x480 or 4:3 unless told otherwise."""
+def open_sample(*, width: int | None = None, height: int | None = None, loop: bool = True) -> FileSource:
+    """The sample as a film of 30 frames a second, 640x480 or 4:3 unless told otherwise; endless, or one `PERIOD`."""
     height = height or (width or DEFAULT_SIZE_HW[1]) * 3 // 4
     width = width or height * 4 // 3
-    frames = (Frame(sample_frame(i, (height, width)), i / FPS, index=i, name="sample") for i in itertools.count())
-    return FileSource("the bundled sample", frames, fps=FPS)
+    numbers = itertools.count() if loop else range(PERIOD)
+    frames = (Frame(sample_frame(i, (height, width)), i / FPS, index=i, name="sample") for i in numbers)
+    return FileSource("the bundled sample", frames, fps=FPS, count=None if loop else PERIOD)
 
 
 def sample_frame(index: int, size_hw: tuple[int, int] = DEFAULT_SIZE_HW) -> np.ndarray:

@@ -1,0 +1,184 @@
+"""Files of films and pictures: their names as text, their order, which of them a name stands for.
+
+In:  names of files and folders, patterns, lists.
+Out: paths in natural order, with the names that results call them by; `UserError` where something is no ordinary file.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import UserError
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp", ".gif", ".tif", ".tiff", ".jp2"),
+    *(".ppm", ".pgm", ".pnm"),
+)
+FILM_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".wmv"),
+    *(".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".y4m", ".dv"),
+)
+LIST_SUFFIX = ".txt"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to be read: where it is, and what results call it."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """The files that a name stands for, in order, and one sentence about those beside them that are left out."""
+
+    files: list[SourceFile]
+    note: str | None = None
+
+
+def is_picture(path: str | Path) -> bool:
+    """Does the name end like a picture's?"""
+    return Path(path).suffix.lower() in PICTURE_SUFFIXES
+
+
+def is_film(path: str | Path) -> bool:
+    """Does the name end like a film's?"""
+    return Path(path).suffix.lower() in FILM_SUFFIXES
+
+
+def stands_for_several(name: str) -> bool:
+    """Is it a folder, a list or a pattern? A file whose name looks like a pattern is that file."""
+    if os.path.isdir(name):
+        return True
+    is_pattern = glob.has_magic(name) and not os.path.exists(name)
+    return is_pattern or Path(name).suffix.lower() == LIST_SUFFIX
+
+
+def printable(path: str | Path) -> str:
+    """The path as text that any output takes: bytes that are not UTF-8 become question marks in a box."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
+
+
+def natural_key(path: str | Path) -> list[list[str | int]]:
+    """A sort key by which a2 comes before a10, and what lies in a folder together."""
+    parts = printable(path).replace(os.sep, "/").lower().split("/")
+    return [[int(text) if text.isdecimal() else text for text in re.split(r"(\d+)", part)] for part in parts]
+
+
+def refuse_special_files(path: str | Path) -> None:
+    """`UserError` for what is there and no ordinary file: reading it could wait for ever, or never end."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return  # opening it says why
+    if stat.S_ISREG(mode):
+        return
+    if stat.S_ISDIR(mode):
+        raise UserError(f"{printable(path)} is a folder; wanted is a film or a picture.")
+    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
+    kind = next((words for is_kind, words in kinds.items() if is_kind(mode)), "a device")
+    raise UserError(f"{printable(path)} is {kind}; wanted is a file, a camera's number or an address.")
+
+
+def list_files(name: str) -> SourceFiles:
+    """The films and pictures of a folder with its subfolders, of a pattern, or of a .txt list; `UserError` if none.
+
+    Hidden files and folders are left out. A list names one file, folder or pattern a line, relative to its own folder;
+    empty lines and those that begin with # do not count. What a list names is taken whatever its suffix is.
+    """
+    if os.path.isdir(name):
+        found = _in_folder(Path(name))
+    elif Path(name).suffix.lower() == LIST_SUFFIX and not (glob.has_magic(name) and not os.path.exists(name)):
+        found = _in_list(Path(name))
+    else:
+        found = _by_pattern(name)
+    paths, others = found
+    if not paths:
+        wanted = ", ".join(PICTURE_SUFFIXES + FILM_SUFFIXES)
+        raise UserError(f"no films or pictures in {printable(name)}; wanted are {wanted}.")
+    base = _base(name, paths)
+    files = [SourceFile(path, printable(os.path.relpath(path, base)).replace(os.sep, "/")) for path in paths]
+    no_media = "file is no film or picture" if others == 1 else "files are no films or pictures"
+    note = f"{others} {no_media} in {printable(name)}: left out." if others else None
+    return SourceFiles(files, note)
+
+
+def _base(name: str, paths: list[Path]) -> Path:
+    """The folder below which results name the files: the one named, or the deepest that holds them all."""
+    folder = Path(name) if os.path.isdir(name) else Path(name).parent
+    while glob.has_magic(str(folder)) and not folder.exists():
+        folder = folder.parent
+    absolute = [os.path.abspath(path) for path in paths]
+    if all(Path(path).is_relative_to(os.path.abspath(folder)) for path in absolute):
+        return folder
+    return Path(os.path.commonpath([os.path.dirname(path) for path in absolute]))
+
+
+def _in_folder(folder: Path) -> tuple[list[Path], int]:
+    """Films and pictures below `folder`, each linked folder once, and how many other files there are."""
+    found = list(_walk(folder, seen=set()))
+    media = [path for path in found if is_picture(path) or is_film(path)]
+    return sorted(media, key=natural_key), len(found) - len(media)
+
+
+def _walk(folder: Path, *, seen: set[str]) -> Iterator[Path]:
+    real, is_first = os.path.realpath(folder), not seen
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except OSError as error:
+        if is_first:
+            raise UserError(f"cannot read the folder {printable(folder)}: {error.strerror}.") from error
+        log.warning("skipped: the folder %s: %s.", printable(folder), error.strerror)
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), seen=seen)
+        else:
+            yield Path(entry.path)
+
+
+def _by_pattern(pattern: str) -> tuple[list[Path], int]:
+    found = [Path(match) for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)]
+    media = [path for path in found if is_picture(path) or is_film(path)]
+    return sorted(media, key=natural_key), len(found) - len(media)
+
+
+def _in_list(path: Path) -> tuple[list[Path], int]:
+    """What the lines of a list stand for, in its order."""
+    refuse_special_files(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{printable(path)} is not UTF-8 text; wanted is a list with one source a line.") from error
+    paths: list[Path] = []
+    others = 0
+    for line in (line.strip() for line in lines):
+        if not line or line.startswith("#"):
+            continue
+        if "://" in line:
+            raise UserError(f"{printable(path)} names an address, {line}; wanted are films, pictures and folders.")
+        entry = path.parent / line
+        if not stands_for_several(str(entry)):
+            paths.append(entry)
+            continue
+        if entry.suffix.lower() == LIST_SUFFIX and not entry.is_dir():
+            raise UserError(f"{printable(path)} names another list, {line}; wanted are films, pictures and folders.")
+        more, left_out = _in_folder(entry) if entry.is_dir() else _by_pattern(str(entry))
+        paths += more
+        others += left_out
+    return list(dict.fromkeys(paths)), others

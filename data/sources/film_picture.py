@@ -1,0 +1,86 @@
+"""From a decoded film picture to the RGB that a person would see: its colours, its upright position, square pixels.
+
+In:  `av.VideoFrame` of any pixel format, and the pixel aspect ratio of its stream.
+Out: (H, W, 3) uint8 RGB, sRGB.
+
+Colours: the matrix and range that the film names; without a name BT.709 from 720 rows on and BT.601 below, as players
+do. HDR (PQ and HLG, BT.2100) and wide colours (BT.2020, P3) are mapped to sRGB by FFmpeg's swscale, white at 203 nits.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc, VideoReformatter
+
+HDR_CURVES: dict[int, str] = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
+WIDE_PRIMARIES = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
+HD_SIZE_HW = (720, 1280)  # from here on BT.709 where nothing is said
+LARGEST_ASPECT = 4  # of a pixel; more is a damaged header
+
+# FFmpeg's AVColorSpace to what swscale can convert from; 0, RGB, is left as it is
+_MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
+_MATRICES |= {7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}
+
+
+class FilmPicture:
+    """Converts the pictures of one stream, one after the other; `aspect`: width of a pixel by its height, or None."""
+
+    def __init__(self, aspect: Fraction | None) -> None:
+        plausible = aspect and 1 / LARGEST_ASPECT <= aspect <= LARGEST_ASPECT
+        self._aspect = float(aspect) if aspect and plausible else 1.0
+        self._reformatter = VideoReformatter()
+
+    def rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, upright; pixels that are not square are made so by enlarging their shorter side.
+
+        Raises `av.FFmpegError` where the picture's format cannot be converted.
+        """
+        width = round(frame.width * max(1.0, self._aspect))
+        height = round(frame.height / min(1.0, self._aspect))
+        wide = frame.color_trc in HDR_CURVES or frame.color_primaries in WIDE_PRIMARIES
+        converted = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            src_colorspace=_matrix(frame),
+            dst_color_trc=ColorTrc.IEC61966_2_1 if wide else None,
+            dst_color_primaries=ColorPrimaries.BT709 if wide else None,
+        )
+        return np.ascontiguousarray(upright(converted.to_ndarray(), display_matrix(frame)))
+
+
+def _matrix(frame: av.VideoFrame) -> int | None:
+    """The matrix to convert from YCbCr; None for RGB."""
+    if frame.format.is_rgb:
+        return None
+    is_hd = frame.height >= HD_SIZE_HW[0] or frame.width >= HD_SIZE_HW[1]
+    return _MATRICES.get(frame.colorspace, Colorspace.ITU709 if is_hd else Colorspace.ITU601)
+
+
+def display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
+    """How the container says the picture is to be turned: (2, 2) int, or None.
+
+    (column, row) stored @ matrix = (column, row) shown, but for the offset.
+    """
+    side_data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if side_data is None:
+        return None
+    return np.frombuffer(side_data, np.int32)[:9].reshape(3, 3)[:2, :2].copy()
+
+
+def upright(image: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:
+    """`image` (H, W, C) turned by quarters and mirrored as `matrix` says, a view; other angles by the next quarter."""
+    if matrix is None:
+        return image
+    (right_to_right, right_to_down), (down_to_right, down_to_down) = matrix
+    if abs(int(right_to_down)) > abs(int(right_to_right)):  # columns become rows
+        image = image.swapaxes(0, 1)
+        across, down = down_to_right, right_to_down
+    else:
+        across, down = right_to_right, down_to_down
+    return image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
