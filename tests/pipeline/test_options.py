@@ -18,8 +18,8 @@ def test_an_unknown_explainer_is_refused_with_those_there_are():
 
 
 def test_the_options_of_a_session_are_flags():
-    argv = "--every 3 --alpha 0.7 --no-mirror --no-show --save a.mp4 --log b.csv --crops c --report d --report-faces --quiet"
-    settings = parse_settings(argparse.ArgumentParser(), SessionOptions, argv.split())
+    argv = "--every 3 --alpha 0.7 --no-mirror --no-show --save a.mp4 --log b.csv --crops c --report d --report-faces"
+    settings = parse_settings(argparse.ArgumentParser(), SessionOptions, [*argv.split(), "--quiet"])
     assert settings == SessionOptions(
         every=3, alpha=0.7, mirror=False, show=False, save="a.mp4", log="b.csv", crops="c", report="d",
         report_faces=True, quiet=True,
