@@ -63,7 +63,6 @@ class Report:
 
     def write(self, folder: str | Path, *, settings: Mapping[str, object]) -> Path:
         """Write the page of all so far to `folder`/index.html; its path. Raises `UserError` as `write_page`."""
-        self._session.finish()
         note = WITH_FACES if self._faces else WITHOUT_FACES
         text = page_html(self._session, settings=settings, unread=self._unread, notes=[note])
         return write_page(folder, text)

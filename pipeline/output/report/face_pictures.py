@@ -19,6 +19,7 @@ from pipeline.run import FaceResult
 
 SIDE = 112  # pixels of a face in the report
 JPEG_QUALITY = 85
+HEAT_SIDE = 48  # pixels of a mean heatmap at most: its cells are larger
 OPACITY = 0.9  # of the highest heat over the drawn face
 
 
@@ -38,6 +39,8 @@ def jpeg_uri(encoded: bytes) -> str:
 
 def heat_uri(heatmap: np.ndarray) -> str:
     """(S, S) in [0, 1] in the heatmap's colours, the more opaque the higher, as the data URI of a PNG."""
+    if max(heatmap.shape) > HEAT_SIDE:
+        heatmap = cv2.resize(heatmap, (HEAT_SIDE, HEAT_SIDE), interpolation=cv2.INTER_AREA)
     height = cv2.convertScaleAbs(heatmap, alpha=255)
     alpha = (OPACITY * height).round().astype(np.uint8)
     colour_bgr = TURBO_RGB[height, 0, ::-1]

@@ -25,7 +25,7 @@ from pipeline.output.report.words import Unread, clock, count, percent, safe
 from support import VERSION
 
 MARKER = '<meta name="generator" content="live-expressions report">'  # a file with it may be replaced by a new report
-MOST_IN_FULL = 16  # people with timeline, heatmaps and moments: keeps the page below 3 MB
+MOST_IN_FULL = 12  # people with timeline, heatmaps and moments: keeps the page below 3 MB
 MOST_ROWS = 200  # of the overview
 MOST_STRETCHES = 12  # without a face, the longest
 FOLDER = Path(__file__).parent
@@ -34,9 +34,10 @@ FOLDER = Path(__file__).parent
 def page_html(session: Session, *, settings: Mapping[str, object], unread: Unread, notes: Sequence[str] = ()) -> str:
     """The whole page.
 
-    unread: what could not be read. notes: what else a reader must know, one sentence each.
+    session: may go on after this. unread: what could not be read. notes: what else a reader must know, in sentences.
     """
     style = (FOLDER / "style.css").read_text(encoding="utf-8")
+    session = session.finished()
     names, sources = session.class_names, list(session.sources.values())
     in_full = session.people()[:MOST_IN_FULL]
     chosen = {id(person) for _, person in in_full}
@@ -91,7 +92,7 @@ def _overview(sources: Sequence[Source], names: Sequence[str]) -> str:
     legend = "".join(f"<li>{class_html(*pair)}</li>" for pair in zip(names, colours_of(names), strict=True))
     return (
         '<section><h2>At a glance</h2><div class="scroll"><table><thead><tr><th scope="col">Who</th>'
-        '<th scope="col" class="number">Seen</th><th scope="col">Share of each expression</th>'
+        '<th scope="col" class="number">Seen</th><th scope="col">Shares</th>'
         '<th scope="col">Mostly</th><th scope="col" class="number extra">Mean confidence</th></tr></thead>'
         f'<tbody>{"".join(rows[:MOST_ROWS])}</tbody></table></div>{more}<ul class="legend">{legend}</ul></section>'
     )

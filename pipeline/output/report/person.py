@@ -83,7 +83,8 @@ def shares_table(source: Source, person: Person, names: Sequence[str]) -> str:
     head = "".join(f'<th scope="col" class="number">{text}</th>' for text in heads)
     return (
         '<h4>Share of each expression</h4><div class="scroll"><table class="shares"><thead><tr>'
-        f'<th scope="col">Expression</th><th class="wide"></th>{head}<th scope="col">Strongest at</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<th scope="col">Expression</th><th class="wide"></th>{head}<th scope="col">Strongest at</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -129,7 +130,8 @@ def pictures_html(person: Person, names: Sequence[str]) -> str:
     for name, colour, strongest in zip(names, colours, person.strongest, strict=True):
         tiles = "".join(
             f'<li><figure><img src="{jpeg_uri(moment.picture)}" alt="the face at {when(moment)}, with its heat">'
-            f'<figcaption>{when(moment)} <span class="facts">{percent(moment.probability)}</span></figcaption></figure></li>'
+            f'<figcaption>{when(moment)} <span class="facts">{percent(moment.probability)}</span></figcaption>'
+            "</figure></li>"
             for moment in strongest.moments
             if moment.picture is not None
         )

@@ -10,6 +10,7 @@ people, those who were seen longest are kept with timeline, heatmaps and moments
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -118,10 +119,12 @@ class Session:
         if still and not faces and len(source.names) < MOST_NAMED:
             source.names.append(name)
 
-    def finish(self) -> None:
-        """Count the last frames; more may follow."""
-        for source in self.sources.values():
+    def finished(self) -> Session:
+        """A copy in which the last frames count, too; here they wait for the next ones."""
+        copied = copy.deepcopy(self)
+        for source in copied.sources.values():
             source.finish()
+        return copied
 
     def people(self) -> list[tuple[Source, Person]]:
         """Who is kept in full, those seen longest first."""
@@ -139,7 +142,9 @@ class Session:
 
     def _make_room(self, now: Source, time_s: float) -> None:
         """Turn all but the `KEPT_PEOPLE` longest seen into totals, and spare who was seen a moment ago."""
-        self.finish()
+        for source in self.sources.values():
+            if source is not now:
+                source.finish()
         for source, person in self.people()[KEPT_PEOPLE:]:
             if source is now and time_s - person.last_s < RECENT_S:
                 continue
