@@ -140,8 +140,9 @@ class Film:
             image_rgb = picture.rgb(decoded)
             time_s, missing = times.next(decoded.time, after_damage=damaged > 0)
             if damaged:
-                yield self._skipped(index, "damaged", max(damaged, missing))
-                index, damaged = index + max(damaged, missing), 0
+                lost = missing or damaged  # where the film was regular, its times know best
+                yield self._skipped(index, "damaged", lost)
+                index, damaged = index + lost, 0
             elif missing:
                 reason = f"no frame for {missing * times.step_s:.2f} s: a pause, or a damaged stretch"
                 yield self._skipped(index, reason, missing)
