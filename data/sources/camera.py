@@ -32,6 +32,7 @@ from support import FAILED, UserError
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0  # between two tries to reopen; doubles from the first to the longest
+MOST_CAMERAS = 9999  # no system counts so far; OpenCV fails otherwise on a number beyond its int
 STREAM_TIMEOUT_MS = 10_000  # to connect, and between two frames
 CLOSE_WAIT_S = 1.0  # a driver can hang for longer; its thread is then left behind and dies with the process
 STALE = 2 / 3  # of the time between two pictures: an older one is left for the next, which is nearly there
@@ -161,6 +162,8 @@ def open_camera(
     index: int, *, width: int | None = None, height: int | None = None, fps: float | None = None
 ) -> LiveSource:
     """Camera number `index`; size and rate are asked for, the camera decides."""
+    if index > MOST_CAMERAS:
+        raise UserError(f"there is no camera {index}; python live.py --list-cameras names those that answer.")
 
     def opened() -> cv2.VideoCapture:
         capture = cv2.VideoCapture(index)
@@ -181,7 +184,10 @@ def open_stream(url: str) -> FrameSource:
         open_ms, read_ms = cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC
         return cv2.VideoCapture(url, cv2.CAP_FFMPEG, [open_ms, STREAM_TIMEOUT_MS, read_ms, STREAM_TIMEOUT_MS])
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UserError(f"{url} is no address ({error}); wanted is one such as rtsp://host/path.") from error
     description = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without user, password and query
     capture = opened()
     if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:

@@ -235,6 +235,14 @@ def test_open_camera_asks_for_size_and_gives_rgb(fake_cv2):
     assert frame.time_s >= 0
 
 
+def test_a_number_or_an_address_that_can_be_none_is_refused_before_it_is_tried(monkeypatch):
+    monkeypatch.setattr(camera.cv2, "VideoCapture", None)
+    with pytest.raises(UserError, match="no camera 99999999999999999999"):
+        open_camera(99999999999999999999)
+    with pytest.raises(UserError, match=r"^http://\[::1 is no address"):
+        open_stream("http://[::1")
+
+
 def test_list_cameras(fake_cv2):
     assert list_cameras(3) == [(0, 8, 6), (2, 8, 6)]
 
