@@ -59,7 +59,8 @@ class Report:
 
     def add_skipped(self, skipped: Skipped) -> None:
         """What could not be read."""
-        self._unread.add(f"{skipped.name}: {skipped.reason}")
+        where = f", {skipped.frames:,} frames from frame {skipped.index} on" if skipped.frames > 1 else ""
+        self._unread.add(f"{skipped.name}{where}: {skipped.reason}")
 
     def write(self, folder: str | Path, *, settings: Mapping[str, object]) -> Path:
         """Write the page of all so far to `folder`/index.html; its path. Raises `UserError` as `write_page`."""

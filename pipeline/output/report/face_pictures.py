@@ -19,7 +19,7 @@ from pipeline.run import FaceResult
 
 SIDE = 112  # pixels of a face in the report
 JPEG_QUALITY = 85
-HEAT_SIDE = 48  # pixels of a mean heatmap at most: its cells are larger
+HEAT_SIDE = 32  # pixels of a mean heatmap at most: its cells are larger
 OPACITY = 0.9  # of the highest heat over the drawn face
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.sources.pictures import is_picture
+from data.sources.files import is_picture
 from pipeline.output.report.people import SeenFace
 from pipeline.output.report.records import REPLACEMENT, Records
 from pipeline.output.report.session import Session

@@ -57,7 +57,7 @@ class Records:
             yield line
 
     def _csv(self, file: IO[str]) -> Iterator[Mapping[str, object]]:
-        reader = csv.reader(self._lines(file))
+        reader = csv.reader(self._lines(file), strict=True)  # else a quote that a kill left open would pass
         header: list[str] | None = None
         while True:
             try:

@@ -115,7 +115,7 @@ class Session:
                 float(face.probabilities[label]), time_s, name=name if still else None, picture=face.picture
             )
         source.pending = (time_s, list(zip(people, (face.probabilities for face in faces), strict=True)))
-        source.limits.update(limits)
+        source.limits.update(list(limits))
         if still and not faces and len(source.names) < MOST_NAMED:
             source.names.append(name)
 
