@@ -8,9 +8,13 @@
 
 const MOST_THREADS = 4; // more were never faster for networks this small
 
-/** Threads need shared memory, which browsers give to pages with isolation headers only. */
+/**
+ * On how many threads an operator runs. They need shared memory, which browsers give to pages with isolation headers
+ * only, and they spin while they wait: half of the cores stay free for the page and for others.
+ */
 export function threads() {
-  return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
+  const cores = navigator.hardwareConcurrency || 1;
+  return globalThis.crossOriginIsolated ? Math.min(Math.ceil(cores / 2), MOST_THREADS) : 1;
 }
 
 /**

@@ -4,7 +4,7 @@
  *
  * In:  a frame of RGBA pixels, faces with landmarks. Out: crops (N, S, S, 3) RGB, matrices from frame to crop; (N, C, S, S).
  */
-import { roundEven } from "./resize.js";
+import { roundEven, roundMean } from "./resize.js";
 
 /** @typedef {import("../types.js").Matrix} Matrix @typedef {import("../types.js").AboutClassifier} AboutClassifier */
 
@@ -59,6 +59,7 @@ export function cropFaces(frame, faces, about) {
 export function warp({ rgba, width, height }, matrix, size, finest, out) {
   const scale = Math.hypot(matrix[0], matrix[3]);
   const finer = scale > 0 ? Math.min(Math.max(Math.ceil(1 / scale), 1), finest) : 1;
+  const round = roundMean(finer);
   const [a, b, tx, c, d, ty] = inverse(matrix) ?? [0, 0, 0, 0, 0, 0];
   const clampX = (/** @type {number} */ x) => Math.min(Math.max(x, 0), width - 1);
   const clampY = (/** @type {number} */ y) => Math.min(Math.max(y, 0), height - 1);
@@ -81,7 +82,7 @@ export function warp({ rgba, width, height }, matrix, size, finest, out) {
           sum[i] += roundEven(above + dy * (below - above));
         }
       }
-      for (let i = 0; i < 3; i++) out[to + i] = roundEven(sum[i] / (finer * finer));
+      for (let i = 0; i < 3; i++) out[to + i] = round(sum[i] / (finer * finer));
     }
   }
 }

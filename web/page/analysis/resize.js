@@ -11,6 +11,9 @@ export function roundEven(x) {
   return below % 2 ? below + 1 : below;
 }
 
+/** How OpenCV rounds a mean over blocks of `side` x `side` pixels: of four, it adds two and shifts. @param {number} side */
+export const roundMean = (side) => (side === 2 ? Math.round : roundEven);
+
 /**
  * Which inputs each output covers, and how much of its side each takes.
  * @param {number} inputs @param {number} outputs
@@ -45,6 +48,7 @@ export function reduceToRgb(rgba, width, height, newWidth, newHeight) {
     }
     return rgb;
   }
+  const round = width === 2 * newWidth && height === 2 * newHeight ? roundMean(2) : roundEven;
   const columns = coverage(width, newWidth);
   const row = new Float32Array(width * 4);
   let to = 0;
@@ -61,9 +65,9 @@ export function reduceToRgb(rgba, width, height, newWidth, newHeight) {
         green += across[k] * row[from + 1];
         blue += across[k] * row[from + 2];
       }
-      rgb[to++] = roundEven(red);
-      rgb[to++] = roundEven(green);
-      rgb[to++] = roundEven(blue);
+      rgb[to++] = round(red);
+      rgb[to++] = round(green);
+      rgb[to++] = round(blue);
     }
   }
   return rgb;

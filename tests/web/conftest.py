@@ -1,0 +1,42 @@
+"""What the tests of the page share: the site, written once a run, and a Chromium that has opened it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.chromium import Chromium
+
+from web.export import export
+from web.runtime import is_there
+from web.serve import Site
+
+
+@pytest.fixture(scope="session")
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static folder; tests are skipped where onnxruntime-web was not fetched, because tests fetch nothing."""
+    if not is_there():
+        pytest.skip("needs onnxruntime-web: cd web && npm ci")
+    return export(tmp_path_factory.mktemp("web") / "site")
+
+
+@pytest.fixture(scope="module")
+def site(site_folder: Path) -> Iterator[Site]:
+    """The server, with a log of what was asked for."""
+    with Site(site_folder) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def page(site: Site) -> Iterator[Chromium]:
+    """Chromium with the page open, its networks loaded, no source yet; with a fake camera that may be used."""
+    with Chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:
+        browser.resize(1280, 800)
+        open_page(browser, site)
+        yield browser
+
+
+def open_page(browser: Chromium, site: Site) -> None:
+    browser.open(site.address)
+    browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)

@@ -1,0 +1,57 @@
+// Where labels and bars stand: beside their face, on nothing else, inside the bounds; and rows of the table.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Table } from "../../../web/page/app/outputs.js";
+import { placeBars, placeLabels } from "../../../web/page/drawing/layout.js";
+import { Text, inside, intersects } from "../../../web/page/drawing/rect.js";
+
+const numbers = { longest_name: 9, bar_length: 4.5, row: 1.35, crowd: 6, smallest_face: 4, own_share: 0.2, smallest: 9, white: [255, 255, 255], dim: [205, 205, 205], regular: 400, bold: 600 };
+const names = ["neutral", "happiness", "surprise"];
+const text = new Text((_, words) => 7 * words.length); // a font whose letters are all 7 pixels wide
+const sceneOf = (boxes, width = 640) => ({
+  boxes: boxes.map(([left, top, right, bottom]) => ({ left, top, right, bottom })),
+  faces: boxes.map((box, i) => ({ face: { box }, label: "happiness", confidence: 0.82, probabilities: [0.1, 0.82, 0.08], track: i + 1 })),
+  colours: boxes.map(() => [252, 238, 86]), bounds: { left: 5, top: 40, right: width - 5, bottom: 450 }, occupied: [], size: 14, names, text, numbers,
+});
+
+test("labels and bars meet nothing, wherever faces stand", () => {
+  let seed = 7;
+  const random = (low, high) => low + Math.floor((high - low) * ((seed = (seed * 16807) % 2147483647) / 2147483647));
+  let placed = 0;
+  for (let round = 0; round < 200; round++) {
+    const boxes = Array.from({ length: random(1, 6) }, () => {
+      const [left, top, side] = [random(0, 520), random(0, 360), random(30, 120)];
+      return [left, top, left + side, top + side];
+    });
+    const scene = sceneOf(boxes);
+    const labels = placeLabels(scene, new Map());
+    const all = [...labels.flatMap((label, i) => (label ? [{ ...label, own: i }] : [])), ...placeBars(scene, labels, new Map()).map((bars) => ({ ...bars, own: scene.faces.indexOf(bars.face) }))];
+    placed += all.length;
+    all.forEach((item, i) => {
+      assert.ok(inside(item.rect, scene.bounds));
+      scene.boxes.forEach((box, face) => assert.ok(face === item.own || !intersects(item.rect, box)));
+      all.slice(i + 1).forEach((other) => assert.ok(!intersects(item.rect, other.rect)));
+    });
+  }
+  assert.ok(placed > 400);
+});
+
+test("a label stands above its face, below where there is no room, and stays where it was", () => {
+  const high = sceneOf([[200, 42, 300, 142]]);
+  assert.equal(placeLabels(high, new Map())[0].position, "below");
+  const low = sceneOf([[200, 72, 300, 172]]);
+  assert.equal(placeLabels(low, new Map())[0].position, "above");
+  assert.equal(placeLabels(low, new Map([[1, "below"]]))[0].position, "below"); // no ample room above
+});
+
+test("words are broken into lines that fit, and one that does not is cut", () => {
+  assert.deepEqual(text.wrap("one two three", 56, 14, 400), ["one two", "three"]);
+  assert.equal(text.truncate("contemptuous", 42, 14, 400), "conte…");
+});
+
+test("rows of the table are those of live.py's log", () => {
+  const table = new Table(["time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence"], names);
+  const face = { face: { box: [1, 2.25, 30.04, 4], score: 0.9 }, label: "happiness", confidence: 0.82, probabilities: [0.1, 0.82, 0.08], track: 3 };
+  table.add([face], 1.23456, "a");
+  assert.equal(table.text(), "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_neutral,p_happiness,p_surprise\n1.235,0,0,3,1.0,2.3,30.0,4.0,0.9,happiness,0.82,0.1,0.82,0.08\n");
+});

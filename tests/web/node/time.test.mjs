@@ -1,0 +1,56 @@
+// What depends on time: tracks, frames a second, search size, sentences; times are given, nothing waits.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Tracker } from "../../../web/page/analysis/tracking.js";
+import { RateMeter, SearchSize, Speaker, sentenceOf } from "../../../web/page/app/rate.js";
+
+const about = {
+  memory_s: 2.5, memory_frames: 3, reach: 0.6, reach_per_s: 1, farthest: 2, size_ratio: 1.6, size_ratio_per_s: 0.4,
+  largest_ratio: 2.2, unseen_cost: 0.5, restart_frames: 3, restart_s: 0.25, alike: 0.6, alike_s: 0.15, intervals: 15,
+  velocity_s: 0.15, coast_s: 0.8, smooth_s: 0.4, slowest_hz: 1, speed_gain: 4, speed_hz: 1,
+};
+const at = (x) => ({ box: [x, 0, x + 100, 100], score: 0.9, landmarks: Array.from({ length: 5 }, () => [x, 0]) });
+const numbers = ({ observations }) => observations.map(({ track }) => track.number);
+
+test("faces keep their numbers when their order changes, and a new one gets a new number", () => {
+  const tracker = new Tracker(about);
+  assert.deepEqual(numbers(tracker.update([at(0), at(300)], 0)), [1, 2]);
+  assert.deepEqual(numbers(tracker.update([at(305), at(5), at(600)], 0.1)), [2, 1, 3]);
+  assert.deepEqual(numbers(tracker.update([at(5)], 0.2, { newScene: true })), [4]);
+});
+
+test("probabilities come nearer by 1 - exp(-t / smooth_s)", () => {
+  const tracker = new Tracker(about);
+  tracker.smooth(tracker.update([at(0)], 0).observations, [[1, 0]], 0);
+  const [[first]] = tracker.smooth(tracker.update([at(0)], 0.2).observations, [[0, 1]], 0.2);
+  assert.ok(Math.abs(first - Math.exp(-0.5)) < 1e-12);
+});
+
+test("eleven ticks in a second are ten frames a second", () => {
+  const rate = new RateMeter();
+  assert.equal(rate.perSecond, 0);
+  for (let i = 0; i <= 30; i++) rate.tick(i / 10);
+  assert.ok(Math.abs(rate.perSecond - 10) < 1e-9);
+});
+
+test("a slow search becomes small, and full again only where that would be fast enough", () => {
+  const search = new SearchSize({ imgsz: 640, small_imgsz: 320, wanted_fps: 10 });
+  const feed = (ms) => Array.from({ length: 10 }, () => search.add(ms));
+  feed(90);
+  assert.equal(search.imgsz, 640);
+  feed(140);
+  assert.equal(search.imgsz, 320);
+  feed(40); // four times as long would be too long
+  assert.equal(search.imgsz, 320);
+  feed(20);
+  assert.equal(search.imgsz, 640);
+});
+
+test("a screen reader gets no sentence twice, and none within two seconds", () => {
+  const said = [];
+  const speaker = new Speaker((sentence) => said.push(sentence), 2);
+  [["a", 0], ["b", 1], ["c", 2], ["c", 9], ["d", 9.5]].forEach(([sentence, nowS]) => speaker.offer(sentence, nowS));
+  assert.deepEqual(said, ["a", "c", "d"]);
+  assert.equal(sentenceOf([{ label: "fear", confidence: 0.63 }]), "The face looks like fear 60 percent.");
+  assert.equal(sentenceOf([]), "No face.");
+});

@@ -1,0 +1,129 @@
+"""The modules of the page that need no browser, under Node.js: their own tests, their types, their Python twins."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.paths import ROOT
+
+from pipeline.scene import SceneCut
+from pipeline.tracking import Tracker
+from retinaface.face import Face
+from web.about import SCENE, TRACKING, about, constants
+
+NODE_TESTS = sorted(Path(__file__).parent.glob("node/*.test.mjs"))
+
+
+def node(*argv: str, text: str | None = None, cwd: Path = ROOT) -> str:
+    """What Node.js prints; the test fails with what it says where it fails, and is skipped where it is not."""
+    if shutil.which("node") is None:
+        pytest.skip("needs Node.js")
+    done = subprocess.run(["node", *argv], cwd=cwd, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def twin(script: str, values: object) -> list:
+    """The JSON that a module's code makes of JSON values, which it finds in `values`; `about` is about.json."""
+    code = (
+        "const { values, about } = JSON.parse(await new Response(process.stdin).text());\n"
+        f"{script}\nconsole.log(JSON.stringify(result));"
+    )
+    return json.loads(
+        node("--input-type=module", "-e", code, text=json.dumps({"values": values, "about": about()}), cwd=ROOT / "web")
+    )
+
+
+def test_node_tests():
+    node("--test", *map(str, NODE_TESTS))
+
+
+def test_types():
+    compiler = ROOT / "web" / "node_modules" / "typescript" / "bin" / "tsc"
+    if not compiler.is_file():
+        pytest.skip("needs TypeScript: cd web && npm ci")
+    node(str(compiler), "--project", str(ROOT / "web"))
+
+
+def wandering_faces(rng: np.random.Generator, *, frames: int, people: int) -> list[tuple[float, list[Face]]]:
+    """Faces that move, come near each other, and are missed in one frame of eight; in an order of no meaning."""
+    places, speeds = rng.uniform(100, 500, (people, 2)), rng.normal(0, 60, (people, 2))
+    sizes, scene, time_s = rng.uniform(40, 90, people), [], 0.0
+    for _ in range(frames):
+        time_s += float(rng.uniform(0.02, 0.2))
+        faces = []
+        for i in rng.permutation(people):
+            if rng.random() < 1 / 8:
+                continue
+            centre = places[i] + speeds[i] * time_s + rng.normal(0, 2, 2)
+            box = np.concatenate([centre - sizes[i] / 2, centre + sizes[i] / 2]).astype(np.float32)
+            points = (centre + rng.normal(0, 0.2, (5, 2)) * sizes[i]).astype(np.float32)
+            faces.append(Face(box_xyxy=box, landmarks_xy=points, score=0.9))
+        scene.append((time_s, faces))
+    return scene
+
+
+def test_tracks_are_pythons(rng):
+    scene = wandering_faces(rng, frames=60, people=4)
+    probabilities = [rng.dirichlet(np.ones(3), size=len(faces)).astype(np.float32) for _, faces in scene]
+    tracker, wanted = Tracker(), []
+    for (time_s, faces), rows in zip(scene, probabilities, strict=True):
+        smoothed, observations = tracker.update(faces, time_s)
+        rows = tracker.smooth(observations, rows)
+        wanted.append([[o.track.number, *f.box_xyxy, *f.landmarks_xy.ravel(), *r]
+                       for f, o, r in zip(smoothed, observations, rows, strict=True)])  # fmt: skip
+    values = [
+        {
+            "timeS": time_s,
+            "faces": [{"box": f.box_xyxy.tolist(), "landmarks": f.landmarks_xy.tolist(), "score": 0.9} for f in faces],
+            "rows": rows.tolist(),
+        }
+        for (time_s, faces), rows in zip(scene, probabilities, strict=True)
+    ]
+    script = """
+    import { Tracker } from "./page/analysis/tracking.js";
+    const tracker = new Tracker(about.tracking);
+    const result = values.map(({ timeS, faces, rows }) => {
+      const tracked = tracker.update(faces, timeS);
+      const smoothed = tracker.smooth(tracked.observations, rows, timeS);
+      return tracked.faces.map((face, i) =>
+        [tracked.observations[i].track.number, ...face.box, ...face.landmarks.flat(), ...smoothed[i]]);
+    });"""
+    for ours, theirs in zip(twin(script, values), wanted, strict=True):
+        np.testing.assert_allclose(np.array(ours), np.array(theirs), atol=2e-3)
+    assert len({row[0] for frame in wanted for row in frame}) >= 4  # faces were followed, and some lost
+
+
+def test_cuts_and_patches_are_pythons(rng):
+    from pipeline.appearance import face_patch, likeness
+
+    before = np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8)  # (240, 320, 3)
+    moved, other = np.roll(before, 9, axis=1), np.roll(before[::-1], 77, axis=1)
+    frames, box = [before, moved, other, other], [100.0, 60.0, 190.0, 170.0]
+    cut = SceneCut()
+    wanted = [cut.is_cut(frame) for frame in frames]
+    patches = [face_patch(frame, np.array(box, np.float32)) for frame in frames]
+    alike = [likeness(patches[0], patch) for patch in patches]
+    rgba = [np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]).ravel().tolist() for frame in frames]
+    script = """
+    import { SceneCut, facePatch, likeness } from "./page/analysis/grey.js";
+    const frames = values.rgba.map((pixels) => ({ rgba: Uint8ClampedArray.from(pixels), width: 320, height: 240 }));
+    const cut = new SceneCut(about.tracking);
+    const patches = frames.map((frame) => facePatch(frame, values.box, about.tracking));
+    const result = frames.map((frame, i) => [
+      cut.isCut(frame, false), likeness(patches[0], patches[i], about.tracking), Array.from(patches[i].values)]);"""
+    cuts, likenesses, pixels = zip(*twin(script, {"rgba": rgba, "box": box}), strict=True)
+    assert list(cuts) == wanted == [False, False, True, False]
+    np.testing.assert_allclose(likenesses, alike, atol=5e-3)
+    for ours, theirs in zip(pixels, patches, strict=True):
+        np.testing.assert_allclose(np.array(ours), theirs.ravel().astype(int), atol=2)
+
+
+def test_all_constants_of_tracking_are_named():
+    assert constants(TRACKING)["memory_s"] > 0
+    assert constants(SCENE)["cut"] > 0
