@@ -53,7 +53,7 @@ class SessionOptions:
     log: str | None = setting(
         None, "write one row a face and frame, and one for each without a face", metavar="FILE.csv|.jsonl"
     )
-    crops: str | None = setting(None, "keep each face as the network saw it", metavar="FOLDER")
+    crops: str | None = setting(None, "keep the aligned crops of all faces, 224 pixels a side", metavar="FOLDER")
     report: str | None = setting(None, "write a page that sums up the session: index.html", metavar="FOLDER")
     report_faces: bool = setting(False, "let pictures of faces into the report")
     quiet: bool = setting(False, "print no predictions")

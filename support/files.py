@@ -74,6 +74,11 @@ class PartialFile:
                 return partial, open(partial, "xb", buffering=0)
         raise AssertionError  # the numbers do not end
 
+    def write(self, content: bytes) -> None:
+        """Write all of it or raise OSError; a disk that fills up takes a part first."""
+        while content:
+            content = content[self.file.write(content) :]
+
     def finish(self) -> Path:
         """Close the file and give it its name, or seen-2.mp4 where another program wrote seen.mp4 meanwhile."""
         self.file.close()

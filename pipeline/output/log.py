@@ -1,89 +1,119 @@
-"""The log of predictions: one row a face and frame.
+"""The log of predictions: one row a face and frame, one for a frame without a face, one for what could not be read.
 
-In:  frames with their results.
-Out: a .csv or .jsonl file of them, under its own name only when complete; lines of text for stdout.
+In:  frames with their results, what was skipped.
+Out: a .csv or .jsonl file of them, seen.partial.csv until it is complete; lines of text for stdout.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from data.sources.frame import Frame
+from data.sources.frame import Frame, Skipped
 from pipeline.output.snapshot import check_suffix
 from pipeline.run import FrameResult
-from support import FAILED, UserError, atomic_write
+from support import FAILED, UserError, notify
+from support.files import PartialFile
 
 SUFFIXES = (".csv", ".jsonl")
 COLUMNS = ("time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence")
+LAST_COLUMNS = ("source", "problem")  # behind one p_<class> a class, so that no older column changes its place
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by a spreadsheet that opens the file
 
 
 def rows_of(frame: Frame, result: FrameResult) -> Iterator[dict[str, object]]:
-    """One row a face, column -> value: `COLUMNS`, then one p_<class> a class.
+    """One row a face, column -> value: `COLUMNS`, one p_<class> a class, `LAST_COLUMNS`; one row where there is none.
 
-    Milliseconds, tenths of a pixel of the frame, six decimals for what lies in [0, 1]; track is None without tracking.
+    Milliseconds, tenths of a pixel of the frame, six decimals for what lies in [0, 1]. None: track without tracking,
+    what is of a face where there is none, problem.
     """
+    time_s, last = round(frame.time_s, 3), {"source": frame.name, "problem": None}
     for number, face in enumerate(result.faces):
         box = [round(v, 1) for v in face.box_xyxy.tolist()]
         score, confidence = round(float(face.face.score), 6), round(face.confidence, 6)
-        values = (round(frame.time_s, 3), frame.index, number, face.track or None, *box, score, face.label, confidence)
+        values = (time_s, frame.index, number, face.track or None, *box, score, face.label, confidence)
         pairs = zip(result.class_names, face.probabilities.tolist(), strict=True)
-        yield dict(zip(COLUMNS, values, strict=True)) | {f"p_{name}": round(p, 6) for name, p in pairs}
+        yield dict(zip(COLUMNS, values, strict=True)) | {f"p_{name}": round(p, 6) for name, p in pairs} | last
+    if not result.faces:
+        yield _empty(result.class_names) | {"time_s": time_s, "frame": frame.index} | last
+
+
+def row_of_skipped(skipped: Skipped, class_names: Sequence[str]) -> dict[str, object]:
+    """The row of what could not be read: its source, its number, and why."""
+    problem = skipped.reason if skipped.frames == 1 else f"{skipped.reason} ({skipped.frames} frames)"
+    return _empty(class_names) | {"frame": skipped.index, "source": skipped.name, "problem": problem}
+
+
+def _empty(class_names: Sequence[str]) -> dict[str, object]:
+    return dict.fromkeys([*COLUMNS, *(f"p_{name}" for name in class_names), *LAST_COLUMNS])
 
 
 def lines_of(frame: Frame, result: FrameResult, name: str | None) -> Iterator[str]:
-    """Each prediction as a person reads it: of what (the picture's `name`, or the time), who, which class, where."""
+    """Each prediction as a person reads it: of what (its `name`, the time in a film), who, which class, where."""
+    when = "" if frame.still else f"{frame.time_s:8.3f} s"
+    what = "  ".join(part for part in (name, when) if part)
     for number, face in enumerate(result.faces):
         who = f"person {face.track}" if face.track else f"face {number}"
         box = " ".join(f"{v:.0f}" for v in face.box_xyxy.tolist())
-        what = f"looks like {face.label} {face.confidence:.0%}"
-        yield f"{name or f'{frame.time_s:8.3f} s'}  {who}  {what}  [{box}]"
+        yield f"{what}  {who}  looks like {face.label} {face.confidence:.0%}  [{box}]"
 
 
 class PredictionLog:
-    """A .csv or .jsonl file of the rows of `rows_of`.
+    """A .csv or .jsonl file of the rows of `rows_of` and `row_of_skipped`.
 
     A context manager, which finishes the file on an error and on Ctrl-C too. Raises `UserError` where the name ends
-    otherwise or the disk is full.
+    otherwise, the file cannot be made or the disk is full. notify: told where the file got another name.
     """
 
-    def __init__(self, path: str | Path, class_names: Sequence[str]) -> None:
-        self._path = Path(path)
+    def __init__(self, path: str | Path, class_names: Sequence[str], *, notify: Callable[[str], None] = notify) -> None:
+        self._path, self._class_names, self._notify = Path(path), class_names, notify
         check_suffix(self._path, SUFFIXES, "a log")
-        self._files = contextlib.ExitStack()
-        temporary = self._files.enter_context(atomic_write(self._path))
-        self._file = open(temporary, "w", encoding="utf-8", newline="")  # noqa: SIM115 - __exit__ does
+        self._file = PartialFile(self._path)
+        self._text = io.StringIO(newline="")  # rows on their way to the file
         self._csv: csv.DictWriter[str] | None = None
         if self._path.suffix.lower() == ".csv":
-            columns = [*COLUMNS, *(f"p_{name}" for name in class_names)]
-            self._csv = csv.DictWriter(self._file, columns, lineterminator="\n")
+            self._csv = csv.DictWriter(self._text, list(_empty(class_names)), lineterminator="\n")
             self._csv.writeheader()
+        try:
+            self._write([])
+        except UserError:
+            self._file.discard()
+            raise
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        """Add a row a face and hand them to the system, so that a crash loses nothing."""
-        try:
-            for row in rows_of(frame, result):
-                if self._csv:
-                    self._csv.writerow(row)
-                else:
-                    self._file.write(json.dumps(row) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise self._failure(error) from error
+        """Add the rows of a frame."""
+        self._write(rows_of(frame, result))
 
-    def _failure(self, error: OSError) -> UserError:
-        return UserError(f"cannot write {self._path}: {error.strerror}.", exit_code=FAILED)
+    def write_skipped(self, skipped: Skipped) -> None:
+        """Add the row of what could not be read."""
+        self._write([row_of_skipped(skipped, self._class_names)])
+
+    def _write(self, rows: Iterable[dict[str, object]]) -> None:
+        """Hand the rows to the system, so that a crash loses nothing."""
+        for row in rows:
+            if self._csv:
+                self._csv.writerow({column: _harmless(value) for column, value in row.items()})
+            else:
+                self._text.write(json.dumps(row) + "\n")
+        content = self._text.getvalue().encode("utf-8", "backslashreplace")
+        self._text.seek(0)
+        self._text.truncate()
+        try:
+            self._file.write(content)
+        except OSError as error:
+            raise UserError(f"{self._path} ends here: {error.strerror or error}.", exit_code=FAILED) from error
 
     def __enter__(self) -> PredictionLog:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        try:
-            self._file.close()
-        except OSError as error:
-            raise self._failure(error) from error
-        finally:
-            self._files.close()  # gives the file its name; what reached the disk is kept
+        if (kept := self._file.finish()) != self._file.path:
+            self._notify(f"another program wrote {self._path} meanwhile, so this log is {kept.name}.")
+
+
+def _harmless(value: object) -> object:
+    """A cell that a spreadsheet shows and does not run: a text that would be a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -1,4 +1,4 @@
-"""What a session leaves behind: log, recordings, snapshots, and one line a prediction on stdout.
+"""What a session leaves behind: log, films, pictures, crops, report, and one line a prediction on stdout.
 
 In:  frames with their results and annotated pictures (H, W, 3) uint8 RGB.
 Out: files, each complete when the session ends, however it ends; lines of text.
@@ -7,33 +7,34 @@ Out: files, each complete when the session ends, however it ends; lines of text.
 from __future__ import annotations
 
 import contextlib
-import time
+import dataclasses
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from data.sources.frame import Frame, FrameSource
+from data.sources.frame import Frame, FrameSource, Skipped
 from pipeline.options import SessionOptions
 from pipeline.output.film import VideoWriter
+from pipeline.output.folders import AnnotatedFolder, CropFolder
 from pipeline.output.log import PredictionLog, lines_of
-from pipeline.output.snapshot import free_name, save_picture
+from pipeline.output.names import RECORDINGS, REPORTS, SNAPSHOTS, free_name
+from pipeline.output.report import Report
+from pipeline.output.snapshot import save_picture
+from pipeline.output.targets import is_folder
 from pipeline.run import FrameResult
 from support import UserError
 
-STILLS_PER_S = 0.5  # pictures in a recording stay two seconds each
 FALLBACK_FPS = 30.0  # of recordings of a source that names no rate
-SILENT_S = 0.25  # a camera that gives nothing for so long does not hold up its recordings
-SNAPSHOTS, RECORDINGS = Path("snapshots"), Path("recordings")
 
 
 @dataclass
 class Outputs:
-    """A context manager that opens the files of `options.log` and `options.save`, and finishes all of them.
+    """A context manager that opens the files which `options` name, and finishes all of them.
 
-    notify: told what became of snapshots and of the key's recording. An error there is a message and the session goes
-    on; an error in the files of the command line ends it. clock: gives seconds.
+    notify: told what became of snapshots, reports and the key's recording. An error there is a message and the session
+    goes on; an error in the files of the command line ends it.
     """
 
     options: SessionOptions
@@ -41,59 +42,78 @@ class Outputs:
     class_names: tuple[str, ...]
     _: KW_ONLY
     notify: Callable[[str], None]
-    clock: Callable[[], float] = time.monotonic
     log: PredictionLog | None = field(default=None, init=False)
-    video: VideoWriter | None = field(default=None, init=False)  # of --save
+    video: VideoWriter | None = field(default=None, init=False)  # of --save FILE
+    folder: AnnotatedFolder | None = field(default=None, init=False)  # of --save FOLDER/
+    crops: CropFolder | None = field(default=None, init=False)
+    report: Report | None = field(default=None, init=False)  # of --report and of the key t
     recording: VideoWriter | None = field(default=None, init=False)  # of the key r
-    newest: tuple[np.ndarray, float] | None = field(default=None, init=False)  # the picture recorded last, its time
-    recorded_s: float = field(default=0.0, init=False)  # when that was
+    unread: list[Skipped] = field(default_factory=list, init=False)  # what the source could not read
 
     def __enter__(self) -> Outputs:
-        self.fps = self.source.fps or FALLBACK_FPS
+        options, self.fps = self.options, self.source.fps or FALLBACK_FPS
         with contextlib.ExitStack() as opened:
-            if self.options.log:
-                self.log = opened.enter_context(PredictionLog(self.options.log, self.class_names))
-            if self.options.save:
-                self.video = opened.enter_context(VideoWriter(self.options.save, self.fps))
-            opened.callback(self.stop_recording)
+            if options.log:
+                self.log = opened.enter_context(PredictionLog(options.log, self.class_names, notify=self.notify))
+            if options.save and is_folder(options.save):
+                self.folder = opened.enter_context(AnnotatedFolder(options.save, fps=self.fps, notify=self.notify))
+            elif options.save:
+                self.video = opened.enter_context(VideoWriter(options.save, self.fps, notify=self.notify))
+            if options.crops:
+                self.crops = CropFolder(options.crops)
+            if options.report or options.show:
+                self.report = Report(self.class_names, faces=options.report_faces)
+            opened.callback(self._finish)
             self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
 
+    def _finish(self) -> None:
+        """What is to be done before the files are closed."""
+        self.stop_recording()
+        self._add_skipped()
+        if self.report and self.options.report:
+            self._write_report(Path(self.options.report))
+
     @property
     def wants_pictures(self) -> bool:
-        """Is any recording running?"""
-        return bool(self.video or self.recording)
+        """Is an annotated picture kept of each frame?"""
+        return bool(self.video or self.folder or self.recording)
 
     def add(self, frame: Frame, result: FrameResult, annotated: np.ndarray | None) -> None:
-        """Log, print and record one frame; `annotated` may be None where no recording runs."""
+        """Log, print and keep one frame; `annotated` may be None where `wants_pictures` is False."""
+        self._add_skipped()
         if self.log:
             self.log.write(frame, result)
         if not self.options.quiet:
-            for line in lines_of(frame, result, frame.name if self.source.stills else None):
+            several = self.source.fps is None and not self.source.live  # films and pictures, or pictures alone
+            for line in lines_of(frame, result, frame.name if several else None):
                 print(line)
+        if self.crops:
+            self.crops.add(frame, result)
+        if self.report:
+            self.report.add(frame, result)
         if annotated is not None:
-            self._record(annotated, frame.index / STILLS_PER_S if self.source.stills else frame.time_s)
+            self._record(frame, annotated)
 
-    def repeat_last(self) -> None:
-        """Let recordings of a live source go on with their last picture while no frame comes.
+    def _add_skipped(self) -> None:
+        for skipped in self.source.take_skipped():
+            self.unread.append(skipped)
+            if self.log:
+                self.log.write_skipped(skipped)
+            if self.report:
+                self.report.add_skipped(skipped)
 
-        Else the next frame would have to make up for all of the silence at once.
-        """
-        silent_s = self.clock() - self.recorded_s
-        if self.source.live and self.newest and self.wants_pictures and silent_s > SILENT_S:
-            annotated, time_s = self.newest
-            self._record(annotated, time_s + silent_s)
-
-    def _record(self, annotated: np.ndarray, time_s: float) -> None:
-        self.newest, self.recorded_s = (annotated, time_s), self.clock()
+    def _record(self, frame: Frame, annotated: np.ndarray) -> None:
         if self.video:
-            self.video.write(annotated, time_s)
+            self.video.write(annotated, frame.time_s, film=frame.path, still=frame.still)
+        if self.folder:
+            self.folder.add(frame, annotated)
         if self.recording:
             try:
-                self.recording.write(annotated, time_s)
+                self.recording.write(annotated, frame.time_s, film=frame.path, still=frame.still)
             except UserError as error:
                 self.notify(str(error))
                 self.stop_recording()
@@ -103,7 +123,7 @@ class Outputs:
         if self.recording:
             self.stop_recording()
         else:
-            self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps)
+            self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps, notify=self.notify)
             self.notify(f"recording {path}")
 
     def stop_recording(self) -> None:
@@ -116,6 +136,17 @@ class Outputs:
         """Save a picture under a name of its own."""
         path = free_name(SNAPSHOTS, ".png")
         self._try(lambda: save_picture(path, annotated), done=f"saved {path}")
+
+    def write_report(self) -> None:
+        """Write the report of the session so far: to the folder of --report, else to one of its own."""
+        if self.report:
+            folder = Path(self.options.report) if self.options.report else free_name(REPORTS)
+            self._try(lambda: self._write_report(folder), done=f"the report so far is {folder / 'index.html'}")
+
+    def _write_report(self, folder: Path) -> None:
+        if self.report:
+            settings = {"source": self.source.description} | dataclasses.asdict(self.options)
+            self.report.write(folder, settings=settings)
 
     def _try(self, action: Callable[[], object], *, done: str) -> None:
         try:

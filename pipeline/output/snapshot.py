@@ -1,13 +1,11 @@
-"""Pictures on disk, and the names of files that a session writes.
+"""Pictures on disk.
 
 In:  a picture (H, W, 3) uint8 RGB.
-Out: a .png, .jpg or .webp file, under its own name only when complete; names that are not taken.
+Out: a .png, .jpg or .webp file, under its own name only when complete.
 """
 
 from __future__ import annotations
 
-import datetime
-import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,13 +27,6 @@ def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
             temporary.write_bytes(encoded.tobytes())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}.", exit_code=FAILED) from error
-
-
-def free_name(folder: str | Path, suffix: str) -> Path:
-    """A name in `folder` that tells the time and is not taken: 2026-11-22_14-03-09.png, then ..._2.png."""
-    stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    numbers = itertools.chain([""], (f"_{number}" for number in itertools.count(2)))
-    return next(path for n in numbers if not (path := Path(folder) / f"{stamp}{n}{suffix}").exists())
 
 
 def check_suffix(path: Path, suffixes: Iterable[str], what: str) -> None:

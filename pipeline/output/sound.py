@@ -13,7 +13,9 @@ from typing import Any, BinaryIO
 
 import av
 from av.container import OutputContainer
+from av.stream import Disposition
 
+from data.sources.film_decoding import whole_frames
 from pipeline.output.encoders import Container, available
 
 ENCODED_HZ = 48_000  # every encoder of `CONTAINERS` takes it
@@ -47,13 +49,13 @@ class Sound:
             self._file = open(path, "rb")  # noqa: SIM115 - close does
             film = av.open(self._file)
             if film.streams.audio:
-                self._begin(film, start_s)
+                self._begin(film, path, start_s)
         except (OSError, av.FFmpegError):
             self._end("cannot be read")
 
-    def _begin(self, film: Any, start_s: float) -> None:
+    def _begin(self, film: Any, path: Path, start_s: float) -> None:
         track: Any = film.streams.audio[0]
-        self._zero_s = _first_picture_s(film)
+        self._zero_s = _first_picture_s(path)
         if start_s > EARLIER_S:
             film.seek(round((start_s - EARLIER_S + self._zero_s) * av.time_base))
         copied = _can_copy(track, self._container)
@@ -151,7 +153,10 @@ def _can_copy(track: Any, container: Container) -> bool:
     return codec.name in container.copied and (codec.name != "aac" or bool(codec.extradata))
 
 
-def _first_picture_s(film: Any) -> float:
-    """When the film's first picture is seen by the clock of the file, which need not begin at 0."""
-    pictures = film.streams.video[0]
-    return float((pictures.start_time or 0) * pictures.time_base)
+def _first_picture_s(path: Path) -> float:
+    """When the film's first whole picture is seen by the clock of the file: the frames' times begin there with 0."""
+    with open(path, "rb") as file, av.open(file, "r") as film:
+        moving = (stream for stream in film.streams.video if not stream.disposition & Disposition.attached_pic)
+        frames = (frame for stream in moving for frame in whole_frames(film, stream) if not isinstance(frame, int))
+        first = next(frames, None)
+        return (first.time if first else None) or 0.0

@@ -1,4 +1,4 @@
-"""Pictures on disk, read back with Pillow, and names that are not taken."""
+"""Pictures on disk, read back with Pillow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.output.snapshot import free_name, save_picture
+from pipeline.output.snapshot import save_picture
 from support import UserError
 
 
@@ -19,12 +19,3 @@ def test_save_picture(tmp_path):
     with pytest.raises(UserError, match=r"take \.png"):
         save_picture(tmp_path / "a.xyz", image_rgb)
     assert os.listdir(tmp_path) == ["new"]
-
-
-def test_free_names_are_not_taken(tmp_path):
-    names = []
-    for _ in range(3):
-        names.append(free_name(tmp_path, ".png"))
-        names[-1].touch()
-    assert len(set(names)) == 3
-    assert all(name.suffix == ".png" for name in names)
