@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Generator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,7 @@ def _film(
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{title} is not a video that can be read ({reason}).") from error
     film = Film(container, _moving_stream(container, title), title=title, name=name, path=path)
-    frames = film.frames()
-    resources.callback(frames.close)  # comes first, so that the decoder's threads end
-    source = FileSource(title, frames, fps=film.fps, count=film.promised, release=resources.pop_all().close)
+    source = FileSource(title, film.frames(), fps=film.fps, count=film.promised, release=resources.pop_all().close)
     curve = HDR_CURVES.get(film.stream.codec_context.color_trc)
     if curve:
         source.note = f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen."
@@ -128,7 +126,7 @@ class Film:
         by_length = math.ceil(self.duration_s * self.fps - 0.01) if self.duration_s and self.fps else None
         self.promised = min((number for number in (stream.frames, by_length) if number), default=None)
 
-    def frames(self) -> Generator[Frame | Skipped]:
+    def frames(self) -> Iterator[Frame | Skipped]:
         """Its frames, and between them what could not be read; `UserError` where there is not one frame."""
         picture = FilmPicture(self.stream.sample_aspect_ratio)
         times = FilmTimes(1 / (self.fps or FALLBACK_FPS))

@@ -9,7 +9,7 @@ Out: `Frame`, one picture with its time; `Skipped`, what could not be read; `Fra
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +140,7 @@ class FrameSource:
 
 
 class FileSource(FrameSource):
-    """A source whose frames come from the iterator `frames`; `release` is called once, at the end.
+    """A source whose frames come from the iterator `frames`, closed at the end; then `release` is called, once.
 
     The iterator may give `Skipped` in between, and a str, which becomes the `note`. `close` waits for a frame that
     another thread is reading.
@@ -178,5 +178,7 @@ class FileSource(FrameSource):
         """Close the file behind the frames; more than once is fine."""
         with self._reading:
             if not self.ended:
+                if isinstance(self._frames, Generator):
+                    self._frames.close()
                 self._release()
             super().close()

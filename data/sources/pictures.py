@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -41,6 +42,7 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 REDUCED_PAGE = 1  # bit of TIFF's tag NewSubfileType: a smaller copy of another page
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns on stderr; ours comes as early, and in a sentence
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of tags that nobody asks for
 
 
 def read_picture(path: str | Path) -> np.ndarray:
@@ -52,7 +54,7 @@ def read_picture(path: str | Path) -> np.ndarray:
     with _opened(path) as image:
         if image.format in ANIMATIONS and frame_count(image) > 1:
             raise UserError(f"{printable(path)} is an animation of {frame_count(image)} frames; wanted is one picture.")
-        return _rgb(image)
+        return _rgb(image, path)
 
 
 def open_picture(path: str | Path, *, name: str | None = None, index: int = 0) -> FileSource:
@@ -64,7 +66,7 @@ def open_picture(path: str | Path, *, name: str | None = None, index: int = 0) -
     with _opened(path) as image:
         animated = image.format in ANIMATIONS and (count := frame_count(image)) > 1
         if not animated:
-            frame = Frame(_rgb(image), index * PICTURE_SECONDS, index, name, path=Path(path), still=True)
+            frame = Frame(_rgb(image, path), index * PICTURE_SECONDS, index, name, path=Path(path), still=True)
             return FileSource(title, iter([frame]), count=1, stills=True)
     return FileSource(title, _animation(Path(path), name), count=count)
 
@@ -79,7 +81,7 @@ def _animation(path: Path, name: str) -> Iterator[Frame | Skipped]:
             try:
                 with _as_user_error(path):
                     image.seek(first + index)
-                    image_rgb = _rgb(image)
+                image_rgb = _rgb(image, path)
             except UserError:
                 log.warning("%s is damaged from frame %d of %d on.", printable(path), index, count - first)
                 yield Skipped(name, index, "damaged", frames=count - first - index, path=path)
@@ -171,13 +173,18 @@ def _go_to_the_page(image: Image.Image, path: str | Path) -> None:
     image.seek(pages[0] if pages else 0)
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
+def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB of the frame that `image` is at, upright."""
-    image.load()
-    upright = ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
-    if upright.mode[0] in "IF":  # one channel of more than 8 bits, which `convert` would clip
-        values = np.asarray(upright)
-        if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535:
-            raise ValueError("its values need more than 16 bits; save it with 8 or 16")
-        upright = Image.fromarray((values >> 8).astype(np.uint8))
-    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+    with _as_user_error(path):
+        image.load()
+        upright = ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
+        if upright.mode[0] in "IF":  # one channel of more than 8 bits, which `convert` would clip
+            upright = Image.fromarray(_eight_bits(np.asarray(upright)))
+        return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 of grey values with 16 bits; `ValueError` for others."""
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535:
+        raise ValueError("its values need more than 16 bits; save it with 8 or 16")
+    return (values >> 8).astype(np.uint8)

@@ -192,10 +192,11 @@ class FakeVideoCapture:
     """`cv2.VideoCapture` of cameras 0 and 2, a stream, and a film of three frames: blue pictures of 8 x 6."""
 
     opened: ClassVar[list["FakeVideoCapture"]] = []
+    released = False
 
     def __init__(self, target, *options):
         self.target, self.asked = target, {}
-        self.left = {1: 0, "rtsp://nobody/": 0, "http://host/film.mp4": 3}.get(target, math.inf)
+        self.left = {1: 0, "rtsp://nobody/": 0, "http://me:word@host/film.mp4": 3}.get(target, math.inf)
         FakeVideoCapture.opened.append(self)
 
     def set(self, setting, value):
@@ -214,7 +215,7 @@ class FakeVideoCapture:
         return self.left >= 0, np.full((6, 8, 3), (255, 0, 0), np.uint8)
 
     def release(self):
-        pass
+        self.released = True
 
 
 @pytest.fixture
@@ -258,7 +259,15 @@ def test_a_stream_without_a_picture_is_one_sentence(fake_cv2):
         open_stream("rtsp://nobody/")
 
 
-def test_a_video_with_an_end_is_read_as_a_film(fake_cv2):
-    with open_stream("http://host/film.mp4") as source:
-        assert (source.live, source.fps, source.count) == (False, 25.0, 3)
-        assert len(list(source)) == 3
+def test_a_video_with_an_end_is_read_as_a_film(fake_cv2, monkeypatch):
+    opened = []
+    monkeypatch.setattr(camera, "open_film_at", lambda url, *, name: opened.append((url, name)) or "the film")
+    assert open_stream("http://me:word@host/film.mp4") == "the film"
+    assert opened == [("http://me:word@host/film.mp4", "http://host/film.mp4")]
+    assert FakeVideoCapture.opened[0].released
+
+
+def test_a_video_that_opencv_cannot_open_is_tried_as_a_film(fake_cv2, monkeypatch):
+    monkeypatch.setattr(FakeVideoCapture, "isOpened", lambda capture: False)
+    monkeypatch.setattr(camera, "open_film_at", lambda url, *, name: "the film")
+    assert open_stream("http://host/av1") == "the film"

@@ -1,9 +1,12 @@
 """Frame sources as such: reading, ending, closing."""
 
+import threading
+
 import numpy as np
 import pytest
 
-from data.sources.frame import FileSource, Frame
+from data.sources.frame import FileSource, Frame, Skipped
+from data.sources.plain import LONG_RUN
 
 
 def _frames(number):
@@ -49,3 +52,70 @@ def test_count_is_the_smaller_of_length_and_max_frames():
     source.max_frames = 10
     assert source.count == 3
     assert FileSource("test", _frames(3)).count is None
+
+
+def test_what_was_skipped_and_noted_on_the_way():
+    gap = Skipped("test", 1, "damaged", frames=2)
+    first, second = _frames(2)
+    source = FileSource("test", iter([first, gap, "half of it is dark.", second]))
+    assert source.read() is first
+    assert source.take_skipped() == []
+    assert source.read() is second
+    assert source.note == "half of it is dark."
+    assert source.take_skipped() == [gap]
+    assert source.take_skipped() == []
+    assert source.read() is None
+    assert source.ended
+
+
+def test_skipped_is_lost_by_no_thread():
+    source = FileSource("test", _frames(0))
+    writer = threading.Thread(target=lambda: [source.skip(Skipped("test", index, "damaged")) for index in range(5000)])
+    writer.start()
+    taken = []
+    while writer.is_alive():
+        taken += source.take_skipped()
+    writer.join()
+    taken += source.take_skipped()
+    assert [gap.index for gap in taken] == list(range(5000))
+
+
+def test_closing_waits_for_the_frame_that_is_read():
+    reading, go_on, released = threading.Event(), threading.Event(), []
+
+    def frames():
+        reading.set()
+        assert go_on.wait(30)
+        assert released == []
+        yield from _frames(1)
+
+    source = FileSource("test", frames(), release=lambda: released.append(True))
+    got = []
+    reader = threading.Thread(target=lambda: got.append(source.read()))
+    reader.start()
+    assert reading.wait(30)
+    closer = threading.Thread(target=source.close)
+    closer.start()
+    go_on.set()
+    for thread in (reader, closer):
+        thread.join(30)
+    assert [frame.index for frame in got] == [0]
+    assert released == [True]
+    assert source.read() is None
+
+
+def test_hundreds_of_black_frames_are_noted_once():
+    black = (Frame(np.zeros((48, 64, 3), np.uint8), index / 25, index, "a.mp4") for index in range(3 * LONG_RUN))
+    source = FileSource("clips/a.mp4", black)
+    notes = [source.note for _ in source]
+    assert notes[: LONG_RUN - 1] == [None] * (LONG_RUN - 1)
+    assert "100 frames in a row, to number 99 of a.mp4, are plain black" in notes[LONG_RUN - 1]
+    assert len({*notes}) == 2
+
+
+def test_a_camera_that_gives_only_black_is_told_what_to_check():
+    frames = (Frame(np.zeros((48, 64, 3), np.uint8), index / 25, index, "camera 0") for index in range(LONG_RUN))
+    source = FileSource("camera 0", frames)
+    source.live = True
+    list(source)
+    assert source.note.startswith("camera 0 has given only black for 100 frames: is its cover closed")

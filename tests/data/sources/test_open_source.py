@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from helpers.paths import ROOT
 
 from data.sources import open_source as opening
-from data.sources.open_source import SOURCES, open_source
+from data.sources.open_source import SOURCES, open_source, source_files
 from support import UserError
 
 
@@ -26,10 +27,13 @@ def _kind(name):
         ("/dev/video2", "camera"),
         ("http://host/cam.mjpg", "stream"),
         ("rtsp://me:word@host:554/1", "stream"),
-        ("holiday.JPG", "pictures"),
-        ("http.png", "pictures"),
-        ("shots/*", "pictures"),
-        (str(ROOT), "pictures"),
+        ("holiday.JPG", "picture"),
+        ("http.png", "picture"),
+        ("photo.HEIC", "picture"),
+        ("shots/*", "series"),
+        ("shots/**/*.mp4", "series"),
+        ("study.txt", "series"),
+        (str(ROOT), "series"),
         ("holiday.mp4", "film"),
         ("./0", "film"),
         ("./sample", "film"),
@@ -55,9 +59,28 @@ def test_sample_with_its_options():
     assert source.note is None
 
 
+def test_the_sample_ends_after_one_round_where_nobody_watches():
+    with open_source("sample", width=32, height=24, loop=False) as source:
+        assert source.count == 600
+        assert sum(1 for _ in source) == 600
+
+
+def test_source_files_are_found_without_opening_them(tmp_path):
+    for name in ("b10.mp4", "b2.jpg", "notes.md"):
+        (tmp_path / name).write_bytes(b"neither film nor picture")
+    (tmp_path / "study.txt").write_text("b2.jpg\n")
+    assert source_files(str(tmp_path)) == [tmp_path / "b2.jpg", tmp_path / "b10.mp4"]
+    assert source_files(str(tmp_path / "*.mp4")) == [tmp_path / "b10.mp4"]
+    assert source_files(str(tmp_path / "study.txt")) == [tmp_path / "b2.jpg"]
+    assert source_files(str(tmp_path / "b10.mp4")) == [tmp_path / "b10.mp4"]
+    assert source_files("missing.png") == [Path("missing.png")]
+    for name in ("0", "sample", "rtsp://host/1"):
+        assert source_files(name) == []
+
+
 def test_camera_gets_its_number_and_options(monkeypatch):
     asked = []
-    sample = SOURCES["sample"].open("sample", {"width": None, "height": None})
+    sample = SOURCES["sample"].open("sample", opening.Asked())
     monkeypatch.setattr(opening, "open_camera", lambda index, **wanted: asked.append((index, wanted)) or sample)
     open_source("/dev/video3", width=1280, fps=60).close()
     assert asked == [(3, {"width": 1280, "height": None, "fps": 60})]
@@ -82,9 +105,12 @@ def test_pictures_and_film_by_name(tmp_path):
     writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     writer.write(image_bgr)
     writer.release()
-    for name in ("a.png", "", "*.png", "a.avi"):
-        (frame,) = open_source(str(tmp_path / name))
-        assert np.abs(frame.image_rgb[5, 5].astype(int) - (200, 40, 10)).max() <= 4
+    (tmp_path / "study.txt").write_text("a.avi\na.png\n")
+    for name, names in {"a.png": 1, "*.png": 1, "a.avi": 1, "": 2, "study.txt": 2}.items():
+        frames = list(open_source(str(tmp_path / name)))
+        assert len(frames) == names
+        for frame in frames:
+            assert np.abs(frame.image_rgb[5, 5].astype(int) - (200, 40, 10)).max() <= 4
 
 
 @pytest.mark.parametrize("option", ["width", "height", "fps", "max_frames"])
