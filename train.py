@@ -18,7 +18,8 @@ import math
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -45,6 +46,12 @@ class Settings:
     dataset: str = setting("", "format of the data set; recognised by its layout where left out")
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
     skip_bad: bool = setting(False, "leave faulty rows of the data set out instead of refusing it")
+    classes: str = setting(
+        "", "file of rows `name,class` that maps the data set's class names to others", metavar="FILE"
+    )
+    accept: list[str] = setting([], "doubts about the data set, as data.check names them, to train in spite of")
+    folds: int = setting(0, "cross-validate in so many parts, by person where people are known; 0: off", within=ANY)
+    memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=SHARE)
     model: str = setting("small_resnet18_w32", "network, a name from models/networks/")
     init: str = setting("", "checkpoint of the same network to start from; class rows go by name", metavar="FILE")
     pretrained: bool = setting(False, "start from ImageNet weights, which torchvision downloads the first time")
@@ -89,7 +96,8 @@ def run(settings: Settings) -> int:
 
     import torch
 
-    from data.datasets import load_for_training
+    from data.datasets import load_faces, load_for_training
+    from data.pictures.store import training_storage
     from models.spec import find_spec
     from support.training.distributed import process_group
 
@@ -97,11 +105,16 @@ def run(settings: Settings) -> int:
         torch.set_num_threads(settings.threads)
     spec = find_spec(settings.model)
     with process_group(pick_device(settings.device)) as distributed:
+        source: dict[str, Any] = {
+            "name": settings.dataset,
+            "skip_bad": settings.skip_bad,
+            "classes": settings.classes,
+            "storage": training_storage(settings.memory, side=max(spec.preprocess.size_hw)),
+        }
+        if settings.folds:
+            return run_folds(settings, spec, load_faces(settings.data_path, "all", **source), distributed)
         train, validation = load_for_training(
-            settings.data_path,
-            name=settings.dataset,
-            skip_bad=settings.skip_bad,
-            labels_only=settings.loss == "cross_entropy",
+            settings.data_path, labels_only=settings.loss == "cross_entropy", accept=settings.accept, **source
         )
         if distributed.is_main:
             processes = f", {distributed.world_size} processes" * (distributed.world_size > 1)
@@ -110,6 +123,28 @@ def run(settings: Settings) -> int:
             if not train.has_votes:
                 notify("training on labels, for which the loss is cross-entropy")
         return Trainer(settings, spec, train, validation, distributed).run()
+
+
+def run_folds(settings: Settings, spec: ModelSpec, faces: FaceSet, distributed: Distributed) -> int:
+    """One run a fold of `faces`, in folders in --out, and their scores together; 0, or 130 when stopped."""
+    from data.datasets import prepare_for_training
+    from data.doubts import find_doubts, refuse_doubts
+    from data.splits import fold_splits, make_folds
+    from models.training.cross_validation import cross_validate, scores_on
+
+    refuse_doubts(find_doubts(faces, {}), settings.accept)
+    folds = make_folds(faces, settings.folds)
+
+    def train_fold(number: int, out: Path) -> dict[str, float] | None:
+        train, validation, test = fold_splits(faces, folds, number)
+        train = prepare_for_training(train, validation, test, labels_only=settings.loss == "cross_entropy")
+        own = dataclasses.replace(settings, out=str(out), resume=settings.resume and any(out.glob("*.pt")))
+        if Trainer(own, spec, train, validation, distributed).run():
+            return None
+        distributed.mean(0.0)  # all wait here until the main process has written the file
+        return scores_on(out / "best.safetensors", test.images, test.labels, test.votes, device=distributed.device)
+
+    return cross_validate(settings.out, settings.folds, train_fold, silent=not distributed.is_main)
 
 
 class Trainer:
@@ -130,7 +165,8 @@ class Trainer:
         s, rank, world_size = settings, distributed.rank, distributed.world_size
         self.settings, self.spec, self.distributed = settings, spec, distributed
         self.class_names, self.validation = train.class_names, validation
-        self.folder = RunFolder(s.out, s, distributed, data={"training faces": len(train)})
+        identity = {"training faces": len(train), "class names": list(train.class_names), "labels": train.digest()}
+        self.folder = RunFolder(s.out, s, distributed, data=identity)
         self.loader = EpochLoader(
             train, Augment(), s.batch_size, seed=s.seed, balance=s.balance, rank=rank, world_size=world_size
         )

@@ -16,11 +16,10 @@ from data.datasets import Format, find_folder, find_format, load_format, read_cl
 from data.doubts import find_doubts
 from data.face_set import FaceSet, map_classes, rows_without_duplicate
 from data.faults import Fault, FaultyData, counted
-from data.picture_store import Storage
+from data.pictures.store import Storage
 from data.samples import NoFaces
 from data.tables import SPLITS
 from support import FAILED, command, run_and_exit, setting
-from support.memory import memory_budget
 
 
 @dataclass
@@ -46,7 +45,7 @@ def run(settings: Settings) -> int:
     faults: dict[Fault, None] = {}
     mapping = read_class_map(settings.classes) if settings.classes else {}
     for split in SPLITS:
-        faces, found = examine(module, settings.folder, split, memory=memory_budget(settings.memory) / len(SPLITS))
+        faces, found = examine(module, settings.folder, split, memory=settings.memory / len(SPLITS))
         faults |= dict.fromkeys(found)  # a table for all splits tells each of its faults three times
         if faces is not None:
             parts[split] = map_classes(faces, mapping) if mapping else faces

@@ -46,6 +46,9 @@ def find_doubts(faces: FaceSet, published: Mapping[str, int]) -> list[Doubt]:
 
 def refuse_doubts(doubts: Sequence[Doubt], accepted: Sequence[str]) -> None:
     """Raise `UserError` with the first doubt whose name is not among those `accepted`."""
+    unknown = [name for name in accepted if name not in ALL_DOUBTS]
+    if unknown:
+        raise UserError(f"--accept takes {', '.join(ALL_DOUBTS)}, not {', '.join(unknown)}.")
     for doubt in doubts:
         if doubt.name not in accepted:
             raise UserError(f"{doubt.sentence} Mend it, or train in spite of it with --accept {doubt.name}.")

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data.emotions import ordered_names
-from data.picture_store import Pictures, content_size, digest
+from data.pictures.store import Pictures, content_size, digest
 from support import UserError
+from support.strings import Strings
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class FaceSet:
         decode each when it is asked for.
     votes: (N, K) float32, rows sum to 1: the crowd's distribution; one-hot where only a label is known.
     labels: (N,) int64, the official label (an index of `class_names`), by which accuracy is counted.
-    names: N file names, for reports.
+    names: N file names, for reports: a tuple, or `Strings` where there are very many.
     class_names: K names, in the order of the columns of `votes`.
     has_votes: False where `votes` is only `labels` one-hot.
     attributes: what else is known of each face, by name: (N,) str, such as "gender": ["male", "female", ...].
@@ -37,7 +38,7 @@ class FaceSet:
     images: Sequence[np.ndarray] | np.ndarray | Pictures
     votes: np.ndarray
     labels: np.ndarray
-    names: tuple[str, ...]
+    names: Sequence[str]
     class_names: tuple[str, ...]
     has_votes: bool = True
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class FaceSet:
             images=images,
             votes=self.votes[index],
             labels=self.labels[index],
-            names=tuple(self.names[i] for i in index),
+            names=self.names[index] if isinstance(self.names, Strings) else tuple(self.names[int(i)] for i in index),
             attributes={name: values[index] for name, values in self.attributes.items()},
             persons=None if self.persons is None else self.persons[index],
         )
@@ -90,7 +91,7 @@ def concatenate(parts: Sequence[FaceSet]) -> FaceSet:
         images=Pictures.joined(stored) if len(stored) == len(parts) else [image for p in parts for image in p.images],
         votes=np.concatenate([part.votes for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
-        names=tuple(name for part in parts for name in part.names),
+        names=(Strings if isinstance(first.names, Strings) else tuple)(name for part in parts for name in part.names),
         class_names=first.class_names,
         has_votes=all(part.has_votes for part in parts),
         attributes={

@@ -2,7 +2,7 @@
 
 In:  `Sample`s that a format made from its files, and the faults it met.
 Out: a `FaceSet` with votes that sum to 1, whose pictures are in memory or decoded when they are asked for
-     (data/picture_store.py).
+     (data/pictures/store.py).
 
 Rows that cannot be used become faults (data/faults.py).
 """
@@ -18,8 +18,9 @@ import numpy as np
 
 from data.face_set import FaceSet
 from data.faults import Fault, raise_errors
-from data.picture_store import Picture, Storage
+from data.pictures.store import Picture, Storage
 from support import UserError
+from support.strings import Strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def build_face_set(
         images=images,
         votes=votes,
         labels=labels,
-        names=tuple(sample.name for sample in kept),
+        names=(tuple if images.decoded is not None else Strings)(sample.name for sample in kept),
         class_names=class_names,
         has_votes=bool(counts),
         attributes={

@@ -7,6 +7,7 @@ whose makers published how many training faces each class has, in PUBLISHED.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import pkgutil
@@ -20,7 +21,7 @@ from data.emotions import canonical_name
 from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_votes, without_duplicates
 from data.faults import Fault
 from data.layout import unpacked
-from data.picture_store import Storage
+from data.pictures.store import Storage
 from data.samples import NoFaces, build_face_set
 from data.tables import ALL, SPLITS, check_field_count, read_rows
 from support import UserError, notify
@@ -130,11 +131,17 @@ def load_for_training(
 ) -> tuple[FaceSet, FaceSet]:
     """Train, less every picture that stands in validation or test too, and validation; see `Source`.
 
+    Only train's pictures are shrunk, where `storage` shrinks; those of test are not decoded.
+
     labels_only: train on the labels, one-hot, where there are votes, too. accept: doubts (data/doubts.py) in spite of
     which the data set is trained on. Says how many faces are left out.
     """
-    options = {"name": name, "skip_bad": skip_bad, "classes": classes, "storage": storage}
-    train, *others = (load_faces(folder, split, **options) for split in SPLITS)  # type: ignore[arg-type]  # see Source
+    storage = storage or Storage()
+    storages = storage, dataclasses.replace(storage, cache=None), dataclasses.replace(storage, check=False)
+    train, *others = (
+        load_faces(folder, split, name=name, skip_bad=skip_bad, classes=classes, storage=of_split)
+        for split, of_split in zip(SPLITS, storages, strict=True)
+    )
     published = {} if classes else getattr(find_format(folder, name=name), "PUBLISHED", {})
     refuse_doubts(find_doubts(train, published), accept)
     return prepare_for_training(train, *others, labels_only=labels_only), others[0]

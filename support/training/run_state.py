@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,20 @@ from support.training.distributed import Distributed
 
 LAST, PREVIOUS = "last.pt", "previous.pt"
 # Settings that may change when a run is resumed: where things lie, how it is run, what is said about it.
-MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every"}
+MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every",
+              "memory", "accept"}  # fmt: skip
 
 
 class RunFolder:
     """The folder of one run. All processes read it; only the main one writes.
 
     settings: a dataclass with `resume`; all but MAY_CHANGE are to be the same when the run is resumed.
-    data: what else is to be the same then, plain values by name, such as how many pictures there are.
+    data: what else is to be the same then, plain values by name, such as how many pictures there are, a digest of their labels.
     """
 
-    def __init__(self, path: str | Path, settings: Any, distributed: Distributed, *, data: dict[str, int]) -> None:
+    def __init__(
+        self, path: str | Path, settings: Any, distributed: Distributed, *, data: Mapping[str, object]
+    ) -> None:
         self.path, self.settings, self.is_main = Path(path), settings, distributed.is_main
         values = dataclasses.asdict(settings) | data
         self.identity = {name: value for name, value in values.items() if name not in MAY_CHANGE | {"resume"}}

@@ -1,0 +1,94 @@
+"""Which pictures of a data set are broken: all of them decoded once, in all processes, and remembered.
+
+In:  where each picture comes from; the cache through which they are shrunk, which this fills.
+Out: what is wrong, by row.
+
+What was found is kept beside the cache, by a digest of the paths, sizes and times of change of all files: another start
+on the same files decodes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from data.pictures.cache import Picture, PictureCache, decode
+from support import UserError, atomic_write
+from support.jpeg_damage import JpegDamage
+
+CHUNK = 256  # pictures that a process checks at a time
+ALONE = 512  # no more than so many are checked in this process
+
+
+def broken_rows(pictures: Sequence[Picture], use: Callable[[Picture], object]) -> dict[int, str]:
+    """Call `use`, which decodes, for every picture; what is wrong with those that it or libjpeg complain of, by row.
+
+    `use` is not called for a damaged picture.
+    """
+    broken = {}
+    with JpegDamage() as damage:
+        for row, picture in enumerate(pictures):
+            try:
+                refuse_damage(picture, damage)
+                use(picture)
+            except UserError as error:
+                broken[row] = str(error)
+    return broken
+
+
+def refuse_damage(picture: Picture, damage: JpegDamage) -> None:
+    """Raise `UserError` where the picture's file cannot be read, or a stretch inside it is damaged."""
+    if isinstance(picture.source, np.ndarray):
+        return
+    try:
+        words = damage.find(picture.source.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot open {picture.source}: {error.strerror}.") from error
+    if words:
+        raise UserError(f"{picture.source} is damaged, and would be trained on: {words}")
+
+
+def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int, str]:
+    """What is wrong with those that cannot be decoded, by row, as found now or at an earlier start."""
+    note = cache.folder / "checked" / f"{state_digest(pictures)}.json" if cache and cache.folder else None
+    if note and note.exists():
+        try:
+            return {int(row): str(what) for row, what in json.loads(note.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError):  # cut off, or another's
+            pass
+    chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
+    check = partial(broken_rows, use=cache.shrunk if cache else decode)
+    broken: dict[int, str] = {}
+    if len(pictures) <= ALONE:
+        found = list(map(check, chunks))
+    else:  # spawn: threads of torch may be running, and a fork would copy their locks
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+            found = list(pool.map(check, chunks))
+    for number, rows in enumerate(found):
+        broken |= {number * CHUNK + row: what for row, what in rows.items()}
+    if note:
+        with atomic_write(note) as temporary:
+            temporary.write_text(json.dumps(broken), encoding="utf-8")
+    return broken
+
+
+def state_digest(pictures: Sequence[Picture]) -> str:
+    """32 hexadecimal digits that stand for the files' paths, sizes and times of change, and for the boxes."""
+    content = hashlib.blake2b(digest_size=16)
+    for picture in pictures:
+        state = None
+        if not isinstance(picture.source, np.ndarray):
+            try:
+                state = picture.source.stat()
+            except OSError:  # missing: which the check tells
+                state = None
+            content.update(os.fsencode(picture.source))
+        content.update(repr((picture.box_xyxy, state and (state.st_size, state.st_mtime_ns))).encode())
+    return content.hexdigest()

@@ -1,0 +1,195 @@
+"""The pictures of a data set: all decoded in memory, or decoded when they are asked for.
+
+In:  where each picture comes from; how much memory they may take.
+Out: `Pictures`, a sequence of (H, W, 3) uint8 RGB that is the same, bit for bit, whichever way they are kept.
+
+Pictures that take more memory than they may stay on disk and are decoded by whoever asks: the threads of `EpochLoader`.
+Those larger than a network needs are shrunk, and then kept on disk so (data/pictures/cache.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from data.pictures.cache import Picture, PictureCache, decode
+from data.pictures.check import broken_pictures, broken_rows
+from support import UserError, notify
+from support.cli import ROOT
+from support.memory import memory_budget
+from support.strings import Strings
+
+SAMPLED = 64  # pictures from whose sizes the memory of all is estimated
+AHEAD = 32  # pictures that are decoded ahead of who reads them one after another
+DECODERS = 2  # threads that do so
+SHRUNK = ROOT / ".cache" / "pictures"
+ENLARGED = 2  # a picture is shrunk to so many times the side that the network takes
+Images = Sequence[np.ndarray] | np.ndarray
+
+
+class Sources(Sequence[Picture]):
+    """Where N pictures come from, in few bytes each; pictures of one set are all files or all pixels."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.pixels = [picture.source for picture in pictures if isinstance(picture.source, np.ndarray)]
+        self.paths = Strings(str(picture.source) for picture in pictures) if not self.pixels else Strings([])
+        boxes = [picture.box_xyxy for picture in pictures]
+        self.boxes = np.array(boxes, np.int32) if any(boxes) else None
+
+    def __len__(self) -> int:
+        return len(self.pixels) or len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice | np.ndarray) -> Sources: ...
+    def __getitem__(self, index: int | slice | np.ndarray) -> Picture | Sources:
+        if isinstance(index, (slice, np.ndarray)):
+            return Sources([self[row] for row in np.arange(len(self))[index].tolist()])
+        box = None if self.boxes is None else self.boxes[index].tolist()
+        return Picture(
+            self.pixels[index] if self.pixels else Path(self.paths[index]),
+            None if box is None else (box[0], box[1], box[2], box[3]),
+        )
+
+
+class Pictures(Sequence[np.ndarray]):
+    """N pictures, (H, W, 3) uint8 RGB each. An index gives one; a slice or an array of rows, more `Pictures`."""
+
+    def __init__(
+        self,
+        sources: Sequence[Picture],
+        decoded: Sequence[np.ndarray] | None = None,
+        cache: PictureCache | None = None,
+    ) -> None:
+        self.sources, self.decoded, self.cache = sources, decoded, cache
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pictures]) -> Pictures:
+        """All pictures of `parts`, at least one; in memory where all parts are."""
+        decoded = [part.decoded for part in parts if part.decoded is not None]
+        return cls(
+            Sources([source for part in parts for source in part.sources]),
+            [image for images in decoded for image in images] if len(decoded) == len(parts) else None,
+            parts[0].cache,
+        )
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice | np.ndarray) -> Pictures: ...
+    def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray | Pictures:
+        if isinstance(index, (slice, np.ndarray)):
+            rows = np.arange(len(self))[index]
+            decoded = None if self.decoded is None else [self.decoded[row] for row in rows.tolist()]
+            return Pictures(Sources([self.sources[row] for row in rows.tolist()]), decoded, self.cache)
+        return self.decoded[index] if self.decoded is not None else self.read(self.sources[index])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if self.decoded is not None:
+            yield from self.decoded
+            return
+        with ThreadPoolExecutor(DECODERS) as pool:
+            for start in range(0, len(self), AHEAD):
+                rows = range(start, min(start + AHEAD, len(self)))
+                yield from pool.map(self.read, [self.sources[row] for row in rows])
+
+    def read(self, picture: Picture) -> np.ndarray:
+        """Decode `picture`, shrunk where that is wanted."""
+        return self.cache.shrunk(picture) if self.cache else decode(picture)
+
+
+def content_size(images: Images | Pictures, row: int) -> int:
+    """Bytes of a picture as its data set has it: of its file, or of its pixels. Different sizes, different pictures."""
+    source = images.sources[row].source if isinstance(images, Pictures) else images[row]
+    return source.nbytes if isinstance(source, np.ndarray) else source.stat().st_size
+
+
+def digest(images: Images | Pictures, row: int) -> bytes:
+    """16 bytes that stand for the bytes of a picture as its data set has it, and for its box."""
+    picture = images.sources[row] if isinstance(images, Pictures) else Picture(images[row])
+    source = picture.source
+    content = np.ascontiguousarray(source).tobytes() if isinstance(source, np.ndarray) else source.read_bytes()
+    return hashlib.blake2b(content + repr(picture.box_xyxy).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the pictures of a split are kept.
+
+    memory: share of the free memory that they may take decoded, 0 to 1; more, and they stay on disk. None: any amount.
+    cache: shrinks them; keeps the result on disk only where they stay there. None: they are as large as they are.
+    check: decode all once, also where they stay on disk, to tell the broken ones; False: only missing ones are told.
+    """
+
+    memory: float | None = None
+    cache: PictureCache | None = None
+    check: bool = True
+
+    def store(self, pictures: Sequence[Picture]) -> tuple[Pictures, dict[int, str]]:
+        """The pictures that can be decoded; and what is wrong with the others, by their row in `pictures`."""
+        plain = self.cache and dataclasses.replace(self.cache, folder=None)
+        stored = Pictures(pictures, cache=plain)
+        budget = None if self.memory is None else memory_budget(self.memory)
+        in_memory = budget is None or self.estimate(stored) <= budget
+        if in_memory and self.check:
+            decoded, broken = decode_all(stored)
+            return Pictures(Sources(_without(pictures, broken)), decoded, plain), broken
+        if self.check:
+            notify(f"{len(pictures)} pictures take more memory than --memory allows: they are decoded as they are used")
+        broken = broken_pictures(pictures, self.cache) if self.check else missing_pictures(pictures)
+        return Pictures(Sources(_without(pictures, broken)), None, self.cache), broken
+
+    @staticmethod
+    def estimate(pictures: Pictures) -> float:
+        """Bytes that all pictures take decoded, from the sizes of some spread over them."""
+        sizes = []
+        for row in range(0, len(pictures), max(len(pictures) // SAMPLED, 1)):
+            try:
+                sizes.append(pictures[row].nbytes)
+            except UserError:  # a fault, which is told when all are decoded
+                continue
+        return len(pictures) * (sum(sizes) / len(sizes)) if sizes else 0.0
+
+
+def training_storage(memory: float, *, side: int, folder: Path = SHRUNK) -> Storage:
+    """How training keeps its pictures, for a network that takes `side` pixels; `folder` has the shrunk ones.
+
+    The processes of one machine share its memory.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return Storage(memory / processes, PictureCache(ENLARGED * side, folder))
+
+
+def decode_all(pictures: Pictures) -> tuple[list[np.ndarray], dict[int, str]]:
+    """All pictures that can be decoded, in memory; and what is wrong with the others, by row."""
+    decoded: list[np.ndarray] = []
+    broken = broken_rows(pictures.sources, lambda picture: decoded.append(pictures.read(picture)))
+    return decoded, broken
+
+
+def missing_pictures(pictures: Sequence[Picture]) -> dict[int, str]:
+    """What is wrong with files that are not there, by row; nothing is decoded."""
+    broken = {}
+    for row, picture in enumerate(pictures):
+        try:
+            if not isinstance(picture.source, np.ndarray):
+                picture.source.stat()
+        except OSError as error:
+            broken[row] = f"cannot open {picture.source}: {error.strerror}."
+    return broken
+
+
+def _without(pictures: Sequence[Picture], broken: dict[int, str]) -> list[Picture]:
+    return [picture for row, picture in enumerate(pictures) if row not in broken]
