@@ -7,6 +7,7 @@ Out: index.html in a folder, complete or not there.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -84,9 +85,9 @@ def write_page(folder: str | Path, text: str) -> Path:
 def check_folder(folder: str | Path) -> None:
     """`UserError` where `folder` is no folder, or holds an index.html that is no report and would be lost."""
     folder, path = Path(folder), Path(folder) / PAGE
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise UserError(f"a report is written to a folder, and {folder} is none; name another.")
-    if path.exists():
+    if os.path.exists(path):
         try:
             with open(path, "rb") as file:
                 is_report = MARKER.encode() in file.read(4096)

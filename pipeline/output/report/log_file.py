@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from data.sources.files import is_picture
+from pipeline.output.log import FORMULA
 from pipeline.output.report.people import SeenFace
 from pipeline.output.report.records import REPLACEMENT, Records
 from pipeline.output.report.session import Session
@@ -89,9 +90,9 @@ class _Log:
                 yield row
 
     def _row(self, record: Mapping[str, object]) -> Row:
-        source = str(record.get("source") or self._records.path.name)
-        if problem := record.get("problem"):
-            return Row(source, problem=str(problem))
+        source = self._text(record.get("source")) or self._records.path.name
+        if problem := self._text(record.get("problem")):
+            return Row(source, problem=problem)
         frame, time_s = _number(record["frame"]), _number(record["time_s"])
         if time_s < 0:
             raise ValueError("a time before the start")
@@ -102,6 +103,12 @@ class _Log:
         if not (probabilities.size and probabilities.min() >= 0 and abs(probabilities.sum() - 1) < SUM_WITHIN):
             raise ValueError("not probabilities")
         return Row(source, int(frame), time_s, track, probabilities)
+
+    def _text(self, value: object) -> str:
+        """A text without the apostrophe that keeps spreadsheets from running it."""
+        text = "" if value is None else str(value)
+        guarded = self._records.is_csv and text.startswith(tuple(f"'{sign}" for sign in FORMULA))
+        return text[1:] if guarded else text
 
     def notes(self) -> list[str]:
         """Sentences for the reader of the page."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -23,13 +24,16 @@ class Records:
     """Iterable, more than once. After that: `damaged`: how many records could not be read. `cut_off`: the last line has
     no end and was left out. `replaced`: there were characters that are no UTF-8.
 
+    is_csv: True for every file whose name does not end in .jsonl.
+
     needed: the columns that every record has. Raises `UserError` where the file cannot be opened or has other columns.
     """
 
     def __init__(self, path: str | Path, needed: tuple[str, ...]) -> None:
         self.path, self._needed = Path(path), needed
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):  # and not Path.is_file, which raises for some names
             raise UserError(f"{self.path} is no file; name a log that live.py --log wrote.")
+        self.is_csv = self.path.suffix.lower() != ".jsonl"
         self._start()
 
     def _start(self) -> None:
@@ -42,7 +46,7 @@ class Records:
                 wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as PowerShell writes
             encoding = "utf-16" if wide else "utf-8-sig"
             with open(self.path, encoding=encoding, errors="replace", newline="") as file:
-                yield from self._csv(file) if self.path.suffix.lower() == ".csv" else self._jsonl(file)
+                yield from self._csv(file) if self.is_csv else self._jsonl(file)
         except OSError as error:
             raise UserError(f"cannot read {self.path}: {error.strerror}.") from error
 

@@ -100,6 +100,8 @@ def test_a_page_that_is_not_ours_is_not_replaced(tmp_path):
     with pytest.raises(UserError, match=r"is written to a folder, and .*index\.html is none"):
         check_folder(tmp_path / "index.html")
     check_folder(tmp_path / "not there yet")
+    with pytest.raises(UserError, match="cannot write"):
+        Report(CLASSES).write(tmp_path / ("a" * 5000), settings={})
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_the_old_page(tmp_path, monkeypatch):

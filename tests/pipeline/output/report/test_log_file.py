@@ -91,6 +91,15 @@ def test_pictures_films_and_what_could_not_be_read(tmp_path):
     assert sources["Pictures"].people[0].totals.faces == 3
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_names_that_spreadsheets_would_run_come_back_as_they_were(tmp_path, suffix):
+    names = ["=1+1.mp4", "-a.mp4", "'quoted'.mp4", "plain.mp4"]
+    written = [f"'{name}" if suffix == ".csv" and name[0] in "=-" else name for name in names]
+    rows = [row(name, i, i / 10, [0, 1, 0]) for name in written for i in range(2)]
+    session, _, _ = read_log(write(tmp_path / f"seen{suffix}", rows))
+    assert [source.name for source in session.sources.values()] == names
+
+
 def test_a_source_that_was_played_again_counts_again(tmp_path):
     rows = [row("a.mp4", i, i / 10, [0, 1, 0]) for _ in range(2) for i in range(10)]
     session, _, _ = read_log(write(tmp_path / "seen.csv", rows))

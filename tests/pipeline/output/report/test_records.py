@@ -73,6 +73,6 @@ def test_another_programs_file_is_one_sentence(tmp_path, content, sentence):
 
 
 def test_no_file(tmp_path):
-    for path in (tmp_path, tmp_path / "missing.csv", "/dev/null"):
+    for path in (tmp_path, tmp_path / "missing.csv", "/dev/null", "a" * 5000, "a\0b"):
         with pytest.raises(UserError, match="is no file; name a log"):
             Records(path, NEEDED)
