@@ -1,27 +1,141 @@
-"""What a session leaves behind: an error of the key's recording ends that recording only."""
+"""What a session leaves behind: every file complete however it ends, what was not read told, nothing lost."""
 
 from __future__ import annotations
 
-import numpy as np
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
-from data.sources.frame import Frame, FrameSource
+import av
+import numpy as np
+import pytest
+
+from data.sources.frame import Frame, FrameSource, Skipped
 from pipeline.options import SessionOptions
 from pipeline.output import outputs as module
 from pipeline.output.outputs import Outputs
 from pipeline.run import FrameResult
 from support import UserError
 
+PICTURE = np.full((48, 64, 3), 90, np.uint8)
 
-def test_an_error_of_the_keys_recording_is_a_message_and_ends_that_recording_only(tmp_path, monkeypatch):
-    def full_disk(self, image, time_s):
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def messages() -> list[str]:
+    return []
+
+
+def frame(index: int, name: str = "a.mp4", *, still: bool = False) -> Frame:
+    return Frame(PICTURE, 0.0 if still else index / 25, index, name, Path(name), still)
+
+
+def run(outputs: Outputs, frames: Iterable[Frame]) -> None:
+    for one in frames:
+        outputs.add(one, FrameResult(one.image_rgb, (), ("fear",)), PICTURE if outputs.wants_pictures else None)
+
+
+def opened(messages: list[str], source: FrameSource | None = None, **options) -> Outputs:
+    options = {"quiet": True, "show": False} | options
+    return Outputs(SessionOptions(**options), source or FrameSource("a", fps=25), ("fear",), notify=messages.append)
+
+
+def test_an_error_of_the_keys_recording_is_a_message_and_ends_that_recording_only(messages, monkeypatch):
+    def full_disk(self, image, time_s, **of):
         raise UserError("the disk is full.")
 
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module.VideoWriter, "write", full_disk)
-    frame, messages = Frame(np.zeros((48, 64, 3), np.uint8), 1.5, 3, "a.png"), []
-    with Outputs(SessionOptions(quiet=True), FrameSource("film"), ("fear",), notify=messages.append) as outputs:
+    with opened(messages) as outputs:
         outputs.toggle_recording()
         assert outputs.wants_pictures
-        outputs.add(frame, FrameResult(frame.image_rgb, (), ("fear",)), frame.image_rgb)
+        run(outputs, [frame(3)])
         assert outputs.recording is None
         assert messages[1] == "the disk is full."
+
+
+def test_ctrl_c_finishes_everything(here, messages):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        opened(messages, save="a.mp4", log="a.csv", crops="crops", report="report") as outputs,
+    ):
+        outputs.toggle_recording()
+        run(outputs, map(frame, range(3)))
+        raise KeyboardInterrupt
+    (recording,) = Path("recordings").iterdir()
+    assert sorted(os.listdir(here)) == ["a.csv", "a.mp4", "recordings", "report"]
+    assert os.listdir("report") == ["index.html"]
+    for path in ("a.mp4", recording):
+        with av.open(str(path)) as film:
+            assert [image.time for image in film.decode(video=0)] == pytest.approx([0, 0.04, 0.08], abs=1e-4)
+
+
+def test_what_could_not_be_read_is_in_the_log_the_report_and_the_list(messages):
+    source = FrameSource("pictures")
+    with opened(messages, source, log="a.csv", report="report") as outputs:
+        source.skip(Skipped("b.jpg", 0, "is broken"))
+        run(outputs, [frame(1, "c.jpg", still=True)])
+        source.skip(Skipped("d.jpg", 2, "is empty"))
+    rows = list(csv.DictReader(Path("a.csv").read_text().splitlines()))
+    assert [(row["frame"], row["source"], row["problem"]) for row in rows] == [
+        ("0", "b.jpg", "is broken"), ("1", "c.jpg", ""), ("2", "d.jpg", "is empty"),
+    ]  # fmt: skip
+    assert [skipped.name for skipped in outputs.unread] == ["b.jpg", "d.jpg"]
+    page = Path("report/index.html").read_text()
+    assert "b.jpg: is broken" in page
+    assert "d.jpg: is empty" in page
+
+
+def test_a_film_of_pictures_shows_each_for_two_seconds_and_films_at_their_own_times(messages):
+    frames = [frame(0, "a.jpg", still=True), frame(1, "b.jpg", still=True), *(frame(i, "c.mp4") for i in range(3))]
+    with opened(messages, FrameSource("mixed"), save="a.mp4") as outputs:
+        run(outputs, [*frames, frame(2, "d.jpg", still=True)])
+    with av.open("a.mp4") as film:
+        assert film.duration / av.time_base == pytest.approx(4.12 + 2, abs=0.01)
+        times_s = [image.time for image in film.decode(video=0)]
+    assert times_s == pytest.approx([0, 2, 4, 4.04, 4.08, 4.12], abs=1e-3)
+
+
+def test_a_folder_gets_each_source_under_its_name(messages):
+    with opened(messages, FrameSource("mixed"), save="seen/") as outputs:
+        assert outputs.wants_pictures
+        run(outputs, [frame(0, "b/a.jpg", still=True), frame(0, "c.avi"), frame(1, "c.avi")])
+    assert sorted(str(path) for path in Path("seen").rglob("*.*")) == ["seen/b/a.jpg", "seen/c.avi.mp4"]
+
+
+def test_lines_name_pictures_films_among_others_and_the_time_of_a_film_alone(messages, capsys, monkeypatch):
+    monkeypatch.setattr(module, "lines_of", lambda frame, result, name: [f"{name} {frame.index}"])
+    for fps in (25.0, None):
+        with opened(messages, FrameSource("a", fps=fps), quiet=False) as outputs:
+            run(outputs, [frame(7)])
+    assert capsys.readouterr().out.splitlines() == ["None 7", "a.mp4 7"]
+
+
+def test_the_report_of_the_session_so_far(messages):
+    """The key t: to a folder of its own, each time another, or to that of --report; where it fails, a message."""
+    with opened(messages, show=True) as outputs:
+        run(outputs, [frame(0)])
+        outputs.write_report()
+        outputs.write_report()
+        pages = sorted(Path("reports").rglob("index.html"))
+        assert len(pages) == len({page.parent for page in pages}) == 2
+        assert {message.removeprefix("the report so far is ") for message in messages} == set(map(str, pages))
+    assert len(list(Path("reports").iterdir())) == 2  # none at the end, for none was asked
+    Path("blocked").touch()
+    messages.clear()
+    with pytest.raises(UserError, match="blocked"), opened(messages, report="blocked") as outputs:
+        outputs.write_report()
+        assert "blocked" in messages[0]
+
+
+def test_snapshots(messages):
+    with opened(messages) as outputs:
+        outputs.snapshot(PICTURE)
+        outputs.snapshot(PICTURE)
+    assert len(list(Path("snapshots").glob("*.png"))) == 2
+    assert all(message.startswith("saved snapshots") for message in messages)
