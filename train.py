@@ -46,9 +46,7 @@ class Settings:
     dataset: str = setting("", "format of the data set; recognised by its layout where left out")
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
     skip_bad: bool = setting(False, "leave faulty rows of the data set out instead of refusing it")
-    classes: str = setting(
-        "", "file of rows `name,class` that maps the data set's class names to others", metavar="FILE"
-    )
+    classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
     accept: list[str] = setting([], "doubts about the data set, as data.check names them, to train in spite of")
     folds: int = setting(0, "cross-validate in so many parts, by person where people are known; 0: off", within=ANY)
     memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=SHARE)

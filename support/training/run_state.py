@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,10 @@ class RunFolder:
     """The folder of one run. All processes read it; only the main one writes.
 
     settings: a dataclass with `resume`; all but MAY_CHANGE are to be the same when the run is resumed.
-    data: what else is to be the same then, plain values by name, such as how many pictures there are, a digest of their labels.
+    data: what else is to be the same then, plain values by name, such as how many pictures, a digest of their labels.
     """
 
-    def __init__(
-        self, path: str | Path, settings: Any, distributed: Distributed, *, data: Mapping[str, object]
-    ) -> None:
+    def __init__(self, path: str | Path, settings: Any, distributed: Distributed, *, data: dict[str, Any]) -> None:
         self.path, self.settings, self.is_main = Path(path), settings, distributed.is_main
         values = dataclasses.asdict(settings) | data
         self.identity = {name: value for name, value in values.items() if name not in MAY_CHANGE | {"resume"}}
