@@ -17,7 +17,7 @@ HZ, FPS = 48_000, 25
 
 
 def film_with_beep(
-    path: Path, codec: str, *, beep_s: float = 1.0, seconds: float = 3.0, pictures_s: float = 0.0
+    path: Path, codec: str, *, beep_s: float = 1.0, seconds: float = 2.0, pictures_s: float = 0.0
 ) -> Path:
     """A dark film with one white frame at `beep_s`, when a tone of 0.1 s is heard. The clock starts at `pictures_s`."""
     with av.open(str(path), "w") as film:
