@@ -176,3 +176,32 @@ def test_a_browser_shows_it_and_refuses_nothing_at_any_width(tmp_path):
         images = [node["name"] for node in nodes if node["role"] in ("image", "img")]
         assert any("expressions over time" in name for name in images)
         assert all(images), "every picture has a name"
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rgb or #rrggbb (WCAG 2.2)."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    channels = np.array(list(bytes.fromhex(digits))) / 255
+    return float(
+        np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+    )
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_edges_stand_out_by_day_night_and_on_paper():
+    style = re.search(r"<style>(.*?)</style>", page_of(session_of(2)), re.DOTALL)[1]
+    schemes = [
+        dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        colours = schemes[0] | scheme
+        for ground in ("card", "page"):
+            assert contrast(colours["text"], colours[ground]) >= 7
+            assert contrast(colours["dim"], colours[ground]) >= 4.5
+        assert contrast(colours["edge"], colours["card"]) >= 3
+        assert contrast(colours["face"], colours["panel"]) >= 3
