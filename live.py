@@ -1,8 +1,9 @@
 """Expressions of the faces in front of a camera, predicted and explained: python live.py
 
-In:  frames from a camera, a film, pictures, a stream or the bundled sample (--source).
-Out: the same frames with boxes, labels, bars and heatmaps in a window; on request a recording (--save) and a table of
-     every prediction (--log); one line a prediction on stdout, everything else on stderr.
+In:  frames from a camera, films, pictures, a stream or the bundled sample (--source).
+Out: the same frames with boxes, labels, bars and heatmaps in a window; on request recordings (--save), a table of every
+     prediction (--log), the faces (--crops), a page that sums up (--report); one line a prediction on stdout,
+     everything else on stderr. Exit code 130 after Ctrl-C, with all files complete.
 
 Nothing leaves the machine. The loop at the end of `run` is the whole program: a frame whose faces were detected,
 predicted and explained comes in, an annotated frame goes out. The work before it is done in threads
@@ -16,21 +17,27 @@ import dataclasses
 import importlib.util
 import math
 import os
-import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -I and -P leave out
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from pipeline.options import PredictOptions, SessionOptions
+from retinaface.defaults import CONF, IMGSZ
 from support import command, notify, pick_device, run_and_exit, setting
 from support.cli import gpu_possible
+from support.process import FAILED, stop_at_once, stop_requests
 
 if TYPE_CHECKING:
     import torch
 
+    from data.sources.frame import FrameSource
     from pipeline.run import Detector, EmotionPipeline
+
+SIDES = (32, 16384)  # pixels of a frame's width and height
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +45,14 @@ class Settings(SessionOptions):
     """Flags of live.py: those of a session, where frames come from, and how they are analysed."""
 
     source: str | None = setting(
-        None, "camera number, film, picture, folder, pattern, http or rtsp address, or `sample` (default: camera 0)"
+        None,
+        "camera number, film, picture, folder, pattern, .txt list of these, http or rtsp address, or `sample` "
+        "(default: camera 0)",
     )
-    width: int | None = setting(None, "width in pixels asked of the camera")
-    height: int | None = setting(None, "height in pixels asked of the camera")
-    fps: float | None = setting(None, "frames a second asked of the camera")
-    max_frames: int | None = setting(None, "stop after so many frames")
+    width: int | None = setting(None, "width in pixels asked of the camera", within=SIDES)
+    height: int | None = setting(None, "height in pixels asked of the camera", within=SIDES)
+    fps: float | None = setting(None, "frames a second asked of the camera", within=(0.01, 1000))
+    max_frames: int | None = setting(None, "stop after so many frames", within=(1, math.inf))
     list_cameras: bool = setting(False, "name the cameras that answer, and leave")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     engine: str = setting(
@@ -53,11 +62,12 @@ class Settings(SessionOptions):
     )
     detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
     detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    imgsz: int = setting(
-        640, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced",
+    imgsz: int | None = setting(
+        None, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced "
+        f"(default: {IMGSZ} for cameras and films, 0 for pictures)",
         metavar="PX", within=(0, math.inf),
     )  # fmt: skip
-    conf: float = setting(0.5, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
+    conf: float = setting(CONF, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
     max_faces: int = setting(20, "the most faces of a frame, the surest first", within=(1, math.inf))
     weights: list[str] = setting(
         [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
@@ -80,38 +90,63 @@ class Settings(SessionOptions):
 
 def run(settings: Settings) -> int:
     """Open the source, build the pipeline, show and keep every frame; the exit code."""
-    from data.sources.opencv_install import opencv_conflict
+    with stop_at_once():  # nothing is to be finished yet
+        from data.sources.opencv_install import opencv_conflict
 
-    if conflict := opencv_conflict():  # asked first: a broken cv2 may not import at all
-        notify(conflict)
+        if conflict := opencv_conflict():  # asked first: a broken cv2 may not import at all
+            notify(conflict)
 
-    from data.sources.open_source import list_cameras, open_source
-    from pipeline.live.session import Session
+        from data.sources.open_source import list_cameras
+        from pipeline.live.session import Session
+        from pipeline.output.targets import check_targets, leftovers
 
-    if settings.list_cameras:
-        cameras = list_cameras()
-        print("\n".join(f"{index}: {width} x {height}" for index, width, height in cameras) or "no camera answers")
-        return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # finish files also when the system says stop
-    device = device_for(settings.device)
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        loading = executor.submit(build_pipeline, settings, device)  # macOS wants cameras opened by the main thread
+        if settings.list_cameras:
+            cameras = list_cameras()
+            print("\n".join(f"{index}: {width} x {height}" for index, width, height in cameras) or "no camera answers")
+            return 0
+        check_targets(settings, settings.source)
+        if left := leftovers(settings):
+            notify(f"what earlier runs left unfinished: {', '.join(map(str, left))}; look at it, then delete it.")
+        device = device_for(settings.device)
+        source, pipeline = open_and_load(settings, device)
+    with (
+        stop_requests() as stop_requested,
+        source,
+        contextlib.closing(pipeline),
+        Session(
+            settings,
+            source,
+            pipeline,
+            device,
+            whole_pictures=settings.imgsz is None,
+            stop_requested=stop_requested,
+        ) as session,
+    ):
+        for analysed in session.results():  # frame -> faces -> crops -> probabilities -> heatmaps, in threads
+            annotated = session.draw(analysed)  # a new picture; None where nobody watches or records
+            session.present(analysed, annotated)  # window, recording, log, stdout
+    return FAILED if session.nothing_read else 0
+
+
+def open_and_load(settings: Settings, device: torch.device | str) -> tuple[FrameSource, EmotionPipeline]:
+    """The source and the pipeline; a thread builds this meanwhile, since macOS wants cameras opened by the main one."""
+    from data.sources.open_source import open_source
+    from pipeline.output.window import display_available
+
+    with contextlib.ExitStack() as opened, ThreadPoolExecutor(max_workers=1) as executor:
+        loading = executor.submit(build_pipeline, settings, device)
         source = open_source(
             settings.source,
             width=settings.width,
             height=settings.height,
             fps=settings.fps,
             max_frames=settings.max_frames,
+            loop=settings.show and display_available(),  # what nobody watches ends
         )
-        with (
-            source,
-            contextlib.closing(loading.result()) as pipeline,
-            Session(settings, source, pipeline, device) as session,
-        ):
-            for analysed in session.results():  # frame -> faces -> crops -> probabilities -> heatmaps, in threads
-                annotated = session.draw(analysed)  # a new picture; None where nobody watches or records
-                session.present(analysed, annotated)  # window, recording, log, stdout
-    return 0
+        opened.enter_context(source)
+        pipeline = loading.result()
+        opened.pop_all()
+    return source, pipeline
 
 
 def device_for(wanted: str) -> torch.device | str:
@@ -142,7 +177,8 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
 
 def build_detector(settings: Settings, device: torch.device | str, *, threads: int) -> Detector:
     """The detector that the flags name."""
-    path, conf, max_faces, imgsz = settings.detector_weights, settings.conf, settings.max_faces, settings.imgsz or None
+    path, conf, max_faces, imgsz = settings.detector_weights, settings.conf, settings.max_faces, settings.imgsz
+    imgsz = IMGSZ if imgsz is None else imgsz or None
     if settings.detector == "batch-face":
         from retinaface.batch_face import BatchFaceDetector
 

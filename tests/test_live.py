@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from unittest.mock import MagicMock, Mock
 
 import cv2
 import numpy as np
@@ -16,12 +18,18 @@ from helpers.paths import ROOT
 
 import live
 from data.emotions import EMOTIONS
+from data.sources.sample import PERIOD
 from models.checkpoint import SHIPPED
 from pipeline.options import PredictOptions
+from pipeline.output import window
 from pipeline.run import EmotionPipeline
+from retinaface.defaults import CONF
 from retinaface.detector import RetinaFace
 from support import VERSION, UserError
 
+POSIX = pytest.mark.skipif(
+    os.name != "posix", reason="Windows sends no signal to one process, and has no terminal files"
+)
 NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
 
 
@@ -82,6 +90,12 @@ def test_a_folder_of_pictures_with_a_fault_among_them(tmp_path, portrait):
         (["--every", "0"], 2, "--every"),
         (["--alpha", "1.1"], 2, "--alpha"),
         (["--imgsz", "-1"], 2, "--imgsz"),
+        (["--width", "1"], 2, "--width: wanted a whole number from 32 to 16384"),
+        (["--fps", "1e300"], 2, "--fps"),
+        (["--max-frames", "0"], 2, "--max-frames"),
+        (["--source", "http://[::1"], 2, "is no address"),
+        (["--source", "9" * 20], 2, "no camera 9"),
+        (["--weights", "9" * 300], 2, "no file"),
         (["--save", "out.gif"], 2, ".mp4"),
         (["--log", "out.xls"], 2, ".csv"),
     ],
@@ -97,16 +111,37 @@ def test_bad_input_is_one_sentence_and_a_code(argv, code, words, tmp_path):
     assert words in errors[0]
 
 
-@pytest.mark.long
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_finishes_the_files(tmp_path, stop):
-    process = subprocess.Popen(
+def default_signals() -> None:
+    """In a child: Ctrl-C does what it does in a terminal, though a test run in the background ignores it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def recording(folder, **options) -> subprocess.Popen:
+    """live.py, which records and logs the sample into `folder` until it is stopped."""
+    return subprocess.Popen(
         [sys.executable, str(ROOT / "live.py"), "--device", "cpu", "--source", "sample", "--no-show",
          "--save", "o.mp4", "--log", "o.csv"],
-        cwd=tmp_path, env=NO_SCREEN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+        cwd=folder, env=NO_SCREEN, **{"stderr": subprocess.PIPE, "preexec_fn": default_signals} | options,
     )  # fmt: skip
+
+
+def assert_complete(folder) -> None:
+    """Film and log are there, hold the same frames, and nothing else is left."""
+    rows = list(csv.DictReader((folder / "o.csv").read_text().splitlines()))
+    film = cv2.VideoCapture(str(folder / "o.mp4"))
+    frames = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
+    assert frames > 0
+    assert abs(frames - 1 - max(int(row["frame"]) for row in rows)) <= 1
+    assert film.read()[0]
+    assert sorted(path.name for path in folder.iterdir()) == ["o.csv", "o.mp4"]
+
+
+@pytest.mark.long
+@POSIX
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_finishes_the_files(tmp_path, stop):
+    process = recording(tmp_path, stdout=subprocess.PIPE)
     try:
         for _ in range(20):
             assert process.stdout.readline()
@@ -114,14 +149,107 @@ def test_ctrl_c_finishes_the_files(tmp_path, stop):
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    rows = list(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
-    film = cv2.VideoCapture(str(tmp_path / "o.mp4"))
-    frames = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
-    assert frames > 0
-    assert abs(frames - 1 - max(int(row["frame"]) for row in rows)) <= 1
-    assert film.read()[0]
+    assert process.returncode == 128 + stop, err
+    assert b"Traceback" not in err
+    assert_complete(tmp_path)
+
+
+@pytest.mark.long
+@POSIX
+def test_a_terminal_shows_a_bar_and_whole_lines_and_when_it_closes_files_are_finished(tmp_path):
+    import fcntl
+    import pty
+    import termios
+
+    terminal, inside = pty.openpty()
+
+    def in_terminal() -> None:
+        default_signals()
+        os.setsid()
+        fcntl.ioctl(inside, termios.TIOCSCTTY, 0)
+
+    process = recording(tmp_path, stdout=inside, stderr=inside, stdin=inside, preexec_fn=in_terminal)
+    os.close(inside)
+    shown = b""
+    try:
+        while shown.count(b"looks like") < 60 or b"frames/s" not in shown:
+            shown += os.read(terminal, 4096)
+        os.close(terminal)  # the system sends SIGHUP, and nothing can be written any more
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGHUP
+    assert_complete(tmp_path)
+    lines = shown.decode().split("\n")
+    assert "/600" in shown.decode()
+    assert b"Traceback" not in shown
+    for line in lines[:-1]:
+        if "looks like" in line:  # what a carriage return leads over is blanked out before
+            assert re.fullmatch(
+                r" *\d+\.\d{3} s  person \d+  looks like \w+ \d+%  \[[-\d ]+\]", line.strip("\r").split("\r")[-1]
+            )
+
+
+@pytest.mark.long
+@POSIX
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
+@pytest.mark.parametrize(
+    ("package", "argv"),
+    [
+        ("cv2", ["live.py", "--source", "sample", "--no-show", "--log", "o.csv"]),  # in the main thread
+        ("onnxruntime", ["live.py", "--source", "sample", "--no-show", "--log", "o.csv"]),  # in the loading thread
+        ("torch", ["train.py", "--data-path", "data"]),
+        ("numpy", ["-m", "evaluation.speed"]),  # before any function of ours runs
+    ],
+)
+def test_a_stop_signal_while_a_package_is_imported_is_the_end(tmp_path, package, argv, stop):
+    packages, folder = tmp_path / "packages", tmp_path / "folder"
+    for path in (packages, folder):
+        path.mkdir()
+    (packages / f"{package}.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
+    script = [str(ROOT / argv[0])] if argv[0] != "-m" else argv[:2]
+    process = subprocess.Popen(
+        [sys.executable, *script, *argv[len(script):]], cwd=folder, preexec_fn=default_signals,
+        env=NO_SCREEN | {"PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == b"here\n"
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err) == (128 + stop, b"", b"")
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.long
+@POSIX
+def test_a_full_disk_behind_stdout_is_one_sentence_and_files_are_finished(tmp_path):
+    with open("/dev/full", "w") as full:
+        process = recording(tmp_path, stdout=full)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert err.decode().splitlines()[-1] == "error: cannot write to standard output: No space left on device."
+    assert_complete(tmp_path)
+
+
+@pytest.mark.long
+def test_it_runs_isolated_without_docstrings_and_without_a_home(tmp_path, portrait):
+    """python -I leaves its folder out of the path; a missing HOME makes libraries write to a folder called ~."""
+    name = os.fsdecode(b"b\xc3\xbc \xff.png") if sys.platform == "linux" else "bü.png"
+    with open(tmp_path / name, "wb") as file:
+        file.write(cv2.imencode(".png", np.ascontiguousarray(portrait[..., ::-1]))[1].tobytes())
+    done = subprocess.run(
+        [sys.executable, "-I", "-OO", str(ROOT / "live.py"), "--source", name, "--no-show"], cwd=tmp_path,
+        env={key: value for key, value in NO_SCREEN.items() if key != "HOME"} | {"LC_ALL": "C", "PYTHONUTF8": "0"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "looks like happiness" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_auto_is_the_cpu_where_no_gpu_or_no_torch_is_there(monkeypatch, capsys):
@@ -153,9 +281,9 @@ def test_flags_reach_the_networks_and_the_options():
     detector = pipeline.detector
     assert isinstance(detector, RetinaFace)
     assert (detector.imgsz, detector.conf, detector.max_faces) == (320, 0.25, 3)
-    whole = live.build_pipeline(live.Settings(imgsz=0), "cpu").detector
-    assert isinstance(whole, RetinaFace)
-    assert whole.imgsz is None
+    for imgsz, expected in ((0, None), (None, 640)):
+        assert live.build_pipeline(live.Settings(imgsz=imgsz), "cpu").detector.imgsz == expected
+    assert live.Settings().conf == CONF
     assert pipeline.classifier.name == "small_resnet18_w32 + small_resnet18_w32"
     assert pipeline.options == PredictOptions(explainer=None, explain_class="anger", tta=True, smooth_s=0.0)
 
@@ -163,7 +291,6 @@ def test_flags_reach_the_networks_and_the_options():
 def test_former_names_of_flags_still_work(monkeypatch, capsys):
     seen = []
     monkeypatch.setattr(live, "build_pipeline", lambda settings, device: seen.append(settings))
-    monkeypatch.setattr(live.signal, "signal", lambda *arguments: None)
     argv = ["--explain", "gradcam++", "--smooth", "1", "--device", "cpu", "--source", "none.mp4"]
     with pytest.raises(UserError, match=r"none\.mp4"):
         live.main(argv)
@@ -184,7 +311,6 @@ def test_the_pipeline_is_closed_at_the_end_and_on_an_error(log, tmp_path, monkey
     classifier = EmotionPipeline.from_files().classifier
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(live, "build_pipeline", lambda settings, device: EmotionPipeline(Detector(), classifier))
-    monkeypatch.setattr(live.signal, "signal", lambda *arguments: None)
     settings = live.Settings(source="sample", device="cpu", show=False, max_frames=2, log=log)
     if log:
         with pytest.raises(UserError, match=r"\.csv"):
@@ -192,6 +318,54 @@ def test_the_pipeline_is_closed_at_the_end_and_on_an_error(log, tmp_path, monkey
     else:
         assert live.run(settings) == 0
     assert closed == [True]
+
+
+def test_what_would_be_lost_is_refused_before_anything_is_loaded(tmp_path, monkeypatch):
+    (film := tmp_path / "film.mp4").write_bytes(b"x")
+    monkeypatch.setattr(live, "open_and_load", lambda *arguments: pytest.fail("it was opened"))
+    with pytest.raises(UserError, match="is the source"):
+        live.run(live.Settings(source=str(film), save=str(tmp_path / "." / "film.mp4"), show=False))
+    assert film.read_bytes() == b"x"
+
+
+def test_what_a_killed_run_left_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(live, "open_and_load", stop := Mock(side_effect=UserError("enough")))
+    (tmp_path / "o.partial.csv").write_text("time_s")
+    with pytest.raises(UserError, match="enough"):
+        live.run(live.Settings(source="sample", log=str(tmp_path / "o.csv"), show=False))
+    assert stop.called
+    assert "o.partial.csv" in capsys.readouterr().err
+    assert (tmp_path / "o.partial.csv").exists()
+
+
+@pytest.mark.parametrize(("show", "screen", "ends"), [(False, True, True), (True, False, True), (True, True, False)])
+def test_the_sample_ends_where_nobody_watches(monkeypatch, show, screen, ends):
+    monkeypatch.setattr(window, "display_available", lambda: screen)
+    monkeypatch.setattr(live, "build_pipeline", lambda settings, device: None)
+    source, _ = live.open_and_load(live.Settings(source="sample", show=show), "cpu")
+    with source:
+        assert source.count == (PERIOD if ends else None)
+
+
+@pytest.mark.parametrize(("imgsz", "whole"), [(None, True), (640, False), (0, False)])
+def test_pictures_are_searched_at_their_own_size_unless_told_otherwise(monkeypatch, imgsz, whole):
+    session = Mock(side_effect=UserError("enough"))
+    monkeypatch.setattr("pipeline.live.session.Session", session)
+    monkeypatch.setattr(live, "open_and_load", lambda *arguments: (MagicMock(), MagicMock()))
+    with pytest.raises(UserError, match="enough"):
+        live.run(live.Settings(source="sample", show=False, imgsz=imgsz))
+    assert session.call_args.kwargs["whole_pictures"] is whole
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_a_failure(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.png", "b.jpg"):
+        (folder / name).write_bytes(b"no picture")
+    done = run_live("--source", str(folder), "--no-show", "--log", "out.csv", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "2 of 2 pictures and frames could not be read, of 2 files" in done.stderr
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3  # a row for each says so
 
 
 def test_version_and_cameras(tmp_path):

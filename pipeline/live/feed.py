@@ -16,6 +16,7 @@ every core detects faces in a frame of its own, while those of the batch before 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -46,11 +47,13 @@ class Batch:
     """Frames that go through the networks together, as they will be shown, and the options that they go with.
 
     detect: whether faces are detected in each frame; where not, those of the frame before are used.
+    new_scene: whether each frame starts a film or is a picture, and so does not follow from the one before.
     faces: those of each frame once they are detected; None for a frame in which they are not.
     """
 
     frames: Sequence[Frame]
     detect: Sequence[bool]
+    new_scene: Sequence[bool]
     options: FeedOptions
     faces: Sequence[list[Face] | None] = ()
 
@@ -72,6 +75,7 @@ class Feed:
     every: detect faces in every n-th frame; between these they are taken to be where they were. Above 1 it needs the
         pipeline's tracker.
     batch_size: how many frames go through the networks together at most.
+    whole_pictures: pictures are searched for faces at their own size, unlike frames of cameras and films.
     clock: gives seconds. waiting_since_s: since when the source has been waited for by it; None where it is not.
     """
 
@@ -81,6 +85,7 @@ class Feed:
     options: FeedOptions = FeedOptions()
     every: int = 1
     batch_size: int = 1
+    whole_pictures: bool = False
     clock: Callable[[], float] = time.monotonic
     waiting_since_s: float | None = None
 
@@ -102,7 +107,8 @@ class Feed:
     def grab(self) -> Iterator[Batch | None]:
         """Batches of frames until the source ends; None where no frame came for a while."""
         options = self._handed_over.get()
-        mirrored = options.mirror  # was the frame before?
+        film: tuple[object, str] | None = None  # that the frame before was of
+        mirrored = options.mirror  # was it?
         while True:
             frames: list[Frame] = []
             while not self._is_full(frames) and (frame := self._wait_for_frame()) is not None:
@@ -110,10 +116,16 @@ class Feed:
             if frames:
                 while not self._handed_over.empty():
                     options = self._handed_over.get()
-                detect = [frame.index % self.every == 0 for frame in frames]
-                detect[0] |= options.mirror != mirrored  # faces of the frame before stood on the other side
-                mirrored = options.mirror
-                yield Batch([mirror(frame) for frame in frames] if mirrored else frames, detect, options)
+                detect: list[bool] = []
+                new_scene: list[bool] = []
+                for frame in frames:
+                    new_scene.append(self.is_still(frame) or film != (frame.path, frame.name))
+                    turned = mirrored != options.mirror  # faces of the frame before stood on the other side
+                    detect.append(new_scene[-1] or turned or frame.index % self.every == 0)
+                    film, mirrored = (frame.path, frame.name), options.mirror
+                if options.mirror:
+                    frames = [mirror(frame) for frame in frames]
+                yield Batch(frames, detect, new_scene, options)
             elif self.source.ended:
                 return
             else:
@@ -135,16 +147,38 @@ class Feed:
 
     def detect(self, batch: Batch) -> Batch:
         """The batch with the faces of each frame."""
-        pairs = list(zip(batch.frames, batch.detect, strict=True))
-        faces = iter(self.pipeline.detect([frame.image_rgb for frame, detect in pairs if detect]))
-        return replace(batch, faces=[next(faces) if detect else None for _, detect in pairs])
+        faces: list[list[Face] | None] = [None] * len(batch.frames)
+        for still, rows in self._runs(batch):
+            rows = [row for row in rows if batch.detect[row]]
+            frames = [batch.frames[row].image_rgb for row in rows]
+            imgsz = [None] * len(rows) if still and self.whole_pictures else None
+            for row, some in zip(rows, self.pipeline.detect(frames, imgsz=imgsz) if rows else (), strict=True):
+                faces[row] = some
+        return replace(batch, faces=faces)
 
     def predict(self, batch: Batch) -> list[AnalysedFrame]:
-        """Every frame of the batch with what its faces show."""
-        images, times_s = zip(*((frame.image_rgb, frame.time_s) for frame in batch.frames), strict=True)
-        results = self.pipeline.predict(images, batch.faces, time_s=times_s, options=batch.options.predict)
+        """Every frame of the batch with what its faces show; pictures have no tracks."""
+        results: list[FrameResult] = []
+        for still, rows in self._runs(batch):
+            results += self.pipeline.predict(
+                [batch.frames[row].image_rgb for row in rows],
+                [batch.faces[row] for row in rows],
+                time_s=None if still else [batch.frames[row].time_s for row in rows],
+                new_scene=[batch.new_scene[row] for row in rows],
+                options=batch.options.predict,
+            )
         pairs = zip(batch.frames, results, strict=True)
         return [AnalysedFrame(frame, result, batch.options) for frame, result in pairs]
+
+    def is_still(self, frame: Frame) -> bool:
+        """Is it a picture, and no frame of a film or camera?"""
+        return frame.still or self.source.stills
+
+    def _runs(self, batch: Batch) -> list[tuple[bool, list[int]]]:
+        """The rows of the batch in runs of pictures (True) and of frames of films or cameras (False), in order."""
+        rows = range(len(batch.frames))
+        groups = itertools.groupby(rows, lambda row: self.is_still(batch.frames[row]))
+        return [(still, list(some)) for still, some in groups]
 
     def refresh(self, analysed: AnalysedFrame) -> AnalysedFrame:
         """The frame as it would look with the options of now, where they changed after it was grabbed."""
@@ -152,8 +186,9 @@ class Feed:
         if analysed.options == options:
             return analysed
         if analysed.options.mirror != options.mirror:
-            frame = mirror(frame)
-            (result,) = self.pipeline([frame.image_rgb], options=options.predict)
+            batch = self.detect(Batch([mirror(frame)], [True], [True], options))
+            frame = batch.frames[0]
+            (result,) = self.pipeline.predict([frame.image_rgb], batch.faces, options=options.predict)
         return AnalysedFrame(frame, self.pipeline.explain(result, options.predict), options)
 
 

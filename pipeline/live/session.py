@@ -10,16 +10,18 @@ want of a program's main thread. A key is answered with the last result, which i
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from data.sources.frame import Frame, FrameSource
+from data.sources.frame import Frame, FrameSource, Skipped
 from gradcam import EXPLAINERS
 from pipeline.drawing.overlay import Overlay, Show, Status
 from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
+from pipeline.live.progress import Progress
 from pipeline.options import SessionOptions
 from pipeline.output.outputs import Outputs
 from pipeline.output.window import RateMeter, Screen, Window, display_available
@@ -36,6 +38,7 @@ KEYS = (
     ("x", "next explainer"),
     ("s", "save a snapshot"),
     ("r", "start or stop recording"),
+    ("t", "report of the session so far"),
     ("m", "mirror"),
     ("?", "this help"),
 )
@@ -48,7 +51,8 @@ FILE_BATCH = {"cpu": 8, "mps": 16, "cuda": 32}  # frames of a file that go toget
 class Session:
     """A context manager: threads are ended, files finished and the camera let go whatever happens.
 
-    The networks and options of `pipeline` are used, with a tracker of the session. clock: gives seconds.
+    The networks and options of `pipeline` are used, with a tracker of the session. whole_pictures: as of `Feed`.
+    stop_requested: asked between frames; True ends the session. clock: gives seconds.
     """
 
     def __init__(
@@ -58,8 +62,11 @@ class Session:
         pipeline: EmotionPipeline,
         device: object,
         *,
+        whole_pictures: bool = False,
+        stop_requested: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._stop_requested = stop_requested
         self.options, self.source, self.device, self._clock = options, source, str(device), clock
         self.watched = options.show and display_available()
         predict, tracker = pipeline.options, None if source.stills else Tracker()
@@ -69,9 +76,11 @@ class Session:
             options=FeedOptions(source.live if options.mirror is None else options.mirror, predict),
             every=1 if source.stills else options.every,
             batch_size=1 if self.watched or source.live else FILE_BATCH[self.device.partition(":")[0]],
+            whole_pictures=whole_pictures,
             clock=clock,
         )
-        self.outputs = Outputs(options, source, pipeline.classifier.class_names, notify=self._notify, clock=clock)
+        self.progress = Progress(source.count, shown=False)
+        self.outputs = Outputs(options, source, pipeline.classifier.class_names, notify=self._notify)
         self.show, self.overlay, self.rate = Show(alpha=options.alpha), Overlay(), RateMeter(clock)
         self.explainer = predict.explainer or next(iter(EXPLAINERS))  # the one that h switches on
         self.window: Screen | None = None
@@ -82,27 +91,42 @@ class Session:
         self.last: AnalysedFrame | None = None  # what the screen shows
         self.annotated: np.ndarray | None = None
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
+        self._film: tuple[object, str] | None = None  # of which the frame before was
+        self.unread: list[Skipped] = []  # what could not be read
+        self._said: set[str] = set()  # what is said once: notes of the source, flags that cut something
 
     def __enter__(self) -> Session:
         with contextlib.ExitStack() as opened:
             opened.enter_context(self.source)
             opened.enter_context(self.outputs)
             self.threads = opened.enter_context(self.feed.threads())
+            self.progress = opened.enter_context(Progress(self.source.count, shown=not self.watched))
             if self.watched:
                 self.window = opened.enter_context(Window("Facial expressions"))  # the last to open, the first to go
             elif self.options.show:
                 notify("no display can be reached, so no window opens; --save and --log keep what is seen.")
             self._opened = opened.pop_all()
-        if self.source.note:
-            notify(self.source.note)
-        notify(f"{self.source.description}, {self.feed.pipeline.classifier.name} on {self.device}")
+        self._say(f"{self.source.description}, {self.feed.pipeline.classifier.name} on {self.device}")
+        if self.source.live and not self.watched and self.source.max_frames is None:
+            self._say("this source does not end; Ctrl-C ends the session, or --max-frames N after N frames.")
+        self._tell_news()
         self.started_s = self._clock()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
+        self._tell_news()
+        if self.unread:
+            files = len({skipped.name for skipped in self.unread})
+            total = sum(skipped.frames for skipped in self.unread)
+            notify(f"{total} of {total + self.presented} pictures and frames could not be read, of {files} files")
         seconds = self._clock() - self.started_s
         notify(f"{self.presented} frames in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
+
+    @property
+    def nothing_read(self) -> bool:
+        """Could nothing of all that the source names be read?"""
+        return bool(self.unread) and not self.presented
 
     def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""
@@ -114,7 +138,8 @@ class Session:
                     return
                 self.away = False
                 yield self.feed.refresh(analysed)
-                self.paused = self.paused or (self.source.stills and self.window is not None)
+                self.paused = self.paused or (self.window is not None and self.feed.is_still(analysed.frame))
+                self.stopped = self.stopped or self._stop_requested()
             if self.threads.ended and not self.paused:
                 return
             self._attend(POLL_S if self.paused else 0.001)
@@ -122,10 +147,11 @@ class Session:
     def _wait_for(self, frame: Frame) -> None:
         """Until a pause ends. A film in a window waits for its time too, but does not race when it is late."""
         due_s = now_s = self._clock()
-        if self.window and self.source.fps:
-            if self.media_start_s is None or now_s > self.media_start_s + frame.time_s:
+        if self.window and not self.source.live and not self.feed.is_still(frame):
+            film = (frame.path, frame.name)
+            if self.media_start_s is None or film != self._film or now_s > self.media_start_s + frame.time_s:
                 self.media_start_s = now_s - frame.time_s
-            due_s = self.media_start_s + frame.time_s
+            due_s, self._film = self.media_start_s + frame.time_s, film
         while not self.stopped and (self.paused or now_s < due_s):
             self._attend(POLL_S if self.paused else min(due_s - now_s, POLL_S))
             now_s = self._clock()
@@ -140,7 +166,6 @@ class Session:
         if self.source.live and silent and not self.paused and not self.message:
             self._notify("no picture comes from the camera; waiting for it", printed=not self.away)
             self.away = True
-        self.outputs.repeat_last()
         if self.repaint and self.window and self.last:
             analysed = self.feed.refresh(self.last)
             self._put_up(analysed, self.draw(analysed))
@@ -156,7 +181,7 @@ class Session:
             device=self.device,
             explainer=predict.explainer,
             explain_class=predict.explain_class,
-            paused=self.paused and not self.source.stills,
+            paused=self.paused and not self.feed.is_still(analysed.frame),
             recording=self.outputs.recording is not None,
             message=self.message,
         )
@@ -167,7 +192,10 @@ class Session:
         self.presented += 1
         self.rate.tick()
         self._put_up(analysed, annotated)
-        self.outputs.add(analysed.frame, analysed.result, annotated)
+        with self.progress.aside(sys.stdout):
+            self.outputs.add(analysed.frame, analysed.result, annotated)
+        self.progress.advance()
+        self._tell_news(analysed)
 
     def _put_up(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         if annotated is not None:
@@ -177,7 +205,7 @@ class Session:
 
     def _handle_key(self, wait_s: float) -> None:
         key = self.window.key(round(1000 * wait_s)) if self.window else None
-        if key in ("q", "esc") or (self.window and self.window.closed):
+        if key in ("q", "esc") or (self.window and self.window.closed) or self._stop_requested():
             self.stopped = True
         elif key:
             self._change_view(key)
@@ -196,6 +224,8 @@ class Session:
                 self.outputs.snapshot(self.annotated)
             case "r":
                 self.outputs.toggle_recording()
+            case "t":
+                self.outputs.write_report()
 
     def _change_options(self, key: str) -> None:
         options = self.feed.options
@@ -218,5 +248,25 @@ class Session:
     def _notify(self, sentence: str, *, printed: bool = True) -> None:
         """Show a sentence for a while, and print it unless it has been printed before."""
         if printed:
-            notify(sentence)
+            self._say(sentence)
         self.message, self.message_until_s, self.repaint = sentence, self._clock() + MESSAGE_S, True
+
+    def _say(self, sentence: str) -> None:
+        """Print a sentence, beside the bar."""
+        with self.progress.aside():
+            notify(sentence)
+
+    def _tell_news(self, analysed: AnalysedFrame | None = None) -> None:
+        """Say what has come up, each once: a note of the source, what it could not read, flags that cut something."""
+        if self.source.note and self.source.note not in self._said:
+            self._said.add(self.source.note)
+            self._notify(self.source.note)
+        for skipped in self.outputs.unread[len(self.unread) :]:
+            self.unread.append(skipped)
+            self.progress.advance(skipped.frames)
+            self._say(f"{skipped.name}: {skipped.reason}")
+        if analysed:
+            for flag, sentence in analysed.result.limits.items():
+                if flag not in self._said:
+                    self._said.add(flag)
+                    self._say(f"{analysed.frame.name}: {sentence}")

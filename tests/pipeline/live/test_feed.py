@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
+from retinaface.detector import RetinaFace
 from retinaface.face import Face
 
 
@@ -82,6 +84,44 @@ def test_options_go_with_the_next_batch_and_a_newly_mirrored_frame_is_detected_o
         feed.use(FeedOptions(mirror=len(batches) >= 3))
     assert [batch.options.mirror for batch in batches] == [False] * 3 + [True] * 3
     assert [batch.detect for batch in batches] == [[True], [False], [False], [True], [False], [False]]
+
+
+def test_a_film_starts_a_scene_and_is_detected_from_its_first_frame(parts):
+    names = ["a.mp4"] * 3 + ["b.mp4"] * 3 + ["c.png", "d.png"] + ["b.mp4"] * 2
+    image = np.zeros((40, 50, 3), np.uint8)
+    frames = [
+        Frame(image, 0.04 * i, 1 + i, name, Path(name), still=name.endswith("png")) for i, name in enumerate(names)
+    ]
+    for batch_size in (1, 4, 20):
+        source = FileSource("a folder", iter(frames))
+        batches = list(
+            filter(
+                None,
+                Feed(source, EmotionPipeline(CountingDetector(), parts[1]), every=100, batch_size=batch_size).grab(),
+            )
+        )
+        starts = [flag for batch in batches for flag in batch.new_scene]
+        assert starts == [True, False, False, True, False, False, True, True, True, False]
+        assert [flag for batch in batches for flag in batch.detect] == starts
+
+
+def test_who_is_in_the_next_film_is_somebody_else(parts, portrait):
+    frames = [Frame(portrait, i / 25, i, name, Path(name)) for name in ("a.mp4", "b.mp4") for i in range(3)]
+    for batch_size in (1, 4):
+        pipeline = EmotionPipeline(*parts, tracker=Tracker())
+        analysed = drain(Feed(FileSource("a folder", iter(frames)), pipeline, batch_size=batch_size))
+        assert [result.faces[0].track for result in (one.result for one in analysed)] == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(True, [1.0, 2.56, 2.56, 1.0]), (False, [2.56] * 4)])
+def test_pictures_are_searched_at_their_own_size(parts, portrait, whole, expected):
+    kinds = [True, False, False, True]
+    frames = [Frame(portrait, 0.0, i, "x" if still else "f", still=still) for i, still in enumerate(kinds)]
+    detector = RetinaFace(parts[0].engine, imgsz=200)
+    feed = Feed(
+        FileSource("a folder", iter(frames)), EmotionPipeline(detector, parts[1]), batch_size=4, whole_pictures=whole
+    )
+    assert [analysed.result.reduced for analysed in drain(feed)] == pytest.approx(expected)
 
 
 def test_a_frame_keeps_the_options_of_its_batch(parts, portrait):
