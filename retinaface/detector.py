@@ -19,7 +19,7 @@ from retinaface.defaults import CONF, IMGSZ
 from retinaface.engines import Engine, OnnxEngine, TorchEngine
 from retinaface.face import Face, Faces, best_faces
 from retinaface.near_faces import NEAR, whole_faces
-from retinaface.tiles import MARGIN, OVERLAP, tiles_of
+from retinaface.tiles import tiles_of
 from support import UserError
 from support.onnx.session import open_session
 from support.weights import as_float32, load_strictly, load_tensors
@@ -37,7 +37,7 @@ SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
-SMALLER = 0.25  # how much smaller a frame that is searched in tiles is searched for the large faces
+SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
 
 
@@ -132,10 +132,7 @@ class RetinaFace:
         return detected
 
     def _detect_in_tiles(self, frame: np.ndarray, shrink: float) -> list[Face]:
-        """All faces of a frame that is too large for one pass: small ones in tiles, large ones in a smaller frame.
-
-        What a tile finds larger than a tile can hold whole is left to the smaller frame, in tiles again if need be.
-        """
+        """All faces of a frame too large for one pass: in tiles, and large ones in the frame made smaller."""
         searched, scale = scaled(frame, shrink)
         small: list[Face] = []
         for tile in tiles_of(searched.shape[:2]):
@@ -143,7 +140,7 @@ class RetinaFace:
             small += tile.owned([face.moved(tile.rect_xyxy[:2]) for face in faces])
         boxes, scores = np.array([face.box_xyxy for face in small]), np.array([face.score for face in small])
         kept = self._suppress(boxes.reshape(-1, 4), scores)  # a face on a seam is found in both tiles
-        small = [small[i].scaled(scale) for i in kept if small[i].size < OVERLAP - 2 * MARGIN]
+        small = [small[i].scaled(scale) for i in kept]
         (larger,) = self._detect([frame], shrink * SMALLER)
         return whole_faces(
             small, [face for face in larger if shrink * face.size >= NEAR], iou_threshold=self.iou_threshold

@@ -75,10 +75,26 @@ def test_threshold_and_number_of_faces_are_kept(portrait):
     (faces,) = detector([grid])
     assert len(faces) == 6
     assert [f.score for f in faces] == sorted((f.score for f in faces), reverse=True)
+    assert (faces.left_out, faces.reduced) == (0, 1.0)
     detector.max_faces = 2
-    assert len(detector([grid])[0]) == 2
+    (two,) = detector([grid])
+    assert len(two) == 2
+    assert two.left_out == 4
+    assert [face.score for face in two] == [face.score for face in faces[:2]]
     detector.conf = 1.1
     assert detector([grid]) == [[]]
+
+
+def test_each_frame_may_be_searched_at_a_size_of_its_own(portrait):
+    """Batches of one size and one limit go together; the result says how much each was reduced."""
+    detector, batches = RetinaFace.from_file(imgsz=256), []
+    engine = detector.engine
+    detector.engine = lambda batch: batches.append(batch.shape[:3]) or engine(batch)
+    found = detector([portrait] * 4, imgsz=[None, 256, 512, 320])
+    assert [faces.reduced for faces in found] == [1, 2, 1, 1.6]
+    assert batches == [(1, 512, 512), (1, 256, 256), (1, 512, 512), (1, 320, 320)]
+    assert detector([portrait])[0].reduced == 2
+    assert [len(faces) for faces in found] == [1, 1, 1, 1]
 
 
 def assert_same(found, wanted, *, box_px: float = 1e-2, score: float = 1e-4) -> None:
