@@ -44,13 +44,15 @@ def chromium_path() -> str:
 class Chromium:
     """One browser with a profile of its own and one page; a context manager.
 
+    profile: the folder of its profile, which the command lines of its processes name.
     console: what the page and its workers logged or failed with, in the order it came.
     """
 
     def __init__(self, *flags: str) -> None:
-        self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+        self.profile = self._folder.name
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        argv = [chromium_path(), *QUIET, *sandbox, f"--user-data-dir={self._profile.name}", *flags]
+        argv = [chromium_path(), *QUIET, *sandbox, f"--user-data-dir={self.profile}", *flags]
         theirs_in, self._write = os.pipe()
         self._read, theirs_out = os.pipe()
         redirect = f'exec "$@" --remote-debugging-pipe about:blank 3<&{theirs_in} 4>&{theirs_out}'
@@ -126,7 +128,7 @@ class Chromium:
         node = self.page("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.page("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
-    def resize(self, width: int, height: int, *, phone: bool = False, dark: bool = True) -> None:
+    def resize(self, width: int, height: int, *, phone: bool = False) -> None:
         """The size of the page in CSS pixels; a phone has three device pixels for one, and a finger."""
         self.page(
             "Emulation.setDeviceMetricsOverride",
@@ -177,7 +179,7 @@ class Chromium:
             os.killpg(self._process.pid, 9)
             self._process.wait()
         os.close(self._read)
-        self._profile.cleanup()
+        self._folder.cleanup()
 
     def __enter__(self) -> Chromium:
         return self

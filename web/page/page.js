@@ -48,6 +48,8 @@ let messageTimer;
 
 session.presented = () => {
   if (recorder) stage.compose();
+  const { frames, search, last } = session;
+  Object.assign(stage.element.dataset, { frames, imgsz: search.imgsz, faces: last?.result.faces.length ?? 0 });
 };
 
 /** The page keeps itself, so that it works offline; and its large files come over the wire once. */
@@ -102,6 +104,7 @@ function close(trouble = "") {
   session.stop();
   text("trouble").textContent = trouble;
   document.body.dataset.state = trouble ? "trouble" : "empty";
+  stage.element.dataset.frames = "0";
   byId("overlay", HTMLCanvasElement).ariaLabel = "No picture yet";
   refresh();
 }

@@ -21,6 +21,7 @@ export class Session {
     this.stage = stage;
     this.analyst = analyst;
     this.table = table;
+    this.speak = speak;
     this.speaker = new Speaker(speak, about.page.sentence_s);
     this.engine = "";
     this.recording = false;
@@ -49,6 +50,7 @@ export class Session {
     this.newScene = true;
     this.rate = new RateMeter();
     this.search = new SearchSize(this.about.page);
+    this.speaker = new Speaker(this.speak, this.about.page.sentence_s);
     this.last = null;
   }
 
@@ -56,6 +58,7 @@ export class Session {
   async run(source) {
     this.stop();
     this.source = source;
+    this.frames = 0;
     this.restart();
     this.options.mirror = source.mirrored;
     let lastS = -Infinity;

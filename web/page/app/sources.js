@@ -198,7 +198,7 @@ async function play(attach) {
  * @param {HTMLVideoElement} video @param {() => number} clock @param {number} [longest]
  */
 function framesOf(video, clock, longest = Infinity) {
-  let fresh = true;
+  let fresh = false;
   /** @type {(() => void) | null} */
   let wake = null;
   const arrived = () => {
@@ -212,18 +212,21 @@ function framesOf(video, clock, longest = Infinity) {
   };
   watch();
   for (const event of ["ended", "emptied"]) video.addEventListener(event, () => wake?.());
+  const open = () => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   return {
     async next() {
-      while (!fresh && !video.ended && video.readyState > 1) {
-        await new Promise((resolve) => {
-          wake = () => resolve(undefined);
-        });
+      for (;;) {
+        while (!fresh && !video.ended && open()) {
+          await new Promise((resolve) => {
+            wake = () => resolve(undefined);
+          });
+        }
+        if (!fresh || !open()) return null;
+        fresh = false;
+        const size = fitted(video.videoWidth, video.videoHeight, longest);
+        const pixels = pixelsOf(video, size);
+        if (pixels) return { ...size, timeS: clock(), ...pixels };
       }
-      if (!fresh && video.readyState < 2) return null;
-      if (video.ended && !fresh) return null;
-      fresh = false;
-      const size = fitted(video.videoWidth, video.videoHeight, longest);
-      return { ...size, timeS: clock(), ...pixelsOf(video, size) };
     },
     pause(/** @type {boolean} */ paused) {
       if (paused) video.pause();
@@ -232,9 +235,13 @@ function framesOf(video, clock, longest = Infinity) {
   };
 }
 
-/** @param {HTMLVideoElement} video @param {{width: number, height: number}} size */
+/** The frame that the video shows; null where it shows none yet. @param {HTMLVideoElement} video @param {{width: number, height: number}} size */
 function pixelsOf(video, { width, height }) {
-  if ("VideoFrame" in globalThis) return { video: new VideoFrame(video) };
+  try {
+    if ("VideoFrame" in globalThis) return { video: new VideoFrame(video) };
+  } catch {
+    return null;
+  }
   const context = contextOf(width, height);
   context.drawImage(video, 0, 0, width, height);
   return { rgba: context.getImageData(0, 0, width, height).data };

@@ -1,0 +1,33 @@
+"""Questions to the browser page, through Chromium."""
+
+from __future__ import annotations
+
+from helpers.chromium import Chromium
+
+RUNNING = "document.body.dataset.state === 'running'"
+
+
+def state(page: Chromium) -> dict:
+    """What the page tells of itself on its picture: source, frames since the page was loaded, faces, search size."""
+    return page.evaluate("({ ...document.getElementById('stage').dataset })") | {
+        "frames": int(page.evaluate("document.getElementById('stage').dataset.frames ?? 0"))
+    }
+
+
+def wait_for_frames(page: Chromium, count: int, *, timeout_s: float = 60) -> None:
+    """Until so many frames of the open source were shown."""
+    page.wait_for(
+        f"{RUNNING} && Number(document.getElementById('stage').dataset.frames) >= {count}", timeout_s=timeout_s
+    )
+
+
+def spoken(page: Chromium) -> str:
+    """The last sentence for a screen reader."""
+    return page.evaluate("document.getElementById('spoken').textContent")
+
+
+def close_source(page: Chromium) -> None:
+    """Back to the empty page."""
+    page.evaluate("document.getElementById('close').disabled || document.getElementById('close').click()")
+    page.wait_for("['empty', 'trouble'].includes(document.body.dataset.state)")
+    page.evaluate("document.getElementById('spoken').textContent = ''")

@@ -1,0 +1,128 @@
+"""The camera in Chromium: fed with the bundled sample, refused, missing, unplugged; and memory over many frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from helpers.chromium import Chromium
+from helpers.page import close_source, spoken, state, wait_for_frames
+
+from data.sources.sample import sample_frame
+from web.serve import Site
+
+FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+CLICK = "document.getElementById('camera').click()"
+TROUBLE = "document.getElementById('trouble').textContent"
+
+
+@pytest.fixture(scope="module")
+def sample_mjpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty frames of the sample, which Chromium's fake camera shows again and again."""
+    path = tmp_path_factory.mktemp("camera") / "sample.mjpeg"
+    frames = (sample_frame(10 * i)[..., ::-1] for i in range(60))
+    path.write_bytes(b"".join(cv2.imencode(".jpg", np.ascontiguousarray(frame))[1].tobytes() for frame in frames))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(site: Site, sample_mjpeg: Path):
+    with Chromium(*FAKE, f"--use-file-for-fake-video-capture={sample_mjpeg}") as browser:
+        browser.resize(1280, 800)
+        browser.open(site.address)
+        browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+        yield browser
+
+
+def memory_mb(browser: Chromium) -> float:
+    """Resident memory of the browser's processes that show pages."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            if b"--type=renderer" in command and browser.profile.encode() in command:
+                total += int((folder / "statm").read_text().split()[1])
+        except OSError:
+            continue  # it has ended meanwhile
+    return total * 4096 / 1e6
+
+
+def collect(browser: Chromium) -> None:
+    browser.page("HeapProfiler.collectGarbage")
+
+
+def test_faces_are_found_and_bars_move(browser):
+    browser.evaluate(CLICK)
+    wait_for_frames(browser, 3)
+    first = browser.evaluate("document.getElementById('overlay').toDataURL()")
+    assert int(state(browser)["faces"]) == 4
+    assert "happiness" in spoken(browser)
+    wait_for_frames(browser, 6)
+    assert browser.evaluate("document.getElementById('overlay').toDataURL()") != first
+    assert browser.evaluate("document.getElementById('mirror').ariaPressed") == "true"  # a camera is a mirror
+    close_source(browser)
+
+
+@pytest.mark.long
+def test_memory_is_bounded(browser):
+    browser.evaluate(CLICK)
+    wait_for_frames(browser, 40)
+    collect(browser)
+    before = memory_mb(browser)
+    assert before > 0
+    wait_for_frames(browser, 340, timeout_s=240)
+    collect(browser)
+    assert memory_mb(browser) - before < 60  # a megabyte a frame, as `createImageBitmap` keeps, would be 300
+    close_source(browser)
+
+
+def test_an_unplugged_camera_is_said(browser):
+    browser.evaluate(
+        "globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+        "navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.stream = await real(wanted))"
+    )
+    browser.evaluate(CLICK)
+    wait_for_frames(browser, 1)
+    browser.evaluate("stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    assert browser.wait_for(TROUBLE).startswith("The camera is gone.")
+    assert browser.evaluate("document.getElementById('close').disabled")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("NotReadableError", "The camera is in use by another program."),
+        ("OverconstrainedError", "That camera is not there any more."),
+        ("SomethingNew", "The camera cannot be used (why)."),
+    ],
+)
+def test_every_failure_has_a_sentence(browser, name, words):
+    browser.evaluate(
+        f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('why', {name!r})); {CLICK}"
+    )
+    browser.wait_for(f"{TROUBLE}.startsWith({words!r})")
+    browser.evaluate("document.getElementById('sample').click()")  # the sample remains
+    wait_for_frames(browser, 1)
+    close_source(browser)
+
+
+def test_a_refused_camera_is_said_and_the_sample_remains(site):
+    with Chromium("--use-fake-device-for-media-stream", "--deny-permission-prompts") as browser:
+        browser.open(site.address)
+        browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+        browser.evaluate(CLICK)
+        assert browser.wait_for(TROUBLE).startswith("The browser did not get leave to use the camera.")
+        browser.evaluate("document.getElementById('sample').click()")
+        wait_for_frames(browser, 1)
+
+
+def test_a_missing_camera_is_said(site):
+    with Chromium("--use-fake-ui-for-media-stream") as browser:
+        browser.open(site.address)
+        browser.wait_for(
+            "document.getElementById('help') && document.querySelectorAll('#keys dt').length", timeout_s=60
+        )
+        browser.evaluate(CLICK)
+        assert browser.wait_for(TROUBLE).startswith("No camera was found.")

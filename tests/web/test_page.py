@@ -1,0 +1,210 @@
+"""The page in Chromium: a picture, a film, keys and buttons, downloads, the sentences of what went wrong."""
+
+from __future__ import annotations
+
+import base64
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from helpers.chromium import Chromium
+from helpers.page import close_source, spoken, state, wait_for_frames
+
+from data.sources.sample import portrait, sample_frame
+from web.about import about
+
+PRESSED = "document.getElementById({!r}).ariaPressed"
+MESSAGE = "document.getElementById('message').textContent"
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "portrait, with a comma.png"
+    cv2.imwrite(str(path), cv2.cvtColor(portrait(), cv2.COLOR_RGB2BGR))
+    return path
+
+
+@pytest.fixture
+def downloads(page: Chromium, tmp_path: Path) -> Path:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_open(page: Chromium):
+    close_source(page)
+    yield
+    said, page.console[:] = list(page.console), []
+    assert not [line for line in said if "Error" in line or "Refused" in line], said
+
+
+def pixels(page: Chromium, canvas: str) -> np.ndarray:
+    """(H, W, 4) uint8 RGBA of the canvas with that id."""
+    png = base64.b64decode(page.evaluate(f"document.getElementById({canvas!r}).toDataURL()").partition(",")[2])
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
+
+
+def downloaded(page: Chromium, folder: Path, suffix: str) -> Path:
+    page.wait_for(f"{MESSAGE}.startsWith('saved ') && {MESSAGE}.endsWith({suffix!r})")
+    name = page.evaluate(MESSAGE).removeprefix("saved ")
+    for _ in range(200):
+        if (folder / name).exists():
+            return folder / name
+        page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
+    raise AssertionError(f"{name} never came; there are {list(folder.iterdir())}")
+
+
+def test_a_picture_is_found_read_and_explained(page, picture, downloads):
+    page.upload("#file", picture)
+    page.wait_for("document.getElementById('spoken').textContent.startsWith('The face looks like happiness')")
+    shown = pixels(page, "frame")
+    assert np.abs(shown[..., :3].astype(int) - portrait()).max() <= 1  # the frame itself is not painted on
+    drawing = pixels(page, "overlay").astype(int)
+    assert (drawing[..., 3] > 0).mean() > 0.02
+    page.key("c")
+    rows = list(csv.DictReader(downloaded(page, downloads, ".csv").open(encoding="utf-8", newline="")))
+    assert len(rows) == 1
+    assert rows[0]["label"] == "happiness"
+    assert sum(float(rows[0][f"p_{name}"]) for name in about()["classifier"]["class_names"]) == pytest.approx(
+        1, abs=1e-5
+    )
+    left, top, right, bottom = (float(rows[0][name]) for name in ("x1", "y1", "x2", "y2"))
+    assert 150 < left < right < 300
+    assert 50 < top < bottom < 250  # Eileen Collins' face
+    page.key("s")
+    snapshot = cv2.imread(str(downloaded(page, downloads, ".png")))[..., ::-1]
+    assert snapshot.shape == portrait().shape
+    changed = (np.abs(snapshot.astype(int) - portrait()).max(axis=2) > 8).mean()
+    assert 0.02 < changed < 0.5
+
+
+def test_keys_change_what_is_drawn_and_come_back(page, picture):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    start = pixels(page, "overlay")
+    for key, button in (("h", "heat"), ("b", "bars")):
+        page.key(key)
+        page.wait_for(f"{PRESSED.format(button)} === 'false'")
+        assert (pixels(page, "overlay") != start).any()
+        page.key(key)
+        page.wait_for(f"{PRESSED.format(button)} === 'true'")
+    page.key("e")
+    page.wait_for("document.getElementById('explain').value === 'neutral'")
+    for _ in about()["classifier"]["class_names"]:
+        page.key("e")
+    page.wait_for("document.getElementById('explain').value === ''")
+    explainers = about()["explainers"]
+    page.key("x")
+    page.wait_for(f"document.getElementById('explainer').value === {explainers[1]!r}")
+    for _ in explainers[1:]:
+        page.key("x")
+    page.wait_for(f"document.getElementById('explainer').value === {explainers[0]!r}")
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")  # the worker's last heat
+    assert np.abs(pixels(page, "overlay").astype(int) - start).mean() < 0.5
+    page.key("m")
+    page.wait_for(f"{PRESSED.format('mirror')} === 'true'")
+    wait_for_frames(page, 2)
+    shown = pixels(page, "frame")[..., :3]
+    assert np.abs(shown.astype(int) - portrait()[:, ::-1]).max() <= 1
+
+
+def test_help_shows_every_key_and_a_key_does_something(page):
+    page.key("?")
+    page.wait_for("document.getElementById('keys').open")
+    shown = page.evaluate("[...document.querySelectorAll('#keys dt')].map((item) => item.textContent)")
+    assert shown == [key for key, _ in about()["keys"]]
+    page.key("Escape")
+    page.wait_for("!document.getElementById('keys').open")
+    known = page.evaluate("fetch('page.js').then((answer) => answer.text())")
+    for key in shown:
+        name = {"space": '" "', "q / Esc": "escape", "?": '"?"'}.get(key, key)
+        assert f"  {name}: " in known, f"{key} is shown, but no key of the page"
+
+
+def test_the_sample_pauses_and_goes_on(page):
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 3)
+    assert "happiness" in spoken(page)
+    page.key(" ")
+    page.wait_for(f"{PRESSED.format('pause')} === 'true'")
+    count = -1
+    while count != state(page)["frames"]:  # until the frame that was under way has come
+        count = state(page)["frames"]
+        page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 400))")
+    assert state(page)["frames"] == count
+    page.key(" ")
+    wait_for_frames(page, count + 2)
+
+
+@pytest.mark.long
+def test_a_recording_is_a_film_of_what_was_seen(page, downloads):
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 2)
+    page.key("r")
+    page.wait_for(f"{PRESSED.format('record')} === 'true'")
+    wait_for_frames(page, state(page)["frames"] + 4)
+    page.key("r")
+    suffix = page.wait_for(f"{MESSAGE}.match(/saved .*(\\.webm|\\.mp4)$/)?.[1]")
+    path = downloaded(page, downloads, suffix)
+    ok, frame = cv2.VideoCapture(str(path)).read()
+    assert ok
+    assert frame.shape == (480, 640, 3)
+    assert np.abs(cv2.blur(frame, (25, 25)).mean() - sample_frame(0).mean()) < 40
+
+
+def test_a_film_plays_to_its_end(page, tmp_path):
+    path = tmp_path / "film.webm"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
+    for i in range(15):
+        writer.write(sample_frame(i)[..., ::-1])
+    writer.release()
+    page.upload("#file", path)
+    wait_for_frames(page, 1)
+    page.wait_for(f"{MESSAGE} === 'the film is over'")
+    assert page.evaluate("document.body.dataset.state") == "running"  # its last frame stays
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("notes.txt", b"no picture", "notes.txt is no picture or film that this browser can read"),
+        ("empty.png", b"", "empty.png is empty"),
+        ("cut.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 40, "cut.jpg is no picture or film"),
+        ("film.mp4", b"\0\0\0\x18ftypmp42" + b"\0" * 80, "film.mp4 is no picture or film"),
+    ],
+)
+def test_files_that_are_none_are_refused_in_a_sentence(page, tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    page.upload("#file", path)
+    page.wait_for("document.body.dataset.state === 'trouble'")
+    assert page.evaluate("document.getElementById('trouble').textContent").startswith(words)
+
+
+def test_a_refused_file_leaves_the_picture_that_is_open(page, picture, tmp_path):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    (tmp_path / "notes.txt").write_bytes(b"no picture")
+    page.upload("#file", tmp_path / "notes.txt")
+    page.wait_for(f"{MESSAGE}.startsWith('notes.txt is no picture')")
+    assert page.evaluate("document.body.dataset.state") == "running"
+
+
+def test_dropped_and_pasted_pictures_open(page):
+    code = """(async () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = 64;
+      const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+      const data = new DataTransfer();
+      data.items.add(new File([blob], "dropped.png", { type: "image/png" }));
+      document.dispatchEvent(new %s("%s", { %s: data, bubbles: true, cancelable: true }));
+    })()"""
+    for event in (("DragEvent", "drop", "dataTransfer"), ("ClipboardEvent", "paste", "clipboardData")):
+        close_source(page)
+        page.evaluate(code % event)
+        page.wait_for("document.getElementById('spoken').textContent === 'No face.'")
