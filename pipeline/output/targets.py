@@ -55,7 +55,8 @@ def leftovers(options: SessionOptions) -> list[Path]:
     found = left_behind(RECORDINGS)
     for name in (options.save, options.log):
         if name and not is_folder(name):
-            found += left_behind(Path(os.path.realpath(name)).parent, Path(os.path.realpath(name)).name)
+            path = _real(name) if os.path.islink(name) else Path(name)
+            found += left_behind(path.parent, path.name)
     for folder in (options.save, options.crops, options.report):
         if folder and os.path.isdir(folder):
             for below, _, _ in os.walk(folder):

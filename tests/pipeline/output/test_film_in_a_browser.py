@@ -1,4 +1,4 @@
-"""Saved films in Chromium: they play with picture and sound, complete or as a kill left them, and can be searched in."""
+"""Saved films in Chromium: complete or as a kill left them, they play with picture and sound and can be searched."""
 
 from __future__ import annotations
 
