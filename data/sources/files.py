@@ -20,7 +20,22 @@ from support import UserError
 log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp", ".gif", ".tif", ".tiff", ".jp2"),
+    *(
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".jp2",
+    ),
     *(".ppm", ".pgm", ".pnm"),
 )
 FILM_SUFFIXES = (

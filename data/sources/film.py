@@ -26,7 +26,7 @@ from data.sources.film_decoding import whole_frames
 from data.sources.film_picture import HDR_CURVES, FilmPicture
 from data.sources.film_times import FilmTimes
 from data.sources.frame import FileSource, Frame, Skipped
-from support import UserError
+from support import FAILED, UserError
 
 FALLBACK_FPS = 30.0  # spaces the frames of a film that names neither rate nor times
 WITHOUT_HEADER = ("mpeg", "mpegts", "gif")  # whose length is a guess
@@ -101,6 +101,15 @@ def _moving_stream(container: av.container.InputContainer, title: str) -> av.Vid
     return stream
 
 
+def promised_frames(path: str | Path) -> int | None:
+    """How many frames a film says it has; None where it does not say, 0 where it cannot be opened."""
+    try:
+        with open_film(path) as source:
+            return source.count
+    except UserError:
+        return 0
+
+
 class Film:
     """An open film: what it promises, and its frames.
 
@@ -128,6 +137,12 @@ class Film:
 
     def frames(self) -> Iterator[Frame | Skipped]:
         """Its frames, and between them what could not be read; `UserError` where there is not one frame."""
+        try:
+            yield from self._frames()
+        except av.FFmpegError as error:
+            raise UserError(f"{self.title} cannot be read any further: {error.strerror}.", exit_code=FAILED) from error
+
+    def _frames(self) -> Iterator[Frame | Skipped]:
         picture = FilmPicture(self.stream.sample_aspect_ratio)
         times = FilmTimes(1 / (self.fps or FALLBACK_FPS))
         index = given = damaged = 0

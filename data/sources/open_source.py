@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.sources.camera import list_cameras, open_camera, open_stream
-from data.sources.files import is_picture, list_files, stands_for_several
+from data.sources.files import list_files, stands_for_several
 from data.sources.film import open_film
 from data.sources.frame import FrameSource
-from data.sources.pictures import open_picture, read_picture
+from data.sources.pictures import holds_picture, open_picture, read_picture
 from data.sources.sample import open_sample
 from data.sources.series import open_series
 from support import UserError
@@ -75,7 +75,7 @@ SOURCES = {
         lambda name, asked: open_series(name),
         lambda name: [file.path for file in list_files(name).files],
     ),
-    "picture": SourceKind(is_picture, lambda name, asked: open_picture(name), lambda name: [Path(name)]),
+    "picture": SourceKind(holds_picture, lambda name, asked: open_picture(name), lambda name: [Path(name)]),
     "film": SourceKind(lambda name: True, lambda name, asked: open_film(name), lambda name: [Path(name)]),
 }
 

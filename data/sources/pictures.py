@@ -22,11 +22,11 @@ import av
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from data.sources.files import is_picture, printable, refuse_special_files
+from data.sources.files import is_film, is_picture, printable, refuse_special_files
 from data.sources.frame import FileSource, Frame, Skipped
 from support import UserError
 
-__all__ = ["is_picture", "open_picture", "printable", "read_picture"]
+__all__ = ["holds_picture", "is_picture", "open_picture", "printable", "read_picture"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,19 @@ REDUCED_PAGE = 1  # bit of TIFF's tag NewSubfileType: a smaller copy of another 
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns on stderr; ours comes as early, and in a sentence
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of tags that nobody asks for
+
+
+def holds_picture(path: str | Path) -> bool:
+    """Is it a picture by its name, or, where its name says neither picture nor film, by its first bytes?"""
+    if is_picture(path) or is_film(path) or not os.path.isfile(path):
+        return is_picture(path)
+    try:
+        with open(path, "rb") as file:
+            return _is_heic(file) or Image.open(file, formats=FORMATS) is not None
+    except UnidentifiedImageError:
+        return False
+    except Exception:  # one that cannot be read, which `read_picture` says
+        return True
 
 
 def read_picture(path: str | Path) -> np.ndarray:
@@ -106,8 +119,9 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         except (OSError, ValueError) as error:
             raise UserError(f"cannot open {printable(path)}: {getattr(error, 'strerror', error)}.") from error
         with _as_user_error(path):
-            formats = ["HEIF"] if _is_heic(file, path) else FORMATS
-            image = opened.enter_context(Image.open(file, formats=formats))
+            if is_heic := _is_heic(file):
+                _teach_heic(path)
+            image = opened.enter_context(Image.open(file, formats=["HEIF"] if is_heic else FORMATS))
             if image.width * image.height > MAX_PIXELS:
                 size, limit = f"{image.width}x{image.height}", f"{MAX_PIXELS // 10**6} million"
                 raise UserError(f"{printable(path)} has {size} pixels; at most {limit} are read: make it smaller.")
@@ -130,18 +144,19 @@ def _as_user_error(path: str | Path) -> Iterator[None]:
         raise UserError(f"{printable(path)} is broken or of a rare kind: {error}.") from error
 
 
-def _is_heic(file: BinaryIO, path: str | Path) -> bool:
-    """Is `file` a HEIC? Then Pillow can read it from now on; `UserError` where pillow-heif is not installed."""
-    start = file.read(12)
+def _is_heic(file: BinaryIO) -> bool:
+    start = file.read(64)
     file.seek(0)
-    if start[4:8] != b"ftyp" or start[8:12] not in HEIC_BRANDS:
-        return False
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS and b"avif" not in start  # AVIF may begin so, too
+
+
+def _teach_heic(path: str | Path) -> None:
+    """Let Pillow read HEIC; `UserError` where pillow-heif is not installed."""
     try:
         importlib.import_module("pillow_heif").register_heif_opener()  # an optional package
     except ImportError as error:
         advice = "pip install pillow-heif, or save it as JPEG"
         raise UserError(f"{printable(path)} is a HEIC picture, which needs pillow-heif: {advice}.") from error
-    return True
 
 
 def _is_damaged_jpeg(file: BinaryIO) -> bool:
@@ -160,8 +175,8 @@ def _is_damaged_jpeg(file: BinaryIO) -> bool:
 
 
 def _go_to_the_page(image: Image.Image, path: str | Path) -> None:
-    """Turn to the only page of a file with pages that is no smaller copy of another."""
-    if image.format not in ("TIFF", "HEIF") or frame_count(image) == 1:
+    """Turn to the only page of a file with pages that is no smaller copy of another; raw files hold but such a copy."""
+    if image.format not in ("TIFF", "HEIF"):
         return
     pages = []
     for page in range(frame_count(image)):
@@ -170,7 +185,9 @@ def _go_to_the_page(image: Image.Image, path: str | Path) -> None:
         pages += [] if is_copy else [page]
     if len(pages) > 1:
         raise UserError(f"{printable(path)} holds {len(pages)} pictures; save each in a file of its own.")
-    image.seek(pages[0] if pages else 0)
+    if not pages:
+        raise UserError(f"{printable(path)} holds only a preview, as raw files do; save the picture as JPEG.")
+    image.seek(pages[0])
 
 
 def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:

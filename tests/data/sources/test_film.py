@@ -174,6 +174,25 @@ def test_interlaced_films_are_deinterlaced(tmp_path, codec, suffix):
         assert min(np.abs(frame.image_rgb.astype(int) - moment).mean() for moment in moments) < 3
 
 
+def test_an_interlaced_film_that_lies_on_its_side_is_turned_too(tmp_path):
+    woven = interleaved([patches()] * 12)
+    frames, _ = read(write_film(tmp_path / "a.mp4", woven, interlaced=True, rotation=90, options={"crf": "5"}))
+    assert [frame.image_rgb.shape for frame in frames] == [(128, 64, 3)] * 6
+    assert np.abs(patch_colours(np.rot90(frames[3].image_rgb, -1)) - PATCHES).max() <= 14
+
+
+def test_a_film_whose_size_changes_is_read_on(tmp_path):
+    for name, size_hw in (("a.ts", (64, 128)), ("b.ts", (96, 256))):
+        write_film(tmp_path / name, [patches(size_hw)] * 10, codec="mpeg2video")
+    (tmp_path / "c.ts").write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames, _ = read(tmp_path / "c.ts")
+    shapes = [frame.image_rgb.shape[:2] for frame in frames]
+    assert shapes == sorted(shapes)
+    assert {*shapes} == {(64, 128), (96, 256)}
+    for frame in frames:
+        assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
+
+
 @pytest.mark.parametrize("kind", [("libx264", "mp4"), ("libx264", "ts"), ("mpeg4", "avi")], ids=str)
 def test_a_damaged_stretch_is_skipped_and_counted(tmp_path, kind, caplog):
     codec, suffix = kind

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from data.sources import pictures
-from data.sources.pictures import MAX_PIXELS, open_picture, printable, read_picture
+from data.sources.pictures import MAX_PIXELS, holds_picture, open_picture, printable, read_picture
 from support import UserError
 
 
@@ -149,6 +149,20 @@ def test_pages_are_refused_but_smaller_copies_are_none(tmp_path):
     thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
     _picture().save(tmp_path / "b.tiff", save_all=True, append_images=[thumbnail])
     assert np.array_equal(read_picture(tmp_path / "b.tiff"), np.asarray(_picture()))
+
+
+def test_a_raw_file_is_not_passed_off_by_its_preview(tmp_path):
+    _picture().save(tmp_path / "a.dng", "TIFF", tiffinfo={254: 1})
+    with pytest.raises(UserError, match="only a preview, as raw files do"):
+        read_picture(tmp_path / "a.dng")
+
+
+def test_a_picture_is_known_by_its_name_or_its_content(tmp_path):
+    _picture().save(tmp_path / "shot", "JPEG")
+    (tmp_path / "photo").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "notes").write_text("neither")
+    names = {"missing.JPG": True, "shot": True, "photo": True, "notes": False, "missing": False, "a.mp4": False}
+    assert {name: holds_picture(tmp_path / name) for name in names} == names
 
 
 def test_what_a_phone_hides_behind_a_jpeg_is_no_second_picture(tmp_path):

@@ -41,7 +41,7 @@ def test_films_and_pictures_mixed_in_subfolders(tmp_path):
     write_film(tmp_path / "b.mp4", moving(3))
     write_film(tmp_path / "c" / "e.mkv", moving(2), rate=10)
     with open_series(str(tmp_path)) as source:
-        assert (source.stills, source.count) == (False, None)
+        assert (source.stills, source.count) == (False, 7)
         assert "1 file is no film or picture" in source.note
         frames = list(source)
     assert [(frame.name, frame.index, frame.still) for frame in frames] == [
@@ -53,6 +53,15 @@ def test_films_and_pictures_mixed_in_subfolders(tmp_path):
     assert [frame.path for frame in frames] == [tmp_path / frame.name for frame in frames]
     assert np.allclose([frame.time_s for frame in frames], [0, 0, 0.04, 0.08, 1, 0, 0.1], atol=1e-3)
     assert [gap.name for gap in source.take_skipped()] == ["c/broken.mp4"]
+
+
+def test_many_films_are_not_all_asked_for_their_length(tmp_path, monkeypatch):
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        write_film(tmp_path / name, moving(3))
+    assert open_series(str(tmp_path)).count == 9
+    monkeypatch.setattr(series, "MOST_ASKED", 2)
+    monkeypatch.setattr(series, "promised_frames", lambda path: pytest.fail("a film was opened"))
+    assert open_series(str(tmp_path)).count is None
 
 
 def test_a_list_with_a_missing_file_goes_on(tmp_path):
@@ -99,3 +108,17 @@ def test_files_are_opened_one_at_a_time_and_closed_when_the_consumer_stops(tmp_p
         assert [film.description for film in opened] == [str(tmp_path / "a.mp4")]
         assert not opened[0].ended
     assert opened[0].ended
+
+
+def test_what_a_list_names_without_a_known_suffix_is_known_by_its_content(tmp_path):
+    _picture(tmp_path / "x.png")
+    write_film(tmp_path / "y.mp4", moving(2))
+    (tmp_path / "x.png").rename(tmp_path / "shot")
+    (tmp_path / "y.mp4").rename(tmp_path / "clip.bin")
+    (tmp_path / "study.txt").write_text("clip.bin\nshot\n")
+    frames = list(open_series(str(tmp_path / "study.txt")))
+    assert [(frame.name, frame.index, frame.still) for frame in frames] == [
+        ("clip.bin", 0, False),
+        ("clip.bin", 1, False),
+        ("shot", 0, True),
+    ]
