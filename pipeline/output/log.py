@@ -1,6 +1,6 @@
 """The log of predictions: one row a face and frame, one for a frame without a face, one for what could not be read.
 
-In:  frames with their results, what was skipped.
+In:  frames with their results, what was skipped (each when it is found out: reading is ahead of the results).
 Out: a .csv or .jsonl file of them, seen.partial.csv until it is complete; lines of text for stdout.
 """
 
