@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from helpers.chromium import Chromium
 
+from web.serve import Site
+
 RUNNING = "document.body.dataset.state === 'running'"
+
+
+def open_page(browser: Chromium, site: Site) -> None:
+    """Load the page and wait for its networks."""
+    browser.open(site.address)
+    browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
 
 
 def state(page: Chromium) -> dict:

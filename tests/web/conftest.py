@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.chromium import Chromium
+from helpers.page import open_page
 
 from web.export import export
 from web.runtime import is_there
@@ -35,8 +36,3 @@ def page(site: Site) -> Iterator[Chromium]:
         browser.resize(1280, 800)
         open_page(browser, site)
         yield browser
-
-
-def open_page(browser: Chromium, site: Site) -> None:
-    browser.open(site.address)
-    browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)

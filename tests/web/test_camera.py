@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.chromium import Chromium
-from helpers.page import close_source, spoken, state, wait_for_frames
+from helpers.page import close_source, open_page, spoken, state, wait_for_frames
 
 from data.sources.sample import sample_frame
 from web.serve import Site
@@ -31,8 +31,7 @@ def sample_mjpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(site: Site, sample_mjpeg: Path):
     with Chromium(*FAKE, f"--use-file-for-fake-video-capture={sample_mjpeg}") as browser:
         browser.resize(1280, 800)
-        browser.open(site.address)
-        browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+        open_page(browser, site)
         yield browser
 
 
@@ -110,8 +109,7 @@ def test_every_failure_has_a_sentence(browser, name, words):
 
 def test_a_refused_camera_is_said_and_the_sample_remains(site):
     with Chromium("--use-fake-device-for-media-stream", "--deny-permission-prompts") as browser:
-        browser.open(site.address)
-        browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+        open_page(browser, site)
         browser.evaluate(CLICK)
         assert browser.wait_for(TROUBLE).startswith("The browser did not get leave to use the camera.")
         browser.evaluate("document.getElementById('sample').click()")

@@ -1,0 +1,145 @@
+"""The page without a mouse, without eyes, in small and large windows."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.page import close_source, wait_for_frames
+
+SIZES = [(320, 568), (375, 812), (812, 375), (768, 1024), (1280, 800), (2560, 1440)]
+CONTRAST = """(() => {
+  const light = ([r, g, b]) => {
+    const linear = [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = numbers(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0.7) return colour;
+    }
+    return [0, 0, 0];
+  };
+  const words = [...document.querySelectorAll("h1, p, button, label, select, dt, dd, h2")];
+  return words.filter((e) => e.textContent.trim() && !e.disabled).map((e) => {
+    const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
+    return [e.id || e.textContent.trim().slice(0, 20), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+  });
+})()"""
+NAMES = {
+    "button": {"Camera", "Picture or film", "Sample", "Close", "Pause", "Heat", "Bars", "Mirror", "Snapshot", "Table"}
+    | {"Record", "Keys"},
+    "combobox": {"Explain", "by"},
+    "group": {"Source", "View", "Keep"},
+}
+
+
+def focused(page) -> str:
+    return page.evaluate("document.activeElement.id || document.activeElement.tagName")
+
+
+def test_every_control_has_a_role_and_a_name(page):
+    close_source(page)
+    tree = page.accessibility_tree()
+    for role, names in NAMES.items():
+        assert names <= {node["name"].strip() for node in tree if node["role"] == role}, role
+    assert [node["name"] for node in tree if node["role"] == "heading"] == ["Facial expressions"]
+    assert {"main", "navigation", "contentinfo"} <= {node["role"] for node in tree}
+    nameless = [node for node in tree if node["role"] in ("button", "combobox", "image", "dialog") and not node["name"]]
+    assert not nameless
+
+
+def test_the_picture_tells_what_it_shows(page):
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 2)
+    images = [node["name"] for node in page.accessibility_tree() if node["role"] in ("image", "img")]
+    assert any(name.startswith("4 faces look like") for name in images), images
+    assert page.evaluate("document.getElementById('spoken').getAttribute('aria-live')") == "polite"
+
+
+def test_the_tab_key_goes_through_all_controls_in_reading_order(page):
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    page.evaluate("document.activeElement.blur()")
+    order = []
+    for _ in range(14):
+        page.key("Tab")
+        order.append(focused(page))
+    wanted = [
+        "camera",
+        "open",
+        "sample",
+        "close",
+        "pause",
+        "heat",
+        "bars",
+        "mirror",
+        "explain",
+        "explainer",
+        "snapshot",
+    ]
+    wanted += ["table", "record", "help"]
+    assert order == wanted
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"  # focus is seen
+
+
+def test_everything_is_done_from_the_keyboard(page):
+    close_source(page)
+    page.evaluate("document.getElementById('sample').focus()")
+    page.key("Enter")
+    wait_for_frames(page, 1)
+    page.evaluate("document.getElementById('help').focus()")
+    page.key("Enter")
+    page.wait_for("document.getElementById('keys').open")
+    assert page.evaluate("document.getElementById('keys').contains(document.activeElement)")
+    page.key("Escape")
+    page.wait_for("!document.getElementById('keys').open && document.activeElement.id === 'help'")
+    page.key("q")
+    page.wait_for("document.body.dataset.state === 'empty'")
+
+
+def test_words_stand_out_from_their_ground(page):
+    for open_help in (False, True):
+        if open_help:
+            page.key("?")
+        faint = [(name, round(ratio, 2)) for name, ratio in page.evaluate(CONTRAST) if ratio < 4.5]
+        assert not faint
+    page.key("Escape")
+
+
+def test_nothing_moves_for_those_who_asked(page):
+    page.page("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    assert page.evaluate("getComputedStyle(document.querySelector('#loading span')).animationName") == "none"
+    page.page("Emulation.setEmulatedMedia", features=[])
+    assert page.evaluate("getComputedStyle(document.querySelector('#loading span')).animationName") == "warm"
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_it_fits(page, width, height):
+    """No sideways scrolling, the picture is large, buttons are large enough for a finger and reachable."""
+    page.resize(width, height, phone=width < 900)
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    page.wait_for(  # for the observer of the stage's size
+        "(() => { const [s, f] = ['stage', 'frame'].map((id) => document.getElementById(id).getBoundingClientRect());"
+        " return Math.min(s.width - f.width, s.height - f.height) < 2 })()"
+    )
+    box = page.evaluate(
+        "(() => { const r = document.getElementById('frame').getBoundingClientRect();"
+        " return [r.left, r.top, r.right, r.bottom, document.documentElement.scrollWidth, innerWidth] })()"
+    )
+    left, top, right, bottom, scroll, inner = box
+    assert scroll <= inner == width
+    assert 0 <= left < right <= width
+    assert 0 <= top < bottom <= height  # without scrolling
+    assert (right - left) * (bottom - top) > 0.2 * width * height
+    smallest = page.evaluate(
+        "Math.min(...[...document.querySelectorAll('nav button')].map((b) => b.getBoundingClientRect().height))"
+    )
+    assert smallest >= 40
+    hidden = page.evaluate(
+        "[...document.querySelectorAll('nav button, nav select')].filter((b) => { b.scrollIntoView();"
+        " const r = b.getBoundingClientRect(); const m = document.elementFromPoint(r.left + r.width / 2, r.top + 8);"
+        " return b.offsetParent && m !== b && !b.contains(m) }).map((b) => b.id)"
+    )
+    assert not hidden
+    page.resize(1280, 800)

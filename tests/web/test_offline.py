@@ -1,0 +1,126 @@
+"""Nothing leaves the machine, the policy forbids it, and the page opens without its server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers.chromium import Chromium
+from helpers.page import close_source, open_page, spoken, wait_for_frames
+
+from web.export import POLICY, content_of, site_files
+from web.serve import Site
+
+CLICK_SAMPLE = "document.getElementById('sample').click()"
+
+
+@pytest.fixture(scope="module")
+def watched(site_folder, tmp_path_factory):
+    """A page that writes down every request and name that any of its processes asks for, after the sample was read."""
+    log = tmp_path_factory.mktemp("net") / "net.json"
+    with Site(site_folder) as site:
+        with Chromium(f"--log-net-log={log}", "--net-log-capture-mode=IncludeSensitive") as browser:
+            open_page(browser, site)
+            browser.evaluate(CLICK_SAMPLE)
+            wait_for_frames(browser, 2)
+            assert "happiness" in spoken(browser)
+        yield site, json.loads(log.read_text(encoding="utf-8"))
+
+
+def test_no_name_is_resolved_and_nobody_but_loopback_is_called(watched):
+    site, log = watched
+    types = {number: name for name, number in log["constants"]["logEventTypes"].items()}
+    events = [(types[event["type"]], event.get("params", {})) for event in log["events"]]
+    # What the browser itself asks its maker for has no initiator; it finds no name here (`helpers.chromium.QUIET`).
+    asked = {
+        params["url"]
+        for name, params in events
+        if name == "URL_REQUEST_START_JOB" and "127.0.0.1" in params.get("initiator", "")
+    }
+    outside = {url for url in asked if not url.startswith((site.address, "data:", "blob:"))}
+    assert len(asked) > 20  # the page, its workers and its service worker
+    assert not outside, outside
+    peers = {params["address"] for name, params in events if name == "TCP_CONNECT_ATTEMPT" and "address" in params}
+    assert peers
+    assert all(peer.startswith("127.0.0.1:") for peer in peers), peers
+
+
+def test_the_server_was_asked_for_files_of_the_site_only(watched):
+    site, _ = watched
+    assert {path.partition("?")[0] for path in site.requests} <= {"/", *(f"/{name}" for name in site_files())}
+
+
+def test_large_files_come_once_and_all_fit_in_nine_megabytes(watched):
+    site, _ = watched
+    assert site.bytes_sent < 9e6
+    for name in ("/emotion.onnx", "/retinaface.onnx", "/ort/ort-wasm-simd-threaded.wasm"):
+        assert site.requests.count(name) == 1
+
+
+def test_the_policy_stops_what_would_leave(page, site):
+    assert "'unsafe-inline'" not in str(POLICY)
+    attempts = {
+        "fetch": "fetch('http://127.0.0.1:9/')",
+        "beacon": "new Promise((_, no) => navigator.sendBeacon('http://127.0.0.1:9/') ? no(0) : no(1))",
+        "image": "new Promise((_, no) => Object.assign(new Image(), { src: 'http://127.0.0.1:9/a', onerror: no }))",
+        "script": "import('http://127.0.0.1:9/a.js')",
+    }
+    page.evaluate(
+        "globalThis.stopped = []; addEventListener('securitypolicyviolation', (e) => stopped.push(e.blockedURI))"
+    )
+    for attempt in attempts.values():
+        page.evaluate(f"{attempt}.then(() => 0, () => 0)")
+    page.wait_for(f"stopped.filter((uri) => uri.startsWith('http://127.0.0.1:9/')).length >= {len(attempts)}")
+    worker = (
+        "new Promise((resolve) => { const worker = new Worker('/worker.js', { type: 'module' });"
+        " worker.onmessage = () => resolve('runs'); worker.onerror = () => resolve('fails') })"
+    )
+    assert page.evaluate(worker) == "runs"
+    assert page.evaluate("fetch('/worker.js').then((a) => a.headers.get('content-security-policy'))")
+    make = "try { resolve(new Function('return 1')()) } catch { resolve(0) }"
+    later = f"new Promise((resolve) => setTimeout(() => {{ {make} }}))"
+    assert page.evaluate(later) == 0  # later, because what the debugger evaluates may do all
+
+
+@pytest.mark.long
+def test_the_page_works_without_its_server(site_folder):
+    with Chromium() as browser:
+        with Site(site_folder) as site:
+            open_page(browser, site)
+            address = site.address
+        browser.page("Page.navigate", url="about:blank")
+        browser.wait_for("location.href === 'about:blank'")
+        browser.open(address)  # nobody answers there any more
+        browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+        browser.evaluate(CLICK_SAMPLE)
+        wait_for_frames(browser, 1)
+        assert "happiness" in spoken(browser)
+
+
+@pytest.mark.long
+def test_without_isolation_headers_there_is_one_thread(site_folder):
+    plain = dict.fromkeys(("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy"), "")
+    with Site(site_folder, headers=plain) as site, Chromium() as browser:
+        open_page(browser, site)
+        assert browser.evaluate("crossOriginIsolated") is False
+        assert "1 thread" in browser.evaluate("document.getElementById('engine').textContent")
+        browser.evaluate(CLICK_SAMPLE)
+        wait_for_frames(browser, 1)
+        close_source(browser)
+
+
+def test_it_can_be_installed(page):
+    answer = page.page("Page.getAppManifest")
+    assert not answer["errors"]
+    manifest = json.loads(answer["data"])
+    assert manifest["display"] == "standalone"
+    assert manifest["icons"]
+    assert not page.page("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert page.evaluate("navigator.serviceWorker.controller !== null")
+
+
+def test_what_is_kept_for_offline_use_is_small():
+    files = site_files()
+    kept = json.loads(files["precache.js"].decode().removeprefix("self.PRECACHE = ").rstrip(";\n"))["files"]
+    assert sum(len(content_of(files[name])) for name in kept if name != "./") < 25e6
+    assert "ort/ort-wasm-simd-threaded.asyncify.wasm" not in kept
