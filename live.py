@@ -29,7 +29,7 @@ from pipeline.options import PredictOptions, SessionOptions
 from retinaface.defaults import CONF, IMGSZ
 from support import command, notify, pick_device, run_and_exit, setting
 from support.cli import gpu_possible
-from support.process import FAILED, stop_at_once, stop_requests
+from support.process import stop_at_once, stop_requests
 
 if TYPE_CHECKING:
     import torch
@@ -125,7 +125,7 @@ def run(settings: Settings) -> int:
         for analysed in session.results():  # frame -> faces -> crops -> probabilities -> heatmaps, in threads
             annotated = session.draw(analysed)  # a new picture; None where nobody watches or records
             session.present(analysed, annotated)  # window, recording, log, stdout
-    return FAILED if session.nothing_read else 0
+    return 0
 
 
 def open_and_load(settings: Settings, device: torch.device | str) -> tuple[FrameSource, EmotionPipeline]:

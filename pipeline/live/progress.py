@@ -19,11 +19,15 @@ class Progress:
 
     def __init__(self, total: int | None, *, shown: bool = True) -> None:
         self._bar: tqdm | None = None
+        self._opened = contextlib.ExitStack()
         if shown and sys.stderr.isatty():
             from tqdm import tqdm  # what shows no bar starts without it
+            from tqdm.contrib.logging import logging_redirect_tqdm
 
             tqdm.monitor_interval = 0  # no thread of its own
             self._bar = tqdm(total=total, unit=" frames", dynamic_ncols=True, leave=False, file=sys.stderr)
+            self._opened.enter_context(contextlib.closing(self._bar))
+            self._opened.enter_context(logging_redirect_tqdm())  # messages of libraries, too, beside the bar
 
     def advance(self, frames: int = 1) -> None:
         """So many more are done."""
@@ -31,7 +35,7 @@ class Progress:
             self._bar.update(frames)
 
     def aside(self, stream: TextIO | None = None) -> contextlib.AbstractContextManager[None]:
-        """Inside, lines may be written to `stream` (stderr where left out): the bar is off the terminal that shows it."""
+        """Inside, lines may be written to `stream` (stderr where left out): the bar is off their terminal."""
         if self._bar is None or not (stream or sys.stderr).isatty():
             return contextlib.nullcontext()
         return self._bar.external_write_mode(sys.stderr)
@@ -40,5 +44,4 @@ class Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._opened.close()

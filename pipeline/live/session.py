@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.sources.frame import Frame, FrameSource, Skipped
+from data.sources.frame import Frame, FrameSource
 from gradcam import EXPLAINERS
 from pipeline.drawing.overlay import Overlay, Show, Status
 from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
@@ -92,7 +92,7 @@ class Session:
         self.annotated: np.ndarray | None = None
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
         self._film: tuple[object, str] | None = None  # of which the frame before was
-        self.unread: list[Skipped] = []  # what could not be read
+        self._unread = 0  # entries of `outputs.unread` that the bar knows of
         self._said: set[str] = set()  # what is said once: notes of the source, flags that cut something
 
     def __enter__(self) -> Session:
@@ -116,17 +116,11 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
         self._tell_news()
-        if self.unread:
-            files = len({skipped.name for skipped in self.unread})
-            total = sum(skipped.frames for skipped in self.unread)
+        if unread := self.outputs.unread:
+            files, total = len({skipped.name for skipped in unread}), sum(skipped.frames for skipped in unread)
             notify(f"{total} of {total + self.presented} pictures and frames could not be read, of {files} files")
         seconds = self._clock() - self.started_s
         notify(f"{self.presented} frames in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
-
-    @property
-    def nothing_read(self) -> bool:
-        """Could nothing of all that the source names be read?"""
-        return bool(self.unread) and not self.presented
 
     def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""
@@ -257,14 +251,13 @@ class Session:
             notify(sentence)
 
     def _tell_news(self, analysed: AnalysedFrame | None = None) -> None:
-        """Say what has come up, each once: a note of the source, what it could not read, flags that cut something."""
+        """Say, each once, a note of the source and flags that cut something; the bar passes what cannot be read."""
         if self.source.note and self.source.note not in self._said:
             self._said.add(self.source.note)
             self._notify(self.source.note)
-        for skipped in self.outputs.unread[len(self.unread) :]:
-            self.unread.append(skipped)
+        for skipped in self.outputs.unread[self._unread :]:
+            self._unread += 1
             self.progress.advance(skipped.frames)
-            self._say(f"{skipped.name}: {skipped.reason}")
         if analysed:
             for flag, sentence in analysed.result.limits.items():
                 if flag not in self._said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import threading
 
@@ -54,6 +55,16 @@ def test_lines_beside_the_bar_stay_whole(monkeypatch):
             progress.advance()
             progress._bar.refresh()
     assert terminal.lines() == ["line 0", "line 1", "line 2", ""]
+
+
+def test_messages_of_libraries_stay_whole_too(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(logging.root, "handlers", [logging.StreamHandler(terminal)])
+    with Progress(4) as progress:
+        progress.advance()
+        logging.getLogger("a library").warning("skipped: 2.png")
+        progress._bar.refresh()
+    assert terminal.lines() == ["skipped: 2.png", ""]
 
 
 def test_no_bar_where_stderr_is_no_terminal_or_a_window_shows_it_all(monkeypatch):

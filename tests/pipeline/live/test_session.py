@@ -270,17 +270,15 @@ def mixed(portrait, *, end: bool = True) -> FileSource:
 @pytest.mark.parametrize("batch", [1, 4, 8])
 def test_pictures_and_films_in_one_folder(play, portrait, tmp_path, monkeypatch, capsys, batch):
     monkeypatch.setitem(module.FILE_BATCH, "cpu", batch)
-    session, _, presented = play(mixed(portrait), log="out.jsonl", quiet=True)
+    _, _, presented = play(mixed(portrait), log="out.jsonl", quiet=True)
     assert [(frame.name, frame.index) for frame in presented] == [
         ("1.png", 0), ("2.mp4", 0), ("2.mp4", 1), ("2.mp4", 2), ("2.mp4", 3), ("4.png", 2),
     ]  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     tracks = [row["track"] for row in rows if row["face"] is not None]
     assert tracks == [None, 1, 1, 1, 1, None]  # pictures have none
-    assert not session.nothing_read
     told = capsys.readouterr().err.splitlines()
     assert told.count("this film is plain red") == 1
-    assert told.count("3.png: no picture") == 1
     assert "1 of 7 pictures and frames could not be read, of 1 files" in told
 
 
@@ -290,14 +288,6 @@ def test_in_a_window_pictures_wait_and_films_play(play, clock, portrait):
     assert len(presented) == 5
     assert clock.now_s - started_s >= 0.3  # the film's own time
     assert window.events[:2] == ["show", "space"]
-
-
-def test_where_nothing_can_be_read_the_session_knows(play, capsys):
-    source = FileSource("a folder", iter([Skipped("a.png", 0, "no picture"), Skipped("b.png", 1, "no picture")]))
-    session, *_ = play(source)
-    assert session.nothing_read
-    assert "2 of 2 pictures and frames could not be read, of 2 files" in capsys.readouterr().err
-    assert not play(clip(0))[0].nothing_read
 
 
 def test_a_stop_that_is_requested_ends_it_between_two_frames(play, tmp_path):
