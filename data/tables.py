@@ -160,7 +160,7 @@ def vote_counts(fields: Sequence[str]) -> np.ndarray:
     counts = np.array([to_number(text) for text in fields])
     if counts.min() < 0:
         raise UserError(f"votes must not be negative: {' '.join(fields)!r}")
-    if counts.sum() > np.finfo(np.float32).max:  # finite as float64, infinite after the cast
+    if counts.max() > np.finfo(np.float32).max / len(counts):  # finite as float64, infinite after the cast
         raise UserError(f"votes must be counts or shares, not as large as {' '.join(fields)!r}")
     if counts.astype(np.float32).sum() < np.finfo(np.float32).tiny:
         raise UserError("the votes sum to zero")

@@ -5,7 +5,8 @@ Out: "" of a whole one; of a damaged one libjpeg's words.
 
 libjpeg notices, since bytes are missing or left over at the end, and writes so to the process's stderr; neither OpenCV
 nor Pillow tells it to Python. So inside the `with` stderr is a temporary file; what else was written there is passed on
-at the end. Ask on one thread: nothing tells two pictures' words apart. A change that costs no byte stays unnoticed.
+at the end. Ask on one thread: nothing tells two pictures' words apart. A change that neither loses nor adds a byte
+stays unnoticed: 7 of 75 pictures of which 100 bytes were overwritten by noise, and most single bits.
 """
 
 from __future__ import annotations

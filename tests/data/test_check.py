@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference
+from helpers.tiny_formats import make_csv_list
+from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference, write_lines
 
 from data.check import column, main
 from data.face_set import FaceSet
@@ -62,3 +63,40 @@ def test_entropy_of_votes():
     faces = FaceSet(np.zeros((2, 4, 4, 3), np.uint8), votes, np.array([0, 1]), ("a", "b"), tuple("wxyz"))
     assert column(faces.rows([0]))["vote entropy"] == "0.000 nats"
     assert column(faces)["vote entropy"] == f"{np.log(4) / 2:.3f} nats"
+
+
+def test_duplicates_between_splits_are_counted(tmp_path, capsys):
+    make_image_folder(tmp_path, {"train/happy": 6, "train/sad": 2, "test/sad": 3, "validation/sad": 1})
+    assert main([str(tmp_path)]) == 0
+    rows = table(capsys.readouterr().out)
+    assert rows["in another split too"] == ["5", "1", "3"]
+
+
+def test_doubts_are_told_in_words_and_the_code_is_1(tmp_path, capsys):
+    make_raf_reference(tmp_path)
+    for split in ("train", "test"):
+        path = tmp_path / f"EmoLabel/emo_distribution_{split}.csv"
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        doubled = [",".join([name, *votes[-1:], *votes[:-1]]) for name, *votes in rows]
+        path.write_text("".join(f"{line}\n" for line in doubled))
+    assert main([str(tmp_path)]) == 0  # fewer than ten of each class: too few to tell
+    for label, number in (("happy", 15), ("aligned", 15)):
+        make_image_folder(tmp_path / "other", {label: number})
+    assert main([str(tmp_path / "other")]) == 1
+    out = capsys.readouterr().out
+    assert "in doubt (class-names): the folders aligned would be classes" in out
+
+
+def test_people_and_numbered_classes_are_remarked(tmp_path, capsys):
+    make_csv_list(tmp_path / "list")
+    assert main([str(tmp_path / "list")]) == 0
+    rows = table(capsys.readouterr().out)
+    assert sum(map(int, rows["people"])) == 10
+    make_image_folder(tmp_path / "numbers", {"0": 20, "1": 20})
+    assert main([str(tmp_path / "numbers")]) == 0
+    assert "the class names are numbers; --classes FILE says" in capsys.readouterr().out
+    mapping = write_lines(tmp_path / "map.txt", ["0 happy", "1 sad"])
+    assert main([str(tmp_path / "numbers"), "--classes", str(mapping)]) == 0
+    out = capsys.readouterr().out
+    assert table(out)["happiness"] == ["14", "2", "4"]
+    assert "are numbers" not in out

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from data.face_set import FaceSet, with_labels_for_votes, without_duplicates
+from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_votes, without_duplicates
+from support import UserError
 
 
 @pytest.fixture
@@ -62,3 +65,47 @@ def test_duplicates_of_other_splits_leave(faces):
     assert without_duplicates(faces, other).names == ("a", "c")
     assert without_duplicates(faces, other, faces).names == ()
     assert without_duplicates(faces).names == faces.names
+
+
+def test_the_digest_is_of_names_labels_votes_and_classes(faces):
+    changes = [
+        {"names": ("a", "b", "x")},
+        {"labels": np.array([0, 1, 1])},
+        {"votes": faces.votes[::-1]},
+        {"class_names": ("fear", "neutral")},
+        {"class_names": ("neutral", "disgust")},
+    ]
+    digests = {faces.digest(), *(dataclasses.replace(faces, **change).digest() for change in changes)}
+    assert len(digests) == 6
+    assert dataclasses.replace(faces, images=[np.zeros((1, 1, 3), np.uint8)] * 3).digest() == faces.digest()
+    assert len(faces.digest()) == 32
+
+
+def test_sets_are_joined_with_what_all_of_them_have(faces):
+    known = dataclasses.replace(faces, persons=np.array(["p", "q", "r"]))
+    whole = concatenate([known, known.rows(np.array([1]))])
+    assert whole.names == ("a", "b", "c", "b")
+    assert whole.persons.tolist() == ["p", "q", "r", "q"]
+    assert whole.attributes["gender"].tolist() == ["male", "female", "unsure", "female"]
+    assert [image.shape for image in whole.images] == [(4, 5, 3), (5, 5, 3), (6, 5, 3), (5, 5, 3)]
+    assert concatenate([known, dataclasses.replace(faces, attributes={})]).persons is None
+    assert concatenate([known, dataclasses.replace(faces, attributes={})]).attributes == {}
+
+
+def test_classes_are_renamed_joined_and_left_out():
+    votes = np.array([[0.5, 0.25, 0.25], [0, 1, 0], [0, 0.5, 0.5], [0.2, 0, 0.8]], np.float32)
+    images = [np.zeros((1, 1, 3), np.uint8)] * 4
+    faces = FaceSet(images, votes, np.array([0, 1, 2, 2]), tuple("abcd"), ("glee", "joyful", "other"))
+    joined = map_classes(faces, {"glee": "happiness", "joyful": "happiness"})
+    assert joined.class_names == ("happiness", "other")
+    assert joined.labels.tolist() == [0, 0, 1, 1]
+    np.testing.assert_allclose(joined.votes, [[0.75, 0.25], [1, 0], [0.5, 0.5], [0.2, 0.8]])
+    left = map_classes(faces, {"joyful": ""})
+    assert left.names == ("a", "c", "d")
+    assert left.class_names == ("glee", "other")
+    np.testing.assert_allclose(left.votes, [[2 / 3, 1 / 3], [0, 1], [0.2, 0.8]])
+    assert left.votes.dtype == np.float32
+    with pytest.raises(UserError, match="--classes names sad, which the data set lacks"):
+        map_classes(faces, {"sad": "sadness"})
+    with pytest.raises(UserError, match="leaves no face"):
+        map_classes(faces, dict.fromkeys(faces.class_names, ""))

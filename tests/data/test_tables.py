@@ -6,11 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.tiny_sets import write_picture
 
-from data.faults import FaultyData
-from data.samples import Sample, build_face_set
-from data.splits import split_off
 from data.tables import (
     check_field_count,
     is_number,
@@ -85,67 +81,51 @@ def test_votes_are_numbers_not_negative_not_all_zero():
             vote_counts(fields)
 
 
-def sample(name: str, *, label: int = 0, split: str = "train", picture: Path = Path("a.png"), **more) -> Sample:
-    return Sample(name=name, split=split, label=label, picture=picture, file=Path("list.csv"), line=1, **more)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("suffix", [".csv", ".txt"])
+def test_text_is_read_in_the_encodings_that_programs_save(tmp_path, encoding, suffix):
+    table = tmp_path / f"a{suffix}"
+    separator = ";" if suffix == ".csv" else " "
+    table.write_bytes(f"ä.png{separator}1\r\nb.png{separator}2\r\n".encode(encoding))
+    assert list(read_rows(table)) == [(1, ["ä.png", "1"]), (2, ["b.png", "2"])]
 
 
-def names_of(rows: list[Sample], split: str) -> set[str]:
-    return {row.name for row in rows if row.split == split}
+def test_another_encoding_is_named(tmp_path):
+    (tmp_path / "a.csv").write_bytes("b.png,1\nä.png,1\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"a\.csv is no UTF-8 or UTF-16 text after line .*; save it as UTF-8"):
+        list(read_rows(tmp_path / "a.csv"))
 
 
-def test_the_split_is_stratified_and_leaves_other_splits_alone():
-    rows = [sample(f"{label}-{i}", label=label) for label, count in enumerate((100, 40, 3, 1)) for i in range(count)]
-    rows += [sample("t", split="test")]
-    split = split_off(rows, 0.1, split="validation")
-    moved = [row.label for row in split if row.split == "validation"]
-    assert np.bincount(moved, minlength=4).tolist() == [10, 4, 1, 0]  # one of three, but never the only one
-    assert names_of(split, "test") == {"t"}
-    assert names_of(split, "train").isdisjoint(names_of(split, "validation"))
-    assert [row.name for row in split] == [row.name for row in rows]
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("a,b", ["a", "b"]),
+        ("a;b", ["a", "b"]),
+        ("a;0,5", ["a", "0,5"]),
+        ("a\t0,5", ["a", "0,5"]),
+        ('a,"0,5"', ["a", "0,5"]),
+        ('a.png,"(0; 0)",4', ["a.png", "(0; 0)", "4"]),
+        ("a b", ["a b"]),
+    ],
+)
+def test_the_first_line_tells_the_delimiter(tmp_path, line, fields):
+    (tmp_path / "a.csv").write_text(f"\n{line}\n")
+    assert list(read_rows(tmp_path / "a.csv")) == [(2, fields)]
 
 
-def test_the_split_does_not_depend_on_the_order_of_rows(rng):
-    rows = [sample(f"train_{i:05}", label=i % 7) for i in range(350)]
-    first = names_of(split_off(rows, 0.1, split="validation"), "validation")
-    shuffled = [rows[i] for i in rng.permutation(len(rows))]
-    assert names_of(split_off(shuffled, 0.1, split="validation"), "validation") == first
-    assert len(first) == 35
-    numbers = sorted(int(name[6:]) for name in first)
-    assert numbers[0] < 100 < 250 < numbers[-1]  # from all over the list
-    second = split_off(split_off(rows, 0.2, split="test"), 0.1, split="validation")
-    assert names_of(second, "test").isdisjoint(names_of(second, "validation"))
+def test_numbers_may_have_a_decimal_comma():
+    assert vote_counts(["0,5", "1.5", "2"]).tolist() == [0.5, 1.5, 2]
+    assert [is_number(text) for text in ("0,5", "1_0", "1,5,2", "1.000,5")] == [True, False, False, False]
 
 
-def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):
-    picture = write_picture(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
-    faces = build_face_set(
-        [sample("a", label=1, picture=picture)], [], split="train", class_names=("x", "y"), skip_bad=False
-    )
-    assert not faces.has_votes
-    assert faces.votes.tolist() == [[0, 1]]
-    assert faces.votes.dtype == np.float32
-    row = sample("a", label=1, picture=picture, votes=np.array([1, 3], np.float32), attributes={"age": "20-39"})
-    faces = build_face_set([row], [], split="train", class_names=("x", "y"), skip_bad=False)
-    assert faces.has_votes
-    assert faces.votes.tolist() == [[0.25, 0.75]]
-    assert faces.votes.dtype == np.float32
-    assert faces.labels.tolist() == [1]
-    assert faces.labels.dtype == np.int64
-    assert faces.attributes["age"].tolist() == ["20-39"]
+@pytest.mark.parametrize("fields", [["1e39", "1"], ["3e38", "3e38"], ["1e308", "1e308"]])
+def test_votes_that_overflow_are_refused(fields):
+    with pytest.raises(UserError, match="votes must be counts or shares"):
+        vote_counts(fields)
 
 
-def test_pictures_that_do_not_decode_are_faults_of_their_line(tmp_path):
-    (tmp_path / "text.jpg").write_text("no picture")
-    whole = write_picture(tmp_path / "whole.png", np.zeros((2, 2, 3), np.uint8))
-    rows = [sample(path.name, picture=path) for path in (tmp_path / "gone.jpg", tmp_path / "text.jpg", whole)]
-    with pytest.raises(FaultyData) as caught:
-        build_face_set(rows, [], split="train", class_names=("x",), skip_bad=False)
-    gone, text = map(str, caught.value.faults)
-    assert gone.startswith(f"list.csv:1: cannot open {tmp_path / 'gone.jpg'}")
-    assert "text.jpg is not a picture" in text
-    assert build_face_set(rows, [], split="train", class_names=("x",), skip_bad=True).names == ("whole.png",)
-
-
-def test_a_split_without_faces_is_refused():
-    with pytest.raises(UserError, match="no usable face for test"):
-        build_face_set([], [], split="test", class_names=("x",), skip_bad=False)
+def test_votes_that_vanish_are_none():
+    with pytest.raises(UserError, match="sum to zero"):
+        vote_counts(["1e-46", "0"])
+    shares = vote_counts(["1e-30", "3e-30"])
+    assert (shares / shares.sum()).tolist() == pytest.approx([0.25, 0.75])

@@ -24,9 +24,10 @@ from helpers.tiny_sets import (
     make_image_folder,
     make_raf_official,
     make_raf_reference,
+    write_lines,
 )
 
-from data.datasets import all_formats, find_format, load_faces, load_for_training
+from data.datasets import all_formats, find_format, load_faces, load_for_training, read_class_map
 from data.emotions import EMOTIONS
 from data.faults import FaultyData
 from support import UserError
@@ -105,12 +106,13 @@ def test_what_cannot_be_found_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
         load_faces(tmp_path / "nowhere", "train")
     with pytest.raises(
-        UserError, match="is not laid out like affectnet or .* or fer2013 or .* or raf_db or image_folder; see data/raw"
+        UserError,
+        match=r"is not laid out like affectnet or .* or fer2013 or .* or image_folder; see data/raw",
     ):
         load_faces(tmp_path, "train")
     with pytest.raises(UserError, match="is not laid out like raf_db; see"):
         load_faces(make_fer2013(tmp_path), "train", name="raf_db")
-    with pytest.raises(UserError, match="--dataset takes affectnet, .*, ferplus, .*, image_folder, not 'cifar'"):
+    with pytest.raises(UserError, match=r"--dataset takes affectnet, .*, ferplus, .*, image_folder, not 'cifar'"):
         load_faces(tmp_path, "train", name="cifar")
     with pytest.raises(UserError, match="split must be one of train, validation, test or all, not 'val'"):
         load_faces(tmp_path, "val")
@@ -124,3 +126,35 @@ def test_skip_bad_leaves_rows_out_with_a_warning(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert load_faces(folder, "test", skip_bad=True).names == ("fer0000023.png",)
     assert "1 fault in the data set: these rows are left out" in caplog.text
+
+
+def test_all_is_every_split(layout):
+    _, folder = layout
+    parts = [load_faces(folder, split) for split in ("train", "validation", "test")]
+    whole = load_faces(folder, "all")
+    assert len(whole) == sum(map(len, parts))
+    assert list(whole.names) == [name for part in parts for name in part.names]
+    np.testing.assert_array_equal(whole.labels, np.concatenate([part.labels for part in parts]))
+    np.testing.assert_array_equal(whole.images[-1], parts[-1].images[-1])
+
+
+def test_training_says_how_many_faces_it_leaves_out(tmp_path, capsys):
+    folder = make_raf_reference(tmp_path)
+    train, _ = load_for_training(folder)
+    left_out = len(load_faces(folder, "train")) - len(train)
+    assert left_out > 0
+    assert f"{left_out} of 35 training faces are left out" in capsys.readouterr().err
+
+
+def test_training_refuses_a_set_in_doubt_unless_the_doubt_is_named(tmp_path):
+    make_image_folder(tmp_path, {"aligned": 20, "original": 20})
+    with pytest.raises(UserError, match="--accept class-names"):
+        load_for_training(tmp_path)
+    assert load_for_training(tmp_path, accept=["class-names"])[0].class_names == ("aligned", "original")
+
+
+def test_a_map_of_classes_is_read_with_or_without_a_header(tmp_path):
+    path = write_lines(tmp_path / "map.csv", ["name;class", "Glee;happy", "7;-"])
+    assert read_class_map(path) == {"glee": "happiness", "7": ""}
+    with pytest.raises(UserError, match="in line 1 of"):
+        read_class_map(write_lines(tmp_path / "map.txt", ["a b c"]))

@@ -9,6 +9,7 @@ from helpers.tiny_sets import edit_line, faults_of, fer_level, fer_pixels, make_
 
 from data.datasets import fer2013, load_format
 from data.datasets.fer2013 import grey_pixels, recognise
+from support import UserError
 
 load = functools.partial(load_format, fer2013)
 
@@ -68,3 +69,33 @@ def test_pixels_stand_row_by_row():
     assert grey[0, :3].tolist() == [0, 1, 2]
     assert grey[1, 0] == 48
     assert grey[47, 47] == (48 * 48 - 1) % 251
+
+
+def test_the_challenges_train_csv_is_split_by_class(tmp_path):
+    lines = [f"{label},{fer_pixels(10 * label + i)}" for label in range(7) for i in range(10)]
+    write_lines(tmp_path / "archive/train.csv", ["emotion,pixels", *lines])
+    write_lines(tmp_path / "archive/test.csv", ["pixels", fer_pixels(1)])
+    assert recognise(tmp_path)
+    parts = {split: load(tmp_path, split) for split in ("train", "validation", "test")}
+    assert {split: len(faces) for split, faces in parts.items()} == {"train": 49, "validation": 7, "test": 14}
+    words = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
+    for faces in parts.values():
+        assert [faces.class_names[label] for label in faces.labels] == [
+            words[image[0, 0, 0] // 10] for image in faces.images
+        ]
+
+
+def test_a_level_down_and_in_any_case(tmp_path):
+    make_fer2013(tmp_path / "fer2013", name="FER2013.CSV")
+    path = tmp_path / "fer2013/FER2013.CSV"
+    path.write_text(path.read_text().replace("emotion,pixels,Usage", "Emotion, Pixels, usage"))
+    assert recognise(tmp_path)
+    assert len(load(tmp_path, "test")) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "what"), [("4294967297", "reach from 4.29497e"), ("0.5", "have a fraction"), ("nan", "reach")]
+)
+def test_pixels_are_not_wrapped_round_or_cut(value, what):
+    with pytest.raises(UserError, match=what):
+        grey_pixels(" ".join([value] * 48 * 48))

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import csv
 import functools
+import pathlib
+import shutil
 import tarfile
 
 import numpy as np
 import pytest
 from helpers.paths import SHARED
-from helpers.tiny_sets import FER_ROWS, edit_line, faults_of, fer_level, fer_pixels, make_ferplus, make_ferplus_csv
+from helpers.tiny_sets import (
+    FER_COLUMNS,
+    FER_ROWS,
+    edit_line,
+    faults_of,
+    fer_level,
+    fer_pixels,
+    make_ferplus,
+    make_ferplus_csv,
+    write_lines,
+)
 
 from data.datasets import ferplus, load_format
-from data.datasets.ferplus import drop_single_votes, majority_rows, recognise
+from data.datasets.fer2013 import LABELS
+from data.datasets.ferplus import check_order, drop_single_votes, kappa, majority_rows, recognise
+from data.emotions import EMOTIONS
+from support import UserError
 
 load = functools.partial(load_format, ferplus)
 
@@ -125,3 +140,86 @@ def test_the_official_counts():
                     training = int((drop_single_votes(counts).argmax(axis=1) < 8).sum())
     assert majority == {"FER2013Train": 25045, "FER2013Valid": 3191, "FER2013Test": 3137}
     assert training == 28385
+
+
+def make_long(root, *, names=None, votes=None, labels=None, n: int = 60):
+    """FER2013's csv and FER+'s votes, `n` rows a part, the label the top vote in most of them."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 7, 3 * n)
+    order = {name: number for number, name in enumerate(LABELS)}  # FER2013's numbers
+    fer = [order[EMOTIONS[t]] for t in (true if labels is None else labels(true))]
+    usages = np.repeat(["Training", "PublicTest", "PrivateTest"], n)
+    write_lines(root / "fer2013.csv", ["emotion,pixels,Usage"] + [
+        f"{label},{fer_pixels(number % 250)},{usage}"
+        for number, (label, usage) in enumerate(zip(fer, usages, strict=True))
+    ])  # fmt: skip
+    counts = np.where(np.arange(10) == true[:, None], 7, 0) + rng.multinomial(3, [0.1] * 10, 3 * n)
+    places = np.arange(3 * n) if votes is None else votes(rng, n)
+    numbers = places if names is None else names
+    lines = [f"{usage},fer{number:07}.png,{','.join(map(str, counts[place]))}"
+             for usage, number, place in zip(usages, numbers, places, strict=True)]  # fmt: skip
+    write_lines(root / "fer2013new.csv", [FER_COLUMNS, *lines])
+    return root
+
+
+def within_parts(rng, n: int):
+    return np.concatenate([part * n + rng.permutation(n) for part in range(3)])
+
+
+def test_votes_in_the_published_order_are_joined(tmp_path):
+    assert len(load(make_long(tmp_path), "train")) > 30
+
+
+def test_rows_that_were_sorted_again_are_refused_by_their_names(tmp_path):
+    make_long(tmp_path, votes=within_parts)
+    for skip_bad in (False, True):
+        with pytest.raises(UserError, match=r"names stand before a smaller one; as published they ascend"):
+            load(tmp_path, "test", skip_bad=skip_bad)
+
+
+def test_and_by_their_votes_where_the_names_were_sorted_too(tmp_path):
+    make_long(tmp_path, votes=within_parts, names=np.arange(180))
+    with pytest.raises(UserError, match=r"agree with FER2013's label hardly more often than by chance \(kappa"):
+        load(tmp_path, "test")
+
+
+def test_a_block_in_another_order_shows_among_many(monkeypatch):
+    monkeypatch.setattr(ferplus, "BLOCK", 100)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, 1000)
+    votes = labels.copy()
+    check_order(tmp := pathlib.Path("votes.csv"), [], list(zip(labels, votes, strict=True)))
+    votes[600:700] = rng.permutation(votes[600:700])
+    with pytest.raises(UserError, match="in rows 601 to 700"):
+        check_order(tmp, [], list(zip(labels, votes, strict=True)))
+
+
+def test_kappa_is_scikit_learns():
+    metrics = pytest.importorskip("sklearn.metrics")
+    pairs = np.random.default_rng(1).integers(0, 3, (200, 2))
+    pairs[:120, 1] = pairs[:120, 0]
+    assert kappa(pairs) == pytest.approx(metrics.cohen_kappa_score(pairs[:, 0], pairs[:, 1]))
+    assert kappa(np.array([[1, 1], [1, 1]])) == 1
+
+
+def test_kappa_of_a_table_by_hand():
+    pairs = np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], [20, 5, 10, 15], axis=0)  # Cohen 1960: p_o 0.7, p_e 0.5
+    assert kappa(pairs) == pytest.approx(0.4)
+
+
+def test_folders_of_pictures_are_joined_to_the_releases_votes_by_name(tmp_path):
+    make_ferplus(tmp_path / "data")
+    expected = {split: load(tmp_path, split) for split in NAMES}
+    make_ferplus_csv(tmp_path / "csv")
+    (tmp_path / "csv/fer2013new.csv").rename(tmp_path / "data/fer2013new.csv")
+    shutil.rmtree(tmp_path / "csv")
+    for part in ("FER2013Train", "FER2013Valid", "FER2013Test"):
+        (tmp_path / "data" / part / "label.csv").unlink()
+    rows = (tmp_path / "data/fer2013new.csv").read_text().splitlines()
+    write_lines(tmp_path / "data/fer2013new.csv", [rows[0], *rows[:0:-1]])  # by name: their order is free
+    for split, faces in expected.items():
+        found = load(tmp_path, split)
+        assert sorted(found.names) == sorted(faces.names)
+        assert {name: int(image[0, 0, 0]) for name, image in zip(found.names, found.images, strict=True)} == {
+            name: int(image[0, 0, 0]) for name, image in zip(faces.names, faces.images, strict=True)
+        }

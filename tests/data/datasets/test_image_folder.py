@@ -101,3 +101,45 @@ def test_not_every_folder_is_one_of_classes(tmp_path):
     assert not recognise(tmp_path)
     make_image_folder(tmp_path, {"train/only": 3})
     assert not recognise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "parts", [("Training", "PublicTest", "PrivateTest"), ("FER2013Train", "FER2013Valid", "FER2013Test")]
+)
+def test_fer2013s_words_for_splits_are_splits_and_no_classes(tmp_path, parts):
+    counts = {
+        f"archive/{part}/{name}": n for part, n in zip(parts, (6, 3, 2), strict=True) for name in ("Angry", "Happy")
+    }
+    make_image_folder(tmp_path, counts)
+    assert recognise(tmp_path)
+    assert counts_of(tmp_path) == {"train": [6, 6], "validation": [3, 3], "test": [2, 2]}
+    assert load(tmp_path, "train").class_names == ("happiness", "anger")
+
+
+def test_what_systems_and_notebooks_leave_is_no_class(tmp_path):
+    make_image_folder(tmp_path, {"happy": 20, "sad": 20, ".ipynb_checkpoints": 3, "__MACOSX/happy": 3, "@eaDir": 3})
+    assert load(tmp_path, "train").class_names == ("happiness", "sadness")
+    assert counts_of(tmp_path) == {"train": [14, 14], "validation": [2, 2], "test": [4, 4]}
+
+
+def test_a_class_folder_whose_files_cannot_be_read_does_not_vanish(tmp_path):
+    make_image_folder(tmp_path, {"train/happy": 4, "train/sad": 4, "test/happy": 2, "test/sad": 2})
+    (tmp_path / "train/fear").mkdir()
+    (tmp_path / "train/fear/1.raw").write_bytes(b"?")
+    (tmp_path / "train/disgust").mkdir()
+    with pytest.raises(FaultyData) as caught:
+        load(tmp_path, "train")
+    empty, raw = (str(fault) for fault in caught.value.faults)
+    assert empty.endswith("train/disgust: this class folder holds no picture")
+    assert raw.endswith(
+        "this class folder holds no picture, but 1 other files, such as 1.raw; is it another kind of picture?"
+    )
+    for picture in (tmp_path / "train/sad").iterdir():
+        picture.write_bytes(b"half a picture")
+    assert load(tmp_path, "train", skip_bad=True).class_names == ("happiness", "sadness")  # none of sad is left
+
+
+def test_pictures_may_lie_in_folders_of_their_class(tmp_path):
+    make_image_folder(tmp_path, {"train/happy/anna": 3, "train/happy/ben": 3, "train/sad": 4, "test/sad": 1})
+    assert counts_of(tmp_path)["test"] == [0, 1]
+    assert sum(counts[0] for counts in counts_of(tmp_path).values()) == 6

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tiny_formats import make_raf_kaggle
 from helpers.tiny_sets import (
     RAF_WORDS,
     edit_line,
@@ -242,3 +245,70 @@ def test_space_separated_votes_in_a_csv_are_detected(official):
     faults = faults_of(load, official)
     assert faults[0].startswith("EmoLabel/votes.csv:1: wanted 8 fields")
     assert faults[0].endswith("is the delimiter another?")
+
+
+@pytest.mark.parametrize("make", [make_raf_official, make_raf_reference])
+def test_pictures_are_found_with_and_without_aligned_in_any_case(tmp_path, make):
+    make(tmp_path)
+    folder = tmp_path / "Image/aligned"
+    for number, path in enumerate(sorted(folder.iterdir())):
+        stem = path.stem.removesuffix("_aligned")
+        path.rename(folder / (f"{stem}.JPG", f"{stem.upper()}_ALIGNED.jpg", path.name)[number % 3])
+    faces = load(tmp_path, "test")
+    assert [image[0, 0, 0] for image in faces.images] == [raf_level(f"test_{i:04}") for i in range(1, 8)]
+    assert faces.names[:3] == ("test_0001.JPG", "TEST_0002_ALIGNED.jpg", "test_0003_aligned.jpg")
+
+
+def test_pictures_may_still_be_in_their_archive(tmp_path, monkeypatch):
+    monkeypatch.setattr("data.layout.UNPACKED", tmp_path / "cache")
+    root = make_raf_official(tmp_path / "basic")
+    expected = [image[0, 0, 0] for image in load(root, "test").images]
+    shutil.make_archive(str(root / "Image/aligned"), "zip", root / "Image", "aligned")
+    shutil.rmtree(root / "Image/aligned")
+    assert recognise(root)
+    assert [image[0, 0, 0] for image in load(root, "test").images] == expected
+
+
+def test_kaggles_export(tmp_path):
+    make_raf_kaggle(tmp_path)
+    assert recognise(tmp_path)
+    for split in ("train", "test"):
+        names = {raf_level(name): number for name, number in raf_names().items() if name.startswith(split)}
+        parts = [load(tmp_path, part) for part in ([split, "validation"] if split == "train" else [split])]
+        found = {
+            int(image[0, 0, 0]): RAF_WORDS.index(CLASSES[label])
+            for faces in parts
+            for image, label in zip(faces.images, faces.labels, strict=True)
+        }
+        assert found == names
+        assert parts[0].class_names == CLASSES
+
+
+def test_kaggles_folder_and_list_must_agree(tmp_path):
+    make_raf_kaggle(tmp_path)
+    edit_line(tmp_path / "test_labels.csv", 2, "test_0001_aligned.jpg,4")
+    (fault,) = faults_of(load, tmp_path, "test")
+    assert fault == "DATASET/test/1: test_0001_aligned.jpg lies with surprise, listed is happiness"
+
+
+def relabel(root: Path, change: Callable[[int], int]) -> None:
+    rows = [line.split() for line in (root / LIST).read_text().splitlines()]
+    write_lines(root / LIST, [f"{name} {change(int(label))}" for name, label in rows])
+
+
+def test_compound_labels_are_the_eleven_compound_expressions(official):
+    relabel(official, lambda label: label)
+    rows = [f"{name}.jpg {i % 11 + 1}" for i, name in enumerate(raf_names())]
+    write_lines(official / LIST, rows)
+    for skip_bad in (False, True):
+        faces = load(official, "test", skip_bad=skip_bad)
+        assert faces.class_names[0] == "happily surprised"
+        assert faces.class_names[10] == "disgustedly surprised"
+        assert faces.labels.tolist() == [i % 11 for i in range(42, 49)]
+
+
+@pytest.mark.parametrize("change", [lambda label: label - 1, lambda label: label + 1, lambda label: 2 * label])
+def test_labels_of_another_scheme_are_refused_even_with_skip_bad(official, change):
+    relabel(official, change)
+    with pytest.raises(UserError, match=r"the labels reach from .* they count something else"):
+        load(official, "test", skip_bad=True)

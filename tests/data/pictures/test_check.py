@@ -1,0 +1,78 @@
+"""The check of all pictures: what is broken by row, found once, remembered by the state of the files."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+from helpers.tiny_sets import write_picture
+
+from data.pictures import check
+from data.pictures.cache import Picture, PictureCache
+from data.pictures.check import broken_pictures, state_digest
+
+
+@pytest.fixture
+def pictures(tmp_path, portrait) -> list[Picture]:
+    """Six: number 1 is missing, 3 is damaged, 5 is text."""
+    jpeg = cv2.imencode(".jpg", portrait[:200, :200])[1].tobytes()
+    found = [Picture(tmp_path / f"{number}.jpg") for number in range(6)]
+    for picture in found:
+        picture.source.write_bytes(jpeg)
+    found[1].source.unlink()
+    found[3].source.write_bytes(jpeg[:5000] + jpeg[5300:])
+    found[5].source.write_text("no picture")
+    return found
+
+
+def test_broken_ones_by_row(pictures, tmp_path):
+    broken = broken_pictures(pictures, None)
+    assert list(broken) == [1, 3, 5]
+    assert "cannot open" in broken[1]
+    assert "3.jpg is damaged, and would be trained on: Corrupt JPEG data" in broken[3]
+    assert "5.jpg is not a picture" in broken[5]
+
+
+def test_in_several_processes_it_is_the_same_and_the_cache_is_full(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "ALONE", 2)
+    monkeypatch.setattr(check, "CHUNK", 4)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    kept = PictureCache(60, tmp_path / "cache")
+    assert broken_pictures(pictures, kept) == broken_pictures(pictures, None)
+    assert (
+        len([path for path in kept.folder.rglob("*") if path.is_file() and path.suffix != ".json"]) == 1
+    )  # one content
+
+
+def test_it_is_not_decoded_again_until_a_file_changes(pictures, tmp_path, monkeypatch):
+    kept = PictureCache(60, tmp_path / "cache")
+    first = broken_pictures(pictures, kept)
+    seen: list[int] = []
+    whole = check.broken_rows
+    monkeypatch.setattr(check, "broken_rows", lambda chunk, use: seen.append(len(chunk)) or whole(chunk, use))
+    assert broken_pictures(pictures, kept) == first
+    assert seen == []
+    write_picture(pictures[5].source, np.zeros((4, 4, 3), np.uint8))
+    assert list(broken_pictures(pictures, kept)) == [1, 3]
+    assert seen == [6]
+
+
+def test_a_note_that_was_cut_off_is_written_anew(pictures, tmp_path):
+    kept = PictureCache(60, tmp_path / "cache")
+    first = broken_pictures(pictures, kept)
+    (note,) = (kept.folder / "checked").iterdir()
+    note.write_text(note.read_text()[:20])
+    assert broken_pictures(pictures, kept) == first
+
+
+def test_the_state_is_of_paths_times_and_boxes(pictures):
+    digest = state_digest(pictures)
+    assert digest == state_digest(pictures)
+    os.utime(pictures[0].source, ns=(1, 1))
+    changed = state_digest(pictures)
+    assert (
+        len({digest, changed, state_digest(pictures[::-1]), state_digest([Picture(pictures[0].source, (0, 0, 1, 1))])})
+        == 4
+    )

@@ -1,0 +1,29 @@
+"""Free memory: the system's word, and less where a container has a limit."""
+
+from __future__ import annotations
+
+from helpers.tiny_sets import write_lines
+
+from support.memory import UNKNOWN, free_memory, memory_budget
+
+
+def test_the_smaller_of_system_and_container(tmp_path):
+    meminfo = write_lines(tmp_path / "meminfo", ["MemTotal:  9000 kB", "MemAvailable:  4000 kB"])
+    assert free_memory(meminfo, tmp_path) == 4_096_000
+    write_lines(tmp_path / "memory.current", ["1000"])
+    write_lines(tmp_path / "memory.max", ["max"])
+    assert free_memory(meminfo, tmp_path) == 4_096_000
+    write_lines(tmp_path / "memory.max", ["3000"])
+    assert free_memory(meminfo, tmp_path) == 2000
+    write_lines(tmp_path / "memory.max", ["500"])
+    assert free_memory(meminfo, tmp_path) == 0
+
+
+def test_a_system_that_does_not_tell_has_some(tmp_path):
+    assert free_memory(tmp_path / "nowhere", tmp_path) > 0
+    assert UNKNOWN > 0
+
+
+def test_a_budget_is_a_share():
+    assert memory_budget(0) == 0
+    assert 0 < memory_budget(0.5) < 1e13
