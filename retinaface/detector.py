@@ -127,8 +127,7 @@ class RetinaFace:
             if largest >= NEAR:
                 halvings = 1 + math.floor(math.log2(largest / NEAR))  # it is smaller than NEAR then
                 (smaller,) = self._search([frames[i]], shrink * 0.5**halvings)
-                large = [face for face in smaller if shrink * face.size >= NEAR]
-                detected[i] = whole_faces(faces, large, iou_threshold=self.iou_threshold)
+                detected[i] = whole_faces(faces, smaller, near=NEAR / shrink, iou_threshold=self.iou_threshold)
         return detected
 
     def _detect_in_tiles(self, frame: np.ndarray, shrink: float) -> list[Face]:
@@ -141,10 +140,8 @@ class RetinaFace:
         boxes, scores = np.array([face.box_xyxy for face in small]), np.array([face.score for face in small])
         kept = self._suppress(boxes.reshape(-1, 4), scores)  # a face on a seam is found in both tiles
         small = [small[i].scaled(scale) for i in kept]
-        (larger,) = self._detect([frame], shrink * SMALLER)
-        return whole_faces(
-            small, [face for face in larger if shrink * face.size >= NEAR], iou_threshold=self.iou_threshold
-        )
+        (smaller,) = self._detect([frame], shrink * SMALLER)
+        return whole_faces(small, smaller, near=NEAR / shrink, iou_threshold=self.iou_threshold)
 
     def _search(self, frames: Sequence[np.ndarray], shrink: float) -> list[list[Face]]:
         """The faces of frames of one size in the frames made `shrink` times as large."""

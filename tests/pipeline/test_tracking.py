@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from data.sources import sample
 from pipeline.motion import OneEuroFilter, share_of_new
-from pipeline.tracking import MEMORY_S, Tracker
-from retinaface.face import Face
+from pipeline.tracking import MEMORY_FRAMES, MEMORY_S, Tracker
+from retinaface.face import Face, Faces
 
 FRAME_S = 1 / 30
 
@@ -34,13 +36,155 @@ def test_the_best_overlap_wins_and_a_track_serves_one_face():
     assert numbers(tracker, [face(35), face(5)], FRAME_S) == [2, 1]
 
 
-def test_a_face_that_is_away_briefly_comes_back_as_itself_and_later_as_another():
+def test_a_face_that_is_away_for_two_seconds_comes_back_as_itself_and_later_as_another():
+    tracker = Tracker()
+    for frame in range(10):
+        numbers(tracker, [face(0)], frame * FRAME_S)
+    assert numbers(tracker, [], 0.4) == []
+    assert numbers(tracker, [face(40, 90)], 2.4) == [1]  # half a face away
+    assert numbers(tracker, [face(40, 90)], 2.4 + MEMORY_S + 0.1) == [2]
+    assert len(tracker.tracks) == 1  # nothing grows
+
+
+def test_who_comes_back_elsewhere_or_much_larger_is_somebody_else():
     tracker = Tracker()
     numbers(tracker, [face(0)], 0)
-    assert numbers(tracker, [], 0.3) == []
-    assert numbers(tracker, [face(0)], 0.6) == [1]
-    assert numbers(tracker, [face(0)], 0.6 + MEMORY_S + 0.1) == [2]
-    assert len(tracker.tracks) == 1  # nothing grows
+    assert numbers(tracker, [face(400)], 1.0) == [2]
+    assert numbers(tracker, [face(0, side=200), face(400)], 1.1) == [3, 2]
+
+
+def test_of_two_who_stand_side_by_side_one_goes_and_another_comes():
+    """The one who stays keeps the number; who comes after the memory's time is new, however near."""
+    tracker = Tracker()
+    both, one = [face(100), face(200)], [face(100)]
+    for frame in range(30):
+        assert numbers(tracker, both, frame * FRAME_S) == [1, 2]
+    for frame in range(30, 30 + round((MEMORY_S + 0.2) / FRAME_S)):
+        assert numbers(tracker, one, frame * FRAME_S) == [1]
+    assert numbers(tracker, both, (frame + 1) * FRAME_S) == [1, 3]
+
+
+@pytest.mark.parametrize("interval_s", [1.0, 5.0])
+@pytest.mark.parametrize("rate_known", [False, True])
+def test_a_slow_source_keeps_its_people(rng, interval_s, rate_known):
+    """Two people who sway by half a face from frame to frame; each may be missed for a frame; times jitter."""
+    tracker = Tracker(1 / interval_s if rate_known else None)
+    for frame in range(40):
+        time_s = interval_s * (frame + rng.uniform(-0.2, 0.2))
+        places = [face(100 + rng.uniform(-20, 20)), face(400 + rng.uniform(-20, 20))]
+        seen = [0, 1] if frame < 3 else ([0, 1], [0], [1])[frame % 3]
+        assert numbers(tracker, [places[i] for i in seen], time_s) == [i + 1 for i in seen]
+    assert tracker.memory_s == pytest.approx(max(MEMORY_S, MEMORY_FRAMES * interval_s), rel=0.3)
+    assert len(tracker.tracks) == 2
+
+
+def test_one_gap_does_not_change_what_the_source_is_taken_for():
+    tracker = Tracker()
+    for time_s in (0, 1 / 30, 2 / 30, 100_000, 100_000 + 1 / 30):
+        numbers(tracker, [face(0)], time_s)
+    assert tracker.interval_s == pytest.approx(1 / 30, rel=1e-3)
+    assert numbers(tracker, [face(0)], 200_000) == [3]
+
+
+def cross(*, hidden_frames: int, smooth_s: float = 0.4) -> list[dict[int, float]]:
+    """Two faces walk past each other at three face widths a second; number -> x in every frame.
+
+    While they meet only one is seen, the one in front, for `hidden_frames`; detections come in random order.
+    """
+    rng, tracker, seen = np.random.default_rng(0), Tracker(), []
+    frames, speed = 60, 8.0
+    for frame in range(frames):
+        xs = [100 + speed * frame, 100 + speed * (frames - 1 - frame)]
+        faces = [face(x + rng.normal(0, 1), 100 + rng.normal(0, 1)) for x in xs]
+        if abs(frame - (frames - 1) / 2) <= hidden_frames / 2:
+            faces = faces[:1]
+        order = rng.permutation(len(faces))
+        _, observations = tracker.update([faces[i] for i in order], frame * FRAME_S, smooth_s=smooth_s)
+        seen.append({o.track.number: xs[i] for o, i in zip(observations, order, strict=True)})
+    return seen
+
+
+@pytest.mark.parametrize("hidden_frames", [0, 4, 8, 12, 20])
+@pytest.mark.parametrize("smooth_s", [0.4, 0.0])
+def test_people_who_cross_do_not_swap(hidden_frames, smooth_s):
+    seen = cross(hidden_frames=hidden_frames, smooth_s=smooth_s)
+    first, last = seen[0], seen[-1]
+    assert set(first) == set(last) == {1, 2} == {number for frame in seen for number in frame}
+    left = min(first, key=first.__getitem__)
+    assert last[left] == max(last.values())  # who came from the left is on the right
+
+
+def test_numbers_are_the_same_whether_or_not_faces_are_smoothed(rng):
+    smoothed, rough = Tracker(), Tracker()
+    for frame in range(60):
+        faces = [face(100 + 5 * frame + rng.normal(0, 3)), face(500 - 3 * frame)][: 1 + (frame % 7 > 0)]
+        _, a = smoothed.update(faces, frame * FRAME_S)
+        _, b = rough.update(faces, frame * FRAME_S, smooth_s=0)
+        assert [o.track.number for o in a] == [o.track.number for o in b]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_cut_or_a_film_that_begins_again_ends_all_tracks(told):
+    """Nothing goes over: not the number, not the smoothed box, not the probabilities."""
+    tracker = Tracker()
+    for frame in range(20):
+        _, observations = tracker.update([face(0)], frame * FRAME_S)
+        tracker.smooth(observations, np.array([[1.0, 0.0]]))
+    time_s = 20 * FRAME_S if told else 0.0  # time that runs backwards tells it, too
+    assert tracker.update(None, 20 * FRAME_S, new_scene=told)[0] == ([] if told else observed(tracker))
+    after = face(6)
+    (shown,), observations = tracker.update([after], time_s, new_scene=told)
+    np.testing.assert_array_equal(shown.box_xyxy, after.box_xyxy)
+    np.testing.assert_array_equal(shown.landmarks_xy, after.landmarks_xy)
+    assert [o.track.number for o in observations] == [2]
+    assert tracker.smooth(observations, np.array([[0.0, 1.0]])).tolist() == [[0, 1]]
+
+
+def observed(tracker: Tracker) -> list[Face]:
+    """The faces of the last frame."""
+    return tracker.update(None, 20 * FRAME_S)[0]
+
+
+def test_after_some_frames_away_nothing_of_before_is_mixed_in():
+    """Also in a batch, whose frames are tracked before the first of them is classified."""
+    tracker, observations = Tracker(), []
+    times_s = [*(i / 10 for i in range(10)), 2.0]
+    for time_s in times_s:
+        observations += tracker.update([face(0)], time_s)[1]
+    assert [o.track.number for o in observations] == [1] * 11
+    probabilities = np.array([[1.0, 0.0]] * 10 + [[0.0, 1.0]])
+    np.testing.assert_array_equal(tracker.smooth(observations, probabilities), probabilities)
+
+
+def test_what_bounded_the_search_goes_with_the_faces():
+    tracker = Tracker()
+    found = Faces([face(0)], left_out=3, reduced=2.5)
+    for shown in (tracker.update(found, 0)[0], tracker.update(None, FRAME_S)[0]):
+        assert (len(shown), shown.left_out, shown.reduced) == (1, 3, 2.5)
+
+
+def test_another_face_at_the_same_place_is_another_person(portrait):
+    """Without a word about a cut, and before the same wall: the looks of the face tell."""
+    eileen, grace = head(portrait, (224, 116), 106), head(sample.portrait("hopper"), (257, 190), 190)
+    frames = [*[eileen] * 5, *[grace] * 5, *[eileen] * 5]
+    with_pixels, without = Tracker(), Tracker()
+    there = face(110, 70, 100)
+    seen, blind = [], []
+    for frame, pixels in enumerate(frames):
+        rng = np.random.default_rng(frame)
+        noisy = (pixels + rng.normal(0, 8, pixels.shape)).clip(0, 255).astype(np.uint8)
+        _, observations = with_pixels.update([there], frame * FRAME_S, frame_rgb=noisy)
+        seen.append(observations[0].track.number)
+        blind += numbers(without, [there], frame * FRAME_S)
+    assert seen == [1] * 5 + [2] * 5 + [1] * 5  # the first one comes back within the memory's time
+    assert set(blind) == {1}
+
+
+def head(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> np.ndarray:
+    """(240, 320, 3): a face of 100 pixels in the middle of a picture."""
+    zoom = 100 / size
+    matrix = np.array([[zoom, 0, 160 - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
+    return cv2.warpAffine(image, matrix, (320, 240), borderMode=cv2.BORDER_REPLICATE)
 
 
 def test_a_still_face_rests_and_a_moving_one_is_not_left_behind(rng):

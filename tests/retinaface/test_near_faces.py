@@ -1,28 +1,67 @@
-"""A face that fills the frame is one face: parts go, others stay."""
+"""A face that fills the frame is one face: parts go, others stay; and it does not jump as it comes nearer."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 
+from retinaface.detector import RetinaFace
 from retinaface.face import Face
-from retinaface.near_faces import whole_faces
+from retinaface.near_faces import ALONE, NEAR, blended, whole_faces
+
+
+def face(box: tuple[float, float, float, float], score: float) -> Face:
+    return Face(np.array(box, np.float32), np.full((5, 2), box[0], np.float32), score)
+
+
+WHOLE = face((0, 0, 100, 100), 0.9)
+MOUTH = face((20, 50, 70, 95), 0.95)
 
 
 def test_parts_go_and_others_stay_by_hand():
-    def face(box, score):
-        return Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), score)
-
-    whole = face((0, 0, 100, 100), 0.9)
-    mouth, small, beside, same = (
-        face((20, 50, 70, 95), 0.95),
-        face((80, 5, 90, 15), 0.8),  # smaller than a part: another face
-        face((90, 0, 180, 100), 0.7),  # its centre lies outside
-        face((2, 2, 99, 99), 0.6),  # the same face, found at both sizes
-    )
-    assert whole_faces([mouth, small, beside, same], [whole]) == [whole, small, beside]
+    small = face((80, 5, 90, 15), 0.8)  # smaller than a part: another face
+    beside = face((90, 0, 180, 100), 0.7)  # its centre lies outside
+    assert whole_faces([MOUTH, small, beside], [WHOLE], near=80) == [WHOLE, small, beside]
     unsure = face((0, 0, 100, 100), 0.7)
-    assert whole_faces([mouth, same], [unsure]) == [mouth, unsure]  # the part scores higher
-    better = face((2, 2, 99, 99), 0.75)
-    assert whole_faces([better], [unsure]) == [better]
-    assert whole_faces([], [whole]) == [whole]
-    assert whole_faces([mouth], []) == [mouth]
+    assert whole_faces([MOUTH], [unsure], near=80) == [MOUTH, unsure]  # the part scores higher
+    assert whole_faces([], [WHOLE], near=80) == [WHOLE]
+    assert whole_faces([MOUTH], [], near=80) == [MOUTH]
+    assert whole_faces([MOUTH], [WHOLE], near=101) == [MOUTH]  # what is not near is not asked of a smaller frame
+
+
+@pytest.mark.parametrize(("near", "share"), [(100.0, 0.0), (100 / 1.125, 0.5), (80.0, 1.0), (50.0, 1.0)])
+def test_a_face_found_in_both_frames_is_blended_by_its_size(near, share):
+    """The larger frame's alone from `near` down, the smaller's alone from 1.25 times that."""
+    assert ALONE == 1.25
+    fine, coarse = face((0, 0, 100, 100), 0.95), face((8, 8, 108, 112), 0.9)
+    (found,) = whole_faces([MOUTH, fine], [coarse], near=near)[:1]
+    np.testing.assert_allclose(found.box_xyxy, share * np.array([8, 8, 8, 12]) + [0, 0, 100, 100], atol=1e-4)
+    np.testing.assert_allclose(found.landmarks_xy, share * 8, atol=1e-4)
+    assert found.score == 0.95
+    assert whole_faces([fine], [coarse], near=100.01) == [fine]
+
+
+def test_what_is_blended_is_between_both():
+    halfway = blended(WHOLE, face((10, 0, 100, 100), 0.5), share=0.5)
+    assert halfway.box_xyxy.tolist() == [5, 0, 100, 100]
+    assert halfway.score == 0.9
+    assert blended(WHOLE, MOUTH, share=-1).box_xyxy.tolist() == WHOLE.box_xyxy.tolist()
+    assert blended(WHOLE, MOUTH, share=9).box_xyxy.tolist() == MOUTH.box_xyxy.tolist()
+
+
+def test_a_face_that_comes_nearer_does_not_jump_where_the_second_search_begins(portrait):
+    """A zoom by half a percent a frame: no step over the border is larger than steps away from it."""
+    detector, found = RetinaFace.from_file(imgsz=None), []
+    for size in NEAR * 1.005 ** np.arange(-6, 7):
+        zoom = size / 106
+        matrix = np.array([[zoom, 0, 240 - zoom * 224], [0, zoom, 200 - zoom * 116]])
+        frame = cv2.warpAffine(portrait, matrix, (480, 416), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        ((one,),) = detector([frame])
+        box = (one.box_xyxy - [240, 200, 240, 200]) / size
+        points = (one.landmarks_xy - [240, 200]) / size
+        found.append((one.size, np.concatenate([box, points.ravel()])))
+    steps = np.abs(np.diff([values for _, values in found], axis=0)).max(axis=1)
+    beyond = np.array([size >= NEAR for size, _ in found])
+    assert 0 < beyond.sum() < len(beyond), "the zoom does not cross the border"
+    assert steps.max() < 0.02  # of the face; 0.08 where the border is a switch
