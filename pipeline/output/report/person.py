@@ -77,7 +77,7 @@ def shares_table(source: Source, person: Person, names: Sequence[str]) -> str:
             f'<td class="number">{percent(share)}</td>'
             f'<td class="number">{amount(totals.label_weight[i], still=source.still)}</td>'
             f'<td class="number">{percent(mean)}</td>'
-            f'<td class="moments">{", ".join(map(when, person.strongest[i].moments))}</td></tr>'
+            f'<td class="moments">{", ".join(f"<bdi>{place(m)}</bdi>" for m in person.strongest[i].moments)}</td></tr>'
         )
     heads = ("Share", "Faces" if source.still else "Time", "Mean probability")
     head = "".join(f'<th scope="col" class="number">{text}</th>' for text in heads)
@@ -119,9 +119,9 @@ def heatmaps_html(person: Person, names: Sequence[str]) -> str:
     return f'<h4>Mean heatmap of each expression</h4><ul class="tiles">{"".join(figures)}</ul>' if figures else ""
 
 
-def when(moment: Moment) -> str:
-    """Where the moment is: its time, or the picture's name."""
-    return clock(moment.time_s, tenths=True) if moment.name is None else f"<bdi>{safe(moment.name)}</bdi>"
+def place(moment: Moment) -> str:
+    """Where the moment is, as text: its time, or the picture's name."""
+    return clock(moment.time_s, tenths=True) if moment.name is None else safe(moment.name)
 
 
 def pictures_html(person: Person, names: Sequence[str]) -> str:
@@ -129,8 +129,8 @@ def pictures_html(person: Person, names: Sequence[str]) -> str:
     groups, colours = [], colours_of(names)
     for name, colour, strongest in zip(names, colours, person.strongest, strict=True):
         tiles = "".join(
-            f'<li><figure><img src="{jpeg_uri(moment.picture)}" alt="the face at {when(moment)}, with its heat">'
-            f'<figcaption>{when(moment)} <span class="facts">{percent(moment.probability)}</span></figcaption>'
+            f'<li><figure><img src="{jpeg_uri(moment.picture)}" alt="the face at {place(moment)}, with its heat">'
+            f'<figcaption><bdi>{place(moment)}</bdi> <span class="facts">{percent(moment.probability)}</span></figcaption>'
             "</figure></li>"
             for moment in strongest.moments
             if moment.picture is not None
