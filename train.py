@@ -16,11 +16,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -I and -P leave out
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 

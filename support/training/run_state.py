@@ -6,16 +6,16 @@ Out: settings.json, last.pt and previous.pt there, and the newer of the two that
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from support import process
 from support.cli import UserError, notify
 from support.files import atomic_write, write_json
 from support.training.distributed import Distributed
@@ -92,24 +92,6 @@ class RunFolder:
             notify(f"there is no .onnx beside {self.path / name}: {error}")
 
 
-@contextlib.contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Inside, SIGINT and SIGTERM make the function that is yielded true; a second one ends the process at once.
-
-    Under torchrun a second one does nothing: torchrun sends the terminal's Ctrl-C to its processes once more.
-    """
-    requests: list[int] = []
-
-    def request(signum: int, frame: object) -> None:
-        requests.append(signum)
-        again = signal.SIG_IGN if "LOCAL_RANK" in os.environ else signal.SIG_DFL
-        for number in before:
-            signal.signal(number, again)
-        os.write(2, b"\nstopping after this step; everything will be saved\n")  # print may be in the middle of a line
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(requests)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def stop_requests() -> AbstractContextManager[Callable[[], bool]]:
+    """As `support.process.stop_requests`, for a training: a stop signal ends it behind the step under way."""
+    return process.stop_requests("stopping after this step; everything will be saved")

@@ -134,12 +134,17 @@ def test_a_loop_is_asked_to_stop_and_finishes(number):
 
 
 @POSIX
-def test_a_second_ctrl_c_leaves_at_once():
-    process = start(LOOP, stdin=subprocess.PIPE)
-    process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize(("under_torchrun", "out"), [(False, ""), (True, "finished\n")])
+def test_a_second_ctrl_c_leaves_at_once_but_torchrun_sends_each_twice(under_torchrun, out):
+    environment = {key: value for key, value in os.environ.items() if key != "LOCAL_RANK"}
+    process = start(LOOP, stdin=subprocess.PIPE, env=environment | ({"LOCAL_RANK": "0"} if under_torchrun else {}))
+    process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "asked\n"
     process.send_signal(signal.SIGINT)
-    assert end_of(process) == (130, "", "\nstopping\n")
+    if under_torchrun:
+        process.stdin.write("1\n")
+        process.stdin.flush()
+    assert end_of(process) == (130, out, "\nstopping\n")
 
 
 @POSIX
