@@ -121,8 +121,12 @@ def list_files(name: str) -> SourceFiles:
     if not paths:
         wanted = ", ".join(PICTURE_SUFFIXES + FILM_SUFFIXES)
         raise UserError(f"no films or pictures in {printable(name)}; wanted are {wanted}.")
-    base = _base(name, paths)
-    files = [SourceFile(path, printable(os.path.relpath(path, base)).replace(os.sep, "/")) for path in paths]
+    try:
+        base = _base(name, paths)
+    except ValueError:  # they lie on several drives
+        files = [SourceFile(path, printable(path.as_posix()).replace(":", "").lstrip("/")) for path in paths]
+    else:
+        files = [SourceFile(path, printable(os.path.relpath(path, base)).replace(os.sep, "/")) for path in paths]
     no_media = "file is no film or picture" if others == 1 else "files are no films or pictures"
     note = f"{others} {no_media} in {printable(name)}: left out." if others else None
     return SourceFiles(files, note)

@@ -51,17 +51,13 @@ def open_film(path: str | Path, *, name: str | None = None) -> FileSource:
         raise UserError(f"cannot open {title}: {error.strerror}.") from error
     with contextlib.ExitStack() as opened:
         opened.enter_context(file)
-        source = _film(file, opened, title=title, name=name or printable(os.path.basename(path)), path=Path(path))
-        opened.pop_all()
-    return source
+        return _film(file, opened, title=title, name=name or printable(os.path.basename(path)), path=Path(path))
 
 
 def open_film_at(url: str, *, name: str) -> FileSource:
     """The frames of a film at an address, called `name`; `UserError` where there is none that ends."""
     with contextlib.ExitStack() as opened:
-        source = _film(url, opened, title=name, name=name, timeout=(CONNECT_S, READ_S))
-        opened.pop_all()
-    return source
+        return _film(url, opened, title=name, name=name, timeout=(CONNECT_S, READ_S))
 
 
 def _film(
@@ -79,20 +75,29 @@ def _film(
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{title} is not a video that can be read ({reason}).") from error
-    film = Film(container, _moving_stream(container, title), title=title, name=name, path=path)
+    streams = _moving_streams(container, title)
+    film = Film(container, _decodable(streams[0], title), title=title, name=name, path=path)
     source = FileSource(title, film.frames(), fps=film.fps, count=film.promised, release=resources.pop_all().close)
-    curve = HDR_CURVES.get(film.stream.codec_context.color_trc)
-    if curve:
-        source.note = f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen."
+    notes = []
+    if len(streams) > 1:
+        notes.append(f"{title} holds {len(streams)} films; the first is read, the others are not.")
+    if curve := HDR_CURVES.get(film.stream.codec_context.color_trc):
+        notes.append(f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen.")
+    source.note = " ".join(notes) or None
     return source
 
 
-def _moving_stream(container: av.container.InputContainer, title: str) -> av.VideoStream:
-    """The first stream that is a film and no cover picture; `UserError` where there is none that can be decoded."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+def _moving_streams(container: av.container.InputContainer, title: str) -> list[av.VideoStream]:
+    """The streams that are films and no covers or thumbnails; `UserError` where there is none."""
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+    moving = [stream for stream in container.streams.video if not stream.disposition & pictures]
     if not moving:
         raise UserError(f"{title} holds no film, only sound or a cover picture.")
-    stream = moving[0]
+    return moving
+
+
+def _decodable(stream: av.VideoStream, title: str) -> av.VideoStream:
+    """The stream, ready to be decoded by several threads; `UserError` where there is no decoder for it."""
     if stream.codec_context is None:
         raise UserError(f"{title} is a film that needs a decoder which is not there; save it as H.264.")
     stream.thread_type = "AUTO"

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from data.sources import files
 from data.sources.files import list_files, natural_key, refuse_special_files, stands_for_several
 from support import UserError
 
@@ -52,6 +53,16 @@ def test_a_list_names_one_source_a_line(folder, tmp_path_factory):
     assert names[1].endswith("c.webm")
     assert len({*names}) == 2
     assert not any(".." in name for name in names), "outputs are written under these names"
+
+
+def test_files_on_several_drives_keep_names_of_their_own(folder, monkeypatch):
+    def several_drives(name, paths):
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr(files, "_base", several_drives)
+    (folder / "study.txt").write_text("c.webm\na10.jpg\n")
+    names = _names(list_files(str(folder / "study.txt")))
+    assert names == [str(folder / "c.webm").lstrip("/"), str(folder / "a10.jpg").lstrip("/")]
 
 
 @pytest.mark.parametrize(

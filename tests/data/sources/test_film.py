@@ -296,6 +296,20 @@ def test_not_a_video_is_one_sentence(tmp_path, content, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_of_several_films_in_a_file_the_first_is_read_and_that_is_said(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as film:
+        streams = [film.add_stream("mpeg4", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p"
+        for stream, image in zip(streams, (patches(), 255 - patches()), strict=True):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            film.mux(stream.encode(None))
+    with open_film(tmp_path / "a.mkv") as source:
+        assert "holds 2 films; the first is read" in source.note
+        (frame,) = source
+    assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
+
+
 def test_sound_without_a_film_is_one_sentence(tmp_path):
     with av.open(str(tmp_path / "a.mp4"), "w") as film:
         tone = film.add_stream("aac", rate=48_000, layout="mono")
