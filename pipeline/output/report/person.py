@@ -130,8 +130,8 @@ def pictures_html(person: Person, names: Sequence[str]) -> str:
     for name, colour, strongest in zip(names, colours, person.strongest, strict=True):
         tiles = "".join(
             f'<li><figure><img src="{jpeg_uri(moment.picture)}" alt="the face at {place(moment)}, with its heat">'
-            f'<figcaption><bdi>{place(moment)}</bdi> <span class="facts">{percent(moment.probability)}</span></figcaption>'
-            "</figure></li>"
+            f"<figcaption><bdi>{place(moment)}</bdi> "
+            f'<span class="facts">{percent(moment.probability)}</span></figcaption></figure></li>'
             for moment in strongest.moments
             if moment.picture is not None
         )
