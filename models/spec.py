@@ -62,7 +62,11 @@ def model_names() -> list[str]:
 
 
 def find_spec(name: str) -> ModelSpec:
-    """The network called `name`; `UserError` with the list where there is none."""
+    """The network called `name`, of the list or timm/NAME; `UserError` where there is none."""
+    if name.startswith("timm/"):
+        from models.networks.timm_zoo import find_timm_spec  # imports this file
+
+        return find_timm_spec(name.removeprefix("timm/"))
     if name not in all_specs():
-        raise UserError(f"there is no network called {name!r}; the networks are {', '.join(model_names())}.")
+        raise UserError(f"there is no network called {name!r}; the networks are {', '.join(model_names())}, timm/NAME.")
     return all_specs()[name]

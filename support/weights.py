@@ -72,6 +72,17 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
     return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header
 
 
+def format_of(path: str | Path) -> str | None:
+    """What the header of a safetensors file says of its `format`, "" where nothing; None where it cannot be read."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return str(json.loads((file.metadata() or {}).get("format", '""')))
+    except (SafetensorError, OSError):
+        return None
+    except (ValueError, RecursionError):  # another program's word, which is no JSON: `format: pt`
+        return ""
+
+
 def is_half(path: str | Path) -> bool:
     """Does the safetensors file at `path` store its floats as float16?"""
     with safe_open(path, framework="np") as file:

@@ -1,35 +1,46 @@
-"""Initial weights of a training: random, pretrained, or those of a checkpoint, whose class rows go by class name.
+"""Initial weights of a training: random, pretrained, or from a file, a checkpoint's or another program's.
 
-In:  a network's name, the class names, perhaps a checkpoint of the same network.
-Out: the network, on the CPU.
+In:  a network's name, the class names, perhaps a file of weights of the same network.
+Out: the network, on the CPU. Class rows of a checkpoint go by class name; those of a plain state_dict, which knows no
+     class names, start untrained.
 """
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from models.checkpoint import Checkpoint, load_checkpoint
+from models.checkpoint import FORMAT, Checkpoint, load_checkpoint
 from models.spec import ModelSpec, all_specs, find_spec
+from models.state_dict import match, read_state_dict
 from support import UserError
-from support.weights import load_strictly
+from support.weights import format_of, load_strictly
 
 log = logging.getLogger(__name__)
+LEAST_SHARE = 0.8  # of the numbers of a network, and of the file, that must fit
 
 
 def initial_network(name: str, class_names: tuple[str, ...], *, init: str = "", pretrained: bool = False) -> nn.Module:
     """The network `name`: with the weights in the file `init`, pretrained, or random."""
-    if init:
+    if init and is_checkpoint(init):
         return transfer(load_checkpoint(init), class_names, name=name, path=init)
     spec = find_spec(name)
+    if init:
+        return from_state_dict(read_state_dict(init), class_names, spec=spec, what=f"{init} for {name}")
     if not pretrained:
         return spec.build(len(class_names))
     if spec.pretrained is None:
         known = ", ".join(known for known, other in all_specs().items() if other.pretrained)
         raise UserError(f"there are no pretrained weights of {name}; leave --pretrained out, or take one of {known}.")
     return spec.pretrained(len(class_names))
+
+
+def is_checkpoint(path: str) -> bool:
+    """Is that a checkpoint of this project, or one that is missing or damaged, and not another program's state_dict?"""
+    return Path(path).suffix == ".safetensors" and format_of(path) in (FORMAT, None)
 
 
 def transfer(checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str, path: str) -> nn.Module:
@@ -54,6 +65,21 @@ def transfer(checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str,
     for key in head_tensors(spec) & weights.keys():
         weights[key] = untrained[key].index_copy(0, torch.tensor(target), weights[key][source])
     load_strictly(network, weights, what=path)
+    return network
+
+
+def from_state_dict(found: dict[str, Tensor], class_names: tuple[str, ...], *, spec: ModelSpec, what: str) -> nn.Module:
+    """The network of `spec` with the tensors of `found` that fit; which did is said.
+
+    Raises `UserError` where less than `LEAST_SHARE` of the network's or the file's numbers fit. Heads start untrained.
+    """
+    network, heads = spec.build(len(class_names)), head_tensors(spec)
+    fitting = match(network.state_dict(), found, heads=heads)
+    if fitting.share < LEAST_SHARE:
+        raise UserError(f"{what} does not fit: {fitting}, of {LEAST_SHARE:.0%} wanted. Name weights of this network.")
+    log.warning("%s: %s; the %s, which has a row a class, starts untrained", what, fitting, " and ".join(sorted(heads)))
+    body = {name: tensor for name, tensor in fitting.weights.items() if name not in heads}
+    network.load_state_dict(network.state_dict() | body)
     return network
 
 

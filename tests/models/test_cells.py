@@ -8,11 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from gradcam import enlarge, hooked_forward
+from models.cells import find_grid, measure_cells, takes
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec, model_names
+from support import UserError
 
 STARTS_SOMEWHERE = {"deep_emotion"}  # its transformer is the identity at the start
+
+LARGER_SIDES = {"inception_v3": 512}  # of 256 pixels it makes 6 cells, whose middle one sees the edge
 
 
 class SeenError(Exception):
@@ -64,10 +68,75 @@ def middle_seen(network: nn.Module, layer: str, x: Tensor) -> tuple[int, float]:
 def test_the_middle_cell_looks_where_the_spec_says(name):
     spec = find_spec(name)
     first, step = spec.cells
-    side = spec.preprocess.size_hw[0] if spec.fixed_size else 256  # the middle cell of many: the edges are far
-    x = torch.ones(1, spec.preprocess.channels, side, side, requires_grad=True)
+    side = spec.preprocess.size_hw[0] if spec.fixed_size else LARGER_SIDES.get(name, 256)  # the edges are far
+    noise = torch.rand(1, spec.preprocess.channels, side, side, generator=torch.Generator().manual_seed(0))
+    x = (1 + noise / 100).requires_grad_()  # maxima that are not modules find no ties
     cell, middle = middle_seen(evened(name), spec.explain_layer, x)
     assert middle == pytest.approx(first + cell * step, abs=step / 8)
+
+
+@pytest.mark.parametrize(
+    "name", ["small_resnet18_w32", "resnet18", "alexnet", "mobilenet_v3_small", "face_emotion_cnn"]
+)
+def test_measured_cells_are_those_of_the_spec(name):
+    spec = find_spec(name)
+    network = spec.build(3)
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    side = spec.preprocess.size_hw[0]
+    first, step = measure_cells(network, spec.explain_layer, channels=spec.preprocess.channels, side=side)
+    assert step == spec.cells[1]
+    assert first == pytest.approx(spec.cells[0], abs=step / 16)
+    assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
+
+
+def strange(*layers: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), *layers)
+
+
+def test_the_grid_to_explain_is_the_last_one_that_is_fine_enough():
+    pooled = strange(nn.Conv2d(4, 4, 3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    assert find_grid(pooled, torch.zeros(2, 1, 24, 24)) == "2"
+    assert find_grid(pooled, torch.zeros(2, 1, 20, 20)) == "1"  # 10 cells there, 5 above
+    assert not any(module._forward_hooks for module in pooled.modules())
+    nested = nn.Sequential(strange(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert find_grid(nested, torch.zeros(2, 1, 24, 24)) == "0"
+    with pytest.raises(UserError, match="no layer that gives a grid"):
+        find_grid(pooled, torch.zeros(2, 1, 8, 8))
+
+
+@pytest.mark.parametrize("above", [nn.Flatten(2), nn.Unflatten(1, (2, 2))])
+def test_tokens_above_the_grid_are_refused(above):
+    with pytest.raises(UserError, match="only convolutional networks, which keep their grid"):
+        find_grid(strange(above if isinstance(above, nn.Flatten) else ChannelsLast()), torch.zeros(2, 1, 24, 24))
+
+
+class ChannelsLast(nn.Module):
+    def forward(self, x):
+        return x.movedim(1, -1)
+
+
+def test_a_network_of_one_size_is_measured_at_its_own():
+    class Fixed(nn.Sequential):
+        def forward(self, x):
+            assert x.shape[-1] == 32
+            return super().forward(x)
+
+    network = Fixed(nn.Conv2d(1, 1, 4, 4))
+    assert measure_cells(network, "0", channels=1, side=32) == (1.5, 4)
+    assert takes(lambda: network, 1, 32)
+    assert not takes(lambda: network, 1, 24)
+
+
+def test_standardised_kernels_and_norms_are_measured_too():
+    class StdConv2d(nn.Conv2d):
+        def forward(self, x):
+            weight = (self.weight - self.weight.mean()) / (self.weight.std() + 1e-6)
+            return torch.nn.functional.conv2d(x, weight, None, self.stride, self.padding)
+
+    network = nn.Sequential(StdConv2d(1, 64, 3, 2, 1), nn.GroupNorm(1, 64), nn.ReLU(), StdConv2d(64, 64, 2, 2))
+    first, step = measure_cells(network, "3", channels=1, side=32)
+    assert step == 4  # cell i looks at pixels 2 (2 i) and 2 (2 i + 1)
+    assert first == pytest.approx(1, abs=0.5)
 
 
 def test_the_first_and_last_cell_stand_where_they_look():

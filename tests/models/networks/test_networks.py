@@ -18,6 +18,7 @@ from models.spec import all_specs
 
 # For 7 classes, as counted from the public implementations (attention_resnet: see the test of its arithmetic).
 PARAMETERS = {
+    "alexnet": 57_032_519,
     "bam_resnet50": 23_880_442,
     "cbam_resnet50": 26_054_967,
     "deep_emotion": 66_877,
@@ -25,9 +26,11 @@ PARAMETERS = {
     "efficientnet_b2": 7_710_857,
     "face_emotion_cnn": 1_642_935,
     "googlenet": 5_607_079,
+    "inception_v3": 21_799_911,
     "mobilenet_v3_large": 4_210_999,
     "mobilenet_v3_small": 1_525_031,
     "residual_masking": 137_796_423,
+    "resnet152": 58_158_151,
     "resnet18": 11_180_103,
     "resnet34": 21_288_263,
     "resnet50": 23_522_375,
@@ -40,6 +43,7 @@ NAMES = sorted(all_specs())
 PRETRAINED = [name for name in NAMES if all_specs()[name].pretrained]
 SMALL = [name for name in NAMES if PARAMETERS.get(name, 0) < 2e6]
 AFFORDABLE_SIDE = 64  # pixels: networks for 224 run on these where the numbers, not the shapes, matter
+LARGER_SIDES = {"inception_v3": 96}  # 75 is its least
 CLASSES = tuple("abcdefg")
 
 
@@ -59,7 +63,7 @@ def blank(name: str, *, share: float = 1.0) -> torch.Tensor:
 def noise(name: str) -> torch.Tensor:
     """Two pictures of noise, of the network's own size or of a smaller one that it also takes."""
     preprocess = all_specs()[name].preprocess
-    side = min(preprocess.size_hw[0], AFFORDABLE_SIDE)
+    side = min(preprocess.size_hw[0], LARGER_SIDES.get(name, AFFORDABLE_SIDE))
     return torch.randn(2, preprocess.channels, side, side, generator=torch.Generator().manual_seed(0))
 
 
@@ -172,13 +176,14 @@ def test_pretrained_is_the_same_network(name, monkeypatch):
     assert {k: v.shape for k, v in pretrained.state_dict().items()} == {k: v.shape for k, v in own.state_dict().items()}
 
 
-def test_googlenet_treats_its_input_alike_with_and_without_pretraining(monkeypatch):
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_inceptions_treat_their_input_alike_with_and_without_pretraining(monkeypatch, name):
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda weights, **_: {})
     monkeypatch.setattr(nn.Module, "load_state_dict", lambda *args, **kwargs: None)
     with torch.device("meta"):
-        pretrained = all_specs()["googlenet"].pretrained(7)
+        pretrained = all_specs()[name].pretrained(7)
     assert pretrained.transform_input
-    assert meta_network("googlenet").transform_input
+    assert meta_network(name).transform_input
 
 
 def test_attention_arithmetic():

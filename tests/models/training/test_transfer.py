@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.spec import all_specs, find_spec
@@ -80,3 +81,40 @@ def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
     initial_network("backbone", RAF, pretrained=True)
     initial_network("backbone", RAF)
     pretrained.assert_called_once_with(7)
+
+
+def test_a_plain_state_dict_of_the_same_network_is_taken_and_reported(tmp_path, caplog):
+    torch.manual_seed(3)
+    other = find_spec("deep_emotion").build(5)
+    torch.save(
+        {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in other.state_dict().items()}}, tmp_path / "w.pth"
+    )
+    torch.manual_seed(4)
+    untrained = find_spec("deep_emotion").build(7).state_dict()
+    torch.manual_seed(4)
+    found = initial_network("deep_emotion", RAF, init=str(tmp_path / "w.pth")).state_dict()
+    for key, tensor in found.items():
+        wanted = untrained[key] if key in ("fc2.weight", "fc2.bias") else other.state_dict()[key]
+        assert torch.equal(tensor, wanted), key
+    (line,) = caplog.messages
+    assert "0 missing, 0 surplus, 2 of another shape (fc2.bias, fc2.weight); 100% of the weights fit" in line
+    assert line.endswith("the fc2.bias and fc2.weight, which has a row a class, starts untrained")
+
+
+def test_weights_of_another_network_are_refused_with_what_fits(tmp_path):
+    deep = find_spec("resnet34").build(7).state_dict()
+    torch.save(deep, tmp_path / "resnet34.pt")  # all of resnet18's names are among its own
+    with pytest.raises(
+        UserError, match=r"resnet34.pt for resnet18 does not fit: .* surplus .* 5\d% of the weights fit"
+    ):
+        initial_network("resnet18", RAF, init=str(tmp_path / "resnet34.pt"))
+
+
+def test_a_foreign_safetensors_file_is_a_state_dict_and_a_damaged_checkpoint_is_not(tmp_path):
+    network = find_spec("deep_emotion").build(7)
+    save_file(network.state_dict(), tmp_path / "w.safetensors", metadata={"format": "pt"})
+    found = initial_network("deep_emotion", RAF, init=str(tmp_path / "w.safetensors"))
+    assert torch.equal(found.fc1.weight, network.fc1.weight)
+    (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:100])
+    with pytest.raises(UserError, match="is not a safetensors file, or is cut off"):
+        initial_network("deep_emotion", RAF, init=str(tmp_path / "w.safetensors"))
