@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from data.sources import sample
 from models.checkpoint import SHIPPED, Checkpoint
 from models.classifier import Classifier
 from models.preprocess import CROP_TEMPLATE
@@ -155,6 +156,62 @@ def test_a_tracker_gives_numbers_and_calm_labels_that_heatmaps_are_for():
     stub.calls = 2
     rough = [fresh([frame], time_s=i / 30, options=PredictOptions(smooth_s=0))[0].faces[0].label for i in range(3)]
     assert rough == ["glad", "calm", "calm"]
+
+
+def close_up(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> np.ndarray:
+    """(240, 320, 3): a face of 100 pixels in the middle."""
+    zoom = 100 / size
+    matrix = np.array([[zoom, 0, 160 - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
+    return cv2.warpAffine(image, matrix, (320, 240), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_after_a_cut_the_next_person_has_a_number_and_an_expression_of_their_own(pipeline, portrait, together):
+    """Eileen Collins smiles; Grace Hopper, at the same place in the frame after, does not. Also within one batch."""
+    smiling, grave = close_up(portrait, (224, 116), 106), close_up(sample.portrait("hopper"), (257, 190), 190)
+    film = [*[smiling] * 6, *[grave] * 6]
+    tracked = EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=Tracker())
+    times_s = [i / 25 for i in range(len(film))]
+    if together:
+        results = tracked(film, time_s=times_s)
+    else:
+        results = [tracked([frame], time_s=time_s)[0] for frame, time_s in zip(film, times_s, strict=True)]
+    faces = [face for result in results for face in result.faces]
+    assert [face.track for face in faces] == [1] * 6 + [2] * 6
+    (alone,) = pipeline([grave])[0].faces
+    np.testing.assert_allclose(faces[6].probabilities, alone.probabilities, atol=1e-4)
+    np.testing.assert_allclose(faces[6].box_xyxy, alone.box_xyxy, atol=1e-2)
+    np.testing.assert_allclose(faces[6].landmarks_xy, alone.landmarks_xy, atol=1e-2)
+    assert faces[5].label == "happiness" != faces[6].label
+
+
+def test_a_new_film_is_told(pipeline, portrait):
+    """The same picture twice is one person's, until it is said that another film begins."""
+    tracked = EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=Tracker())
+    film = [close_up(portrait, (224, 116), 106)] * 3
+    results = tracked.predict(film, tracked.detect(film), time_s=[0, 0.04, 0.08], new_scene=[True, False, True])
+    assert [face.track for result in results for face in result.faces] == [1, 1, 2]
+    (result,) = tracked.predict(film[:1], [None], time_s=0.12, new_scene=True)
+    assert result.faces == ()
+
+
+def test_what_bounded_the_search_is_said(pipeline, portrait):
+    small = cv2.resize(portrait[:256, 96:352], (180, 180), interpolation=cv2.INTER_AREA)
+    frame = np.tile(small, (2, 3, 1))
+    detector = RetinaFace.from_file(max_faces=4, imgsz=256)
+    bounded = EmotionPipeline(detector, pipeline.classifier, tracker=Tracker())
+    (found,) = bounded.detect([frame], imgsz=[None])
+    (result,) = bounded.predict([frame], [found], time_s=0.0)
+    (repeated,) = bounded.predict([frame], [None], time_s=0.04)
+    for one in (result, repeated):
+        assert (len(one.faces), one.left_out, one.reduced) == (4, 2, 1)
+        assert one.limits == {"--max-faces": "4 of 6 faces; --max-faces"}
+    detector.max_faces = None
+    (reduced,) = bounded([frame])
+    assert reduced.reduced == pytest.approx(540 / 256)
+    assert reduced.limits == {"--imgsz": "searched at 256 of 540 px; --imgsz"}
+    (own,) = pipeline([frame])
+    assert own.limits == {}
 
 
 def test_several_checkpoints_with_mirror_images_read_and_explain_as_one(pipeline, frames):

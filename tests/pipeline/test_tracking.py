@@ -130,7 +130,7 @@ def test_a_cut_or_a_film_that_begins_again_ends_all_tracks(told):
     for frame in range(20):
         _, observations = tracker.update([face(0)], frame * FRAME_S)
         tracker.smooth(observations, np.array([[1.0, 0.0]]))
-    time_s = 20 * FRAME_S if told else 0.0  # time that runs backwards tells it, too
+    time_s = (20 if told else 18) * FRAME_S  # time that runs backwards tells it, too
     assert tracker.update(None, 20 * FRAME_S, new_scene=told)[0] == ([] if told else observed(tracker))
     after = face(6)
     (shown,), observations = tracker.update([after], time_s, new_scene=told)
@@ -148,9 +148,11 @@ def observed(tracker: Tracker) -> list[Face]:
 def test_after_some_frames_away_nothing_of_before_is_mixed_in():
     """Also in a batch, whose frames are tracked before the first of them is classified."""
     tracker, observations = Tracker(), []
-    times_s = [*(i / 10 for i in range(10)), 2.0]
-    for time_s in times_s:
-        observations += tracker.update([face(0)], time_s)[1]
+    for time_s in [*(i / 10 for i in range(10)), 2.0]:
+        there = face(0 if time_s < 2 else 30)
+        (shown,), seen = tracker.update([there], time_s)
+        observations += seen
+    np.testing.assert_array_equal(shown.box_xyxy, there.box_xyxy)
     assert [o.track.number for o in observations] == [1] * 11
     probabilities = np.array([[1.0, 0.0]] * 10 + [[0.0, 1.0]])
     np.testing.assert_array_equal(tracker.smooth(observations, probabilities), probabilities)

@@ -39,6 +39,15 @@ def test_the_status_line_says_what_is_on_and_leaves_out_what_is_not(status, face
     assert [text for text, _ in status_items(status, faces=faces)] == texts
 
 
+def test_limits_of_the_search_are_said_in_it():
+    limits = {"--max-faces": "20 of 37 faces; --max-faces", "--imgsz": "searched at 640 of 4032 px; --imgsz"}
+    items = status_items(Status(fps=7.31, device="cpu"), faces=20, limits=limits)
+    assert [text for text, _ in items] == [
+        "7.3 fps · cpu · 20 of 37 faces; --max-faces",
+        "searched at 640 of 4032 px; --imgsz",
+    ]
+
+
 @pytest.mark.parametrize("frame", FRAMES)
 def test_text_boxes_lie_in_the_frame_and_apart(frame):
     rects = [box.rect for box in boxes_of(frame)]
