@@ -14,7 +14,6 @@ the processes. Two things differ from one process: dropout masks; and on the CPU
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import sys
 import time
@@ -26,7 +25,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from support import UserError, command, notify, pick_device, run_and_exit, setting
+from models.training.settings import Settings, check
+from support import UserError, command, notify, pick_device, run_and_exit
 
 if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
     import numpy as np
@@ -37,62 +37,12 @@ if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
     from support.training.distributed import Distributed
     from support.training.run_log import RunLog
 
-ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
-SCORES = ["accuracy", "macro_f1", "kl"]
-
-
-@dataclasses.dataclass
-class Settings:
-    """All that decides a run; `python train.py --help` shows it."""
-
-    dataset: str = setting("", "format of the data set; recognised by its layout where left out")
-    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
-    skip_bad: bool = setting(False, "leave faulty rows of the data set out instead of refusing it")
-    classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
-    accept: list[str] = setting([], "doubts about the data set, as data.check names them, to train in spite of")
-    folds: int = setting(0, "cross-validate in so many parts, by person where people are known; 0: off", within=ANY)
-    memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=SHARE)
-    model: str = setting("small_resnet18_w32", "network, a name from models/networks/")
-    init: str = setting("", "checkpoint of the same network to start from; class rows go by name", metavar="FILE")
-    pretrained: bool = setting(False, "start from ImageNet weights, which torchvision downloads the first time")
-    out: str = setting("runs/latest", "folder of this run", metavar="DIR")
-    epochs: int = setting(50, "passes over the training faces", within=FROM_1)
-    batch_size: int = setting(64, "faces a step, over all processes", within=FROM_1)
-    loss: str = setting("kl", "kl to the votes, or cross_entropy to the label", choices=["kl", "cross_entropy"])
-    label_smoothing: float = setting(0.0, "share of every target that is spread over all classes", within=SHARE)
-    teacher: list[str] = setting([], "checkpoints whose mean prediction joins the target", metavar="FILE")
-    distill: float = setting(0.0, "share of the teachers in the target; the votes have the rest", within=SHARE)
-    balance: float = setting(0.0, "show a class of n faces in proportion to n ** (1 - balance)", within=SHARE)
-    mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=ANY)
-    cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=ANY)
-    progressive_resizing: bool = setting(
-        True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8", aliases=["--grow"]
-    )
-    optimiser: str = setting("sgd", "optimiser", choices=["sgd", "adamw", "adam"])
-    lr: float = setting(0.1, "highest learning rate", within=ANY)
-    schedule: str = setting("cosine", "learning rate after the warm-up", choices=["cosine", "constant"])
-    warmup: float = setting(0.06, "share of the run in which the learning rate rises from 0", within=SHARE)
-    weight_decay: float = setting(5e-4, "L2 decay of weights; norms and biases have none", within=ANY)
-    momentum: float = setting(0.9, "Nesterov momentum of sgd", within=SHARE)
-    sam: float = setting(0.0, "radius of sharpness-aware steps, twice the cost (Foret et al. 2021); 0: off", within=ANY)
-    clip_norm: float = setting(5.0, "largest norm of the gradient; 0: any", within=ANY)
-    ema: float = setting(0.998, "decay of the weights' moving average, which is what is saved; 0: off", within=SHARE)
-    monitor: str = setting("accuracy", "validation score that picks the best epoch", choices=SCORES)
-    patience: int = setting(0, "stop after so many epochs without a better validation macro-F1; 0: never", within=ANY)
-    seed: int = setting(0, "seed of weights, order and augmentation", within=ANY)
-    amp: bool = setting(True, "mixed precision on cuda and mps; a CPU computes in float32")
-    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=ANY)
-    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
-    resume: bool = setting(False, "continue the run in --out, which then has the same settings")
-
 
 def run(settings: Settings) -> int:
     """Load the data, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
-    if settings.init and settings.pretrained:
-        raise UserError("--init and --pretrained are two beginnings; give one.")
-    if bool(settings.teacher) != (settings.distill > 0):
-        raise UserError("--teacher FILE and --distill SHARE, above 0, go together; give both or none.")
+    check(settings)
+    if int(os.environ.get("RANK", 0)) == 0:
+        notify(f"{settings.model}, {settings.epochs} epochs, into {settings.out}: reading {settings.data_path}")
 
     import torch
 
@@ -165,8 +115,7 @@ class Trainer:
         s, rank, world_size = settings, distributed.rank, distributed.world_size
         self.settings, self.spec, self.distributed = settings, spec, distributed
         self.class_names, self.validation = train.class_names, validation
-        identity = {"training faces": len(train), "class names": list(train.class_names), "labels": train.digest()}
-        self.folder = RunFolder(s.out, s, distributed, data=identity)
+        self.folder = RunFolder(s.out, s, distributed, data=train.identity())
         self.loader = EpochLoader(
             train, Augment(), s.batch_size, seed=s.seed, balance=s.balance, rank=rank, world_size=world_size
         )

@@ -65,13 +65,26 @@ class FaceSet:
             persons=None if self.persons is None else self.persons[index],
         )
 
+    def identity(self) -> dict[str, object]:
+        """What must be the same for a run to be continued on these faces: plain values by name."""
+        return {
+            "training faces": len(self),
+            "class names": list(self.class_names),
+            "names and labels, by a digest": self.digest(),
+        }
+
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for class names, names, labels and votes, in their order: not for pixels."""
+        """32 hexadecimal digits that stand for class names, names, labels, votes and sizes of files, in their order.
+
+        Sizes stand for the pixels, which would have to be read: two class folders that were swapped differ by them.
+        """
         content = hashlib.blake2b(digest_size=16)
         for name in (*self.class_names, "", *self.names):
             content.update(os.fsencode(name) + b"\0")
         content.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         content.update(np.ascontiguousarray(self.votes, dtype="<f4").tobytes())
+        sizes = [content_size(self.images, row) for row in range(len(self))]
+        content.update(np.array(sizes, dtype="<i8").tobytes())
         return content.hexdigest()
 
 

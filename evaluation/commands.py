@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from data.datasets import Format, find_format, load_faces
 from data.face_set import FaceSet
-from data.tables import SPLITS
+from data.pictures.store import Storage
+from data.tables import ALL, SPLITS
 from support import notify, setting, write_json
 from support.figures import save_figure
 
@@ -26,6 +27,8 @@ class DataSettings:
     dataset: str = setting("", "format of the data set; left out: recognised by its layout")
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
     skip_bad: bool = setting(False, "leave out rows of the data set that cannot be used")
+    classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
+    memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=(0, 1))
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
@@ -33,12 +36,23 @@ class DataSettings:
 class SplitSettings(DataSettings):
     """Flags that name faces and the device that they are classified on."""
 
-    split: str = setting("test", "which faces", choices=SPLITS)
+    split: str = setting("test", "which faces; all: the whole set", choices=[*SPLITS, ALL])
 
     def load(self) -> tuple[Format, FaceSet]:
         """The format and the faces of the split; `UserError` where they cannot be read."""
         layout = find_format(self.data_path, name=self.dataset)
-        return layout, load_faces(self.data_path, self.split, name=layout.NAME, skip_bad=self.skip_bad)
+        return layout, self.load_split(self.split, layout)
+
+    def load_split(self, split: str, layout: Format) -> FaceSet:
+        """The faces of another split of the same data set, read by the same flags."""
+        return load_faces(
+            self.data_path,
+            split,
+            name=layout.NAME,
+            skip_bad=self.skip_bad,
+            classes=self.classes,
+            storage=Storage(self.memory),
+        )
 
 
 def publish(

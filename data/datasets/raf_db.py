@@ -6,7 +6,7 @@ In:  the official layout (a folder, its .zip, or with the pictures still in alig
        official   list_patition_label.txt: `train_00001.jpg 5`, labels 1 to 7; 1 to 11 in the compound part
        reference  emo_label_train.csv and emo_label_test.csv: `train_00001.jpg,4`, no header, labels 0 to 6
      Every other .csv there, and a `*distribution*.txt`, holds votes (_raf_annotations.py).
-     Kaggle has train/1/*.jpg to train/7/*.jpg, test/..., and train_labels.csv and test_labels.csv beside them or a level above.
+     Kaggle has train/1/*.jpg to train/7/*.jpg, test/..., and train_labels.csv and test_labels.csv beside them or above.
 Out: the basic part has seven expressions, the compound part eleven, such as "happily surprised"; with attributes
      (gender, race, age) where `Annotation/manual` is there.
 

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 
 from data.datasets import load_faces
 from data.face_set import FaceSet
+from data.pictures.store import Storage
+from data.tables import ALL
 from evaluation.classification.scores import Evaluation, evaluate
 from evaluation.classification.tables import table
 from evaluation.commands import SplitSettings, publish
@@ -54,7 +56,7 @@ def evaluate_split(settings: Settings) -> Evaluation:
         for path in paths
     ]
     layout, faces = settings.load()
-    train = None if settings.split == "train" else load_train(settings.data_path, layout.NAME)
+    train = None if settings.split in ("train", ALL) else load_train(settings, layout.NAME)
     notify(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")
     evaluation = evaluate(classifiers, faces, train=train, tta=settings.tta)
     about = {
@@ -79,10 +81,17 @@ def closed_words(classes: dict) -> str:
     return words
 
 
-def load_train(folder: str, dataset: str) -> FaceSet | None:
+def load_train(settings: Settings, dataset: str) -> FaceSet | None:
     """The faces of the train split, in which duplicates are looked for; None, and a notice, where it cannot be read."""
     try:
-        return load_faces(folder, "train", name=dataset, skip_bad=True)
+        return load_faces(  # compared by the bytes of their files: none is decoded
+            settings.data_path,
+            "train",
+            name=dataset,
+            skip_bad=True,
+            classes=settings.classes,
+            storage=Storage(check=False),
+        )
     except UserError as error:
         notify(f"duplicates in train are not looked for: {error}")
         return None

@@ -74,10 +74,11 @@ def test_the_digest_is_of_names_labels_votes_and_classes(faces):
         {"votes": faces.votes[::-1]},
         {"class_names": ("fear", "neutral")},
         {"class_names": ("neutral", "disgust")},
+        {"images": [faces.images[1], faces.images[0], faces.images[2]]},
     ]
     digests = {faces.digest(), *(dataclasses.replace(faces, **change).digest() for change in changes)}
-    assert len(digests) == 6
-    assert dataclasses.replace(faces, images=[np.zeros((1, 1, 3), np.uint8)] * 3).digest() == faces.digest()
+    assert len(digests) == 7
+    assert dataclasses.replace(faces, images=[image + 1 for image in faces.images]).digest() == faces.digest()
     assert len(faces.digest()) == 32
 
 

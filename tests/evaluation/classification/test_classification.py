@@ -12,7 +12,7 @@ import pytest
 
 from data.datasets import load_faces
 from evaluation.classification.__main__ import main
-from evaluation.classification.report import closed_words, load_train
+from evaluation.classification.report import Settings, closed_words, load_train
 from evaluation.classification.tables import accuracy_text, table
 from models.checkpoint import SHIPPED
 from models.classifier import Classifier
@@ -123,5 +123,5 @@ def test_the_text_of_an_accuracy():
 
 
 def test_without_a_train_split_no_duplicates_are_looked_for(tmp_path, capsys):
-    assert load_train(str(tmp_path), "ferplus") is None
+    assert load_train(Settings(data_path=str(tmp_path)), "ferplus") is None
     assert "duplicates in train are not looked for" in capsys.readouterr().err
