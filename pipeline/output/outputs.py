@@ -116,7 +116,7 @@ class Outputs:
                 self.recording.write(annotated, frame.time_s, film=frame.path, still=frame.still)
             except UserError as error:
                 self.notify(str(error))
-                self.stop_recording()
+                self.stop_recording(done="what was recorded until then is kept")
 
     def toggle_recording(self) -> None:
         """Start a recording under a name of its own, or finish the one that runs."""
@@ -126,11 +126,11 @@ class Outputs:
             self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps, notify=self.notify)
             self.notify(f"recording {path}")
 
-    def stop_recording(self) -> None:
-        """Finish the key's recording, if one runs."""
+    def stop_recording(self, *, done: str = "the recording is complete") -> None:
+        """Finish the key's recording, if one runs, and say so."""
         if self.recording:
             recording, self.recording = self.recording, None
-            self._try(recording.close, done="the recording is complete")
+            self._try(recording.close, done=done)
 
     def snapshot(self, annotated: np.ndarray) -> None:
         """Save a picture under a name of its own."""
