@@ -23,10 +23,11 @@ from pipeline.drawing import labels, layout, overlay, primitives, status_line, t
 from pipeline.live.session import KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
-from pipeline.output.log import COLUMNS
+from pipeline.output.log import COLUMNS, FORMULA, LAST_COLUMNS
 from retinaface.detector import CANDIDATES
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
 from retinaface.detector import SHIPPED as DETECTOR
+from retinaface.near_faces import ALONE, SAME_IOU
 from support import UserError
 from support.cli import VERSION
 from support.onnx.session import load_session
@@ -37,8 +38,14 @@ STILL_IMGSZ = 1280  # pictures may take longer, but a phone's memory is small
 LONGEST_SIDE = 2048  # of a picture or film; larger ones are reduced as they are opened
 WANTED_FPS = 10.0
 SENTENCE_S = 2.0  # seconds between two sentences for a screen reader
-PAGE_KEYS = {"space", "h", "b", "e", "x", "s", "r", "m", "?"}  # of live.py's, those that the page has; q closes
-MORE_KEYS = (("c", "save a table of predictions"), ("q / Esc", "close the camera or film"))
+# Keys of the page: live.py's, with its words where there are none here.
+PAGE_KEYS = {
+    "q / Esc": "close the camera or film",
+    "space": "pause",
+    **dict.fromkeys("hbexsrm", ""),
+    "c": "save a table of predictions",
+    "?": "",
+}
 DRAWING = {
     labels: "LONGEST_NAME BAR_LENGTH ROW PALETTE OTHER_CLASS TRACK",
     layout: "CROWD SMALLEST_FACE OWN_SHARE",
@@ -73,8 +80,10 @@ def about() -> dict:
     return {
         "versions": {"project": VERSION, "onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
-        "keys": [list(row) for row in KEYS if row[0] in PAGE_KEYS] + [list(row) for row in MORE_KEYS],
-        "detector": detector | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES},
+        "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],
+        "detector": detector
+        | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES}
+        | {"alone": ALONE, "same_iou": SAME_IOU},
         "classifier": {
             "file": "emotion.onnx",
             **{name: classifier[name] for name in ("class_names", "preprocess", "crop_template", "head", "cells")},
@@ -101,6 +110,8 @@ def about() -> dict:
         },
         "sample": sample_numbers(),
         "log_columns": list(COLUMNS),
+        "log_last_columns": list(LAST_COLUMNS),
+        "log_formula": list(FORMULA),
     }
 
 

@@ -111,7 +111,7 @@ def test_a_refused_camera_is_said_and_the_sample_remains(site):
     with Chromium("--use-fake-device-for-media-stream", "--deny-permission-prompts") as browser:
         open_page(browser, site)
         browser.evaluate(CLICK)
-        assert browser.wait_for(TROUBLE).startswith("The browser did not get leave to use the camera.")
+        assert browser.wait_for(TROUBLE).startswith("The browser may not use the camera.")
         browser.evaluate("document.getElementById('sample').click()")
         wait_for_frames(browser, 1)
 

@@ -82,6 +82,15 @@ def test_a_picture_is_found_read_and_explained(page, picture, downloads):
     assert 0.02 < changed < 0.5
 
 
+def test_another_source_takes_over_at_once(page, picture):
+    """What was under way for the one before comes too late, and is not shown as the new one's."""
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    page.upload("#file", picture)
+    page.wait_for("document.getElementById('spoken').textContent.startsWith('The face looks like happiness')")
+    assert pixels(page, "frame").shape[:2] == portrait().shape[:2]
+
+
 def test_keys_change_what_is_drawn_and_come_back(page, picture):
     page.upload("#file", picture)
     wait_for_frames(page, 1)

@@ -23,7 +23,7 @@ await ownFilesKept();
 /** @type {import("./types.js").About} */
 const about = await (await fetch("about.json")).json();
 const stage = new Stage(byId("stage", HTMLElement), about);
-const table = new Table(about.log_columns, about.classifier.class_names);
+const table = new Table(about);
 /** @type {Analyst} */
 const analyst = new Analyst({
   ready(engine) {

@@ -15,6 +15,8 @@
  * @property {AboutPage} page
  * @property {AboutSample} sample
  * @property {string[]} log_columns
+ * @property {string[]} log_last_columns behind one p_<class> a class
+ * @property {string[]} log_formula what a spreadsheet would run, a cell that begins so
  *
  * @typedef {object} AboutDetector metadata of retinaface.onnx, and how it is used
  * @property {string} file
@@ -29,6 +31,8 @@
  * @property {number} near
  * @property {number} whole_score
  * @property {number} part
+ * @property {number} alone
+ * @property {number} same_iou
  * @property {number} candidates
  * @property {number} max_faces
  *

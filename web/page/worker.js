@@ -9,6 +9,7 @@
  * @typedef {import("./types.js").PredictOptions} PredictOptions @typedef {import("./types.js").About} About
  * @typedef {object} FrameOrder
  * @property {"frame"} type
+ * @property {number} number comes back with the result
  * @property {VideoFrame} [video] closed by the worker
  * @property {Uint8ClampedArray<ArrayBuffer>} [rgba] instead of `video`
  * @property {number} width @property {number} height
@@ -20,7 +21,7 @@
  *
  * @typedef {FrameOrder | {type: "explain", options: PredictOptions}} Order
  * @typedef {{type: "ready", engine: string} | {type: "failed", sentence: string}
- *   | {type: "result", frame: import("./types.js").Frame, result: import("./types.js").FrameResult, timeS: number | null,
+ *   | {type: "result", number: number, frame: import("./types.js").Frame, result: import("./types.js").FrameResult, timeS: number | null,
  *      tookMs: number}
  *   | {type: "explained", result: import("./types.js").FrameResult}} Answer
  */
@@ -67,7 +68,8 @@ async function analyse(order) {
   if (order.mirror) mirror(rgba, width);
   const frame = { rgba, width, height };
   const result = await pipeline.analyse(frame, order.timeS, order.options, order.newScene);
-  say({ type: "result", frame, result, timeS: order.timeS, tookMs: performance.now() - begin }, [rgba.buffer]);
+  const tookMs = performance.now() - begin;
+  say({ type: "result", number: order.number, frame, result, timeS: order.timeS, tookMs }, [rgba.buffer]);
 }
 
 /** @type {OffscreenCanvasRenderingContext2D | null} */

@@ -5,7 +5,7 @@ import { anchorsFor, decode, detect, facesFrom, iou, nonMaximumSuppression, vote
 
 const about = {
   strides: [8, 16], sizes: [[16, 32], [64]], centre_variance: 0.1, size_variance: 0.2, conf: 0.5, iou_threshold: 0.4,
-  containment: 0.9, voting_iou: 0.6, near: 256, whole_score: 0.8, part: 0.15, candidates: 1000, max_faces: 20,
+  containment: 0.9, voting_iou: 0.6, near: 256, whole_score: 0.8, part: 0.15, alone: 1.25, same_iou: 0.5, candidates: 1000, max_faces: 20,
 };
 const face = (box, score, at = 0) => ({ box, score, landmarks: Array.from({ length: 5 }, () => [at, at]) });
 
@@ -42,9 +42,18 @@ test("anchors that agree vote on landmarks by their scores", () => {
 test("a face found in a smaller frame takes the place of its parts, not of a small neighbour", () => {
   const whole = face([0, 0, 400, 400], 0.85);
   const [mouth, child] = [face([100, 250, 300, 380], 0.95), face([10, 10, 40, 40], 0.9)];
-  assert.deepEqual(wholeFaces([mouth, child], [whole], about), [child, whole]);
+  assert.deepEqual(wholeFaces([mouth, child], [whole], 256, about), [child, whole]);
   const unsure = face([0, 0, 400, 400], 0.6);
-  assert.deepEqual(wholeFaces([mouth], [unsure], about).map(({ score }) => score), [0.95, 0.6]);
+  assert.deepEqual(wholeFaces([mouth], [unsure], 256, about).map(({ score }) => score), [0.95, 0.6]);
+  assert.deepEqual(wholeFaces([mouth], [face([0, 0, 200, 200], 0.9)], 256, about), [mouth]); // small there, too
+});
+
+test("a face found in both frames is blended by its size", () => {
+  const [at, half, beyond] = [256, 288, 400].map((side) => face([0, 0, side, side], 0.9, 0));
+  const box = (one) => wholeFaces([one], [face(one.box.map((value) => value + 8), 0.7, 8)], 256, about)[0].box[0];
+  assert.equal(box(at), 0);
+  assert.equal(box(half), 4);
+  assert.equal(box(beyond), 8);
 });
 
 test("nothing above the threshold is no face", () => {

@@ -50,8 +50,17 @@ test("words are broken into lines that fit, and one that does not is cut", () =>
 });
 
 test("rows of the table are those of live.py's log", () => {
-  const table = new Table(["time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence"], names);
-  const face = { face: { box: [1, 2.25, 30.04, 4], score: 0.9 }, label: "happiness", confidence: 0.82, probabilities: [0.1, 0.82, 0.08], track: 3 };
-  table.add([face], 1.23456, "a");
-  assert.equal(table.text(), "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_neutral,p_happiness,p_surprise\n1.235,0,0,3,1.0,2.3,30.0,4.0,0.9,happiness,0.82,0.1,0.82,0.08\n");
+  const table = new Table({
+    log_columns: ["time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence"],
+    log_last_columns: ["source", "problem"], log_formula: ["=", "-"], classifier: { class_names: names },
+  });
+  const face = { face: { box: [-1, 2.25, 30.04, 4], score: 0.9 }, label: "happiness", confidence: 0.82, probabilities: [0.1, 0.82, 0.08], track: 3 };
+  table.add([face], 1.23456, '=SUM("a")');
+  table.add([], null, "-b");
+  assert.deepEqual(table.text().split("\n"), [
+    "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_neutral,p_happiness,p_surprise,source,problem",
+    '1.235,0,0,3,-1.0,2.3,30.0,4.0,0.9,happiness,0.82,0.1,0.82,0.08,"\'=SUM(""a"")",',
+    "0.0,1,,,,,,,,,,,,,'-b,",
+    "",
+  ]);
 });

@@ -124,22 +124,43 @@ export function facesFrom(outputs, height, width, about) {
 }
 
 /**
- * `faces` with the `large` ones, found in a smaller frame, in place of their parts; best score first.
- * @param {Face[]} faces @param {Face[]} large @param {AboutDetector} about
+ * `faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first. A face
+ * found in both is blended, so that none jumps as it comes nearer (retinaface/near_faces.py).
+ * @param {Face[]} faces @param {Face[]} smaller @param {number} near in pixels of the faces @param {AboutDetector} about
  */
-export function wholeFaces(faces, large, about) {
+export function wholeFaces(faces, smaller, near, about) {
   let kept = [...faces];
-  for (const whole of large) {
-    kept = kept.filter((face) => {
+  for (const found of smaller) {
+    const same = bestOf(kept, (face) => iou(found.box, face.box));
+    const other = same && iou(found.box, same.box) >= about.same_iou ? same : null;
+    if (sizeOf(other ?? found) < near) continue;
+    const whole = other ? blended(other, found, (sizeOf(other) / near - 1) / (about.alone - 1)) : found;
+    kept = kept.filter((face) => face !== other).filter((face) => {
       const x = (face.box[0] + face.box[2]) / 2;
       const y = (face.box[1] + face.box[3]) / 2;
       const inside = x > whole.box[0] && x < whole.box[2] && y > whole.box[1] && y < whole.box[3];
       const part = sizeOf(face) >= about.part * sizeOf(whole);
       return !(inside && part && whole.score >= Math.min(about.whole_score, face.score));
     });
-    if (kept.every((face) => iou(whole.box, face.box) <= about.iou_threshold)) kept.push(whole);
+    if (other || kept.every((face) => iou(whole.box, face.box) <= about.iou_threshold)) kept.push(whole);
   }
   return kept.sort((a, b) => b.score - a.score);
+}
+
+/** The first one with the highest value; null of none. @template T @param {T[]} items @param {(item: T) => number} value @returns {T | null} */
+function bestOf(items, value) {
+  return items.reduce((/** @type {T | null} */ best, item) => (best === null || value(item) > value(best) ? item : best), null);
+}
+
+/** The mean of two, `share` of the second; with the better score. @param {Face} face @param {Face} other @param {number} share @returns {Face} */
+function blended(face, other, share) {
+  const part = Math.min(Math.max(share, 0), 1);
+  const mix = (/** @type {number} */ a, /** @type {number} */ b) => a + part * (b - a);
+  return {
+    box: face.box.map((value, i) => mix(value, other.box[i])),
+    landmarks: face.landmarks.map(([x, y], i) => [mix(x, other.landmarks[i][0]), mix(y, other.landmarks[i][1])]),
+    score: Math.max(face.score, other.score),
+  };
 }
 
 /**
@@ -167,6 +188,5 @@ export async function detect({ rgba, width, height }, network, { imgsz, about })
   if (largest < about.near) return faces;
   const halvings = 1 + Math.floor(Math.log2(largest / about.near)); // it is smaller than `near` then
   const smaller = await search(shrink * 0.5 ** halvings);
-  const large = smaller.filter((face) => shrink * sizeOf(face) >= about.near);
-  return wholeFaces(faces, large, about);
+  return wholeFaces(faces, smaller, about.near / shrink, about);
 }

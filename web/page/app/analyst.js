@@ -17,40 +17,45 @@ export class Analyst {
     this.worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
     /** @type {((analysed: Analysed | null) => void) | null} */
     this.waiting = null;
+    this.number = 0; // of the order that is waited for; what another source ordered comes too late
     /** @type {Uint8ClampedArray<ArrayBuffer> | undefined} */
     this.spare = undefined;
-    const end = (/** @type {Analysed | null} */ analysed) => {
-      const waiting = this.waiting;
-      this.waiting = null;
-      waiting?.(analysed);
-    };
     this.worker.onmessage = ({ data }) => {
       const answer = /** @type {import("../worker.js").Answer} */ (data);
       if (answer.type === "ready") listener.ready(answer.engine);
       if (answer.type === "explained") listener.explained(answer.result);
-      if (answer.type === "result") end(answer);
+      if (answer.type === "result" && answer.number === this.number) this.end(answer);
+      else if (answer.type === "result") this.giveBack(answer.frame);
       if (answer.type === "failed") {
         listener.failed(answer.sentence);
-        end(null);
+        this.end(null);
       }
     };
     this.worker.onerror = (event) => {
       listener.failed(`The networks could not be started (${event.message || "their script did not load"}). Reload the page.`);
-      end(null);
+      this.end(null);
     };
   }
 
+  /** @param {Analysed | null} analysed */
+  end(analysed) {
+    const { waiting } = this;
+    this.waiting = null;
+    waiting?.(analysed);
+  }
+
   /**
-   * A frame with what its faces show; null where that failed.
+   * A frame with what its faces show; null where that failed, or another was asked for meanwhile.
    * @param {import("./sources.js").Grab} grab
    * @param {{mirror: boolean, newScene: boolean, options: PredictOptions}} how
    * @returns {Promise<Analysed | null>}
    */
   analyse(grab, how) {
+    this.end(null);
     const { spare } = this;
     this.spare = undefined;
     /** @type {import("../worker.js").FrameOrder} */
-    const order = { type: "frame", ...grab, ...how, spare };
+    const order = { type: "frame", number: ++this.number, ...grab, ...how, spare };
     const handedOver = [grab.video, grab.rgba?.buffer, spare?.buffer].filter((item) => item !== undefined);
     return new Promise((resolve) => {
       this.waiting = resolve;

@@ -18,37 +18,47 @@ export function download(blob, suffix, now = new Date()) {
   return link.download;
 }
 
-/** One row a face and frame, with the columns of live.py's log (pipeline/output/log.py). */
+/** One row a face and frame, one for a frame without a face, as in live.py's log (pipeline/output/log.py). */
 export class Table {
-  /** @param {string[]} columns @param {string[]} classNames */
-  constructor(columns, classNames) {
-    this.columns = columns;
-    this.header = [...columns, ...classNames.map((name) => `p_${name}`)].join(",");
+  /** @param {import("../types.js").About} about */
+  constructor({ log_columns, log_last_columns, log_formula, classifier }) {
+    this.classes = classifier.class_names.map((name) => `p_${name}`);
+    this.columns = [...log_columns, ...this.classes, ...log_last_columns];
+    this.formula = log_formula;
     /** @type {string[]} */
     this.rows = [];
     this.dropped = 0;
     this.frame = 0;
   }
 
-  /** @param {import("../types.js").FaceResult[]} faces @param {number | null} timeS @param {string} name of the source */
-  add(faces, timeS, name) {
+  /** @param {import("../types.js").FaceResult[]} faces @param {number | null} timeS @param {string} source its name */
+  add(faces, timeS, source) {
+    const common = { time_s: decimals(timeS ?? 0, 3), frame: this.frame++, source };
     faces.forEach(({ face, label, confidence, probabilities, track }, number) => {
       const [x1, y1, x2, y2] = face.box.map((value) => decimals(value, 1));
-      /** @type {Record<string, string | number>} */
-      const values = {
-        time_s: decimals(timeS ?? 0, 3), frame: this.frame, face: number, track: track || "", name: quoted(name), source: quoted(name),
-        x1, y1, x2, y2, score: decimals(face.score, 6), label: quoted(label), confidence: decimals(confidence, 6),
-      };
-      const row = this.columns.map((column) => values[column] ?? "");
-      this.rows.push([...row, ...probabilities.map((value) => decimals(value, 6))].join(","));
+      const own = { face: number, track: track || "", x1, y1, x2, y2, score: decimals(face.score, 6), label };
+      const shares = Object.fromEntries(this.classes.map((name, i) => [name, decimals(probabilities[i], 6)]));
+      this.write({ ...common, ...own, ...shares, confidence: decimals(confidence, 6) });
     });
-    this.frame++;
+    if (!faces.length) this.write(common);
     if (this.rows.length > MOST_ROWS) this.dropped += this.rows.splice(0, MOST_ROWS / 10).length;
+  }
+
+  /** @param {Record<string, string | number>} values */
+  write(values) {
+    this.rows.push(this.columns.map((column) => this.cell(values[column] ?? "")).join(","));
+  }
+
+  /** A text that a spreadsheet would run begins with an apostrophe. @param {string | number} value */
+  cell(value) {
+    const text = String(value);
+    const harmless = this.formula.some((sign) => text.startsWith(sign)) && Number.isNaN(Number(text)) ? `'${text}` : text;
+    return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   }
 
   /** The file, lines ended as Python ends them. */
   text() {
-    return `${[this.header, ...this.rows].join("\n")}\n`;
+    return `${[this.columns.join(","), ...this.rows].join("\n")}\n`;
   }
 }
 
@@ -57,9 +67,6 @@ function decimals(value, places) {
   const text = String(Number(value.toFixed(places)));
   return text.includes(".") || text.includes("e") ? text : `${text}.0`;
 }
-
-/** @param {string} text */
-const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** The annotated pictures as a film, until `stop`. */
 export class Recorder {

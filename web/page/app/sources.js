@@ -23,8 +23,8 @@ export class Refusal extends Error {}
 
 /** @type {Record<string, string>} */
 const CAMERA_TROUBLE = {
-  NotAllowedError: "The browser did not get leave to use the camera. Allow it beside the address and try again, or look at the sample.",
-  SecurityError: "The browser did not get leave to use the camera. Allow it beside the address and try again, or look at the sample.",
+  NotAllowedError: "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
+  SecurityError: "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
   NotFoundError: "No camera was found. Plug one in and try again, or open a picture or the sample.",
   OverconstrainedError: "That camera is not there any more. Choose another, or open a picture or the sample.",
   NotReadableError: "The camera is in use by another program. Close that one and try again, or look at the sample.",
