@@ -12,6 +12,9 @@ from typing import Any
 import av
 import numpy as np
 
+from data.sources.film import open_film
+from data.sources.frame import Frame, Skipped
+
 # RGB; bright and dark colours, skin, greys
 PATCHES = [(200, 40, 10), (10, 200, 40), (40, 10, 200), (128, 128, 128)]
 PATCHES += [(255, 255, 255), (0, 0, 0), (240, 200, 180), (20, 20, 20)]
@@ -144,3 +147,10 @@ def hdr_signal(image_rgb: np.ndarray, curve: int, *, white_nits: float = 203.0) 
         logarithm = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
         signal = np.where(scene <= 1 / 12, np.sqrt(3 * scene), logarithm)
     return np.round(65_535 * signal.clip(0, 1)).astype(np.uint16)
+
+
+def read_film(path: Path) -> tuple[list[Frame], list[Skipped]]:
+    """The frames of a film as `open_film` gives them, and what of it was skipped."""
+    with open_film(path) as source:
+        frames = list(source)
+    return frames, source.take_skipped()

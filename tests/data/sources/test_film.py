@@ -4,28 +4,11 @@ import http.server
 import os
 import socket
 import threading
-from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from helpers.films import (
-    BT601,
-    BT709,
-    BT2020,
-    FULL,
-    HLG,
-    LIMITED,
-    PATCHES,
-    PQ,
-    damaged,
-    hdr_signal,
-    interleaved,
-    moving,
-    patch_colours,
-    patches,
-    write_film,
-)
+from helpers.films import PATCHES, interleaved, moving, patch_colours, patches, read_film, write_film
 from PIL import Image
 
 from data.sources.film import open_film, open_film_at
@@ -43,13 +26,6 @@ KINDS = [
     ("mjpeg", "avi", "yuvj420p"),
     ("prores", "mov", "yuv422p10le"),
 ]
-
-
-def read(path):
-    """The frames of a film and what of it was skipped."""
-    with open_film(path) as source:
-        frames = list(source)
-    return frames, source.take_skipped()
 
 
 @pytest.mark.parametrize(("codec", "suffix", "pixels"), KINDS, ids=lambda value: str(value))
@@ -78,7 +54,7 @@ def test_count_is_what_the_file_promises(tmp_path):
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_a_varying_rate_keeps_its_own_times(tmp_path, suffix):
     times_s = [0.0, 0.1, 0.6, 0.7, 1.7, 1.75]
-    frames, skipped = read(write_film(tmp_path / f"a.{suffix}", moving(6), times_s=times_s, sound_hz=440))
+    frames, skipped = read_film(write_film(tmp_path / f"a.{suffix}", moving(6), times_s=times_s, sound_hz=440))
     assert np.allclose([frame.time_s for frame in frames], times_s, atol=1e-3)
     assert skipped == []
 
@@ -86,146 +62,8 @@ def test_a_varying_rate_keeps_its_own_times(tmp_path, suffix):
 def test_gif_keeps_its_own_times(tmp_path):
     images = [Image.fromarray(np.roll(patches(), index)) for index in range(0, 18, 3)]
     images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=[100, 500, 100, 1000, 50, 50])
-    frames, _ = read(tmp_path / "a.gif")
+    frames, _ = read_film(tmp_path / "a.gif")
     assert np.allclose([frame.time_s for frame in frames], [0.0, 0.1, 0.6, 0.7, 1.7, 1.75])
-
-
-@pytest.mark.parametrize(
-    "colour",
-    [
-        {"colorspace": BT601, "color_range": LIMITED},
-        {"colorspace": BT709, "color_range": LIMITED},
-        {"colorspace": BT709, "color_range": FULL},
-        {"colorspace": BT2020, "color_range": LIMITED},
-        {},
-    ],
-    ids=["601", "709", "709 full range", "2020", "untagged"],
-)
-def test_colours_are_those_written_whatever_the_matrix_and_range(tmp_path, colour):
-    (frame, *_), _ = read(write_film(tmp_path / "a.mp4", [patches()] * 3, colour=colour, options={"crf": "1"}))
-    assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 5
-
-
-def test_high_definition_without_tags_is_bt709_as_players_take_it(tmp_path):
-    image = av.VideoFrame.from_ndarray(patches((720, 1280)), format="rgb24")
-    as_bt709 = image.reformat(format="yuv444p", dst_colorspace=BT709)
-    yuv = as_bt709.to_ndarray()
-    with av.open(str(tmp_path / "a.mkv"), "w") as film:
-        stream = film.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv444p"
-        film.mux(stream.encode(av.VideoFrame.from_ndarray(yuv, format="yuv444p")))
-        film.mux(stream.encode(None))
-    (frame,), _ = read(tmp_path / "a.mkv")
-    assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 3
-
-
-@pytest.mark.parametrize(("curve", "name"), [(PQ, "PQ"), (HLG, "HLG")])
-def test_hdr_films_show_the_colours_of_an_ordinary_screen_and_say_so(tmp_path, curve, name):
-    tags = {"colorspace": BT2020, "color_range": LIMITED, "color_trc": curve, "color_primaries": BT2020}
-    signal = [hdr_signal(patches(), curve)] * 3
-    path = write_film(tmp_path / "a.mp4", signal, codec="libx265", pixels="yuv420p10le", colour=tags)
-    with open_film(path) as source:
-        assert f"HDR film ({name})" in source.note
-        frame = next(iter(source))
-    errors = np.abs(patch_colours(frame.image_rgb) - PATCHES)
-    assert errors.max() <= 22  # saturated green lies outside what the curve keeps
-    greys_and_skin = [3, 4, 5, 6, 7]
-    assert errors[greys_and_skin].max() <= 6
-
-
-@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_turned_and_mirrored_films_stand_upright(tmp_path, rotation, mirrored):
-    image = patches((64, 128))
-    image[:24] = 90  # so that up, down, left and right differ
-    path = write_film(tmp_path / "a.mp4", [image] * 2, rotation=rotation, mirrored=mirrored, options={"crf": "5"})
-    (frame, *_), _ = read(path)
-    expected = np.rot90(image, rotation // 90)[:, :: -1 if mirrored else 1]
-    assert frame.image_rgb.shape == expected.shape
-    assert np.abs(frame.image_rgb.astype(int) - expected).mean() < 6
-
-
-@pytest.mark.parametrize(("aspect", "size_hw"), [((2, 1), (64, 256)), ((1, 2), (128, 128)), ((500, 1), (64, 128))])
-def test_pixels_become_square(tmp_path, aspect, size_hw):
-    (frame, *_), _ = read(write_film(tmp_path / "a.mp4", [patches()] * 2, aspect=Fraction(*aspect)))
-    assert frame.image_rgb.shape[:2] == size_hw
-    assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
-
-
-@pytest.mark.parametrize(("codec", "suffix"), [("libx264", "mp4"), ("mpeg2video", "mpg")])
-def test_interlaced_films_are_deinterlaced(tmp_path, codec, suffix):
-    """A bar that moves by 8 pixels between the two fields: a comb where rows of both are shown together."""
-    images = []
-    for index in range(24):
-        image = np.full((96, 256, 3), 60, np.uint8)
-        image[:, 8 * index : 8 * index + 32] = 220
-        images.append(image)
-    options = {"crf": "5", "x264-params": "tff=1"} if codec == "libx264" else {"flags": "+ildct+ilme", "b": "8000k"}
-    path = write_film(tmp_path / f"a.{suffix}", interleaved(images), codec=codec, interlaced=True, options=options)
-    frames, skipped = read(path)
-    assert len(frames) == 12
-    assert skipped == []
-    assert np.allclose([frame.time_s for frame in frames], np.arange(12) / 25, atol=1e-3)
-    for frame in frames[1:-1]:
-        rows = frame.image_rgb[20:76].astype(int)
-        comb = np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean()
-        assert comb < 1.0, "rows of two moments"
-        moments = images[2 * frame.index : 2 * frame.index + 2]
-        assert min(np.abs(frame.image_rgb.astype(int) - moment).mean() for moment in moments) < 3
-
-
-def test_an_interlaced_film_that_lies_on_its_side_is_turned_too(tmp_path):
-    woven = interleaved([patches()] * 12)
-    frames, _ = read(write_film(tmp_path / "a.mp4", woven, interlaced=True, rotation=90, options={"crf": "5"}))
-    assert [frame.image_rgb.shape for frame in frames] == [(128, 64, 3)] * 6
-    assert np.abs(patch_colours(np.rot90(frames[3].image_rgb, -1)) - PATCHES).max() <= 14
-
-
-def test_a_film_whose_size_changes_is_read_on(tmp_path):
-    for name, size_hw in (("a.ts", (64, 128)), ("b.ts", (96, 256))):
-        write_film(tmp_path / name, [patches(size_hw)] * 10, codec="mpeg2video")
-    (tmp_path / "c.ts").write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
-    frames, _ = read(tmp_path / "c.ts")
-    shapes = [frame.image_rgb.shape[:2] for frame in frames]
-    assert shapes == sorted(shapes)
-    assert {*shapes} == {(64, 128), (96, 256)}
-    for frame in frames:
-        assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
-
-
-@pytest.mark.parametrize("kind", [("libx264", "mp4"), ("libx264", "ts"), ("mpeg4", "avi")], ids=str)
-def test_a_damaged_stretch_is_skipped_and_counted(tmp_path, kind, caplog):
-    codec, suffix = kind
-    images = moving(100)
-    path = write_film(tmp_path / f"a.{suffix}", images, codec=codec, options={"g": "25"})
-    whole, _ = read(path)
-    frames, skipped = read(damaged(path, 0.5))
-    assert 0 < len(frames) < 100
-    assert len(frames) + sum(gap.frames for gap in skipped) == 100
-    assert {gap.reason for gap in skipped} == {"damaged"}
-    assert skipped[0].index not in [frame.index for frame in frames]
-    assert "damaged" in caplog.text
-    for frame in frames:  # what is given is whole, and where it says it is
-        assert np.abs(frame.image_rgb.astype(int) - whole[frame.index].image_rgb).mean() < 3
-        assert frame.time_s == pytest.approx(frame.index / 25, abs=1e-3)
-
-
-def test_a_stretch_that_the_container_passes_over_is_counted_too(tmp_path):
-    """Matroska looks for its next whole block: no damaged packet arrives, only a pause in what was regular."""
-    path = write_film(tmp_path / "a.mkv", moving(100), options={"g": "25"})
-    whole, _ = read(path)
-    frames, skipped = read(damaged(path, 0.5))
-    assert len(frames) < 100
-    assert len(frames) + sum(gap.frames for gap in skipped) == 100
-    for frame in frames:
-        original = whole[round(25 * frame.time_s)]
-        assert np.abs(frame.image_rgb.astype(int) - original.image_rgb).mean() < 3
-
-
-def test_one_damaged_picture_of_motion_jpeg_is_one_frame(tmp_path):
-    frames, skipped = read(damaged(write_film(tmp_path / "a.avi", moving(40), codec="mjpeg", pixels="yuvj420p"), 0.5))
-    assert [gap.frames for gap in skipped] == [1]
-    assert sorted([frame.index for frame in frames] + [skipped[0].index]) == list(range(40))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
@@ -238,7 +76,7 @@ def test_an_early_end_is_said_with_what_was_promised(tmp_path, suffix):
             film.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
         film.mux(stream.encode(None))
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 10])
-    frames, skipped = read(path)
+    frames, skipped = read_film(path)
     assert 50 < len(frames) < 200
     last = skipped[-1]
     assert last.reason == f"ended after {last.index} of 300 promised frames"
@@ -247,7 +85,7 @@ def test_an_early_end_is_said_with_what_was_promised(tmp_path, suffix):
 
 def test_a_pause_in_a_regular_film_is_said_and_times_stay(tmp_path):
     times_s = [*np.arange(30) / 25, *(50_000 + np.arange(5) / 25)]
-    frames, (pause,) = read(write_film(tmp_path / "a.mkv", moving(35), times_s=times_s))
+    frames, (pause,) = read_film(write_film(tmp_path / "a.mkv", moving(35), times_s=times_s))
     assert np.allclose([frame.time_s for frame in frames], times_s, atol=1e-3)
     assert [frame.index for frame in frames] == list(range(35))
     assert pause.index == 30
@@ -266,7 +104,7 @@ def test_no_flipped_bit_crashes_the_reader(tmp_path):
         flipped[at] ^= 1 << (at % 8)
         path.write_bytes(flipped)
         try:
-            frames, _ = read(path)
+            frames, _ = read_film(path)
             assert 1 <= len(frames) <= 4
         except UserError:
             pass

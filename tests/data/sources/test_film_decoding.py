@@ -1,7 +1,9 @@
-"""Decoding: what comes before and after damage, with packets lost on purpose."""
+"""Whole frames: interlaced films, damage made in files, and packets spoilt on purpose."""
 
 import av
-from helpers.films import moving, write_film
+import numpy as np
+import pytest
+from helpers.films import PATCHES, damaged, interleaved, moving, patch_colours, patches, read_film, write_film
 
 from data.sources import film_decoding
 from data.sources.film_decoding import whole_frames
@@ -19,12 +21,8 @@ class LosingPackets:
         for number, packet in enumerate(self._container.demux(stream)):
             if number in self._spoilt:
                 spoilt = av.Packet(b"\xff" * 200)
-                spoilt.stream, spoilt.pts, spoilt.dts, spoilt.time_base = (
-                    stream,
-                    packet.pts,
-                    packet.dts,
-                    packet.time_base,
-                )
+                spoilt.stream, spoilt.time_base = stream, packet.time_base
+                spoilt.pts, spoilt.dts = packet.pts, packet.dts
                 yield spoilt
             else:
                 yield packet
@@ -49,3 +47,81 @@ def test_without_key_frames_the_film_goes_on_after_a_while(tmp_path, monkeypatch
     monkeypatch.setattr(film_decoding, "LONGEST_GROUP", 5)
     path = write_film(tmp_path / "a.mp4", moving(30), options={"g": "100", "bf": "0"})
     assert _given(path, spoilt={13}) == [*range(13), ("out", 5), *range(18, 30)]
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", "mp4"), ("mpeg2video", "mpg")])
+def test_interlaced_films_are_deinterlaced(tmp_path, codec, suffix):
+    """A bar that moves by 8 pixels between the two fields: a comb where rows of both are shown together."""
+    images = []
+    for index in range(24):
+        image = np.full((96, 256, 3), 60, np.uint8)
+        image[:, 8 * index : 8 * index + 32] = 220
+        images.append(image)
+    options = {"crf": "5", "x264-params": "tff=1"} if codec == "libx264" else {"flags": "+ildct+ilme", "b": "8000k"}
+    path = write_film(tmp_path / f"a.{suffix}", interleaved(images), codec=codec, interlaced=True, options=options)
+    frames, skipped = read_film(path)
+    assert len(frames) == 12
+    assert skipped == []
+    assert np.allclose([frame.time_s for frame in frames], np.arange(12) / 25, atol=1e-3)
+    for frame in frames[1:-1]:
+        rows = frame.image_rgb[20:76].astype(int)
+        comb = np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean()
+        assert comb < 1.0, "rows of two moments"
+        moments = images[2 * frame.index : 2 * frame.index + 2]
+        assert min(np.abs(frame.image_rgb.astype(int) - moment).mean() for moment in moments) < 3
+
+
+def test_an_interlaced_film_that_lies_on_its_side_is_turned_too(tmp_path):
+    woven = interleaved([patches()] * 12)
+    frames, _ = read_film(write_film(tmp_path / "a.mp4", woven, interlaced=True, rotation=90, options={"crf": "5"}))
+    assert [frame.image_rgb.shape for frame in frames] == [(128, 64, 3)] * 6
+    assert np.abs(patch_colours(np.rot90(frames[3].image_rgb, -1)) - PATCHES).max() <= 14
+
+
+def test_a_film_whose_size_changes_is_read_on(tmp_path):
+    for name, size_hw in (("a.ts", (64, 128)), ("b.ts", (96, 256))):
+        write_film(tmp_path / name, [patches(size_hw)] * 10, codec="mpeg2video")
+    (tmp_path / "c.ts").write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames, _ = read_film(tmp_path / "c.ts")
+    shapes = [frame.image_rgb.shape[:2] for frame in frames]
+    assert shapes == sorted(shapes)
+    assert {*shapes} == {(64, 128), (96, 256)}
+    for frame in frames:
+        assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
+
+
+@pytest.mark.parametrize("kind", [("libx264", "mp4"), ("libx264", "ts"), ("mpeg4", "avi")], ids=str)
+def test_a_damaged_stretch_is_skipped_and_counted(tmp_path, kind, caplog):
+    codec, suffix = kind
+    images = moving(100)
+    path = write_film(tmp_path / f"a.{suffix}", images, codec=codec, options={"g": "25"})
+    whole, _ = read_film(path)
+    frames, skipped = read_film(damaged(path, 0.5))
+    assert 0 < len(frames) < 100
+    assert len(frames) + sum(gap.frames for gap in skipped) == 100
+    assert {gap.reason for gap in skipped} == {"damaged"}
+    assert skipped[0].index not in [frame.index for frame in frames]
+    assert "damaged" in caplog.text
+    for frame in frames:  # what is given is whole, and where it says it is
+        assert np.abs(frame.image_rgb.astype(int) - whole[frame.index].image_rgb).mean() < 3
+        assert frame.time_s == pytest.approx(frame.index / 25, abs=1e-3)
+
+
+def test_a_stretch_that_the_container_passes_over_is_counted_too(tmp_path):
+    """Matroska looks for its next whole block: no damaged packet arrives, only a pause in what was regular."""
+    path = write_film(tmp_path / "a.mkv", moving(100), options={"g": "25"})
+    whole, _ = read_film(path)
+    frames, skipped = read_film(damaged(path, 0.5))
+    assert len(frames) < 100
+    assert len(frames) + sum(gap.frames for gap in skipped) == 100
+    for frame in frames:
+        original = whole[round(25 * frame.time_s)]
+        assert np.abs(frame.image_rgb.astype(int) - original.image_rgb).mean() < 3
+
+
+def test_one_damaged_picture_of_motion_jpeg_is_one_frame(tmp_path):
+    frames, skipped = read_film(
+        damaged(write_film(tmp_path / "a.avi", moving(40), codec="mjpeg", pixels="yuvj420p"), 0.5)
+    )
+    assert [gap.frames for gap in skipped] == [1]
+    assert sorted([frame.index for frame in frames] + [skipped[0].index]) == list(range(40))
