@@ -156,7 +156,8 @@ def _can_copy(track: Any, container: Container) -> bool:
 def _first_picture_s(path: Path) -> float:
     """When the film's first whole picture is seen by the clock of the file: the frames' times begin there with 0."""
     with open(path, "rb") as file, av.open(file, "r") as film:
-        moving = (stream for stream in film.streams.video if not stream.disposition & Disposition.attached_pic)
+        pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+        moving = (stream for stream in film.streams.video if not stream.disposition & pictures)
         frames = (frame for stream in moving for frame in whole_frames(film, stream) if not isinstance(frame, int))
         first = next(frames, None)
         return (first.time if first else None) or 0.0

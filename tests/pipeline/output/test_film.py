@@ -16,7 +16,6 @@ import pytest
 from helpers.films import PATCHES, patch_colours, patches, write_film
 from helpers.paths import ROOT
 
-from pipeline.output import encoders as encoders_module
 from pipeline.output import film as module
 from pipeline.output.encoders import CONTAINERS
 from pipeline.output.film import VideoWriter
@@ -217,23 +216,6 @@ def test_a_disk_that_fills_up_keeps_what_was_recorded(tmp_path, suffix):
         except av.FFmpegError:  # the frame that the end of the disk cut through
             pass
     assert read >= 3
-
-
-def test_where_an_encoder_is_missing_another_is_used_and_said(tmp_path, monkeypatch):
-    there = encoders_module.available
-    said: list[str] = []
-    for missing, codec in (({"libx264"}, "vp9"), ({"libx264", "libvpx-vp9"}, "mpeg4")):
-        monkeypatch.setattr(encoders_module, "available", lambda name, gone=missing: name not in gone and there(name))
-        with VideoWriter(tmp_path / "a.mp4", notify=said.append) as writer:
-            writer.write(_grey(50), 0.0)
-        with av.open(str(tmp_path / "a.mp4")) as film:
-            assert film.streams.video[0].codec_context.name == codec
-    assert ["VP9, which some phones" in said[0], "MPEG-4 Part 2, which browsers do not play" in said[1]] == [True, True]
-    monkeypatch.setattr(encoders_module, "available", lambda name: False)
-    with pytest.raises(UserError, match=r"no encoder for \.webm here; wanted is one of libvpx-vp9, libvpx") as error:
-        VideoWriter(tmp_path / "a.webm").write(_grey(50), 0.0)
-    assert error.value.exit_code == 1
-    assert os.listdir(tmp_path) == ["a.mp4"]
 
 
 def test_another_program_that_writes_the_name_meanwhile_loses_nothing(tmp_path):
