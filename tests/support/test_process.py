@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from helpers.paths import ROOT
@@ -26,11 +27,11 @@ def heeding() -> None:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-def start(code: str, **options) -> subprocess.Popen:
+def start(code: str, *, env: dict[str, str] | None = None, preexec_fn: Callable = heeding) -> subprocess.Popen[str]:
     """A command made of `code`, which has printed its first line."""
     process = subprocess.Popen(
-        [sys.executable, "-c", START + code], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        **{"preexec_fn": heeding} | options,
+        [sys.executable, "-c", START + code], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=env, preexec_fn=preexec_fn,
     )  # fmt: skip
     assert process.stdout.readline() == "here\n"
     return process
@@ -122,7 +123,7 @@ run_and_exit(main)
 @POSIX
 @ONE_A_SIGNAL
 def test_a_loop_is_asked_to_stop_and_finishes(number):
-    process = start(LOOP, stdin=subprocess.PIPE)
+    process = start(LOOP)
     process.send_signal(number)
     assert process.stdout.readline() == "asked\n"
     if number != signal.SIGINT:
@@ -136,7 +137,7 @@ def test_a_loop_is_asked_to_stop_and_finishes(number):
 @pytest.mark.parametrize(("under_torchrun", "out"), [(False, ""), (True, "finished\n")])
 def test_a_second_ctrl_c_leaves_at_once_but_torchrun_sends_each_twice(under_torchrun, out):
     environment = {key: value for key, value in os.environ.items() if key != "LOCAL_RANK"}
-    process = start(LOOP, stdin=subprocess.PIPE, env=environment | ({"LOCAL_RANK": "0"} if under_torchrun else {}))
+    process = start(LOOP, env=environment | ({"LOCAL_RANK": "0"} if under_torchrun else {}))
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "asked\n"
     process.send_signal(signal.SIGINT)
@@ -152,7 +153,7 @@ def test_what_nohup_has_it_ignore_stays_ignored():
         heeding()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    process = start(LOOP, stdin=subprocess.PIPE, preexec_fn=nohup)
+    process = start(LOOP, preexec_fn=nohup)
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
     process.stdin.write("1\n")
