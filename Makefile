@@ -1,4 +1,5 @@
 # make live: set up what the demonstrator needs on a CPU (megabytes), then start it.   make setup: all of it (gigabytes).
+# make web: the same in a browser (Node.js is needed once).
 # make test, make types, make lint: set up with the tools, then the one.   make check: all three, what CI runs.
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,10 +9,13 @@ BIN := $(VENV)/bin
 # arguments between the project's own functions stay errors.
 TESTS_MAY := arg-type assignment func-returns-value index list-item misc operator return-value union-attr var-annotated
 
-.PHONY: live setup test lint types check clean
+.PHONY: live web setup test lint types check clean
 
 live: $(VENV)/.live
 	$(BIN)/python live.py $(ARGS)
+
+web: $(VENV)/.live
+	$(BIN)/python -m web $(ARGS)
 
 setup: $(VENV)/.all
 

@@ -40,7 +40,12 @@ def run(settings: Settings) -> None:
         notify("the page is there until Ctrl-C; nothing leaves this machine.")
         if settings.open:
             webbrowser.open(site.address)
-        threading.Event().wait()
+        wait()
+
+
+def wait() -> None:
+    """Until Ctrl-C."""
+    threading.Event().wait()
 
 
 main = command(Settings, run, prog="python -m web", doc=__doc__)

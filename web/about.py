@@ -24,6 +24,7 @@ from pipeline.live.session import KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, FORMULA, LAST_COLUMNS
+from retinaface.defaults import IMGSZ
 from retinaface.detector import CANDIDATES
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
 from retinaface.detector import SHIPPED as DETECTOR
@@ -32,7 +33,7 @@ from support import UserError
 from support.cli import VERSION
 from support.onnx.session import load_session
 
-IMGSZ, MAX_FACES = 640, 20  # defaults of live.py
+MAX_FACES = 20  # as live.py
 SMALL_IMGSZ = 320  # where the full search is too slow
 STILL_IMGSZ = 1280  # pictures may take longer, but a phone's memory is small
 LONGEST_SIDE = 2048  # of a picture or film; larger ones are reduced as they are opened
@@ -54,6 +55,7 @@ DRAWING = {
     status_line: "LARGEST_SHARE LINE",
     text: "SMALLEST WHITE DIM REGULAR BOLD CAP_HEIGHT",
 }
+ICONS = {"heat": status_line.HEATMAP, "pause": status_line.PAUSE, "record": status_line.RECORD}
 TRACKING = {
     tracking: "MEMORY_S MEMORY_FRAMES REACH REACH_PER_S FARTHEST SIZE_RATIO SIZE_RATIO_PER_S LARGEST_RATIO UNSEEN_COST"
     " RESTART_FRAMES RESTART_S ALIKE ALIKE_S INTERVALS",
@@ -98,7 +100,9 @@ def about() -> dict:
         | {name: getattr(tracker, name) for name in ("slowest_hz", "speed_gain", "speed_hz")}
         | {"smooth_s": PredictOptions.smooth_s, "luma": list(LUMA_BT601)}
         | {"appearance": constants(APPEARANCE), "scene": constants(SCENE)},
-        "drawing": constants(DRAWING) | {"alpha": float(SessionOptions.alpha)},
+        "drawing": constants(DRAWING)
+        | {"alpha": float(SessionOptions.alpha)}
+        | {"icons": {name: icon.width for name, icon in ICONS.items()}},
         "page": {
             "imgsz": IMGSZ,
             "small_imgsz": SMALL_IMGSZ,

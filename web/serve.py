@@ -6,7 +6,6 @@ Out: a `Site`, which answers on 127.0.0.1 with the headers that the page wants; 
 
 from __future__ import annotations
 
-import os
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,9 +72,12 @@ class Handler(BaseHTTPRequestHandler):
     def _file(self) -> Path | None:
         """The file that the address names; None for folders, what is outside, and kinds that no page has."""
         name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
-        path = Path(os.path.abspath(self.server.folder / name)) if "\0" not in name else self.server.folder
-        inside = path.is_relative_to(self.server.folder) and path.resolve().is_relative_to(self.server.folder)
-        return path if inside and path.is_file() and path.suffix in MIME_TYPES else None
+        try:
+            path = (self.server.folder / name).resolve()
+            inside = path.is_relative_to(self.server.folder)
+            return path if inside and path.suffix in MIME_TYPES and path.is_file() else None
+        except (OSError, ValueError):  # a name that no file can have
+            return None
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: what is asked for stands in `Site.requests`."""

@@ -146,9 +146,14 @@ export class Overlay {
   /** A box as large as its text. @param {string[]} lines @param {string} icon @param {number} size @param {number[]} colour */
   textBox(lines, icon, size, colour) {
     const widest = Math.max(...lines.map((line) => this.text.width(line, size, this.n.regular)));
-    const width = widest + 2 * padding(size) + iconWidth(icon, size);
+    const width = widest + 2 * padding(size) + this.iconWidth(icon, size);
     const height = Math.round(this.n.line * size) * lines.length + 2 * Math.floor(padding(size) / 2);
     return { rect: rectAt(0, 0, width, height), lines, icon, size, colour };
+  }
+
+  /** Of the icon and the gap behind it. @param {string} icon @param {number} size */
+  iconWidth(icon, size) {
+    return icon ? Math.round((this.n.icons[icon] + 0.45) * size) : 0;
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {ReturnType<Overlay["textBox"]>} box */
@@ -159,13 +164,13 @@ export class Overlay {
     lines.forEach((line, i) => {
       const row = Math.round(this.n.line * size);
       const top = rect.top + Math.floor(padding(size) / 2) + i * row;
-      putText(ctx, line, left + iconWidth(icon, size), [top, top + row], size, this.n.regular, colour, this.n);
+      putText(ctx, line, left + this.iconWidth(icon, size), [top, top + row], size, this.n.regular, colour, this.n);
     });
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {string} icon @param {number} left @param {number} middle @param {number} size */
   paintIcon(ctx, icon, left, middle, size) {
-    const [width, height] = [Math.round(ICONS[icon] * size), Math.round(0.62 * size)];
+    const [width, height] = [Math.round(this.n.icons[icon] * size), Math.round(0.62 * size)];
     const rect = rectAt(left, middle - height / 2, width, height);
     if (icon === "heat") paintColourScale(ctx, rect, this.n, this.about.heat_colours);
     else if (icon === "pause") {
@@ -180,11 +185,6 @@ export class Overlay {
     }
   }
 }
-
-/** Width of each icon in font sizes. @type {Record<string, number>} */
-const ICONS = { heat: 1.8, pause: 0.55, record: 0.65 };
-/** Of the icon and the gap behind it. @param {string} icon @param {number} size */
-const iconWidth = (icon, size) => (icon ? Math.round((ICONS[icon] + 0.45) * size) : 0);
 
 /** @template {{rect: Rect}} T @param {T} box @param {number} left @param {number} top @returns {T} */
 const moved = (box, left, top) => ({ ...box, rect: rectAt(left, top, widthOf(box.rect), heightOf(box.rect)) });
