@@ -19,7 +19,7 @@ LONGER = 96  # pixels of the grey copy's longer side
 BLOCK = 16  # pixels of a block's side
 REACH = 24  # pixels that a block may have moved to either side: a quarter of the frame
 STRUCTURE = 4.0  # standard deviation of grey values, of 255, from which on a block has structure
-SAME = 0.9  # correlation of whole frames, unmoved, from which on blocks need not be asked
+SAME = 0.7  # correlation of whole frames, unmoved, from which on blocks need not be asked
 FOUND = 0.85  # correlation from which on a block is found
 CUT = 0.2  # of the blocks asked, the share that is found after a cut at most
 WHITE, BLEACHED = 250, 0.1  # grey value that a flash has bleached; share of a block that may be, for it to be asked
@@ -52,12 +52,12 @@ class SceneCut:
 
 
 def small_grey(frame_rgb: np.ndarray) -> np.ndarray:
-    """(h, w) uint8: a grey copy of `LONGER` pixels on its longer side; large frames are sampled first."""
-    step = max(1, max(frame_rgb.shape[:2]) // (3 * LONGER))
-    sampled = np.ascontiguousarray(frame_rgb[::step, ::step])
-    zoom = LONGER / max(sampled.shape[:2])
-    size_wh = tuple(max(BLOCK, round(side * zoom)) for side in sampled.shape[1::-1])
-    return cv2.cvtColor(cv2.resize(sampled, size_wh, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    """(h, w) uint8: a grey copy of `LONGER` pixels on its longer side. Large frames are sampled, which costs little."""
+    for longer, interpolation in ((2 * LONGER, cv2.INTER_LINEAR), (LONGER, cv2.INTER_AREA)):
+        zoom = longer / max(frame_rgb.shape[:2])
+        size_wh = tuple(max(BLOCK, round(side * zoom)) for side in frame_rgb.shape[1::-1])
+        frame_rgb = cv2.resize(frame_rgb, size_wh, interpolation=interpolation)
+    return cv2.cvtColor(frame_rgb, cv2.COLOR_RGB2GRAY)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from evaluation.speed.timing import spread
 from pipeline.crops import crop_faces
 from pipeline.drawing.overlay import Overlay, Show, Status
 from pipeline.run import EmotionPipeline
+from pipeline.scene import SceneCut
 from pipeline.tracking import Tracker
 
 STAGES = ("grab", "detect", "track", "crop", "classify", "explain", "draw", "show")
@@ -40,7 +41,7 @@ def stage_times(
     The video is played for about `seconds` after a warm-up; `show` gets every annotated frame. clock: gives seconds.
     """
     tracked = EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=Tracker(), options=pipeline.options)
-    tracker, overlay = Tracker(), Overlay()
+    tracker, cut, overlay = Tracker(), SceneCut(), Overlay()
     rows: list[list[float]] = []
     detected: list[int] = []
     until_s = float("inf")
@@ -48,7 +49,7 @@ def stage_times(
         while len(rows) < WARM_UP + FEWEST or clock() < until_s:
             if len(rows) == WARM_UP:
                 until_s = clock() + seconds
-            took_s, faces = time_frame(tracked, tracker, overlay, source, show, clock)
+            took_s, faces = time_frame(tracked, tracker, cut, overlay, source, show, clock)
             rows.append([took_s[stage] for stage in STAGES])
             detected.append(faces)
     counted = 1000 * np.array(rows[WARM_UP:])  # (frames, stages)
@@ -62,6 +63,7 @@ def stage_times(
 def time_frame(
     pipeline: EmotionPipeline,
     tracker: Tracker,
+    cut: SceneCut,
     overlay: Overlay,
     source: FrameSource,
     show: Callable[[np.ndarray], object],
@@ -83,7 +85,13 @@ def time_frame(
     lap("grab")
     (faces,) = pipeline.detect([frame.image_rgb])
     lap("detect")
-    tracked, _ = tracker.update(faces, frame.time_s, smooth_s=options.smooth_s)
+    tracked, _ = tracker.update(
+        faces,
+        frame.time_s,
+        smooth_s=options.smooth_s,
+        new_scene=cut.is_cut(frame.image_rgb),
+        frame_rgb=frame.image_rgb,
+    )
     lap("track")
     crops, _ = crop_faces(frame.image_rgb, tracked, size=size)
     lap("crop")

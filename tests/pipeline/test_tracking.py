@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from data.sources import sample
-from pipeline.motion import OneEuroFilter, share_of_new
 from pipeline.tracking import MEMORY_FRAMES, MEMORY_S, Tracker
 from retinaface.face import Face, Faces
 
@@ -267,9 +266,3 @@ def test_searching_every_third_frame_does_not_make_a_track_believe_in_haste():
         np.testing.assert_array_equal(a.box_xyxy, b.box_xyxy)
         for skipped in (1, 2):
             waited.update(None, time_s + skipped * FRAME_S)
-
-
-def test_the_filters_share_by_hand():
-    assert share_of_new(1.0, 1 / (2 * np.pi)) == pytest.approx(0.5)
-    still = OneEuroFilter()
-    assert still(np.array([5.0]), passed_s=0.1) == 5
