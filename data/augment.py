@@ -9,6 +9,7 @@ curve, blur and random erasing follow. No face is turned upside down, no mouth c
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +40,13 @@ class Augment:
     gamma: float = 0.4
     blur: float = 0.15
     erase: float = 0.5
+
+    @classmethod
+    def of_strength(cls, strength: float) -> Augment:
+        """Every change `strength` times as strong as by default, probabilities up to 1; 0: none, not even mirroring."""
+        own = cls()
+        amounts = {name: strength * value for name, value in dataclasses.asdict(own).items() if name != "mirror"}
+        return cls(mirror=strength > 0, **amounts | {name: min(amounts[name], 1.0) for name in ("blur", "erase")})
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator, *, size: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB -> (size, size, 3) uint8 RGB, a new array."""

@@ -17,6 +17,7 @@ import numpy as np
 from data.emotions import ordered_names
 from data.pictures.store import Pictures, content_size, digest
 from support import UserError
+from support.one_hot import one_hot, take
 from support.strings import Strings
 
 
@@ -58,7 +59,7 @@ class FaceSet:
         return dataclasses.replace(
             self,
             images=images,
-            votes=self.votes[index],
+            votes=take(self.votes, index),
             labels=self.labels[index],
             names=self.names[index] if isinstance(self.names, Strings) else tuple(self.names[int(i)] for i in index),
             attributes={name: values[index] for name, values in self.attributes.items()},
@@ -82,7 +83,8 @@ class FaceSet:
         for name in (*self.class_names, "", *self.names):
             content.update(os.fsencode(name) + b"\0")
         content.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
-        content.update(np.ascontiguousarray(self.votes, dtype="<f4").tobytes())
+        if self.has_votes:  # else they are the labels
+            content.update(np.ascontiguousarray(self.votes, dtype="<f4").tobytes())
         sizes = [content_size(self.images, row) for row in range(len(self))]
         content.update(np.array(sizes, dtype="<i8").tobytes())
         return content.hexdigest()
@@ -90,8 +92,7 @@ class FaceSet:
 
 def with_labels_for_votes(faces: FaceSet) -> FaceSet:
     """`faces` as if only the labels were known: votes one-hot."""
-    one_hot = np.eye(len(faces.class_names), dtype=np.float32)[faces.labels]
-    return dataclasses.replace(faces, votes=one_hot, has_votes=False)
+    return dataclasses.replace(faces, votes=one_hot(faces.labels, len(faces.class_names)), has_votes=False)
 
 
 def concatenate(parts: Sequence[FaceSet]) -> FaceSet:
@@ -100,13 +101,14 @@ def concatenate(parts: Sequence[FaceSet]) -> FaceSet:
     names = set.intersection(*(set(part.attributes) for part in parts))
     known = [part.persons for part in parts if part.persons is not None]
     stored = [part.images for part in parts if isinstance(part.images, Pictures)]
+    labels, has_votes = np.concatenate([part.labels for part in parts]), any(part.has_votes for part in parts)
     return FaceSet(
         images=Pictures.joined(stored) if len(stored) == len(parts) else [image for p in parts for image in p.images],
-        votes=np.concatenate([part.votes for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
+        votes=np.concatenate([part.votes for part in parts]) if has_votes else one_hot(labels, len(first.class_names)),
+        labels=labels,
         names=(Strings if isinstance(first.names, Strings) else tuple)(name for part in parts for name in part.names),
         class_names=first.class_names,
-        has_votes=all(part.has_votes for part in parts),
+        has_votes=has_votes,
         attributes={
             name: np.concatenate([part.attributes[name] for part in parts])
             for name in first.attributes

@@ -20,30 +20,37 @@ from support.cli import ROOT
 
 UNPACKED = ROOT / ".cache" / "data"
 LEFTOVERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"}
+WIDTH = 20  # folders side by side, one of which may be the root; more are classes or people
 LEVELS = 2  # folders between the one that is named and the one that a format knows
 
 
-def is_leftover(path: Path) -> bool:
+def is_leftover(name: str) -> bool:
     """Is this file or folder some system's own, by its name? Names that begin with a dot are (.ipynb_checkpoints)."""
-    return path.name.startswith(".") or path.name.lower() in LEFTOVERS
+    return name.startswith(".") or name.lower() in LEFTOVERS
 
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in `folder`, by name, less leftovers. Raises `UserError` where it cannot be read."""
     try:
-        return sorted(path for path in folder.iterdir() if path.is_dir() and not is_leftover(path))
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not is_leftover(entry.name) and entry.is_dir())
+        return [folder / name for name in names]
     except OSError as error:
         raise UserError(f"cannot read the folder {folder}: {error.strerror}; give yourself the right to.") from error
 
 
 def find_root(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
-    """`folder`, or the first folder in it, or in one of these, for which `fits` is true; None where there is none."""
+    """`folder`, or the first folder in it, or in one of these, for which `fits` is true; None where there is none.
+
+    Folders of which more than `WIDTH` stand side by side are not looked into.
+    """
     level = [folder]
     for _ in range(LEVELS + 1):
         for path in level:
             if fits(path):
                 return path
-        level = [inside for path in level for inside in folders_in(path)]
+        inside = [folders_in(path) for path in level]
+        level = [path for paths in inside if len(paths) <= WIDTH for path in paths]
     return None
 
 
@@ -51,7 +58,9 @@ def child(folder: Path, *names: str) -> Path | None:
     """The file or folder in `folder` that has one of `names`, in any case; None where there is none."""
     wanted = {name.lower() for name in names}
     try:
-        return next((path for path in sorted(folder.iterdir()) if path.name.lower() in wanted), None)
+        with os.scandir(folder) as entries:
+            found = sorted(entry.name for entry in entries if entry.name.lower() in wanted)
+        return folder / found[0] if found else None
     except OSError:
         return None
 
@@ -64,13 +73,12 @@ def pictures_in(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"cannot read the folder {folder}: {error.strerror}; give yourself the right to.") from error
     for entry in found:
-        path = Path(entry.path)
-        if is_leftover(path):
+        if is_leftover(entry.name):
             continue
         if entry.is_dir():
-            yield from pictures_in(path)
-        elif is_picture(path):
-            yield path
+            yield from pictures_in(Path(entry.path))
+        elif is_picture(entry.name):
+            yield Path(entry.path)
 
 
 def unpacked(path: Path) -> Path:
@@ -90,7 +98,7 @@ def unpacked(path: Path) -> Path:
             inside = Path(temporary) / "data"
             _extract(path, inside)
             for more in sorted(inside.rglob("*.zip")):
-                if not is_leftover(more):
+                if not is_leftover(more.name):
                     _extract(more, more.with_suffix(""))
                     more.unlink()
             if not folder.is_dir():  # another process may have been faster

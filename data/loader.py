@@ -1,12 +1,12 @@
 """Batches for training: the same for the same seed, also when a run is resumed or distributed.
 
-In:  a `FaceSet` in memory, an `Augment`.
+In:  a `FaceSet`, an `Augment`.
 Out: an iterator over (crops (B, S, S, 3) uint8 RGB, votes (B, K) float32).
 
 The order of an epoch is random with the seed (seed, epoch), and the augmentation of a picture with the seed (seed,
 epoch, row, how often the row has come before): a run that is resumed in the middle of an epoch, or split over several
-processes, gets the batches of an uninterrupted one. Threads make the next batches while the current one is trained on;
-OpenCV releases Python's lock.
+processes, gets the batches of an uninterrupted one. Threads make the next batches while the current one is trained on,
+and decode pictures that are not in memory; OpenCV and Pillow release Python's lock.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 
 from data.augment import Augment
 from data.face_set import FaceSet
+from support.one_hot import weighted_mean
 
 Batch = tuple[np.ndarray, np.ndarray]  # crops, votes
 PREFETCH = 4  # batches made before they are asked for
@@ -49,7 +50,7 @@ class EpochLoader:
 
     def class_shares(self) -> np.ndarray:
         """(K,) float64, sum 1: the mean of the votes over the faces that an epoch shows."""
-        return np.average(self.faces.votes, axis=0, weights=row_weights(self.faces.labels, self.balance))
+        return weighted_mean(self.faces.votes, row_weights(self.faces.labels, self.balance))
 
     def epoch(self, epoch: int, *, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """The batches `first`, `first + 1`, ... of `epoch`, augmented, pictures of `size` pixels a side."""

@@ -20,7 +20,10 @@ from data.face_set import FaceSet
 from data.faults import Fault, raise_errors
 from data.pictures.store import Picture, Storage
 from support import UserError
+from support.one_hot import one_hot
 from support.strings import Strings
+
+NOTHING: dict[str, str] = {}  # one for all samples without attributes: there may be a million
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Sample:
     votes: np.ndarray | None = None
     person: str = ""
     box_xyxy: tuple[int, int, int, int] | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=lambda: NOTHING)
 
 
 class NoFaces(UserError):
@@ -91,7 +94,7 @@ def build_face_set(
         votes = np.stack(counts).astype(np.float32)
         votes /= votes.sum(axis=1, keepdims=True)
     else:
-        votes = np.eye(len(class_names), dtype=np.float32)[labels]
+        votes = one_hot(labels, len(class_names))
     persons = [sample.person for sample in kept]
     names = set.intersection(*({*sample.attributes} for sample in kept))
     return FaceSet(

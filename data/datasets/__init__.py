@@ -87,7 +87,7 @@ def load_faces(
     """The faces of `split`, one of train, validation, test and all; see `Source` for the other arguments."""
     if split not in (*SPLITS, ALL):
         raise UserError(f"the split must be one of {', '.join(SPLITS)} or {ALL}, not {split!r}.")
-    source = Source(folder, name, skip_bad, classes, storage)
+    source = Source(folder, find_format(folder, name=name).NAME, skip_bad, classes, storage)
     if split != ALL:
         return _load(source, split)
     parts = []
@@ -114,7 +114,7 @@ def load_format(
 
 def _load(source: Source, split: str) -> FaceSet:
     mapping = read_class_map(source.classes) if source.classes else {}
-    layout = find_format(source.path, name=source.name)
+    layout = all_formats()[source.name]
     faces = load_format(layout, source.path, split, skip_bad=source.skip_bad, storage=source.storage)
     return map_classes(faces, mapping) if mapping else faces
 
@@ -136,13 +136,14 @@ def load_for_training(
     labels_only: train on the labels, one-hot, where there are votes, too. accept: doubts (data/doubts.py) in spite of
     which the data set is trained on. Says how many faces are left out.
     """
+    layout = find_format(folder, name=name)
     storage = storage or Storage()
     storages = storage, dataclasses.replace(storage, cache=None), dataclasses.replace(storage, check=False)
     train, *others = (
-        load_faces(folder, split, name=name, skip_bad=skip_bad, classes=classes, storage=of_split)
+        _load(Source(folder, layout.NAME, skip_bad, classes, of_split), split)
         for split, of_split in zip(SPLITS, storages, strict=True)
     )
-    published = {} if classes else getattr(find_format(folder, name=name), "PUBLISHED", {})
+    published = {} if classes else getattr(layout, "PUBLISHED", {})
     refuse_doubts(find_doubts(train, published), accept)
     return prepare_for_training(train, *others, labels_only=labels_only), others[0]
 

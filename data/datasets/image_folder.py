@@ -89,5 +89,5 @@ def split_folders(folder: Path) -> dict[str, Path]:
 
 
 def _what_instead(folder: Path) -> str:
-    files = [path.name for path in sorted(folder.rglob("*")) if path.is_file() and not is_leftover(path)]
+    files = [path.name for path in sorted(folder.rglob("*")) if path.is_file() and not is_leftover(path.name)]
     return f", but {len(files)} other files, such as {files[0]}; is it another kind of picture?" if files else ""

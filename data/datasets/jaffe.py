@@ -8,6 +8,7 @@ There is no published split: a fifth of the people is the test, then a tenth of 
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -32,12 +33,13 @@ def recognise(folder: Path) -> bool:
 
 def is_root(folder: Path) -> bool:
     """Are at least `ENOUGH` pictures in `folder` itself named so?"""
-    return sum(FACE.fullmatch(path.stem) is not None for path in faces_in(folder)) >= ENOUGH
+    named = (path for path in folder.iterdir() if FACE.fullmatch(path.stem) and is_picture(path))
+    return len(list(itertools.islice(named, ENOUGH))) == ENOUGH
 
 
 def faces_in(folder: Path) -> list[Path]:
     """The pictures in `folder` itself."""
-    return sorted(path for path in folder.iterdir() if is_picture(path) and not is_leftover(path))
+    return sorted(path for path in folder.iterdir() if is_picture(path) and not is_leftover(path.name))
 
 
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:

@@ -1,0 +1,64 @@
+"""One-hot rows that are made when they are asked for: a million faces of a thousand classes would take 4 GB.
+
+In:  labels.
+Out: float32 rows with a 1 in the label's column.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+DENSE = 2**26  # values (256 MB) up to which rows are simply made
+
+
+class OneHot:
+    """(N, K) float32, as an array has it for what training does: rows by an index, `len`, `shape`, `argmax`."""
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, labels: np.ndarray, classes: int) -> None:
+        self.labels, self.shape = labels, (len(labels), classes)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """Rows, made; [rows, columns] as of an array."""
+        rows, *columns = index if isinstance(index, tuple) else (index,)
+        made = np.equal.outer(self.labels[rows], np.arange(self.shape[1])).astype(np.float32)
+        if not columns:
+            return made
+        return made[..., columns[0]] if np.ndim(self.labels[rows]) == 0 else made[np.arange(len(made)), columns[0]]
+
+    def rows(self, index: np.ndarray) -> OneHot:
+        """Some rows, not made yet."""
+        return OneHot(self.labels[index], self.shape[1])
+
+    def argmax(self, axis: int) -> np.ndarray:
+        """(N,) int: the labels; axis must be 1."""
+        return self.labels
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[slice(None)].astype(dtype or np.float32)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """(N, K) float32 with a 1 in the label's column; where it is large a `OneHot`, which stands for it."""
+    if len(labels) * classes <= DENSE:
+        return np.eye(classes, dtype=np.float32)[labels]
+    return OneHot(labels, classes)  # type: ignore[return-value]  # what training asks of an array, it has
+
+
+def take(votes: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The rows at `index` of votes (N, K); of a `OneHot` again one."""
+    return votes.rows(index) if isinstance(votes, OneHot) else votes[index]
+
+
+def weighted_mean(votes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(K,) float64: the mean of the rows (N, K), weighted by (N,)."""
+    if isinstance(votes, OneHot):
+        return np.bincount(votes.labels, weights, minlength=votes.shape[1]) / weights.sum()
+    return np.average(votes, axis=0, weights=weights)
