@@ -56,24 +56,29 @@ def rgba(frame_rgb: np.ndarray) -> str:
     return base64.b64encode(cv2.cvtColor(frame_rgb, cv2.COLOR_RGB2RGBA).tobytes()).decode()
 
 
+WARPS = (("collins", 33), ("collins", 139), ("hopper", 87), ("hopper", 93), ("hopper", 27), ("hopper", 57))
+
+
 def warped_portraits() -> np.ndarray:
-    """(480, 640, 3): the portraits in six variations: turned, darker, blurred, grey, mirrored, mouth corners down."""
+    """(480, 640, 3): the portraits through smooth warps whose seeds give several expressions: a face bent at random
+    looks happy, neutral, sad, angry, surprised or disgusted to the network."""
     frame = np.full((480, 640, 3), 128, np.uint8)
-    collins, hopper = (cv2.resize(portrait(name)[:380, 60:440], (200, 200)) for name in ("collins", "hopper"))
-    turned = cv2.warpAffine(collins, cv2.getRotationMatrix2D((100, 100), 18, 1), (200, 200), borderValue=(99, 99, 99))
     x, y = np.meshgrid(np.arange(200, dtype=np.float32), np.arange(200, dtype=np.float32))
-    bent = cv2.remap(collins, x, y + 8 * np.cos((x - 100) / 12), cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(cv2.cvtColor(hopper, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    tiles = [turned, hopper // 2, cv2.GaussianBlur(hopper, (0, 0), 2), grey, collins[:, ::-1], bent]
-    for i, tile in enumerate(tiles):
+    for i, (name, seed) in enumerate(WARPS):
+        rng = np.random.default_rng(seed)
+        fields = [cv2.GaussianBlur(rng.normal(size=(200, 200)).astype(np.float32), (0, 0), 9) for _ in range(2)]
+        across, down = (8 * field / field.std() for field in fields)  # pixels
+        face = cv2.resize(portrait(name)[:380, 60:440], (200, 200))
         top, left = 20 + 230 * (i // 3), 10 + 210 * (i % 3)
-        frame[top : top + 200, left : left + 200] = tile
+        frame[top : top + 200, left : left + 200] = cv2.remap(
+            face, x + across, y + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
     return frame
 
 
 PICTURES = {
     "the sample": lambda: sample_frame(0),
-    "six variations": warped_portraits,
+    "six expressions": warped_portraits,
     "a face that fills the frame": lambda: cv2.resize(portrait()[20:340, 80:400], (480, 480)),
     "a frame that is reduced": lambda: cv2.resize(sample_frame(300, (720, 960)), (1000, 750)),
 }
@@ -128,8 +133,8 @@ def test_faces_crops_logits_and_heat(page, detector, classifier, name):
     assert len(found["faces"]) == len(wanted) > 0
     for ours, theirs in zip(found["faces"], wanted, strict=True):
         assert ours["score"] == pytest.approx(theirs.score, abs=5e-6)
-        np.testing.assert_allclose(ours["box"], theirs.box_xyxy, atol=2e-3)
-        np.testing.assert_allclose(ours["landmarks"], theirs.landmarks_xy, atol=2e-3)
+        np.testing.assert_allclose(ours["box"], theirs.box_xyxy, atol=1e-3)
+        np.testing.assert_allclose(ours["landmarks"], theirs.landmarks_xy, atol=1e-3)
     crops, _ = crop_faces(frame, wanted, size=classifier.size_hw[0])
     ours = np.frombuffer(base64.b64decode(found["crops"]), np.uint8).reshape(crops.shape)
     assert np.abs(ours.astype(int) - crops).max() <= 1
@@ -141,7 +146,7 @@ def test_faces_crops_logits_and_heat(page, detector, classifier, name):
     size = (len(crops), len(classifier.class_names), *classifier.size_hw)
     heat = np.stack([floats(text) for text in found["heat"]]).reshape(size)
     for k in range(size[1]):
-        np.testing.assert_allclose(heat[:, k], same_crops.heatmaps(k, "gradcam"), atol=2e-5)
+        np.testing.assert_allclose(heat[:, k], same_crops.heatmaps(k, "gradcam"), atol=1e-4)
         np.testing.assert_allclose(heat[:, k], prediction.heatmaps(k, "gradcam"), atol=2e-2)
     plus = np.stack([floats(text) for text in found["plus"]]).reshape(len(crops), *classifier.size_hw)
     np.testing.assert_allclose(plus, same_crops.heatmaps(3, "gradcam++"), atol=1e-4)
@@ -156,7 +161,7 @@ def test_a_dozen_faces_and_several_expressions_were_compared(detector, classifie
         labels |= {classifier.class_names[i] for i in prediction.probabilities.argmax(axis=1)}
         count += len(faces)
     assert count >= 12
-    assert len(labels) >= 2, labels
+    assert len(labels) >= 4, labels
 
 
 def test_the_sample_looks_as_in_python(page):
