@@ -58,7 +58,7 @@ def tiles_of(size_hw: tuple[int, int]) -> list[Tile]:
     """The tiles of a picture, row by row; one that is the whole picture where both sides are at most `TILE`."""
     rows, columns = (_spans(side) for side in size_hw)
     return [
-        Tile(*((x[i], y[i], x[i + 1], y[i + 1]) for i in (0, 2, 4)))  # type: ignore[arg-type]
+        Tile((x[0], y[0], x[1], y[1]), (x[2], y[2], x[3], y[3]), (x[4], y[4], x[5], y[5]))
         for y, x in itertools.product(rows, columns)
     ]
 
