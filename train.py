@@ -25,8 +25,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from models.training.settings import Settings, check
+from models.training.settings import Settings, check, progressive_size
 from support import UserError, command, notify, pick_device, run_and_exit
+from support.training.resuming import resumable
 
 if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
     import numpy as np
@@ -59,7 +60,7 @@ def run(settings: Settings) -> int:
             "name": settings.dataset,
             "skip_bad": settings.skip_bad,
             "classes": settings.classes,
-            "storage": training_storage(settings.memory, side=max(spec.preprocess.size_hw)),
+            "storage": training_storage(settings.memory, side=max(spec.preprocess_at(settings.imgsz).size_hw)),
         }
         if settings.folds:
             return run_folds(settings, spec, load_faces(settings.data_path, "all", **source), distributed)
@@ -107,35 +108,42 @@ class Trainer:
 
         from data.augment import Augment
         from data.loader import EpochLoader
-        from models.training.distillation import Teachers
-        from models.training.learner import Learner
-        from models.training.transfer import initial_network
+        from models.training.distillation import Teachers, soft_votes
+        from models.training.learner import make_learner, weights_of_classes
+        from models.training.transfer import freeze_layers, head_tensors, initial_network
         from support.training.run_state import RunFolder
 
         s, rank, world_size = settings, distributed.rank, distributed.world_size
         self.settings, self.spec, self.distributed = settings, spec, distributed
         self.class_names, self.validation = train.class_names, validation
         self.folder = RunFolder(s.out, s, distributed, data=train.identity())
+        self.preprocess = spec.preprocess_at(s.imgsz)
+        if s.soft:
+            votes = soft_votes(s.soft, train.names, train.class_names, train.votes, share=s.distill)
+            train = dataclasses.replace(train, votes=votes)
         self.loader = EpochLoader(
-            train, Augment(), s.batch_size, seed=s.seed, balance=s.balance, rank=rank, world_size=world_size
+            train,
+            Augment.of_strength(s.augment),
+            s.batch_size,
+            seed=s.seed,
+            balance=s.balance,
+            rank=rank,
+            world_size=world_size,
+            threads=s.workers,
         )
         self.steps = s.epochs * len(self.loader)
         if self.steps == 0:
             raise UserError(f"{len(train)} faces make no batch of {s.batch_size}; lower --batch-size.")
-        if s.batch_size % world_size:
-            raise UserError(f"--batch-size {s.batch_size} cannot be split evenly over {world_size} processes.")
+        if s.batch_size % (world_size * s.accumulate):
+            parts = f"{world_size} processes, {s.accumulate} part(s) each"
+            raise UserError(f"--batch-size {s.batch_size} cannot be split evenly over {parts}.")
         torch.manual_seed(s.seed)
         init, pretrained = ("", False) if s.resume else (s.init, s.pretrained)
-        self.learner = Learner(
-            initial_network(s.model, train.class_names, init=init, pretrained=pretrained),
-            distributed,
-            optimiser=s.optimiser,
-            weight_decay=s.weight_decay,
-            momentum=s.momentum,
-            ema=s.ema,
-            clip_norm=s.clip_norm,
-            mixed=s.amp,
-        )
+        network = initial_network(s.model, train.class_names, init=init, pretrained=pretrained)
+        freeze_layers(network, s.freeze, heads=head_tensors(spec))
+        self.learner = make_learner(s, network, distributed)
+        weights = torch.from_numpy(weights_of_classes(train.votes, s.class_weights)).to(distributed.device)
+        self.class_weights = weights if s.class_weights else None
         self.teachers = Teachers(s.teacher, train.class_names, device=distributed.device)
         self.epoch, self.step, self.loss_sum, self.faces_per_s = 0, 0, 0.0, 0.0
         self.history: list[dict[str, float]] = []
@@ -162,6 +170,7 @@ class Trainer:
             hidden=HIDDEN_COLUMNS,
             tensorboard=self.settings.tensorboard,
             figure=training_curves,
+            growth=1.0 if self.steps_done() else self.growth(),
         )
         with stop_requests() as stop_requested:
             while not self.finished() and self.train_epoch(stop_requested, log):
@@ -183,7 +192,7 @@ class Trainer:
         from data.mixing import mix
 
         s, size, device = self.settings, self.picture_size(), self.distributed.device
-        preprocess = self.spec.preprocess.at_size(size)
+        preprocess = self.preprocess.at_size(size)
         started, first = time.perf_counter(), self.step
         for crops, votes in self.loader.epoch(self.epoch, size=size, first=self.step):
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
@@ -194,7 +203,10 @@ class Trainer:
                 target = (1 - s.distill) * target + s.distill * torch.from_numpy(self.teachers(crops)).to(device)
             key = (s.seed, self.epoch, self.step)  # seeds what is random in a step, so that a run can be resumed
             x, target = mix(x, target, key=key, mixup_alpha=s.mixup, cutmix_alpha=s.cutmix)
-            loss = self.learner.step(x, target, lr=self.lr(), key=key, smoothing=s.label_smoothing, sam=s.sam)
+            loss = self.learner.step(
+                x, target, lr=self.lr(), key=key, smoothing=s.label_smoothing, sam=s.sam, parts=s.accumulate,
+                class_weights=self.class_weights,
+            )  # fmt: skip
             self.step += 1
             self.loss_sum += loss
             log.step(loss)
@@ -206,17 +218,20 @@ class Trainer:
         from support.training.learner import lr_factor
 
         s = self.settings
-        return s.lr * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
+        highest = s.lr * (s.batch_size / s.lr_batch if s.lr_batch else 1)
+        return highest * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
 
-    def picture_size(self) -> int:
-        """Pixels a side in this epoch: 3/4 of the full size in the first 3/8 of the run, 7/8 in the next 3/8, then all.
-
-        Smaller pictures cost less, and suffice early in a training (Tan & Le 2021, arXiv 2104.00298, section 4.2).
-        """
-        full, done = self.spec.preprocess.size_hw[0], self.epoch / self.settings.epochs
+    def picture_size(self, epoch: int | None = None) -> int:
+        """Pixels a side in this epoch, or in another (`progressive_size`)."""
+        full, epoch = self.preprocess.size_hw[0], self.epoch if epoch is None else epoch
         if self.spec.fixed_size or not self.settings.progressive_resizing:
             return full
-        return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))
+        return progressive_size(full, epoch / self.settings.epochs)
+
+    def growth(self) -> float:
+        """How many pixels a mean epoch shows, in proportion to the first one."""
+        pixels = [self.picture_size(epoch) ** 2 for epoch in range(self.settings.epochs)]
+        return sum(pixels) / len(pixels) / pixels[0]
 
     def steps_done(self) -> int:
         """Steps since the run began."""
@@ -251,7 +266,7 @@ class Trainer:
 
         faces, distributed = self.validation, self.distributed
         mine = faces.images[distributed.rank :: distributed.world_size]
-        logits = distributed.gather(predict_logits(network, self.spec.preprocess, mine, device=distributed.device))
+        logits = distributed.gather(predict_logits(network, self.preprocess, mine, device=distributed.device))
         scores = score(faces.labels, softmax(logits), faces.votes)
         scores["ece_uncalibrated"] = scores.pop("ece")
         return scores, logits
@@ -264,7 +279,7 @@ class Trainer:
         checkpoint = Checkpoint(
             network=self.settings.model,
             class_names=self.class_names,
-            preprocess=self.spec.preprocess,
+            preprocess=self.preprocess,
             weights=network.state_dict(),
             settings=dataclasses.asdict(self.settings),
             scores={"validation": scores, "epoch": self.epoch + 1},
@@ -279,7 +294,7 @@ class Trainer:
         self.folder.save(state | self.learner.state())
 
 
-main = command(Settings, run, prog="train.py", doc=__doc__)
+main = resumable(command(Settings, run, prog="train.py", doc=__doc__))
 
 if __name__ == "__main__":
     run_and_exit(main)

@@ -44,7 +44,9 @@ def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
 
     checkpoint = load_checkpoint(path)
     spec, network = find_spec(checkpoint.network), checkpoint.build()
-    head = pooled_head(spec.build(len(checkpoint.class_names)).eval(), spec.explain_layer, example_of(spec))
+    head = pooled_head(
+        spec.build(len(checkpoint.class_names)).eval(), spec.explain_layer, example_of(checkpoint.preprocess)
+    )
     kept = []
     # a copy, because a layer above may work in place
     network.get_submodule(spec.explain_layer).register_forward_hook(lambda *call: kept.append(call[-1].clone()))
@@ -53,7 +55,7 @@ def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
         path,
         out,
         network,
-        example_of(spec),
+        example_of(checkpoint.preprocess),
         dynamic_axes={name: {0: "faces"} for name in ("input", *OUTPUTS)},
         outputs=OUTPUTS,
         metadata=metadata_of(checkpoint, head=head),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from models.spec import ModelSpec
+from models.preprocess import Preprocess
 
 RTOL, ATOL = 1e-4, 1e-7  # gradients are either equal but for rounding or quite different
 
@@ -50,9 +50,9 @@ def pooled_head(network: nn.Module, layer: str, example: Tensor) -> str | None:
     return None
 
 
-def example_of(spec: ModelSpec) -> Tensor:
-    """Two inputs of the network, (2, C, h, w) float32."""
-    return torch.randn(2, spec.preprocess.channels, *spec.preprocess.size_hw)
+def example_of(preprocess: Preprocess) -> Tensor:
+    """Two inputs of a network, (2, C, h, w) float32."""
+    return torch.randn(2, preprocess.channels, *preprocess.size_hw)
 
 
 def randomise(tensors: Iterable[Tensor]) -> None:

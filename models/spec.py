@@ -46,6 +46,13 @@ class ModelSpec:
     cells: Cells = None
     warp: Warp | None = None
 
+    def preprocess_at(self, imgsz: int) -> Preprocess:
+        """`preprocess` at `imgsz` pixels a side, 0 for its own; `UserError` where only its own fits."""
+        own = self.preprocess
+        if self.fixed_size and imgsz not in (0, own.size_hw[0]):
+            raise UserError(f"this network takes pictures of {own.size_hw[0]} pixels only; leave --imgsz {imgsz} out.")
+        return own.at_size(imgsz) if imgsz else own
+
 
 @functools.cache
 def all_specs() -> dict[str, ModelSpec]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 RESAMPLES = 2000
+MANY_CLASSES = 10  # above so many the five most probable ones are scored, too
 TINY = 1e-12  # keeps logarithms finite; far below any probability that matters
 
 
@@ -114,14 +115,16 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, *,
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray, votes: np.ndarray) -> dict[str, float]:
-    """Every single-number score of one split, by name."""
+    """Every single-number score of one split, by name; above ten classes `top5_accuracy`, too."""
     classes = probabilities.shape[1]
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), classes=classes)
     table = per_class(confusion)
+    top5 = {"top5_accuracy": top_accuracy(labels, probabilities, 5)} if classes > MANY_CLASSES else {}
     return {
         "n": len(labels),
         "correct": int(np.trace(confusion)),
         "accuracy": accuracy(confusion),
+        **top5,
         "balanced_accuracy": balanced_accuracy(confusion),
         "macro_f1": macro_f1(confusion),
         "weighted_f1": float(np.average(table["f1"], weights=table["support"])),
@@ -129,6 +132,12 @@ def score(labels: np.ndarray, probabilities: np.ndarray, votes: np.ndarray) -> d
         "js": js_divergence(votes, probabilities),
         "ece": expected_calibration_error(labels, probabilities),
     }
+
+
+def top_accuracy(labels: np.ndarray, probabilities: np.ndarray, count: int) -> float:
+    """Share of the rows whose label is among the `count` most probable classes; of equals the first ones."""
+    top = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return float((top == labels[:, None]).any(axis=1).mean())
 
 
 def average_precision(scores: np.ndarray, hits: np.ndarray, *, faces: int) -> float:

@@ -178,7 +178,7 @@ def test_what_cannot_be_trained_is_said(folder, tmp_path):
     with pytest.raises(UserError, match="no folder"):
         train.main(["--data-path", str(tmp_path / "none"), "--device", "cpu"])
     with pytest.raises(UserError, match="no network called"):
-        train.main(["--data-path", str(folder), "--model", "alexnet"])
+        train.main(["--data-path", str(folder), "--model", "lenet"])
     with pytest.raises(UserError, match="64 faces make no batch of 4096"):
         run(folder, tmp_path / "run", "--batch-size", "4096")
     with pytest.raises(UserError, match="two beginnings"):

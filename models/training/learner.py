@@ -17,7 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from models.training.settings import Settings
 from support import FAILED, UserError
+from support.training.distributed import Distributed
 from support.training.learner import BaseLearner
 
 TINY = 1e-12  # avoids a division by a gradient of zero
@@ -31,46 +33,109 @@ class Learner(BaseLearner[nn.Module]):
         """The network, whose gradients are then the mean over all processes."""
         return self.distributed.parallel(self.network)
 
+    @functools.cached_property
+    def frozen_norms(self) -> list[nn.Module]:
+        """Batch norms whose weights are not trained: their statistics stay, too."""
+        norms = [module for module in self.network.modules() if isinstance(module, _BatchNorm)]
+        return [norm for norm in norms if norm.weight is not None and not norm.weight.requires_grad]
+
     def step(
-        self, x: Tensor, target: Tensor, *, lr: float, key: tuple[int, ...], smoothing: float = 0.0, sam: float = 0.0
+        self,
+        x: Tensor,
+        target: Tensor,
+        *,
+        lr: float,
+        key: tuple[int, ...],
+        smoothing: float = 0.0,
+        sam: float = 0.0,
+        parts: int = 1,
+        class_weights: Tensor | None = None,
     ) -> float:
         """Update the weights once; returns the loss before it, as the mean over all processes.
 
         key: numbers that, together with the rank, seed the dropout masks, so that a resumed run repeats them.
-        smoothing: see `kl_loss`. sam: radius of `perturbed_weights`; 0 for none. Raises `UserError` where the loss is
-        not finite.
+        smoothing, class_weights: see `kl_loss`. sam: radius of `perturbed_weights`; 0 for none.
+        parts: how many passes the batch is split into, whose gradients are summed: the same step in less memory, but
+            for batch norms, which see a part at a time.
+        Raises `UserError` where the loss is not finite.
         """
         seed = int(np.random.SeedSequence((*key, self.distributed.rank)).generate_state(1)[0])
         self.parallel.train()
-        loss = self.distributed.mean(self._backward(x, target, seed, smoothing))
+        for norm in self.frozen_norms:
+            norm.eval()
+        backward = functools.partial(
+            self._backward, x, target, seed, smoothing=smoothing, parts=parts, class_weights=class_weights
+        )
+        loss = self.distributed.mean(backward())
         if not math.isfinite(loss):
             raise UserError(f"the loss is {loss}; start a new run with a lower --lr.", exit_code=FAILED)
         if sam:
             with perturbed_weights(self.network, sam):
-                self._backward(x, target, seed, smoothing)
+                backward()
         self.update(lr=lr)
         return loss
 
-    def _backward(self, x: Tensor, target: Tensor, seed: int, smoothing: float) -> float:
+    def _backward(
+        self,
+        x: Tensor,
+        target: Tensor,
+        seed: int,
+        smoothing: float = 0.0,
+        *,
+        parts: int = 1,
+        class_weights: Tensor | None = None,
+    ) -> float:
         """Leave the gradient of the loss in the network; returns the loss of this process."""
         torch.manual_seed(seed)
-        with torch.autocast(x.device.type, self.dtype, enabled=self.dtype is not None):
-            logits = self.parallel(x)
-        loss = kl_loss(logits.float(), target, smoothing=smoothing)
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        return loss.item()
+        total = 0.0
+        for some, wanted in zip(x.chunk(parts), target.chunk(parts), strict=True):
+            with torch.autocast(x.device.type, self.dtype, enabled=self.dtype is not None):
+                logits = self.parallel(some)
+            loss = kl_loss(logits.float(), wanted, smoothing=smoothing, class_weights=class_weights)
+            loss = loss * (len(some) / len(x))
+            self.scaler.scale(loss).backward()
+            total += loss.item()
+        return total
 
 
-def kl_loss(logits: Tensor, votes: Tensor, *, smoothing: float = 0.0) -> Tensor:
+def make_learner(settings: Settings, network: nn.Module, distributed: Distributed) -> Learner:
+    """The learner of a run's settings."""
+    return Learner(
+        network,
+        distributed,
+        optimiser=settings.optimiser,
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+        ema=settings.ema,
+        clip_norm=settings.clip_norm,
+        mixed=settings.amp,
+    )
+
+
+def kl_loss(logits: Tensor, votes: Tensor, *, smoothing: float = 0.0, class_weights: Tensor | None = None) -> Tensor:
     """Mean over the batch of KL(votes || softmax(logits)) = sum_k v_k log(v_k / p_k), in nats; all (N, K) float32.
 
     For one-hot votes it is cross-entropy. `smoothing`, from 0 to 1, is the share of every target that is spread evenly
     over the K classes (Szegedy et al. 2016, arXiv 1512.00567, section 7); the loss then differs from cross-entropy by
     the target's own entropy, which does not depend on the weights.
+
+    class_weights: (K,) float32; a face counts sum_k v_k class_weights_k times.
     """
     target = (1 - smoothing) * votes + smoothing / votes.shape[1]
-    return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
+    log_p = F.log_softmax(logits, dim=1)
+    if class_weights is None:
+        return F.kl_div(log_p, target, reduction="batchmean")
+    return (F.kl_div(log_p, target, reduction="none").sum(dim=1) * (votes @ class_weights)).mean()
+
+
+def weights_of_classes(votes: np.ndarray, exponent: float) -> np.ndarray:
+    """(K,) float32, in proportion to n_k ** -exponent for a class with n_k of the votes (N, K), such that the mean
+    weight of a face is 1; 0 for a class without votes.
+    """
+    counts = votes.sum(axis=0, dtype=np.float64)
+    weights = np.where(counts > 0, np.maximum(counts, TINY) ** -exponent, 0)
+    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
 
 
 @contextlib.contextmanager

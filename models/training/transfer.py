@@ -8,6 +8,7 @@ Out: the network, on the CPU. Class rows of a checkpoint go by class name; those
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -81,6 +82,25 @@ def from_state_dict(found: dict[str, Tensor], class_names: tuple[str, ...], *, s
     body = {name: tensor for name, tensor in fitting.weights.items() if name not in heads}
     network.load_state_dict(network.state_dict() | body)
     return network
+
+
+def freeze_layers(network: nn.Module, beginnings: Sequence[str], *, heads: Collection[str]) -> None:
+    """Train no parameter whose name begins so, up to a dot; `backbone`: none but those of the heads.
+
+    Raises `UserError` where a beginning is that of no parameter, or nothing is left to train.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    for beginning in beginnings:
+        found = [name for name in names if f"{name}.".startswith(f"{beginning}.")]
+        if beginning == "backbone":
+            found = [name for name in names if name not in heads]
+        if not found:
+            layers = ", ".join(dict.fromkeys(name.split(".")[0] for name in names))
+            raise UserError(f"--freeze {beginning} is the beginning of no layer's name; they are backbone, {layers}.")
+        for name in found:
+            network.get_parameter(name).requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise UserError(f"--freeze {' '.join(beginnings)} leaves nothing to train; leave the last layer out.")
 
 
 def head_tensors(spec: ModelSpec) -> set[str]:

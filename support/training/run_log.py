@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 Row = dict[str, float]
+ESTIMATE_AFTER_S = 3  # of steps: the first ones are slow
 FIGURE_INTERVAL_S = 60  # between two figures: one takes half a second
 
 
@@ -34,6 +35,7 @@ class RunLog:
     training: columns that describe the training; the others, but for the first, which numbers the rows, are scores of
         the validation. hidden: columns that go into metrics.csv, but not into the line.
     tensorboard: also write events, into folder/tensorboard.
+    growth: how much longer the mean step of the run takes than its first ones.
     figure: makes a figure, curves.png, of a table of all rows and a title; at most one a minute, and one at the end.
     """
 
@@ -48,12 +50,14 @@ class RunLog:
         hidden: Collection[str] = (),
         tensorboard: bool = False,
         figure: Callable[..., Figure] | None = None,
+        growth: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.silent, self.figure = Path(folder), silent, figure
         self.training, self.hidden, self.tensorboard = training, hidden, tensorboard
         self.steps, self.before, self.done = steps, done, done
         self.clock, self.began, self.figure_at = clock, clock(), clock()
+        self.growth, self.estimated = growth, silent
         self.writer: SummaryWriter | None = None
         disable = True if silent else None  # None: tqdm looks whether stderr is a terminal
         self.bar = tqdm(total=steps, initial=done, unit="step", disable=disable, dynamic_ncols=True)
@@ -63,12 +67,23 @@ class RunLog:
         self.done += 1
         self.bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
         self.bar.update()
+        if not self.estimated and self.clock() - self.began > ESTIMATE_AFTER_S:
+            self.estimated = True
+            left_s = self._left_s() * self.growth
+            self.bar.clear()
+            notify(
+                f"about {datetime.timedelta(seconds=round(left_s))} for the {self.steps - self.done:,} steps to come"
+            )
+
+    def _left_s(self) -> float:
+        """Seconds that the rest takes at the pace until now."""
+        return (self.clock() - self.began) / max(self.done - self.before, 1) * (self.steps - self.done)
 
     def row(self, history: list[Row]) -> None:
         """After a validation, whose row is the last of `history`: its line and events, the table, perhaps a figure."""
         if self.silent:
             return
-        left_s = (self.clock() - self.began) / max(self.done - self.before, 1) * (self.steps - self.done)
+        left_s = self._left_s()
         (index, number), *values = history[-1].items()
         words = [f"{name} {value:.4g}" for name, value in values if name not in self.hidden]
         self.bar.clear()

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from support import process
-from support.cli import UserError, notify
+from support.cli import FAILED, UserError, notify
 from support.files import atomic_write, write_json
 from support.training.distributed import Distributed
 
@@ -44,7 +44,10 @@ class RunFolder:
         Raises `UserError` where a new run's folder holds one already.
         """
         if self.settings.resume:
-            return self.load()
+            state = self.load()
+            if self.is_main:
+                write_json(dataclasses.asdict(self.settings) | {"resume": False}, self.path / "settings.json")
+            return state
         if self.is_main and any((self.path / name).exists() for name in (LAST, PREVIOUS)):
             raise UserError(f"{self.path} holds a run already; add --resume to continue it, or name another --out.")
         if self.is_main:
@@ -56,7 +59,14 @@ class RunFolder:
         if not self.is_main:
             return
         with atomic_write(self.path / LAST) as temporary:
-            torch.save(state | {"settings": self.identity}, temporary)
+            try:
+                torch.save(state | {"settings": self.identity}, temporary)
+            except (RuntimeError, OSError) as error:  # what torch says is of no use: "unexpected pos"
+                raise UserError(
+                    f"{self.path / LAST} cannot be written: is the disk full? What was saved before is whole; "
+                    "make room, then add --resume.",
+                    exit_code=FAILED,
+                ) from error
             if (self.path / LAST).exists():
                 os.replace(self.path / LAST, self.path / PREVIOUS)
 
@@ -77,6 +87,11 @@ class RunFolder:
             )
         now, then = self.identity, dataclasses.asdict(type(self.settings)()) | state.get("settings", {})
         changed = [name for name in now if then.get(name, now[name]) != now[name]]
+        if "epochs" in changed and now["epochs"] > then["epochs"]:
+            changed.remove("epochs")
+            if self.is_main:
+                words = f"{now['epochs']} epochs instead of {then['epochs']}"
+                notify(f"to go on to {words}, with the schedule of the longer run")
         if changed:
             words = ", ".join(f"{name} {then[name]!r} and not {now[name]!r}" for name in changed)
             raise UserError(f"the run to resume was started with {words}; give the same, or start a new run.")
@@ -88,7 +103,7 @@ class RunFolder:
             return
         try:
             export(self.path / name)
-        except UserError as error:  # the run itself is complete
+        except (UserError, OSError) as error:  # the run itself is complete
             notify(f"there is no .onnx beside {self.path / name}: {error}")
 
 

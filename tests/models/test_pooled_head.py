@@ -53,4 +53,4 @@ def test_a_layer_that_is_no_grid_has_none():
 )
 def test_networks(name, head):
     spec = find_spec(name)
-    assert pooled_head(spec.build(3).eval(), spec.explain_layer, example_of(spec)) == head
+    assert pooled_head(spec.build(3).eval(), spec.explain_layer, example_of(spec.preprocess)) == head

@@ -126,3 +126,11 @@ def test_average_precision_by_hand():
     found = average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), faces=4)
     assert found == pytest.approx(0.25 * 1 + 0.25 * 2 / 3)
     assert average_precision(np.empty(0), np.empty(0, bool), faces=3) == 0
+
+
+def test_above_ten_classes_the_top_five_are_scored(rng):
+    probabilities, labels = rng.dirichlet(np.ones(12), 50), rng.integers(0, 12, 50)
+    ranks = [sorted(range(12), key=lambda k, row=row: -row[k]) for row in probabilities]
+    by_hand = np.mean([label in rank[:5] for rank, label in zip(ranks, labels, strict=True)])
+    assert score(labels, probabilities, np.eye(12)[labels])["top5_accuracy"] == pytest.approx(by_hand)
+    assert "top5_accuracy" not in score(labels % 3, probabilities[:, :3], np.eye(3)[labels % 3])

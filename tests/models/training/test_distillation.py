@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
-from models.training.distillation import Teachers
+from models.training.distillation import Teachers, soft_votes
 from support import UserError
 
 
@@ -41,3 +43,32 @@ def test_it_is_the_mean_of_the_teachers_probabilities_of_the_students_classes(pa
 def test_a_teacher_of_other_classes_is_refused(paths):
     with pytest.raises(UserError, match=r"0\.safetensors does not know awe; its classes are calm, glad"):
         Teachers(paths, ("calm", "awe"), device="cpu")
+
+
+def test_soft_targets_join_the_votes_by_file_name(tmp_path, caplog):
+    path = tmp_path / "soft.csv.gz"
+    with gzip.open(path, "wt") as file:
+        file.write("name,fold,glad,calm\nb.png,3,3,1\nother.png,1,1,1\n")
+    votes = np.array([[0.2, 0.8], [1.0, 0.0]], np.float32)
+    found = soft_votes(str(path), ["a.png", "b.png"], ("calm", "glad"), votes, share=0.4)
+    np.testing.assert_allclose(found, [[0.2, 0.8], [0.6 + 0.4 * 0.25, 0.4 * 0.75]], rtol=1e-6)
+    assert caplog.messages == [f"{path} has soft targets for 1 of 2 training faces"]
+    assert votes[1].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name,calm\na,1\n", "soft.csv:1 must name a column for each class; it lacks glad"),
+        ("name,calm,glad\na,1,x\n", "soft.csv:2 must hold a number of 0 or more for each class, not 'a,1,x'"),
+        ("name,calm,glad\na,1,-1\n", "soft.csv:2 must hold"),
+        ("name,calm,glad\na,0,0\n", "soft.csv:2 must hold"),
+        ("name,calm,glad\na,1\n", "soft.csv:2 must hold"),
+        ("name,calm,glad\na,1e39,1\n", "soft.csv:2 must hold"),
+        ("name,calm,glad\nb,1,1\n", "names none of the 1 training faces"),
+    ],
+)
+def test_soft_targets_that_are_none_are_refused_with_their_line(tmp_path, text, sentence):
+    (tmp_path / "soft.csv").write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        soft_votes(str(tmp_path / "soft.csv"), ["a"], ("calm", "glad"), np.ones((1, 2), np.float32) / 2, share=1)

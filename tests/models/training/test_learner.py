@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from models.training.learner import Learner, kl_loss, perturbed_weights
+from models.training.learner import Learner, kl_loss, make_learner, perturbed_weights, weights_of_classes
+from models.training.settings import Settings
+from models.training.transfer import freeze_layers
 from support import UserError
 from support.metrics import kl_divergence
 from support.training import learner
@@ -126,3 +128,50 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_sentence(batch):
     with pytest.raises(UserError, match="the loss is nan; start a new run with a lower --lr") as error:
         found.step(*batch, lr=0.1, key=(0,))
     assert error.value.exit_code == 1
+
+
+def test_weighted_classes_count_as_often_as_their_weights_say():
+    logits, votes = (
+        torch.randn(6, 3),
+        torch.tensor(np.random.default_rng(0).dirichlet([1, 1, 1], 6), dtype=torch.float32),
+    )
+    weights = torch.tensor([0.5, 1.0, 3.0])
+    rows = [kl_loss(logits[i : i + 1], votes[i : i + 1]) * (votes[i] * weights).sum() for i in range(6)]
+    torch.testing.assert_close(kl_loss(logits, votes, class_weights=weights), torch.stack(rows).mean())
+    torch.testing.assert_close(kl_loss(logits, votes, class_weights=torch.ones(3)), kl_loss(logits, votes))
+
+
+def test_weights_of_classes_have_mean_one_over_the_faces():
+    votes = np.eye(3)[[0] * 6 + [1] * 2]
+    found = weights_of_classes(votes, 1.0)
+    assert found.tolist() == pytest.approx([4 / 6, 2, 0])
+    assert (votes @ found).mean() == pytest.approx(1)
+    assert weights_of_classes(votes, 0.0).tolist() == [1, 1, 0]
+
+
+def test_a_step_in_parts_is_the_step():
+    x, target = torch.randn(8, 1, 48, 48), torch.full((8, 2), 0.5)
+    target[:4] = torch.tensor([0.9, 0.1])
+    found = []
+    for parts in (1, 4):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(1, 2, 5, 5), nn.ReLU(), nn.Flatten(), nn.Linear(162, 2))
+        learner = Learner(network, Distributed(torch.device("cpu")))
+        loss = learner.step(x, target, lr=0.1, key=(0, 0, 0), parts=parts, class_weights=torch.tensor([1.0, 2.0]))
+        found.append((loss, network[0].weight.detach().clone()))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+def test_frozen_layers_and_their_statistics_stay():
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 4, 2))
+    freeze_layers(network, ["0", "1"], heads=())
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    learner = Learner(network, Distributed(torch.device("cpu")))
+    learner.step(torch.randn(3, 1, 4, 4), torch.full((3, 2), 0.5), lr=0.1, key=(0, 0, 0))
+    changed = {key for key, tensor in network.state_dict().items() if not torch.equal(tensor, before[key])}
+    assert changed == {"4.weight", "4.bias"}
+    assert (
+        make_learner(Settings(momentum=0.5), network, Distributed(torch.device("cpu"))).optimiser.defaults["momentum"]
+        == 0.5
+    )

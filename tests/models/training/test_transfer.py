@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.spec import all_specs, find_spec
-from models.training.transfer import head_tensors, initial_network, transfer
+from models.training.transfer import freeze_layers, head_tensors, initial_network, transfer
 from support import UserError
 
 FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -118,3 +118,17 @@ def test_a_foreign_safetensors_file_is_a_state_dict_and_a_damaged_checkpoint_is_
     (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:100])
     with pytest.raises(UserError, match="is not a safetensors file, or is cut off"):
         initial_network("deep_emotion", RAF, init=str(tmp_path / "w.safetensors"))
+
+
+def test_layers_are_frozen_by_the_beginnings_of_their_names():
+    network = find_spec("deep_emotion").build(7)
+    heads = head_tensors(find_spec("deep_emotion"))
+    freeze_layers(network, ["fc1"], heads=heads)
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"fc1.weight", "fc1.bias"}
+    freeze_layers(network, ["backbone"], heads=heads)
+    assert {name for name, parameter in network.named_parameters() if parameter.requires_grad} == heads
+    with pytest.raises(UserError, match=r"--freeze fc is the beginning of no layer's name; they are backbone, .*fc1"):
+        freeze_layers(network, ["fc"], heads=heads)
+    with pytest.raises(UserError, match="--freeze backbone fc2 leaves nothing to train"):
+        freeze_layers(network, ["backbone", "fc2"], heads=heads)

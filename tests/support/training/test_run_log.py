@@ -104,3 +104,17 @@ def test_events_are_those_of_the_table(tmp_path, log_in):
     assert "training/lr" in events.Tags()["scalars"]
     found = [(event.step, event.value) for event in events.Scalars("validation/accuracy")]
     assert found == [(1, 0.25), (2, 0.5), (3, 0.75)]
+
+
+def test_after_a_few_seconds_it_says_how_long_the_rest_will_take(tmp_path, capsys):
+    now = [0.0]
+    log = RunLog(tmp_path, steps=100, done=0, silent=False, training=(), growth=1.5, clock=lambda: now[0])
+    for _ in range(10):
+        now[0] += 0.5
+        log.step(1.0)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("about ")]
+    assert said == ["about 0:01:10 for the 93 steps to come"]  # after 3.5 s: 0.5 s a step, half as long again
+    quiet = RunLog(tmp_path, steps=9, done=0, silent=True, training=(), clock=lambda: now[0])
+    now[0] += 99
+    quiet.step(1.0)
+    assert "about" not in capsys.readouterr().err

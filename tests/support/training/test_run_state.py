@@ -102,3 +102,33 @@ def test_a_signal_only_makes_a_request(monkeypatch, capfd):
         assert stop_requested()
     assert signal.getsignal(signal.SIGTERM) is before
     assert "everything will be saved" in capfd.readouterr().err
+
+
+def test_more_epochs_go_on_and_fewer_are_refused(tmp_path, capsys):
+    @dataclasses.dataclass
+    class Epochs(Settings):
+        epochs: int = 50
+
+    RunFolder(tmp_path, Epochs(), MAIN, data={}).save({"step": 1})
+    longer = RunFolder(tmp_path, Epochs(epochs=60, resume=True), MAIN, data={})
+    assert longer.begin()["step"] == 1
+    assert "to go on to 60 epochs instead of 50" in capsys.readouterr().err
+    written = json.loads((tmp_path / "settings.json").read_text())
+    assert (written["epochs"], written["resume"]) == (60, False)
+    with pytest.raises(UserError, match="epochs 50 and not 40"):
+        RunFolder(tmp_path, Epochs(epochs=40), MAIN, data={}).load()
+
+
+def test_a_full_disk_is_said_and_the_last_state_kept(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path)
+    folder.save({"step": 1})
+    resource = pytest.importorskip("resource", reason="limits of file sizes are set as on Unix")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(UserError, match=r"last.pt cannot be written: is the disk full\?") as caught:
+            folder.save({"step": 2, "w": torch.zeros(10_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert caught.value.exit_code == 1
+    assert folder.load()["step"] == 1

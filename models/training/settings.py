@@ -1,0 +1,110 @@
+"""The settings of a classifier's training: its flags, and what can be refused before any data is loaded.
+
+In:  flags, or a settings.json.
+Out: `Settings`; `check`, which raises `UserError` where they contradict each other or name files that are not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from support import UserError, setting
+
+ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
+SCORES = ["accuracy", "macro_f1", "kl"]
+
+
+@dataclasses.dataclass
+class Settings:
+    """All that decides a run; `python train.py --help` shows it."""
+
+    dataset: str = setting("", "format of the data set; recognised by its layout where left out")
+    data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
+    skip_bad: bool = setting(False, "leave faulty rows of the data set out instead of refusing it")
+    classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
+    accept: list[str] = setting([], "doubts about the data set, as data.check names them, to train in spite of")
+    folds: int = setting(0, "cross-validate in so many parts, by person where people are known; 0: off", within=ANY)
+    memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=SHARE)
+    model: str = setting("small_resnet18_w32", "network, a name from models/networks/, or timm/NAME")
+    init: str = setting(
+        "", "weights of the same network to start from: a checkpoint, or any state_dict", metavar="FILE"
+    )
+    pretrained: bool = setting(False, "start from ImageNet weights, which torchvision downloads the first time")
+    freeze: list[str] = setting(
+        [], "layers that are not trained, by the beginnings of their names; backbone: all but the last", metavar="LAYER"
+    )
+    out: str = setting("runs/latest", "folder of this run", metavar="DIR")
+    epochs: int = setting(50, "passes over the training faces", within=FROM_1)
+    batch_size: int = setting(64, "faces a step, over all processes", within=FROM_1)
+    accumulate: int = setting(1, "parts in which a step's gradient is summed, to need less memory", within=FROM_1)
+    imgsz: int = setting(0, "pixels a side that the network sees; 0: its own size", metavar="PX", within=ANY)
+    loss: str = setting("kl", "kl to the votes, or cross_entropy to the label", choices=["kl", "cross_entropy"])
+    label_smoothing: float = setting(0.0, "share of every target that is spread over all classes", within=SHARE)
+    teacher: list[str] = setting([], "checkpoints whose mean prediction joins the target", metavar="FILE")
+    distill: float = setting(
+        0.0, "share of the teachers, or of --soft, in the target; votes have the rest", within=SHARE
+    )
+    soft: str = setting(
+        "", "csv of soft targets by file name (name, a column a class), which join the target as teachers do",
+        metavar="FILE",
+    )  # fmt: skip
+    balance: float = setting(0.0, "show a class of n faces in proportion to n ** (1 - balance)", within=SHARE)
+    class_weights: float = setting(
+        0.0, "weigh the loss of a class of n faces in proportion to n ** -class_weights", within=SHARE
+    )
+    augment: float = setting(1.0, "strength of the augmentation; 0: none, 2: twice as strong", within=(0, 4))
+    mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=ANY)
+    cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=ANY)
+    progressive_resizing: bool = setting(
+        True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8", aliases=["--grow"]
+    )
+    optimiser: str = setting("sgd", "optimiser", choices=["sgd", "adamw", "adam"])
+    lr: float = setting(0.1, "highest learning rate", within=ANY)
+    lr_batch: int = setting(
+        0, "--lr is for steps of so many faces, and scaled linearly to --batch-size (Goyal et al. 2017); 0: not scaled",
+        metavar="N", within=ANY,
+    )  # fmt: skip
+    schedule: str = setting("cosine", "learning rate after the warm-up", choices=["cosine", "constant"])
+    warmup: float = setting(0.06, "share of the run in which the learning rate rises from 0", within=SHARE)
+    weight_decay: float = setting(5e-4, "L2 decay of weights; norms and biases have none", within=ANY)
+    momentum: float = setting(0.9, "Nesterov momentum of sgd", within=SHARE)
+    sam: float = setting(0.0, "radius of sharpness-aware steps, twice the cost (Foret et al. 2021); 0: off", within=ANY)
+    clip_norm: float = setting(5.0, "largest norm of the gradient; 0: any", within=ANY)
+    ema: float = setting(0.998, "decay of the weights' moving average, which is what is saved; 0: off", within=SHARE)
+    monitor: str = setting("accuracy", "validation score that picks the best epoch", choices=SCORES)
+    patience: int = setting(0, "stop after so many epochs without a better validation macro-F1; 0: never", within=ANY)
+    seed: int = setting(0, "seed of weights, order and augmentation", within=ANY)
+    amp: bool = setting(True, "mixed precision on cuda and mps; a CPU computes in float32")
+    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=ANY)
+    workers: int = setting(2, "threads that decode and augment pictures", within=FROM_1)
+    device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
+    tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
+    resume: bool = setting(False, "continue the run in --out, which then has the same settings")
+
+
+def check(settings: Settings) -> None:
+    """Refuse what cannot work whatever the data are."""
+    s = settings
+    if s.init and s.pretrained:
+        raise UserError("--init and --pretrained are two beginnings; give one.")
+    if s.teacher and s.soft:
+        raise UserError("--teacher and --soft are two sources of the same targets; give one.")
+    if bool(s.teacher or s.soft) != (s.distill > 0):
+        raise UserError("--teacher FILE or --soft FILE, and --distill SHARE above 0, go together; give both or none.")
+    if s.batch_size % s.accumulate:
+        raise UserError(f"--batch-size {s.batch_size} cannot be split into {s.accumulate} parts; lower --accumulate.")
+    for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),
+                        ("--soft", [s.soft] if s.soft else [])):  # fmt: skip
+        for path in paths:
+            if not Path(path).is_file():
+                raise UserError(f"{flag} names {path}, but there is no such file; name one that is there.")
+
+
+def progressive_size(full: int, done: float) -> int:
+    """Pixels a side when the share `done` of the run is over: 3/4 of `full` in its first 3/8, 7/8 in the next.
+
+    Smaller pictures cost less, and suffice early in a training (Tan & Le 2021, arXiv 2104.00298, section 4.2).
+    """
+    return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))

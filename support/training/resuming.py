@@ -1,0 +1,39 @@
+"""--resume without repeating a flag: the settings of the run in --out are those of its settings.json.
+
+In:  the `main` of a training's command; its command line.
+Out: a `main` that adds that file to a command line with --resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def resumable(main: Callable[[list[str]], int]) -> Callable[..., int]:
+    """`main` that takes argv (None: the command line) and completes it by `resume_arguments`."""
+
+    def resuming(argv: list[str] | None = None) -> int:
+        return main(resume_arguments(sys.argv[1:] if argv is None else argv))
+
+    return resuming
+
+
+def resume_arguments(argv: Sequence[str]) -> list[str]:
+    """`argv`, to which the settings of the run in its --out are added where it has --resume, so that none is repeated.
+
+    What argv itself says wins, and is refused later where the run may not change it.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in ("--out", "--config"):
+        parser.add_argument(flag)
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction)
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(None):  # the command's own parser will say why
+        known, _ = parser.parse_known_args(list(argv))
+        settings = Path(known.out or "runs/latest") / "settings.json"
+        if known.resume and not known.config and settings.is_file():
+            return [*argv, "--config", str(settings), "--out", str(settings.parent)]
+    return list(argv)

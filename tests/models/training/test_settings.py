@@ -1,0 +1,34 @@
+"""What is refused before any data is loaded; which size an epoch has."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.training.settings import Settings, check, progressive_size
+from support import UserError
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"init": "none.pth"}, "--init names none.pth, but there is no such file"),
+        ({"teacher": ["none.safetensors"], "distill": 0.5}, "--teacher names none.safetensors"),
+        ({"soft": "none.csv", "distill": 0.5}, "--soft names none.csv"),
+        ({"soft": "none.csv"}, "go together"),
+        ({"soft": "a", "teacher": ["b"], "distill": 0.5}, "two sources"),
+        ({"init": "a", "pretrained": True}, "two beginnings"),
+        ({"accumulate": 3}, "--batch-size 64 cannot be split into 3 parts"),
+    ],
+)
+def test_contradictions_and_missing_files_are_refused(settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check(Settings(**settings))
+
+
+def test_a_resumed_run_needs_its_beginning_no_more():
+    check(Settings(init="gone.pth", resume=True))
+    check(Settings())
+
+
+def test_sizes_grow_in_three_steps():
+    assert [progressive_size(48, done) for done in (0, 0.37, 0.375, 0.74, 0.75, 1)] == [36, 36, 42, 42, 48, 48]

@@ -1,0 +1,31 @@
+"""A resumed run takes its own settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.training.resuming import resumable, resume_arguments
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "settings.json").write_text("{}")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("flags", [["--epochs", "60"], []])
+def test_the_settings_of_the_run_are_added_behind_what_is_said(run, flags):
+    argv = ["--out", str(run), *flags, "--resume"]
+    assert resume_arguments(argv) == [*argv, "--config", str(run / "settings.json"), "--out", str(run)]
+    assert resumable(lambda given: len(given))(argv) == len(argv) + 4
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["--out", "RUN"], ["--out", "RUN", "--no-resume"], ["--out", "RUN", "--resume", "--config", "x.json"],
+     ["--out", "RUN/none", "--resume"], ["--resume", "--out"]],
+)  # fmt: skip
+def test_other_command_lines_stay_as_they_are(run, argv):
+    argv = [flag.replace("RUN", str(run)) for flag in argv]
+    assert resume_arguments(argv) == argv
