@@ -1,0 +1,141 @@
+"""Many films and pictures on all cores, then on many machines: python -m pipeline.archive SOURCES... --out results/
+
+In:  films, pictures, folders, patterns, .txt or .csv lists, addresses (s3://bucket/folder).
+Out: results/faces/*.parquet, one row a face, which pandas.read_parquet("results/") reads; results/_sources.parquet, one
+     row a source. Started again, it goes on where it was. Exit code 1 where a source failed, 130 at Ctrl-C.
+
+docs/archive.md describes columns, what is kept when processes end, and clusters.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
+
+from pipeline.options import PredictOptions
+from retinaface.defaults import CONF, IMGSZ
+from support import FAILED, UserError, command, notify, run_and_exit, setting
+from support.memory import free_memory
+from support.process import stop_at_once, stop_requests
+
+JOB_BYTES = 0.6e9  # that a process needs, with films of 1920x1080
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Flags of the command; those that live.py has, too, mean what they mean there."""
+
+    sources: list[str] = setting([], "films, pictures, folders, patterns, .txt or .csv lists, addresses",
+                                 positional=True, nargs="+", metavar="SOURCES")  # fmt: skip
+    out: str = setting("results", "folder or address of the results", metavar="FOLDER")
+    jobs: int | None = setting(
+        None, "processes, with one thread each (default: as many as cores and memory allow)", metavar="N",
+        within=(1, math.inf),
+    )  # fmt: skip
+    ray: str | None = setting(
+        None, "run on Ray: on this machine, or on the cluster at ADDRESS", nargs="?", const="local", metavar="ADDRESS"
+    )
+    step: int = setting(1, "analyse only every N-th frame of films", metavar="N", within=(1, math.inf))
+    stretch_s: float = setting(
+        120.0, "cut longer films into stretches of so many seconds, for all cores; 0: never", metavar="SECONDS",
+        within=(0, math.inf),
+    )  # fmt: skip
+    time_limit: float = setting(
+        120.0, "seconds that a single frame or picture may take; what takes longer is tried once more, then listed",
+        metavar="SECONDS", within=(1, math.inf),
+    )  # fmt: skip
+    heatmaps: bool = setting(False, "keep the mean heatmap of each person and expression")
+    explainer: str = setting("gradcam", "what makes the heatmaps", metavar="NAME")
+    crops: bool = setting(False, "keep the aligned crops of all faces, 224 pixels a side")
+    report: str | None = setting(None, "write a page that sums up the results: index.html", metavar="FOLDER")
+    dry_run: bool = setting(False, "say how many files and hours there are and how long they will take, and leave")
+    device: str = setting("cpu", "what the networks run on: cpu, cuda or mps")
+    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
+    imgsz: int | None = setting(
+        None, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced "
+        f"(default: {IMGSZ} for films, 0 for pictures)",
+        metavar="PX", within=(0, math.inf),
+    )  # fmt: skip
+    conf: float = setting(CONF, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
+    max_faces: int = setting(20, "the most faces of a frame, the surest first", within=(1, math.inf))
+    weights: list[str] = setting([], "emotion checkpoints; several make an ensemble", metavar="FILE")
+    confidence: str = setting(
+        "crowd", "what probabilities say: the share of people who would name it, or how likely the label is",
+        choices=["crowd", "label"],
+    )  # fmt: skip
+    tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
+    smooth_s: float = setting(
+        PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
+        metavar="SECONDS", within=(0, math.inf),
+    )  # fmt: skip
+
+
+def run(settings: Settings) -> int:
+    """Find the sources, do what is not done yet; the exit code."""
+    with stop_at_once():
+        try:
+            import pyarrow  # noqa: F401 - an optional package
+        except ImportError as error:
+            advice = "pip install -r requirements-archive.txt"
+            sentence = f"an archive needs pyarrow, which is not installed; {advice}."
+            raise UserError(sentence, exit_code=FAILED) from error
+        from pipeline.archive.analysis import Analysis
+        from pipeline.archive.estimate import estimate
+        from pipeline.archive.results.dataset import Dataset
+        from pipeline.archive.results.page import write_report
+        from pipeline.archive.run import run_archive
+        from pipeline.archive.sources import list_sources
+
+        sources, columns, notes = list_sources(settings.sources)
+        for note in notes:
+            notify(note)
+        analysis = Analysis(
+            weights=tuple(settings.weights),
+            detector_weights=settings.detector_weights or "",
+            imgsz=settings.imgsz,
+            conf=settings.conf,
+            max_faces=settings.max_faces,
+            confidence=settings.confidence,
+            tta=settings.tta,
+            smooth_s=settings.smooth_s,
+            step=settings.step,
+            stretch_s=settings.stretch_s,
+            heatmaps=settings.explainer if settings.heatmaps else None,
+            crops=settings.crops,
+            columns=columns,
+            device=settings.device,
+        )
+        jobs = settings.jobs or default_jobs()
+        if settings.dry_run:
+            for sentence in estimate(sources, analysis, jobs=jobs):
+                print(sentence, flush=True)
+            return 0
+    with stop_requests("stopping; what is done stays") as stopped, Dataset(settings.out, analysis) as dataset:
+        if settings.ray:
+            from pipeline.archive.cluster import Cluster
+
+            cluster = Cluster(analysis, settings.out, settings.ray, settings.jobs, settings.time_limit, stopped)
+            code = run_archive(sources, dataset, cluster.run, stop_requested=stopped)
+        else:
+            from pipeline.archive.pool import Pool
+
+            pool = Pool(analysis, settings.out, jobs, settings.time_limit, stopped)
+            code = run_archive(sources, dataset, pool.run, drop=pool.dropped.add, stop_requested=stopped)
+        if settings.report:
+            print(write_report(dataset, settings.report))
+    return code
+
+
+def default_jobs() -> int:
+    """As many processes as there are cores to use, and memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, int(free_memory() / JOB_BYTES)))
+
+
+main = command(Settings, run, prog="python -m pipeline.archive", doc=__doc__)
+
+if __name__ == "__main__":
+    run_and_exit(main)

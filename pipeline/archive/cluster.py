@@ -1,0 +1,147 @@
+"""The same units on Ray: this machine as a cluster of one, or many machines.
+
+In:  units.
+Out: outcomes, as they come; units that Ray gave up.
+
+Ray Data hands units to a pool of actors, does those of a lost node elsewhere, and starts a process anew that died. It
+is imported only here, its usage statistics and dashboard are off. `pip install "ray[data]"`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.archive.analysis import Analysis
+from pipeline.archive.pool import Event, Failed
+from pipeline.archive.units import Unit
+from pipeline.archive.worker import Outcome, Worker
+from support import FAILED, UserError
+from support.process import ROOT
+
+LOCAL = "local"  # in place of an address: this machine
+TRIES = 3  # of a unit whose process dies or whose node is lost, after the first
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", "**/__pycache__"]  # of what nodes get
+
+
+class RayWorker:
+    """An actor: units as pickles in, outcomes as pickles out."""
+
+    def __init__(self, analysis: Analysis, place: str, time_limit: float) -> None:
+        self._seen_s, self._limit_s = time.monotonic(), time_limit
+        self._worker = Worker(analysis, place, tick=self._tick)
+        self._busy = False
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _tick(self, frames: int, faces: int) -> None:
+        self._seen_s = time.monotonic()
+
+    def _watch(self) -> None:
+        """End the process, and so the try, where a frame takes too long."""
+        while True:
+            time.sleep(1)
+            if self._busy and time.monotonic() - self._seen_s > self._limit_s:
+                os._exit(1)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        """Do the units of a batch."""
+        outcomes = []
+        for pickled in batch["unit"]:
+            self._seen_s, self._busy = time.monotonic(), True
+            try:
+                outcomes.append(pickle.dumps(self._worker(pickle.loads(pickled))))
+            finally:
+                self._busy = False
+        return {"outcome": outcomes}
+
+
+@dataclass
+class Cluster:
+    """address: of a Ray cluster, or `LOCAL`. jobs: actors, None: one a processor (or GPU) of the cluster."""
+
+    analysis: Analysis
+    place: str
+    address: str
+    jobs: int | None
+    time_limit: float
+    stop_requested: Callable[[], bool] = lambda: False
+
+    def run(self, units: Iterator[Unit]) -> Iterator[Event]:
+        """Do all units, those that outcomes ask for instead, and once more, each source alone, those given up."""
+        with _connected(self.address, self.jobs) as ray:
+            waiting, alone = list(units), False
+            while waiting and not self.stop_requested():
+                done: set[Unit] = set()
+                again: list[Unit] = []
+                for outcome in self._round(ray, waiting):
+                    done.add(outcome.unit)
+                    again += outcome.again
+                    yield outcome
+                    if self.stop_requested():
+                        return
+                given_up = [unit for unit in waiting if unit not in done]
+                if alone:
+                    yield from (Failed(unit, f"its process died {TRIES + 1} times on Ray") for unit in given_up)
+                else:
+                    again += [single for unit in given_up for single in unit.alone()]
+                    alone = bool(given_up)
+                waiting = list(dict.fromkeys(again))
+
+    def _round(self, ray: Any, units: Sequence[Unit]) -> Iterator[Outcome]:
+        gpus = 1 if self.analysis.device.startswith("cuda") else 0
+        most = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
+        rows = [{"unit": pickle.dumps(unit)} for unit in units]
+        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            RayWorker,
+            fn_constructor_args=(self.analysis, self.place, self.time_limit),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(self.jobs or most, len(rows))),
+            num_cpus=0 if gpus else 1,
+            num_gpus=gpus,
+            max_restarts=-1,
+            max_task_retries=TRIES,
+        )
+        for row in done.iter_rows():
+            yield pickle.loads(row["outcome"])
+
+
+@contextlib.contextmanager
+def _connected(address: str, jobs: int | None) -> Iterator[Any]:
+    """Ray, connected to a cluster, or to one on this machine that ends afterwards."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise UserError(
+            '--ray needs Ray, which is not installed; pip install "ray[data]".', exit_code=FAILED
+        ) from error
+    environment: dict[str, Any] = {"env_vars": QUIET | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}}
+    options: dict[str, Any] = {"include_dashboard": False, "num_cpus": jobs}
+    if address != LOCAL:
+        options = {"address": address}
+        environment["working_dir"], environment["excludes"] = str(ROOT), LEFT_OUT
+        del environment["env_vars"]["PYTHONPATH"]
+    was_connected = ray.is_initialized()
+    try:
+        ray.init(
+            **options, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR,
+            ignore_reinit_error=True,
+        )  # fmt: skip
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(f"there is no Ray cluster at {address}: {error}.", exit_code=FAILED) from error
+    context = ray.data.DataContext.get_current()
+    context.max_errored_blocks, context.enable_progress_bars = -1, False  # what fails is found missing, and listed
+    try:
+        yield ray
+    finally:
+        if not was_connected:
+            ray.shutdown()

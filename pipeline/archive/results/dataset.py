@@ -1,0 +1,225 @@
+"""The folder of results as a whole: what is done, what is stale, the table of sources.
+
+In:  a `Store` with parts, each with records of its sources.
+Out: which sources are still to be done; no row lost, none twice; `_sources.parquet`.
+
+    results/faces/part-*.parquet     one row a face; pandas.read_parquet("results/") reads these
+    results/_sources.parquet         one row a source
+    results/_settings.json           what decided the numbers; other settings are refused
+    results/_heatmaps/, _crops/      on request
+    results/.stretches/              of long films that are not complete
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.archive.analysis import Analysis, digest_of
+from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
+from pipeline.archive.results.store import Store, shown
+from pipeline.archive.sources import Source, Version, sha256_of, version_of
+from pipeline.archive.units import Unit
+from support import FAILED, UserError
+
+SETTINGS, SOURCES, LOCK = "_settings.json", "_sources.parquet", "_lock"
+FACES, STRETCHES, HEATMAPS = "faces", ".stretches", "_heatmaps"
+WRITTEN_AT_ONCE = 10_000  # rows of sources
+
+SOURCE_COLUMNS = {
+    "source": pa.string(),
+    "path": pa.string(),
+    "kind": pa.string(),
+    "frames": pa.int64(),
+    "promised": pa.int64(),
+    "skipped": pa.int64(),
+    "faces": pa.int64(),
+    "seconds": pa.float64(),
+    "seams": pa.int32(),
+    "doubts": pa.list_(pa.string()),
+    "problem": pa.string(),
+    "failed": pa.bool_(),
+    "sha256": pa.string(),
+    "bytes": pa.int64(),
+    "settings": pa.string(),
+}
+
+
+class Dataset:
+    """A context manager, which keeps a second run out of the same folder.
+
+    Raises `UserError` where another run is at work, or the folder was made with other settings.
+    """
+
+    def __init__(self, place: str, analysis: Analysis) -> None:
+        self.store, self.analysis = Store(place), analysis
+        self.described = analysis.described()
+        self.settings = digest_of(self.described)
+
+    def __enter__(self) -> Dataset:
+        self._opened = contextlib.ExitStack()
+        with contextlib.ExitStack() as opened:
+            if self.store.is_local:
+                opened.enter_context(_locked(self.store.root))
+            self._check_settings()
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._opened.close()
+
+    def _check_settings(self) -> None:
+        before = self.store.read_json(SETTINGS)
+        if before is None:
+            if self.store.names(FACES):
+                raise UserError(f"{shown(self.store.place)} holds a folder {FACES} of something else; name another.")
+            self.store.write_json(SETTINGS, self.described)
+        elif before != self.described:
+            names = sorted({*before, *self.described})
+            differ = [name for name in names if before.get(name) != self.described.get(name)]
+            what = ", ".join(
+                f"{name} {before.get(name)!r:.40}, now {self.described.get(name)!r:.40}" for name in differ
+            )
+            raise UserError(f"{shown(self.store.place)} was made with other settings ({what}); name another folder.")
+
+    def parts(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Each part's name and the records of its sources; one that is damaged is removed, and so done again."""
+        for name in self.store.names(FACES):
+            records = self.store.records(name)
+            if records is None:
+                self.store.delete(name)
+            else:
+                yield name, records
+
+    def tidy(self) -> None:
+        """Remove what ended runs left on its way, and all but the first of a source's sets of rows."""
+        for folder in (FACES, HEATMAPS):
+            for name in self.store.names(folder, hidden=True):
+                self.store.delete(name)
+        seen: set[str] = set()
+        for name, records in self.parts():
+            paths = [record["path"] for record in records]
+            twice = seen.intersection(paths)
+            seen.update(paths)
+            if twice:
+                self._without(name, records, twice)
+
+    def remaining(self, sources: Iterable[Source]) -> list[tuple[Source, int]]:
+        """(source, bytes) of what is to be done; rows of sources that have changed since are removed."""
+        done = {record["path"]: (name, record) for name, records in self.parts() for record in records}
+        stale: dict[str, set[str]] = {}
+        todo = []
+        for source in sources:
+            version = version_of(source.path)
+            name, record = done.get(source.path, ("", None))
+            if record is not None and not _is_stale(source, record, version):
+                continue
+            if record is not None:
+                stale.setdefault(name, set()).add(source.path)
+            todo.append((source, version.size if version else 0))
+        for name, paths in stale.items():
+            self._without(name, self.store.records(name), paths)
+        return todo
+
+    def _without(self, name: str, records: Sequence[dict[str, Any]], paths: set[str]) -> None:
+        """Write a part again without the rows of some of its sources."""
+        kept = [record for record in records if record["path"] not in paths]
+        gone = pa.array([record["source"] for record in records if record["path"] in paths])
+        heatmaps = name.replace(FACES, HEATMAPS, 1)
+        for file, more in ((heatmaps, None), (name, kept)):
+            if not self.store.exists(file):
+                continue
+            if kept:
+                table = self.store.read_table(file)
+                self.store.write_table(file, table.filter(pc.invert(pc.is_in(table["source"], gone))), more)
+            else:
+                self.store.delete(file)
+
+    def join(self, stretches: Sequence[Unit]) -> dict[str, Any]:
+        """Make the part of a film from those of all its stretches; its record."""
+        units = sorted(stretches, key=lambda unit: unit.stretch.number if unit.stretch else 0)
+        places = [unit.stretch for unit in units if unit.stretch]
+        tables = [self.store.read_table(unit.name) for unit in units]
+        table, numbers, doubts = join_tables(tables, places)
+        record = join_records([self.store.records(unit.name)[0] for unit in units], table, doubts)
+        film = units[0].film
+        if self.analysis.heatmaps:
+            sums = [self.store.read_table(unit.heatmaps_name) for unit in units]
+            self.store.write_table(film.heatmaps_name, join_heatmaps(sums, numbers))
+        self.store.write_table(film.name, table, [record])
+        for name in (units[0].name, units[0].heatmaps_name):
+            self.store.delete_folder(name.rpartition("/")[0])
+        return record
+
+    def forget_all_stretches(self) -> None:
+        """Remove what is left of films that were read in one go after all, or failed, or have changed."""
+        self.store.delete_folder(STRETCHES)
+
+    def write_sources(self, failed: dict[Source, str]) -> int:
+        """Write `_sources.parquet`; how many sources have failed. failed: why some have no part at all."""
+        columns = self.analysis.columns
+        schema = pa.schema(list(SOURCE_COLUMNS.items()) + [(name, pa.string()) for name in columns])
+        count = 0
+        with self.store.replacing(SOURCES) as partial:
+            file = self.store.filesystem.open_output_stream(partial)
+            with file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                waiting: list[dict[str, Any]] = []
+                for record in self._all_records(failed):
+                    count += record["failed"]
+                    own = dict(zip(columns, record["own"], strict=True))
+                    waiting.append({**record, "settings": self.settings, "path": _text(record["path"]), **own})
+                    if len(waiting) >= WRITTEN_AT_ONCE:
+                        writer.write_table(pa.Table.from_pylist(waiting, schema))
+                        waiting = []
+                writer.write_table(pa.Table.from_pylist(waiting, schema))
+        return count
+
+    def _all_records(self, failed: dict[Source, str]) -> Iterator[dict[str, Any]]:
+        from pipeline.archive.worker import new_record
+
+        for _, records in self.parts():
+            yield from records
+        for source, why in failed.items():
+            yield new_record(source, version_of(source.path), "") | {"problem": why, "failed": True}
+
+
+def _is_stale(source: Source, record: dict[str, Any], version: Version | None) -> bool:
+    """Has the source changed since, or its own columns?"""
+    if list(source.own) != record["own"]:
+        return True
+    if version is None:
+        return record["bytes"] is not None
+    if (version.size, version.mtime_ns) == (record["bytes"], record["mtime_ns"]):
+        return False
+    return version.size != record["bytes"] or sha256_of(source.path) != record["sha256"]
+
+
+def _text(path: str) -> str:
+    """The path as UTF-8: bytes of its name that are none are shown."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it when the process ends, however it ends."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        file = open(os.path.join(folder, LOCK), "ab")  # noqa: SIM115 - the lock lives as long as it is open
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}; name another place.", exit_code=FAILED) from error
+    with file:
+        try:
+            import fcntl  # Windows has none; there the second run is not kept out
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"another run is at work in {folder}; wait for it, or name another folder.") from error
+        except (ModuleNotFoundError, OSError):
+            pass
+        yield

@@ -1,0 +1,145 @@
+"""Where results lie: a folder, or the same at an address, through pyarrow's file systems.
+
+In:  Parquet tables and small JSON files by name.
+Out: the same, each complete or not there; names that begin with a dot are on their way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import itertools
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+
+from support import FAILED, UserError
+
+RECORDS = b"archive"  # key of a part's own metadata: what is known of its sources, as JSON
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
+_numbers = itertools.count()
+
+
+def is_address(name: str) -> bool:
+    """Is it s3://bucket/folder or the like, and no path?"""
+    return _ADDRESS.match(name) is not None
+
+
+def shown(address: str) -> str:
+    """The address as it may be printed: without a user, password or options."""
+    scheme, mark, rest = address.partition("://")
+    return scheme + mark + rest.partition("?")[0].rpartition("@")[2] if mark else address
+
+
+@functools.cache
+def _filesystem(scheme_and_host: str) -> pa.fs.FileSystem:
+    try:
+        return pa.fs.FileSystem.from_uri(scheme_and_host)[0]
+    except (pa.ArrowInvalid, OSError, ImportError) as error:
+        raise UserError(f"{shown(scheme_and_host)} cannot be reached: {error}.", exit_code=FAILED) from error
+
+
+def open_place(address: str) -> tuple[pa.fs.FileSystem, str]:
+    """The file system of an address or path, and the path in it."""
+    if not is_address(address):
+        return pa.fs.LocalFileSystem(), os.path.abspath(address)
+    scheme, _, rest = address.partition("://")
+    path, _, options = rest.partition("?")  # s3://bucket/folder?endpoint_override=...
+    if scheme == "file":
+        return pa.fs.LocalFileSystem(), path
+    bucket = path.partition("/")[0]
+    return _filesystem(f"{scheme}://{bucket}" + f"?{options}" * bool(options)), path.removesuffix("/")
+
+
+class Store:
+    """The folder of results. `UserError` where it cannot be written."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.filesystem, self.root = open_place(place)
+        self.is_local = isinstance(self.filesystem, pa.fs.LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """In the file system."""
+        return f"{self.root}/{name}"
+
+    def write_table(self, name: str, table: pa.Table, records: Any = None) -> None:
+        """A Parquet file, zstd; `records`: JSON values kept in its own metadata."""
+        if records is not None:
+            table = table.replace_schema_metadata({RECORDS: json.dumps(records)})
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        self.write_bytes(name, buffer.getbuffer())
+
+    def write_json(self, name: str, value: object) -> None:
+        """Plain JSON values."""
+        self.write_bytes(name, json.dumps(value, indent=1).encode())
+
+    def write_bytes(self, name: str, content: bytes | memoryview) -> None:
+        """Write under a name of its own, then rename."""
+        with self.replacing(name) as partial, self.filesystem.open_output_stream(partial) as file:
+            file.write(content)
+
+    @contextlib.contextmanager
+    def replacing(self, name: str) -> Iterator[str]:
+        """A path beside that of `name`, which takes its place at the end."""
+        folder, _, last = self.path(name).rpartition("/")
+        partial = f"{folder}/.{last}.partial-{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
+        try:
+            self.filesystem.create_dir(folder, recursive=True)
+            try:
+                yield partial
+                self.filesystem.move(partial, self.path(name))
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self.filesystem.delete_file(partial)
+                raise
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"cannot write {shown(self.place)}/{name}: {reason}.", exit_code=FAILED) from error
+
+    def read_json(self, name: str) -> Any:
+        """None where there is none."""
+        if not self.exists(name):
+            return None
+        with self.filesystem.open_input_stream(self.path(name)) as file:
+            return json.loads(file.read())
+
+    def read_table(self, name: str) -> pa.Table:
+        """A Parquet file's rows, without its metadata."""
+        return pq.read_table(self.path(name), filesystem=self.filesystem, partitioning=None).replace_schema_metadata()
+
+    def records(self, name: str) -> Any:
+        """The JSON values in a part's own metadata; None where it is not there, or damaged."""
+        try:
+            metadata = pq.read_metadata(self.path(name), filesystem=self.filesystem).metadata or {}
+            return json.loads(metadata[RECORDS])
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+            return None
+
+    def exists(self, name: str) -> bool:
+        """Is there such a file?"""
+        return self.filesystem.get_file_info(self.path(name)).is_file
+
+    def names(self, folder: str, *, hidden: bool = False) -> list[str]:
+        """The files in a folder, sorted; `hidden`: those on their way instead."""
+        selector = pa.fs.FileSelector(self.path(folder), allow_not_found=True)
+        names = [f"{folder}/{info.base_name}" for info in self.filesystem.get_file_info(selector) if info.is_file]
+        return sorted(name for name in names if name.rpartition("/")[2].startswith(".") == hidden)
+
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_file(self.path(name))
+
+    def delete_folder(self, name: str) -> None:
+        """Remove a folder with its files, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_dir(self.path(name))

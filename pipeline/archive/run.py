@@ -1,0 +1,162 @@
+"""An archive from its sources to its results.
+
+In:  sources, what is asked of them, where results lie, on which engine.
+Out: the results; how many sources failed.
+"""
+
+from __future__ import annotations
+
+import collections
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.archive.pool import Event, Failed, Ticked
+from pipeline.archive.progress import Progress, duration
+from pipeline.archive.results.dataset import Dataset
+from pipeline.archive.sources import Source
+from pipeline.archive.units import Unit, units_of
+from pipeline.archive.worker import Outcome
+from support import notify
+
+Engine = Callable[[Iterator[Unit]], Iterator[Event]]
+
+
+@dataclass
+class Account:
+    """What has been done in this run: seconds of its processes, seams between stretches and those that differ."""
+
+    progress: Progress
+    reading_s: float = 0.0
+    networks_s: float = 0.0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    seams: int = 0
+    doubts: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """The times of a unit."""
+        self.reading_s += outcome.reading_s
+        self.networks_s += outcome.networks_s
+        self.cpu_s += outcome.cpu_s
+        self.wall_s += outcome.wall_s
+
+    def limits(self) -> str:
+        """What the processes spent their time with, and whether they had the cores and the disk that they wanted."""
+        if not self.wall_s:
+            return ""
+        reading, networks = self.reading_s / self.wall_s, self.networks_s / self.wall_s
+        waiting = max(0.0, 1 - self.cpu_s / self.wall_s)
+        limit = max((networks, "the networks"), (reading, "reading and decoding"))[1]
+        if waiting > 0.25:
+            limit = "other programs on these cores, or the disk"
+        return (
+            f"networks {networks:.0%} of the processes' time, reading and decoding {reading:.0%}, the rest "
+            f"{max(0.0, 1 - networks - reading):.0%}; {waiting:.0%} of it waiting: the limit is {limit}"
+        )
+
+
+@dataclass
+class Archive:
+    """Follows the events of an engine: joins films whose stretches are done, remembers what failed."""
+
+    dataset: Dataset
+    account: Account
+    drop: Callable[[str], None] = lambda key: None  # tells the engine that a film's stretches are not wanted
+    stretches: dict[str, dict[int, Unit]] = field(default_factory=lambda: collections.defaultdict(dict))
+    failed: dict[Source, str] = field(default_factory=dict)
+    _dropped: set[str] = field(default_factory=set)
+
+    def take(self, event: Event) -> None:
+        """One event."""
+        progress = self.account.progress
+        if isinstance(event, Ticked):
+            progress.add(frames=event.frames, faces=event.faces)
+        elif isinstance(event, Failed):
+            self._fail(event)
+        else:
+            self.account.add(event)
+            unit = event.unit
+            if event.again:
+                if unit.stretch:
+                    self._drop(unit)  # it is read in one go
+            elif unit.stretch:
+                self._take_stretch(unit)
+            else:
+                progress.add(sources=len(unit.sources), failed=event.failed)
+
+    def _take_stretch(self, unit: Unit) -> None:
+        if unit.key in self._dropped or unit.stretch is None:
+            return
+        done = self.stretches[unit.key]
+        done[unit.stretch.number] = unit
+        self.account.progress.add(sources=1 / unit.stretch.count)
+        if len(done) == unit.stretch.count:
+            record = self.dataset.join(list(done.values()))
+            self.account.seams += record["seams"]
+            self.account.doubts += [f"{record['source']}, {doubt}" for doubt in record["doubts"]]
+            del self.stretches[unit.key]
+
+    def _fail(self, event: Failed) -> None:
+        (source,) = event.unit.sources
+        if source in self.failed:
+            return
+        self.failed[source] = event.why
+        if event.unit.stretch:
+            self._drop(event.unit)
+        self.account.progress.add(sources=1, failed=1)
+
+    def _drop(self, unit: Unit) -> None:
+        if unit.key in self._dropped or unit.stretch is None:
+            return
+        self._dropped.add(unit.key)
+        self.drop(unit.key)
+        counted = len(self.stretches.pop(unit.key, {})) / unit.stretch.count
+        self.account.progress.add(sources=-counted)
+
+
+def run_archive(
+    sources: Sequence[Source],
+    dataset: Dataset,
+    engine: Engine,
+    *,
+    drop: Callable[[str], None] = lambda key: None,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> int:
+    """Do what is not done yet; the exit code: 0, or 1 where a source failed. Raises KeyboardInterrupt when stopped."""
+    dataset.tidy()
+    todo = dataset.remaining(sources)
+    if len(todo) < len(sources):
+        notify(f"{len(sources) - len(todo):,} of {len(sources):,} sources are done already")
+    account = Account(Progress(len(todo)))
+    archive = Archive(dataset, account, drop)
+    try:
+        for event in engine(units_of(todo)):
+            archive.take(event)
+    finally:
+        account.progress.close()
+    stopped = stop_requested()
+    if not stopped:
+        dataset.forget_all_stretches()
+    failed = dataset.write_sources(archive.failed)
+    notify(f"{account.progress.line()}, in {duration(account.progress.seconds)}")
+    if limits := account.limits():
+        notify(limits)
+    if account.seams:
+        notify(f"{account.seams} seams between stretches of films, {len(account.doubts)} of them with a difference")
+    for doubt in account.doubts[:20]:
+        notify(f"  {doubt}")
+    if stopped:
+        notify(f"stopped; this goes on: {command_line()}")
+        raise KeyboardInterrupt
+    for source, why in list(archive.failed.items())[:20]:
+        notify(f"  {source.name}: {why}")
+    if failed:
+        notify(f"{failed:,} sources failed; the column `problem` of _sources.parquet says why")
+    return 1 if failed else 0
+
+
+def command_line() -> str:
+    """The command that was given."""
+    return shlex.join(["python", "-m", "pipeline.archive", *sys.argv[1:]])

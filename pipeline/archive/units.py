@@ -1,0 +1,81 @@
+"""Units of work: what one process does in one go and writes as one file.
+
+In:  sources.
+Out: `Unit`s: some pictures, some short films, one film, or a stretch of a long one (`pipeline.archive.stretches`).
+
+Which units there are depends on the sources alone, not on how many processes do them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.archive.sources import Source
+from pipeline.archive.stretches import Stretch
+
+MOST_PICTURES = 200
+MOST_FILMS, MOST_BYTES = 20, 32 * 2**20  # of short films, which need no stretches
+
+
+@dataclass(frozen=True)
+class Unit:
+    """sources: one, where there is a stretch. sha256: of the film that is cut. whole: the film is not to be cut."""
+
+    sources: tuple[Source, ...]
+    stretch: Stretch | None = None
+    sha256: str = ""
+    whole: bool = False
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that name what it is about: for a stretch, its film as it is now."""
+        text = "\n".join([*(source.path for source in self.sources), self.sha256])
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """The file that it writes."""
+        if self.stretch is None:
+            return f"faces/part-{self.key}.parquet"
+        return f".stretches/{self.key}/{self.stretch.number:05d}.parquet"
+
+    @property
+    def heatmaps_name(self) -> str:
+        """The file of its heatmaps: means, or of a stretch sums."""
+        if self.stretch is None:
+            return f"_heatmaps/part-{self.key}.parquet"
+        return f".stretches/{self.key}-heatmaps/{self.stretch.number:05d}.parquet"
+
+    @property
+    def is_film(self) -> bool:
+        """Is it one film, which may be cut?"""
+        return len(self.sources) == 1 and not self.sources[0].is_picture and self.stretch is None and not self.whole
+
+    @property
+    def film(self) -> Unit:
+        """The unit whose file the stretches of a film become."""
+        return replace(self, stretch=None, whole=True)
+
+    def alone(self) -> list[Unit]:
+        """The same work with each source by itself."""
+        if len(self.sources) == 1:
+            return [self]
+        return [Unit((source,), whole=not source.is_picture) for source in self.sources]
+
+
+def units_of(sources: Iterable[tuple[Source, int]]) -> Iterator[Unit]:
+    """Units of (source, bytes), in order: pictures together, and films that are small files."""
+    group: list[Source] = []
+    group_bytes = 0
+    for source, size in sources:
+        most = MOST_PICTURES if source.is_picture else MOST_FILMS
+        fits = source.is_picture or group_bytes + size <= MOST_BYTES
+        if group and (group[0].is_picture != source.is_picture or len(group) >= most or not fits):
+            yield Unit(tuple(group))
+            group, group_bytes = [], 0
+        group.append(source)
+        group_bytes += size
+    if group:
+        yield Unit(tuple(group))

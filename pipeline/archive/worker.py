@@ -1,0 +1,242 @@
+"""One process of an archive: does units, one after the other, with networks that are loaded once.
+
+In:  a `Unit`.
+Out: its file in the store, whole or not there, with records of its sources in the file's own metadata; an `Outcome`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+
+from data.sources.film import open_film
+from data.sources.frame import FileSource, Frame, FrameSource, Skipped
+from data.sources.pictures import open_picture
+from pipeline.archive.analysis import Analysis
+from pipeline.archive.results.crops import Crops
+from pipeline.archive.results.rows import Heatmaps, Rows
+from pipeline.archive.results.store import Store
+from pipeline.archive.sources import Source, Version, local_copy, sha256_of, version_of
+from pipeline.archive.stretches import NotCuttable, Stretch, stretch_frames, stretches_of
+from pipeline.archive.units import Unit
+from pipeline.live.feed import Feed, FeedOptions
+from pipeline.run import EmotionPipeline
+from pipeline.tracking import Tracker
+from support import UserError
+
+Tick = Callable[[int, int], None]  # frames and faces more
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a unit. again: units to be done in its place. reading_s, networks_s, cpu_s, wall_s: its times."""
+
+    unit: Unit
+    frames: int = 0
+    faces: int = 0
+    failed: int = 0
+    again: tuple[Unit, ...] = ()
+    reading_s: float = 0.0
+    networks_s: float = 0.0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    stretches: int = 0  # of the film that it was cut into, where `again` holds these
+
+
+@dataclass
+class Times:
+    """Seconds in which frames were read and decoded, and in which networks ran."""
+
+    reading_s: float = 0.0
+    networks_s: float = 0.0
+
+
+class Worker:
+    """tick: told of frames as they are done."""
+
+    def __init__(self, analysis: Analysis, place: str, *, tick: Tick = lambda frames, faces: None) -> None:
+        cv2.setNumThreads(1)
+        self.analysis, self.store, self.tick = analysis, Store(place), tick
+        self._sha256 = functools.lru_cache(maxsize=4)(functools.partial(sha256_of, alive=self._alive))
+
+    def _alive(self) -> None:
+        self.tick(0, 0)
+
+    @functools.cached_property
+    def pipeline(self) -> EmotionPipeline:
+        """The networks, loaded when the first unit needs them."""
+        return self.analysis.pipeline()
+
+    def __call__(self, unit: Unit) -> Outcome:
+        """Do a unit, or say into which others it is cut."""
+        if unit.is_film and self.analysis.stretch_s and (cut := self._cut(unit)):
+            return Outcome(unit, again=cut, stretches=len(cut))
+        if unit.stretch and self.store.exists(unit.name):  # of a run that was ended
+            return Outcome(unit)
+        try:
+            return self._analyse(unit)
+        except NotCuttable:
+            return Outcome(unit, again=(Unit(unit.sources, whole=True),))
+
+    def _cut(self, unit: Unit) -> tuple[Unit, ...]:
+        """The stretches of a long film."""
+        (source,) = unit.sources
+        with local_copy(source.path) as path:
+            stretch_s, step = self.analysis.stretch_s, self.analysis.step
+            stretches = stretches_of(path, stretch_s=stretch_s, step=step, alive=self._alive)
+        sha256 = self._sha256(source.path) if stretches else ""
+        return tuple(replace(unit, stretch=stretch, sha256=sha256) for stretch in stretches)
+
+    def _analyse(self, unit: Unit) -> Outcome:
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        rows, heatmaps = Rows(self.pipeline.classifier.class_names, self.analysis.columns), Heatmaps()
+        times = Times()
+        records = [self._source(source, unit, rows, heatmaps, times) for source in unit.sources]
+        if self.analysis.heatmaps:
+            self.store.write_table(unit.heatmaps_name, heatmaps.sums() if unit.stretch else heatmaps.means())
+        self.store.write_table(unit.name, rows.table(), records)  # the last: with it the unit is done
+        return Outcome(
+            unit,
+            frames=sum(record["frames"] for record in records),
+            faces=rows.faces,
+            failed=sum(record["failed"] for record in records),
+            reading_s=times.reading_s,
+            networks_s=times.networks_s,
+            cpu_s=time.process_time() - cpu_s,
+            wall_s=time.perf_counter() - wall_s,
+        )
+
+    def _source(self, source: Source, unit: Unit, rows: Rows, heatmaps: Heatmaps, times: Times) -> dict[str, Any]:
+        """Analyse one source, or the stretch of it; its record."""
+        version, before = version_of(source.path), rows.faces
+        record = new_record(source, version, unit.sha256 or (self._sha256(source.path) if version else ""))
+        crops = Crops(self.store, source) if self.analysis.crops else None
+        first = unit.stretch.first if unit.stretch else 0
+        with contextlib.ExitStack() as opened:
+            try:
+                path = opened.enter_context(local_copy(source.path))
+                frames = opened.enter_context(self._open(path, source, unit.stretch, record))
+                for frame, result in self._results(frames, times):
+                    rows.add(frame, result, source.own)
+                    own = frame.index >= first  # and no overlap
+                    if own:
+                        record["frames"] += 1
+                        record["seconds"] = round(frame.time_s, 6)
+                        heatmaps.add(frame, result)
+                    if own and crops:
+                        crops.add(frame, result)
+                    self.tick(own, own * len(result.faces))
+                    for skipped in frames.take_skipped():
+                        self._skip(skipped, first, source, rows, record)
+            except (UserError, OSError) as error:
+                record |= {"problem": str(error), "failed": record["frames"] == 0}
+                if record["failed"]:
+                    rows.add_skipped(Skipped(source.name, 0, str(error)), source.own)
+            else:
+                for skipped in frames.take_skipped():
+                    self._skip(skipped, first, source, rows, record)
+        record["faces"] = rows.faces - before
+        return record
+
+    def _skip(self, skipped: Skipped, first: int, source: Source, rows: Rows, record: dict[str, Any]) -> None:
+        if skipped.index >= first:
+            rows.add_skipped(skipped, source.own)
+            record["skipped"] += skipped.frames
+            record["problem"] = record["problem"] or skipped.reason
+
+    def _open(self, path: str, source: Source, stretch: Stretch | None, record: dict[str, Any]) -> FrameSource:
+        """The frames that are to be analysed: all of a picture, each `step`-th of a film."""
+        if source.is_picture:
+            opened: FrameSource = open_picture(path, name=source.name)
+            record["promised"] = opened.count
+            return opened
+        if stretch is None:
+            film = open_film(path, name=source.name)
+            record["promised"] = film.count
+            given = _with_skipped(film)
+            release = film.close
+        else:
+            record["promised"] = stretch.promised
+            given, release = stretch_frames(path, source.name, stretch), lambda: None
+        step = self.analysis.step
+        chosen = (one for one in given if not isinstance(one, Frame) or one.index % step == 0)
+        return FileSource(source.name, chosen, release=release)
+
+    def _results(self, source: FrameSource, times: Times) -> Iterator[Any]:
+        """Each frame with its result, as a session of live.py gives them."""
+        loaded = self.pipeline
+        tracker = None if source.stills else Tracker()
+        pipeline = EmotionPipeline(loaded.detector, loaded.classifier, tracker=tracker, options=loaded.options)
+        feed = Feed(
+            source,
+            pipeline,
+            options=FeedOptions(False, loaded.options),
+            batch_size=self.analysis.batch_size,
+            whole_pictures=self.analysis.imgsz is None,
+        )
+        batches = feed.grab()
+        opening: contextlib.AbstractContextManager[None] = one_core()
+        while True:
+            start_s = time.perf_counter()
+            with opening:
+                batch = next(batches, None)
+            opening = contextlib.nullcontext()
+            read_s = time.perf_counter()
+            times.reading_s += read_s - start_s
+            if batch is None:
+                if source.ended:
+                    return
+                continue
+            analysed = feed.analyse(batch)
+            times.networks_s += time.perf_counter() - read_s
+            yield from ((one.frame, one.result) for one in analysed)
+
+
+def _with_skipped(film: FrameSource) -> Iterator[Frame | Skipped]:
+    for frame in film:
+        yield from film.take_skipped()
+        yield frame
+    yield from film.take_skipped()
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Inside, a decoder that is opened takes one thread: FFmpeg counts the cores that it may use."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(usable)[os.getpid() % len(usable)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usable)
+
+
+def new_record(source: Source, version: Version | None, sha256: str) -> dict[str, Any]:
+    """What is known of a source before it is read."""
+    return {
+        "source": source.name,
+        "path": source.path,
+        "kind": "picture" if source.is_picture else "film",
+        "frames": 0,
+        "promised": None,
+        "skipped": 0,
+        "faces": 0,
+        "seconds": 0.0,
+        "seams": 0,
+        "doubts": [],
+        "problem": None,
+        "failed": False,
+        "sha256": sha256,
+        "bytes": version.size if version else None,
+        "mtime_ns": version.mtime_ns if version else None,
+        "own": list(source.own),
+    }
