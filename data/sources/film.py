@@ -97,10 +97,10 @@ def _moving_streams(container: av.container.InputContainer, title: str) -> list[
 
 
 def _decodable(stream: av.VideoStream, title: str) -> av.VideoStream:
-    """The stream, ready to be decoded by several threads; `UserError` where there is no decoder for it."""
+    """The stream, ready to be decoded; `UserError` where there is no decoder for it."""
     if stream.codec_context is None:
         raise UserError(f"{title} is a film that needs a decoder which is not there; save it as H.264.")
-    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = 1  # several would report damage late (by frames), or not at all (by slices)
     if stream.codec_context.name == "mjpeg":  # alone among decoders it does not mark what it patched
         stream.codec_context.options = {"err_detect": "explode"}
     return stream

@@ -8,7 +8,9 @@ Out: `av.VideoFrame`, deinterlaced where they are interlaced, in the order they 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import av
 import av.container
@@ -17,13 +19,14 @@ from av.filter import Graph
 log = logging.getLogger(__name__)
 
 LONGEST_GROUP = 300  # frames; after damage so many are left out where no key frame comes, as encoders send one earlier
+MOST_HELD = 32  # frames; more than any codec has between a frame and an earlier decoded one that is shown later
 
 
 def whole_frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | int]:
     """Whole frames, deinterlaced; in between, how many damaged ones were left out there.
 
-    A frame that the decoder reports as damaged leaves its traces in those after it: all up to the next key frame are
-    left out. A file that cannot be read on ends here.
+    A frame that the decoder reports as damaged leaves its traces in those decoded after it: all up to the next key
+    frame are left out. A file that cannot be read on ends here.
     """
     deinterlacer = Deinterlacer()
     left_out = 0
@@ -42,38 +45,92 @@ def whole_frames(container: av.container.InputContainer, stream: av.VideoStream)
 
 
 def _undamaged(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
-    """Every frame; None for one that is damaged or leans on a damaged one."""
-    since_damage: int | None = None  # frames left out since; None: all is well
-    for frame in _decoded(container, stream):
-        if frame is None or frame.is_corrupt:
-            since_damage = 0
-        elif since_damage is not None and (frame.key_frame or since_damage >= LONGEST_GROUP):
-            since_damage = None
-        if since_damage is None:
-            yield frame
-        else:
-            since_damage += 1
-            yield None
-
-
-def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
-    """Every frame that the decoder gives; None where it refuses a packet or the packet came damaged."""
+    """Every frame as it is shown; None for one that is damaged or leans on a damaged one."""
+    stream.codec_context.copy_opaque = True  # each frame says which packet it is of
+    watch = DamageWatch()
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets)
         except (StopIteration, EOFError):
-            return
+            break
         except (av.FFmpegError, OSError) as error:
             log.debug("%s cannot be read on: %s", container.name, error)
-            return
+            break
+        watch.decode(packet)
+        yield from watch.ready()
+    yield from watch.ready(at_end=True)
+
+
+class Held(NamedTuple):
+    """A decoded frame that waits; numbers are those of packets: its own, and that of the key frame it builds on."""
+
+    frame: av.VideoFrame
+    number: int
+    key: int
+
+
+class DamageWatch:
+    """Decodes packets and finds out which frames are whole.
+
+    Packets are numbered as they are decoded, which is not the order in which their frames are shown. A frame waits
+    until those decoded before it are known, since one of them that is shown later may turn out to be damaged.
+    """
+
+    def __init__(self) -> None:
+        self._count = self._key = 0
+        self._damaged: deque[int] = deque(maxlen=LONGEST_GROUP)  # numbers
+        self._awaited: dict[int, int | None] = {}  # number -> pts of packets whose frames are to come
+        self._lost: dict[int, int | None] = {}  # of those whose frames will not
+        self._held: deque[Held] = deque()
+
+    def decode(self, packet: av.Packet) -> None:
+        """Decode the next packet."""
+        number, self._count = self._count, self._count + 1
+        packet.opaque = number
+        if packet.size:
+            self._awaited[number] = packet.pts
         if packet.is_corrupt:
-            yield None
+            self._damaged.append(number)
         try:
-            yield from packet.decode()
+            frames = packet.decode()
         except av.FFmpegError as error:
-            log.debug("%s: %s", container.name, error)
-            yield None
+            log.debug("packet %d: %s", number, error)
+            self._damaged.append(number)
+            self._lost[number] = self._awaited.pop(number, None)
+            return
+        for frame in frames:
+            self._came(frame)
+
+    def _came(self, frame: av.VideoFrame) -> None:
+        number = frame.opaque if isinstance(frame.opaque, int) else self._count - 1
+        self._lost.pop(number, None)
+        for passed in [n for n, pts in self._awaited.items() if n == number or _is_before(pts, frame.pts)]:
+            del self._awaited[passed]  # a second field, or dropped by the decoder
+        if frame.key_frame:
+            self._key = number
+        if frame.is_corrupt:
+            self._damaged.append(number)
+        self._held.append(Held(frame, number, self._key))
+
+    def ready(self, *, at_end: bool = False) -> Iterator[av.VideoFrame | None]:
+        """Frames that nothing can be found out about any more, in order; None for each that is to be left out."""
+        while self._held:
+            frame, number, key = self._held[0]
+            if not at_end and len(self._held) <= MOST_HELD and any(n < number for n in self._awaited):
+                return
+            self._held.popleft()
+            for lost in [n for n, pts in self._lost.items() if _is_before(pts, frame.pts)]:
+                del self._lost[lost]
+                yield None
+            builds_on = range(max(key, number - LONGEST_GROUP + 1), number + 1)
+            yield None if any(n in builds_on for n in self._damaged) else frame
+        if at_end:
+            yield from [None] * len(self._lost)
+
+
+def _is_before(pts: int | None, other: int | None) -> bool:
+    return pts is None or other is None or pts < other
 
 
 class Deinterlacer:

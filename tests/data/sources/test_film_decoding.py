@@ -20,12 +20,27 @@ class LosingPackets:
     def demux(self, stream):
         for number, packet in enumerate(self._container.demux(stream)):
             if number in self._spoilt:
-                spoilt = av.Packet(b"\xff" * 200)
+                spoilt = av.Packet(self.spoil(packet))
                 spoilt.stream, spoilt.time_base = stream, packet.time_base
                 spoilt.pts, spoilt.dts = packet.pts, packet.dts
                 yield spoilt
             else:
                 yield packet
+
+    def spoil(self, packet):
+        return b"\xff" * 200
+
+
+class Zeroed(LosingPackets):
+    """A container that gives one packet with zeros in its middle."""
+
+    def __init__(self, container, number):
+        super().__init__(container, {number})
+
+    def spoil(self, packet):
+        content = bytearray(bytes(packet))
+        content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+        return bytes(content)
 
 
 def _given(path, spoilt):
@@ -41,6 +56,40 @@ def test_all_up_to_the_next_key_frame_are_left_out(tmp_path):
     assert _given(path, spoilt=()) == list(range(30))
     assert _given(path, spoilt={13}) == [*range(13), ("out", 7), *range(20, 30)]
     assert _given(path, spoilt={13, 24}) == [*range(13), ("out", 7), *range(20, 24), ("out", 6)]
+
+
+def test_frames_that_are_shown_before_the_damaged_one_and_lean_on_it_are_left_out(tmp_path):
+    """Of each packet in turn the middle is zeroed: the decoder patches its picture, which B-frames before it copy."""
+    path = write_film(tmp_path / "a.mp4", moving(40), options={"g": "20", "bf": "3", "crf": "10"})
+    with av.open(str(path)) as container:
+        whole = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    for number in range(1, 20):
+        with av.open(str(path)) as container:
+            packets = Zeroed(container, number)
+            given = [item for item in whole_frames(packets, container.streams.video[0]) if not isinstance(item, int)]
+        assert len(given) < 40
+        for frame in given:
+            original = whole[round(frame.time * 25)]
+            assert np.abs(frame.to_ndarray(format="rgb24") - original).mean() < 1, f"packet {number}"
+        assert [round(frame.time * 25) for frame in given][-20:] == list(range(20, 40))
+
+
+def test_a_packet_that_its_container_marks_as_damaged_costs_what_leans_on_it_and_no_more(tmp_path):
+    """The error bit of a broadcast stream's packet: frames that still wait in the decoder are whole."""
+    path = write_film(tmp_path / "a.ts", moving(60), options={"g": "30", "bf": "3", "crf": "1"})
+    content = bytearray(path.read_bytes())
+    content[len(content) * 6 // 10 // 188 * 188 + 1] |= 0x80
+    path.write_bytes(content)
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    numbers = [round((packet.pts - packets[0].pts) * float(packet.time_base) * 25) for packet in packets]  # as decoded
+    (at,) = (number for number, packet in enumerate(packets) if packet.is_corrupt)
+    left_out = sorted(number for number in numbers[at:] if number < 60 and numbers[at] // 30 == number // 30)
+    frames, skipped = read_film(path)
+    given = [round(frame.time_s * 25) for frame in frames]
+    assert sorted({*range(60)} - {*given}) == left_out
+    assert [frame.index for frame in frames] == given
+    assert sum(gap.frames for gap in skipped) == len(left_out)
 
 
 def test_without_key_frames_the_film_goes_on_after_a_while(tmp_path, monkeypatch):
