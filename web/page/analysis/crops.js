@@ -61,30 +61,39 @@ export function warp({ rgba, width, height }, matrix, size, finest, out) {
   const finer = scale > 0 ? Math.min(Math.max(Math.ceil(1 / scale), 1), finest) : 1;
   const round = roundMean(finer);
   const [a, b, tx, c, d, ty] = inverse(matrix) ?? [0, 0, 0, 0, 0, 0];
-  const clampX = (/** @type {number} */ x) => Math.min(Math.max(x, 0), width - 1);
-  const clampY = (/** @type {number} */ y) => Math.min(Math.max(y, 0), height - 1);
-  const sum = [0, 0, 0];
+  const [lastX, lastY, count] = [width - 1, height - 1, finer * finer];
   for (let row = 0, to = 0; row < size; row++) {
     for (let column = 0; column < size; column++, to += 3) {
-      sum.fill(0);
-      for (let k = 0; k < finer * finer; k++) {
+      let red = 0, green = 0, blue = 0;
+      for (let k = 0; k < count; k++) {
         const u = column + ((k % finer) + 0.5) / finer - 0.5;
         const v = row + (Math.floor(k / finer) + 0.5) / finer - 0.5;
-        const [x, y] = [clampX(a * u + b * v + tx), clampY(c * u + d * v + ty)];
-        const [left, top] = [Math.floor(x), Math.floor(y)];
-        const [dx, dy] = [x - left, y - top];
+        const x = Math.min(Math.max(a * u + b * v + tx, 0), lastX);
+        const y = Math.min(Math.max(c * u + d * v + ty, 0), lastY);
+        const left = Math.floor(x);
+        const top = Math.floor(y);
         const upper = 4 * (top * width + left);
-        const lower = 4 * (clampY(top + 1) * width + left);
-        const right = 4 * (clampX(left + 1) - left);
-        for (let i = 0; i < 3; i++) {
-          const above = rgba[upper + i] + dx * (rgba[upper + right + i] - rgba[upper + i]);
-          const below = rgba[lower + i] + dx * (rgba[lower + right + i] - rgba[lower + i]);
-          sum[i] += roundEven(above + dy * (below - above));
-        }
+        const lower = top < lastY ? upper + 4 * width : upper;
+        const right = left < lastX ? 4 : 0;
+        red += between(rgba, upper, lower, right, x - left, y - top);
+        green += between(rgba, upper + 1, lower + 1, right, x - left, y - top);
+        blue += between(rgba, upper + 2, lower + 2, right, x - left, y - top);
       }
-      for (let i = 0; i < 3; i++) out[to + i] = round(sum[i] / (finer * finer));
+      out[to] = round(red / count);
+      out[to + 1] = round(green / count);
+      out[to + 2] = round(blue / count);
     }
   }
+}
+
+/**
+ * Linear between four pixels, as a whole number.
+ * @param {Uint8ClampedArray} rgba @param {number} upper @param {number} lower @param {number} right @param {number} dx @param {number} dy
+ */
+function between(rgba, upper, lower, right, dx, dy) {
+  const above = rgba[upper] + dx * (rgba[upper + right] - rgba[upper]);
+  const below = rgba[lower] + dx * (rgba[lower + right] - rgba[lower]);
+  return roundEven(above + dy * (below - above));
 }
 
 /**

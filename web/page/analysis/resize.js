@@ -48,7 +48,8 @@ export function reduceToRgb(rgba, width, height, newWidth, newHeight) {
     }
     return rgb;
   }
-  const round = width === 2 * newWidth && height === 2 * newHeight ? roundMean(2) : roundEven;
+  const side = width / newWidth;
+  if (Number.isInteger(side) && height === side * newHeight) return meansOfBlocks(rgba, width, side, rgb);
   const columns = coverage(width, newWidth);
   const row = new Float32Array(width * 4);
   let to = 0;
@@ -65,10 +66,33 @@ export function reduceToRgb(rgba, width, height, newWidth, newHeight) {
         green += across[k] * row[from + 1];
         blue += across[k] * row[from + 2];
       }
-      rgb[to++] = round(red);
-      rgb[to++] = round(green);
-      rgb[to++] = round(blue);
+      rgb[to++] = roundEven(red);
+      rgb[to++] = roundEven(green);
+      rgb[to++] = roundEven(blue);
     }
+  }
+  return rgb;
+}
+
+/**
+ * The same where `side` x `side` whole pixels make one.
+ * @param {Uint8ClampedArray} rgba @param {number} width @param {number} side @param {Uint8Array} rgb written to
+ */
+function meansOfBlocks(rgba, width, side, rgb) {
+  const [round, count, newWidth] = [roundMean(side), side * side, width / side];
+  for (let to = 0, block = 0; to < rgb.length; to += 3, block++) {
+    const corner = (Math.floor(block / newWidth) * side * width + (block % newWidth) * side) * 4;
+    let red = 0, green = 0, blue = 0;
+    for (let y = 0; y < side; y++) {
+      for (let x = 0, from = corner + y * width * 4; x < side; x++, from += 4) {
+        red += rgba[from];
+        green += rgba[from + 1];
+        blue += rgba[from + 2];
+      }
+    }
+    rgb[to] = round(red / count);
+    rgb[to + 1] = round(green / count);
+    rgb[to + 2] = round(blue / count);
   }
   return rgb;
 }
