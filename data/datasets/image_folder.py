@@ -14,6 +14,7 @@ column `person` (data/datasets/csv_list.py).
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from data.emotions import canonical_name, ordered_names
@@ -55,11 +56,13 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     if root is None:
         raise UserError(f"{folder} holds no folders of pictures side by side, one a class; see data/raw/README.md.")
     parts = split_folders(root)
+    drawn = {"validation", "test"} - parts.keys()  # from train
+    listed = "train" if split in drawn or (split == "train" and drawn) else split
     found: list[tuple[str, str, Path, Path]] = []  # split, class, its folder, picture
     for part, part_folder in parts.items():
         for path in folders_in(part_folder):
             with collect_errors(faults, path, None):
-                pictures = list(pictures_in(path))
+                pictures = list(itertools.islice(pictures_in(path), None if part == listed else 1))
                 if not pictures:
                     raise UserError(f"this class folder holds no picture{_what_instead(path)}")
                 found += [(part, canonical_name(path.name), path, picture) for picture in pictures]
@@ -70,9 +73,9 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
         Sample(picture.as_posix()[prefix:], part, index[class_name], picture, path)
         for part, class_name, path, picture in found
     ]
-    if "test" not in parts:
+    if "test" in drawn:
         samples = split_off(samples, TEST_SHARE, split="test")
-    if "validation" not in parts:
+    if "validation" in drawn:
         samples = split_off(samples, VALIDATION_SHARE, split="validation")
     return Listing(samples, class_names)
 
