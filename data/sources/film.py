@@ -22,8 +22,9 @@ import av.container
 from av.stream import Disposition
 
 from data.sources.files import printable, refuse_special_files
+from data.sources.film_colours import HDR_CURVES
 from data.sources.film_decoding import whole_frames
-from data.sources.film_picture import HDR_CURVES, FilmPicture
+from data.sources.film_picture import FilmPicture
 from data.sources.film_times import FilmTimes
 from data.sources.frame import FileSource, Frame, Skipped
 from support import FAILED, UserError

@@ -4,7 +4,7 @@ In:  `av.VideoFrame` of any pixel format, and the pixel aspect ratio of its stre
 Out: (H, W, 3) uint8 RGB, sRGB.
 
 Colours: the matrix and range that the film names; without a name BT.709 from 720 rows on and BT.601 below, as players
-do. HDR (PQ and HLG, BT.2100) and wide colours (BT.2020, P3) are mapped to sRGB by FFmpeg's swscale, white at 203 nits.
+do. HDR (PQ and HLG, BT.2100) and wide colours (BT.2020, P3) are mapped to sRGB by `data.sources.film_colours`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 
-HDR_CURVES: dict[int, str] = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
-WIDE_PRIMARIES = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
+from data.sources.film_colours import PIXELS, ScreenColours, is_wide
+
 HD_SIZE_HW = (720, 1280)  # from here on BT.709 where nothing is said
 LARGEST_ASPECT = 4  # of a pixel; more is a damaged header
 
@@ -33,6 +33,8 @@ class FilmPicture:
         plausible = aspect and 1 / LARGEST_ASPECT <= aspect <= LARGEST_ASPECT
         self._aspect = float(aspect) if aspect and plausible else 1.0
         self._reformatter = VideoReformatter()
+        self._to_rgb24 = VideoReformatter()  # of 16-bit pictures; one that alternates would start anew each time
+        self._colours: tuple[tuple[int, int], ScreenColours] | None = None  # of the last curve and primaries
 
     def rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """(H, W, 3) uint8 RGB, upright; pixels that are not square are made so by enlarging their shorter side.
@@ -41,17 +43,19 @@ class FilmPicture:
         """
         width = round(frame.width * max(1.0, self._aspect))
         height = round(frame.height / min(1.0, self._aspect))
-        wide = frame.color_trc in HDR_CURVES or frame.color_primaries in WIDE_PRIMARIES
+        wide = is_wide(frame.color_trc, frame.color_primaries)
         converted = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgb24",
-            src_colorspace=_matrix(frame),
-            dst_color_trc=ColorTrc.IEC61966_2_1 if wide else None,
-            dst_color_primaries=ColorPrimaries.BT709 if wide else None,
+            frame, width=width, height=height, format=PIXELS if wide else "rgb24", src_colorspace=_matrix(frame)
         )
+        if wide:
+            converted = self._to_rgb24.reformat(self._screen_colours(frame).convert(converted), format="rgb24")
         return np.ascontiguousarray(upright(converted.to_ndarray(), display_matrix(frame)))
+
+    def _screen_colours(self, frame: av.VideoFrame) -> ScreenColours:
+        tags = frame.color_trc, frame.color_primaries
+        if self._colours is None or self._colours[0] != tags:
+            self._colours = tags, ScreenColours(curve=tags[0], primaries=tags[1])
+        return self._colours[1]
 
 
 def _matrix(frame: av.VideoFrame) -> int | None:

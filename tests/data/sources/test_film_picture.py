@@ -84,7 +84,7 @@ def test_hdr_films_show_the_colours_of_an_ordinary_screen_and_say_so(tmp_path, c
         assert f"HDR film ({name})" in source.note
         frame = next(iter(source))
     errors = np.abs(patch_colours(frame.image_rgb) - PATCHES)
-    assert errors.max() <= 22  # saturated green lies outside what the curve keeps
+    assert errors.max() <= 16  # saturated green lies where the gamut is clipped
     greys_and_skin = [3, 4, 5, 6, 7]
     assert errors[greys_and_skin].max() <= 6
 
