@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -89,6 +90,28 @@ def per_class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "
     axes.set(xlim=(0, 1.02), ylabel="class and its number of faces")
     axes.tick_params(axis="y", pad=8)  # room for a mark at 0
     figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+@styled
+def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
+    """ROC and precision-recall curves of each class against all others, from a table of class, curve, x and y."""
+    figure = Figure(figsize=(9, 4.4))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    names = list(dict.fromkeys(curves["class"]))
+    for axes, curve, labels in zip(
+        figure.subplots(1, 2),
+        ("roc", "pr"),
+        (("false-positive rate", "true-positive rate"), ("recall", "precision")),
+        strict=True,
+    ):
+        for index, name in enumerate(names[:MOST_CLASSES]):
+            rows = curves[(curves["class"] == name) & (curves["curve"] == curve)]
+            axes.plot(rows["x"], rows["y"], color=np.divide(colour_of(name, index), 255), linewidth=1.3, label=name)
+        axes.set(xlabel=labels[0], ylabel=labels[1], xlim=(0, 1.01), ylim=(0, 1.02))
+        axes.set_title({"roc": "ROC", "pr": "precision and recall"}[curve])
+    if names:
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 

@@ -140,6 +140,40 @@ def top_accuracy(labels: np.ndarray, probabilities: np.ndarray, count: int) -> f
     return float((top == labels[:, None]).any(axis=1).mean())
 
 
+def roc_curve(scores: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False-positive rate and true-positive rate, from (0, 0) to (1, 1), a point for each different score.
+
+    scores: (N,) float. hits: (N,) bool, True and False both occurring.
+    """
+    true, false = _counts_above(scores, hits)
+    return np.concatenate([[0.0], false / false[-1]]), np.concatenate([[0.0], true / true[-1]])
+
+
+def precision_recall_curve(scores: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision, from the highest score down, a point for each different score; as for `roc_curve`."""
+    true, false = _counts_above(scores, hits)
+    return true / true[-1], true / (true + false)
+
+
+def area_under_roc(scores: np.ndarray, hits: np.ndarray) -> float:
+    """The probability that a hit has a higher score than another row, equal scores counting half (Hanley 1982)."""
+    x, y = roc_curve(scores, hits)
+    return float(np.trapezoid(y, x))
+
+
+def step_average_precision(scores: np.ndarray, hits: np.ndarray) -> float:
+    """Sum of precision over the steps of recall, of a classifier's scores; no interpolation (unlike detections' AP)."""
+    recall, precision = precision_recall_curve(scores, hits)
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def _counts_above(scores: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many hits, and how many others, have at least each of the different scores, from the highest down."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    return np.cumsum(hits[order])[last], np.cumsum(~hits[order])[last]
+
+
 def average_precision(scores: np.ndarray, hits: np.ndarray, *, faces: int) -> float:
     """Area under precision over recall, with monotone precision (Everingham et al. 2010, all points).
 

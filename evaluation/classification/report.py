@@ -1,7 +1,9 @@
 """Score checkpoints on a data set: python -m evaluation.classification --weights A [B ...] --data-path DIR --out DIR
 
 In:  a checkpoint (left out: the shipped one), or several, which make an unweighted ensemble; a data set's folder.
-Out: DIR/scores.json, its table on stdout, and pictures: confusion.png, reliability.png, per_class.png, mistakes.png.
+Out: DIR/scores.json (docs/results.md tells of its fields), its table on stdout and in report.txt, table.tex for LaTeX,
+     predictions.csv, confusion.csv and curves.csv, and pictures: confusion, reliability, per_class, curves, mistakes.
+     With --compare A B: DIR/comparison.json, are two of them different on the same faces?
 
 Scores are counted over the whole split. Intervals are 95 % bootstrap intervals over faces; they say nothing about
 another data set.
@@ -10,21 +12,25 @@ another data set.
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from data.datasets import load_faces
 from data.face_set import FaceSet
 from data.pictures.store import Storage
 from data.tables import ALL
+from evaluation.classification.compare import compare, comparison_lines
+from evaluation.classification.predictions import Predictions, curves_table, read_predictions, write_predictions
 from evaluation.classification.scores import Evaluation, evaluate
-from evaluation.classification.tables import table
+from evaluation.classification.tables import latex_table, table
 from evaluation.commands import SplitSettings, publish
-from evaluation.plots import confusion_figure, per_class_figure, reliability_figure
+from evaluation.plots import confusion_figure, curves_figure, per_class_figure, reliability_figure
 from evaluation.sheets import mistakes_figure
 from models.checkpoint import SHIPPED
 from models.classifier import PRIORS, Classifier
-from support import UserError, command, notify, pick_device, setting
+from support import UserError, atomic_write, command, notify, pick_device, setting
 from support.onnx.session import available_threads
 
 
@@ -34,6 +40,9 @@ class Settings(SplitSettings):
 
     weights: list[str] = setting([], "checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE")
     out: str = setting("runs/evaluation", "where scores.json and the pictures go", metavar="DIR")
+    compare: list[str] = setting(
+        [], "two of them, or their predictions.csv: is the second better than the first?", metavar="FILE"
+    )
     tta: bool = setting(False, "predict every face together with its mirror image")
     prior: str = setting(
         "dataset", "answers for classes as frequent as in the training, or with that prior taken out", choices=PRIORS
@@ -42,9 +51,37 @@ class Settings(SplitSettings):
 
 def run(settings: Settings) -> int:
     """Evaluate, write, print."""
+    if settings.compare:
+        return run_comparison(settings)
     evaluation = evaluate_split(settings)
-    publish(settings.out, "scores", evaluation.scores, figures(evaluation), table(evaluation.scores))
+    lines = list(table(evaluation.scores))
+    write_predictions(settings.out, evaluation)
+    for name, text in (("report.txt", lines), ("table.tex", latex_table(evaluation.scores))):
+        with atomic_write(Path(settings.out) / name) as temporary:
+            temporary.write_text("\n".join(text) + "\n", encoding="utf-8")
+    publish(settings.out, "scores", evaluation.scores, figures(evaluation), lines)
     return 0
+
+
+def run_comparison(settings: Settings) -> int:
+    """Compare two networks, or two predictions.csv, face by face."""
+    if len(settings.compare) != 2 or settings.weights:
+        raise UserError("--compare takes two files, A and B, checkpoints or predictions.csv, and no --weights.")
+    both = [
+        read_predictions(path)
+        if path.endswith(".csv")
+        else predictions_of(evaluate_split(dataclasses.replace(settings, weights=[path], compare=[])))
+        for path in settings.compare
+    ]
+    found = {"compared": settings.compare} | compare(*both)
+    publish(settings.out, "comparison", found, {}, comparison_lines(found))
+    return 0
+
+
+def predictions_of(evaluation: Evaluation) -> Predictions:
+    """The predictions of an evaluation, by class name."""
+    faces, names = evaluation.faces, np.array(evaluation.faces.class_names)
+    return Predictions(tuple(faces.names), names[faces.labels], names[evaluation.label.argmax(axis=1)])
 
 
 def evaluate_split(settings: Settings) -> Evaluation:
@@ -103,6 +140,7 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
     split = f"{scores['dataset']} {scores['split']}"
     correct = f"{split}: {scores['correct']:,} of {scores['n']:,} right, {scores['accuracy']:.1%}"
     return {
+        "curves": curves_figure(curves_table(evaluation), title=split),
         "confusion": confusion_figure(evaluation.confusion, faces.class_names, title=correct),
         "reliability": reliability_figure(faces.labels, evaluation.crowd, evaluation.label, title=split),
         "per_class": per_class_figure(scores["per_class"], title=f"{split}: macro-F1 {scores['macro_f1']:.3f}"),

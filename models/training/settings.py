@@ -95,6 +95,8 @@ def check(settings: Settings) -> None:
         raise UserError("--teacher FILE or --soft FILE, and --distill SHARE above 0, go together; give both or none.")
     if s.batch_size % s.accumulate:
         raise UserError(f"--batch-size {s.batch_size} cannot be split into {s.accumulate} parts; lower --accumulate.")
+    if s.resume and not s.folds and not any((Path(s.out) / name).is_file() for name in ("last.pt", "previous.pt")):
+        raise UserError(f"--resume found no last.pt or previous.pt in {s.out}; name the run's folder with --out.")
     for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),
                         ("--soft", [s.soft] if s.soft else [])):  # fmt: skip
         for path in paths:

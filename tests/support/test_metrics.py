@@ -8,6 +8,7 @@ import torch
 
 from support.metrics import (
     accuracy,
+    area_under_roc,
     average_precision,
     balanced_accuracy,
     bootstrap_interval,
@@ -19,8 +20,11 @@ from support.metrics import (
     macro_f1,
     mean_with_interval,
     per_class,
+    precision_recall_curve,
+    roc_curve,
     score,
     softmax,
+    step_average_precision,
 )
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -134,3 +138,19 @@ def test_above_ten_classes_the_top_five_are_scored(rng):
     by_hand = np.mean([label in rank[:5] for rank, label in zip(ranks, labels, strict=True)])
     assert score(labels, probabilities, np.eye(12)[labels])["top5_accuracy"] == pytest.approx(by_hand)
     assert "top5_accuracy" not in score(labels % 3, probabilities[:, :3], np.eye(3)[labels % 3])
+
+
+def test_curves_of_scores_with_ties_by_hand():
+    scores, hits = np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, False, True, False])
+    x, y = roc_curve(scores, hits)
+    assert (x.tolist(), y.tolist()) == ([0, 0, 0.5, 1], [0, 0.5, 1, 1])
+    assert area_under_roc(scores, hits) == pytest.approx(7 / 8)  # of four pairs three are in order and one is a tie
+    recall, precision = precision_recall_curve(scores, hits)
+    assert (recall.tolist(), precision.tolist()) == ([0.5, 1, 1], [1, pytest.approx(2 / 3), 0.5])
+    assert step_average_precision(scores, hits) == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+def test_the_area_is_the_share_of_pairs_in_order(rng):
+    scores, hits = rng.integers(0, 20, 200) / 20, rng.random(200) < 0.3
+    difference = scores[hits][:, None] - scores[~hits]
+    assert area_under_roc(scores, hits) == pytest.approx(((difference > 0) + (difference == 0) / 2).mean())

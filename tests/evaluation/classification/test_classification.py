@@ -19,7 +19,8 @@ from models.classifier import Classifier
 from support import UserError
 
 KEYS = ("n", "correct", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "kl", "js", "ece", "per_class")
-PICTURES = ("confusion", "reliability", "per_class", "mistakes")
+PICTURES = ("confusion", "reliability", "per_class", "mistakes", "curves")
+TABLES = ("confusion.csv", "curves.csv", "predictions.csv", "report.txt", "table.tex")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_pictures_are_pictures(command):
     for name in PICTURES:
         assert min(cv2.imread(str(command[0] / f"{name}.png")).shape[:2]) > 100
     assert sorted(path.name for path in command[0].iterdir()) == sorted(
-        [*(f"{p}.png" for p in PICTURES), "scores.json"]
+        [*(f"{p}.png" for p in PICTURES), *TABLES, "scores.json"]
     )
 
 
@@ -125,3 +126,14 @@ def test_the_text_of_an_accuracy():
 def test_without_a_train_split_no_duplicates_are_looked_for(tmp_path, capsys):
     assert load_train(Settings(data_path=str(tmp_path)), "ferplus") is None
     assert "duplicates in train are not looked for" in capsys.readouterr().err
+
+
+def test_a_network_is_compared_with_its_own_predictions(command, folder, tmp_path, capsys):
+    given = ["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu"]
+    assert main([*given, "--compare", str(command[0] / "predictions.csv"), str(SHIPPED)]) == 0
+    found = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
+    assert found["n"] == 12
+    assert found["accuracy"]["difference"] == 0
+    assert "McNemar's test p = 1" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--compare takes two files"):
+        main([*given, "--compare", "one.csv"])

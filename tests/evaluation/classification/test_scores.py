@@ -192,6 +192,9 @@ def test_seven_class_f1_leaves_contempt_out_of_the_mean_only():
     assert found["macro_f1_7"] == pytest.approx((2 / 3 + 6) / 7)
     low, high = found["macro_f1_interval"]
     assert low < found["macro_f1"] < high
-    assert found["per_class"]["neutral"] == {"precision": 0.5, "recall": 1, "f1": pytest.approx(2 / 3), "support": 5}
+    neutral = found["per_class"]["neutral"]
+    assert neutral["auroc"] == pytest.approx((35 * 5 - 5 * 5 / 2) / (35 * 5))  # contempt's five are ties
+    wanted = {"precision": 0.5, "recall": 1, "f1": pytest.approx(2 / 3), "support": 5, "average_precision": 0.5}
+    assert neutral == wanted | {"auroc": neutral["auroc"]}
     three = summary(labels[:2], np.eye(3)[:2], np.eye(3)[:2], np.eye(3)[:2], class_names=("joy", "fear", "contempt"))
     assert "macro_f1_7" not in three

@@ -25,8 +25,11 @@ def test_contradictions_and_missing_files_are_refused(settings, sentence):
         check(Settings(**settings))
 
 
-def test_a_resumed_run_needs_its_beginning_no_more():
-    check(Settings(init="gone.pth", resume=True))
+def test_a_resumed_run_needs_its_beginning_no_more(tmp_path):
+    with pytest.raises(UserError, match=r"--resume found no last.pt"):
+        check(Settings(out=str(tmp_path), resume=True))
+    (tmp_path / "last.pt").touch()
+    check(Settings(init="gone.pth", resume=True, out=str(tmp_path)))
     check(Settings())
 
 

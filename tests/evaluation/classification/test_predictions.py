@@ -1,0 +1,49 @@
+"""The tables that are taken away: read back, they hold the numbers of the evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.face_set import FaceSet
+from evaluation.classification.predictions import read_predictions, write_predictions
+from evaluation.classification.scores import Evaluation, summary
+from support import UserError
+
+
+@pytest.fixture
+def evaluation(rng) -> Evaluation:
+    votes = rng.dirichlet([1, 1, 1], 30).astype(np.float32)
+    crowd, label = (rng.dirichlet([1, 1, 1], 30).astype(np.float32) for _ in range(2))
+    names = ("NA", *(f"{i}, a.png" for i in range(29)))
+    faces = FaceSet(np.zeros((30, 4, 4, 3), np.uint8), votes, votes.argmax(axis=1), names, ("calm", "glad", "sad"))
+    return Evaluation(faces, crowd, label, {})
+
+
+def test_the_tables_hold_the_numbers(evaluation, tmp_path):
+    write_predictions(tmp_path, evaluation)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.csv", "curves.csv", "predictions.csv"]
+    table = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
+    for prefix, values in (("votes", evaluation.faces.votes), ("p", evaluation.label), ("crowd", evaluation.crowd)):
+        found = table[[f"{prefix}_{name}" for name in ("calm", "glad", "sad")]].to_numpy(np.float32)
+        np.testing.assert_array_equal(found, values)
+    confusion = pd.read_csv(tmp_path / "confusion.csv", index_col=0)
+    np.testing.assert_array_equal(confusion.to_numpy(), evaluation.confusion)
+    assert list(confusion.index) == ["calm", "glad", "sad"]
+    back = read_predictions(tmp_path / "predictions.csv")
+    assert back.names == evaluation.faces.names
+    assert (back.predicted == np.array(["calm", "glad", "sad"])[evaluation.label.argmax(axis=1)]).all()
+    curves = pd.read_csv(tmp_path / "curves.csv")
+    faces = evaluation.faces
+    scores = summary(faces.labels, faces.votes, evaluation.crowd, evaluation.label, class_names=faces.class_names)
+    for name, row in scores["per_class"].items():
+        roc = curves[(curves["class"] == name) & (curves["curve"] == "roc")]
+        assert np.trapezoid(roc["y"], roc["x"]) == pytest.approx(row["auroc"])
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "file,label,predicted\n", "file,label,predicted\na,x,x\na,x,x\n"])
+def test_other_files_are_refused_in_a_sentence(tmp_path, text):
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(UserError, match=r"is no predictions.csv|must name every face once"):
+        read_predictions(tmp_path / "p.csv")
