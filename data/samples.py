@@ -18,7 +18,7 @@ import numpy as np
 
 from data.face_set import FaceSet
 from data.faults import Fault, raise_errors
-from data.pictures.store import Picture, Storage
+from data.pictures.store import Sources, Storage
 from support import UserError
 from support.one_hot import one_hot
 from support.strings import Strings
@@ -42,7 +42,7 @@ class Sample:
     name: str
     split: str
     label: int
-    picture: Path | np.ndarray
+    picture: Path | str | np.ndarray
     file: Path
     line: int | None = None
     votes: np.ndarray | None = None
@@ -80,7 +80,7 @@ def build_face_set(
     are kept; None: all decoded, in memory.
     """
     kept = [sample for sample in samples if sample.split == split]
-    images, broken = (storage or Storage()).store([Picture(sample.picture, sample.box_xyxy) for sample in kept])
+    images, broken = (storage or Storage()).store(Sources((sample.picture, sample.box_xyxy) for sample in kept))
     faults += [Fault(kept[row].file, kept[row].line, what) for row, what in broken.items()]
     kept = [sample for row, sample in enumerate(kept) if row not in broken]
     raise_errors(faults, skip_bad=skip_bad)

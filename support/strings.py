@@ -6,6 +6,7 @@ Out: a sequence of them.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -16,11 +17,11 @@ class Strings(Sequence[str]):
     """N texts. An index gives one; a slice or an array of integers, more `Strings`."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        block, ends = bytearray(), [0]
+        block, ends = bytearray(), array("q", [0])
         for text in texts:
             block += text.encode("utf-8", "surrogateescape")
             ends.append(len(block))
-        self._block, self._ends = bytes(block), np.array(ends, np.int64)
+        self._block, self._ends = bytes(block), np.frombuffer(ends, np.int64)
 
     def __len__(self) -> int:
         return len(self._ends) - 1

@@ -15,11 +15,12 @@ column `person` (data/datasets/csv_list.py).
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
-from data.layout import LEVELS, folders_in, is_leftover, pictures_in
+from data.layout import LEVELS, folders_in, is_leftover, picture_names, pictures_in
 from data.samples import Listing, Sample
 from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
 from support import UserError
@@ -58,20 +59,21 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     parts = split_folders(root)
     drawn = {"validation", "test"} - parts.keys()  # from train
     listed = "train" if split in drawn or (split == "train" and drawn) else split
-    found: list[tuple[str, str, Path, Path]] = []  # split, class, its folder, picture
+    found: list[tuple[str, str, Path, list[str]]] = []  # split, class, its folder, pictures
     for part, part_folder in parts.items():
         for path in folders_in(part_folder):
             with collect_errors(faults, path, None):
-                pictures = list(itertools.islice(pictures_in(path), None if part == listed else 1))
+                pictures = list(itertools.islice(picture_names(str(path)), None if part == listed else 1))
                 if not pictures:
                     raise UserError(f"this class folder holds no picture{_what_instead(path)}")
-                found += [(part, canonical_name(path.name), path, picture) for picture in pictures]
+                found.append((part, canonical_name(path.name), path, pictures))
     class_names = ordered_names({class_name for _, class_name, _, _ in found})
     index = {name: number for number, name in enumerate(class_names)}
-    prefix = len(root.as_posix()) + 1
+    prefix = len(str(root)) + 1
     samples = [
-        Sample(picture.as_posix()[prefix:], part, index[class_name], picture, path)
-        for part, class_name, path, picture in found
+        Sample(picture[prefix:].replace(os.sep, "/"), part, index[class_name], picture, path)
+        for part, class_name, path, pictures in found
+        for picture in pictures
     ]
     if "test" in drawn:
         samples = split_off(samples, TEST_SHARE, split="test")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +36,23 @@ Images = Sequence[np.ndarray] | np.ndarray
 
 
 class Sources(Sequence[Picture]):
-    """Where N pictures come from, in few bytes each; pictures of one set are all files or all pixels."""
+    """Where N pictures come from, in few bytes each; of one set all are files or all pixels, all have a box or none."""
 
-    def __init__(self, pictures: Sequence[Picture]) -> None:
-        self.pixels = [picture.source for picture in pictures if isinstance(picture.source, np.ndarray)]
-        self.paths = Strings(str(picture.source) for picture in pictures) if not self.pixels else Strings([])
-        boxes = [picture.box_xyxy for picture in pictures]
-        self.boxes = np.array(boxes, np.int32) if any(boxes) else None
+    def __init__(self, pictures: Iterable[tuple[Path | str | np.ndarray, tuple[int, int, int, int] | None]]) -> None:
+        self.pixels: list[np.ndarray] = []
+        boxes = []
+
+        def paths() -> Iterator[str]:
+            for source, box in pictures:
+                if box is not None:
+                    boxes.append(box)
+                if isinstance(source, np.ndarray):
+                    self.pixels.append(source)
+                else:
+                    yield str(source)
+
+        self.paths = Strings(paths())
+        self.boxes = np.array(boxes, np.int32) if boxes else None
 
     def __len__(self) -> int:
         return len(self.pixels) or len(self.paths)
@@ -53,7 +63,7 @@ class Sources(Sequence[Picture]):
     def __getitem__(self, index: slice | np.ndarray) -> Sources: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> Picture | Sources:
         if isinstance(index, (slice, np.ndarray)):
-            return Sources([self[row] for row in np.arange(len(self))[index].tolist()])
+            return Sources(self[row] for row in np.arange(len(self))[index].tolist())
         box = None if self.boxes is None else self.boxes[index].tolist()
         return Picture(
             self.pixels[index] if self.pixels else Path(self.paths[index]),
@@ -77,7 +87,7 @@ class Pictures(Sequence[np.ndarray]):
         """All pictures of `parts`, at least one; in memory where all parts are."""
         decoded = [part.decoded for part in parts if part.decoded is not None]
         return cls(
-            Sources([source for part in parts for source in part.sources]),
+            Sources(source for part in parts for source in part.sources),
             [image for images in decoded for image in images] if len(decoded) == len(parts) else None,
             parts[0].cache,
         )
@@ -93,7 +103,7 @@ class Pictures(Sequence[np.ndarray]):
         if isinstance(index, (slice, np.ndarray)):
             rows = np.arange(len(self))[index]
             decoded = None if self.decoded is None else [self.decoded[row] for row in rows.tolist()]
-            return Pictures(Sources([self.sources[row] for row in rows.tolist()]), decoded, self.cache)
+            return Pictures(Sources(self.sources[row] for row in rows.tolist()), decoded, self.cache)
         return self.decoded[index] if self.decoded is not None else self.read(self.sources[index])
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -191,5 +201,5 @@ def missing_pictures(pictures: Sequence[Picture]) -> dict[int, str]:
     return broken
 
 
-def _without(pictures: Sequence[Picture], broken: dict[int, str]) -> list[Picture]:
-    return [picture for row, picture in enumerate(pictures) if row not in broken]
+def _without(pictures: Sequence[Picture], broken: dict[int, str]) -> Sequence[Picture]:
+    return [picture for row, picture in enumerate(pictures) if row not in broken] if broken else pictures
