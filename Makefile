@@ -1,15 +1,16 @@
 # make live: set up what the demonstrator needs on a CPU (megabytes), then start it.   make setup: all of it (gigabytes).
 # make web: the same in a browser (Node.js is needed once).
+# make sbom: a bill of materials of what make live installed.   make docs: the pictures and the notice of docs/.
 # make test, make types, make lint: set up with the tools, then the one.   make check: all three, what CI runs.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 # Off in tests: stand-ins for classes, lists for arrays, None where a test knows better. Wrong names and numbers of
 # arguments between the project's own functions stay errors.
 TESTS_MAY := arg-type assignment func-returns-value index list-item misc operator return-value union-attr var-annotated
 
-.PHONY: live web setup test lint types check clean
+.PHONY: live web setup test lint types check sbom docs clean
 
 live: $(VENV)/.live
 	$(BIN)/python live.py $(ARGS)
@@ -31,6 +32,14 @@ types: $(VENV)/.dev
 	$(BIN)/mypy --allow-untyped-defs --allow-incomplete-defs $(TESTS_MAY:%=--disable-error-code=%) tests
 
 check: lint types test
+
+sbom: $(VENV)/.live
+	$(BIN)/python -m docs.make.sbom --out sbom.json
+
+docs: $(VENV)/.all
+	$(BIN)/python -m docs.make.animation
+	$(BIN)/python -m docs.make.pictures
+	$(BIN)/python -m docs.make.notice
 
 # A set is complete or its file is not there: a broken download is tried again the next time.
 $(VENV)/.live: requirements-live.txt

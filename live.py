@@ -97,6 +97,7 @@ def run(settings: Settings) -> int:
             notify(conflict)
 
         from data.sources.open_source import list_cameras
+        from pipeline.live.consent import ask
         from pipeline.live.session import Session
         from pipeline.output.targets import check_targets, leftovers
 
@@ -107,6 +108,8 @@ def run(settings: Settings) -> int:
         check_targets(settings, settings.source)
         if left := leftovers(settings):
             notify(f"what earlier runs left unfinished: {', '.join(map(str, left))}; look at it, then delete it.")
+        if settings.ask and not ask(settings):
+            return 0
         device = device_for(settings.device)
         source, pipeline = open_and_load(settings, device)
     with (

@@ -57,3 +57,5 @@ class SessionOptions:
     report: str | None = setting(None, "write a page that sums up the session: index.html", metavar="FOLDER")
     report_faces: bool = setting(False, "let pictures of faces into the report")
     quiet: bool = setting(False, "print no predictions")
+    ask: bool = setting(False, "show a notice first, until a key is pressed; the camera opens after that")
+    blur: bool = setting(False, "blur the faces in recordings, saved pictures and snapshots")

@@ -19,7 +19,9 @@ import numpy as np
 
 from data.sources.frame import Frame, FrameSource
 from gradcam import EXPLAINERS
+from pipeline.drawing.face_blur import FaceBlur
 from pipeline.drawing.overlay import Overlay, Show, Status
+from pipeline.live.consent import wait_for_consent
 from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
 from pipeline.live.progress import Progress
 from pipeline.options import SessionOptions
@@ -40,6 +42,7 @@ KEYS = (
     ("r", "start or stop recording"),
     ("t", "report of the session so far"),
     ("m", "mirror"),
+    ("n", "the notice again, for who comes next"),
     ("?", "this help"),
 )
 MESSAGE_S = 2.5  # how long "saved ..." stays on the screen
@@ -82,6 +85,7 @@ class Session:
         self.progress = Progress(source.count, shown=False)
         self.outputs = Outputs(options, source, pipeline.classifier.class_names, notify=self._notify)
         self.show, self.overlay, self.rate = Show(alpha=options.alpha), Overlay(), RateMeter(clock)
+        self._blur = FaceBlur()
         self.explainer = predict.explainer or next(iter(EXPLAINERS))  # the one that h switches on
         self.window: Screen | None = None
         self.paused = self.stopped = self.repaint = False
@@ -160,7 +164,7 @@ class Session:
         if self.source.live and silent and not self.paused and not self.message:
             self._notify("no picture comes from the camera; waiting for it", printed=not self.away)
             self.away = True
-        if self.repaint and self.window and self.last:
+        if self.repaint and self.window and self.last and not self.stopped:
             analysed = self.feed.refresh(self.last)
             self._put_up(analysed, self.draw(analysed))
         self.repaint = False
@@ -169,23 +173,34 @@ class Session:
         """The annotated picture, (H, W, 3) uint8 RGB; None where nobody watches and nothing is recorded."""
         if not (self.window or self.outputs.wants_pictures):
             return None
-        predict = self.feed.options.predict
+        return self._paint(analysed, blurred=self.options.blur and self.window is None)
+
+    def _paint(self, analysed: AnalysedFrame, *, blurred: bool) -> np.ndarray:
+        """The annotated picture, (H, W, 3) uint8 RGB, with its faces blurred or not."""
+        predict, result, frame = self.feed.options.predict, analysed.result, analysed.frame
+        still = self.feed.is_still(frame)
+        if blurred:
+            boxes = [face.box_xyxy for face in result.faces]
+            hidden = self._blur(result.frame_rgb, boxes, frame.time_s, new_scene=still)
+            result = replace(result, frame_rgb=hidden)
         status = Status(
             fps=self.rate.per_second,
             device=self.device,
             explainer=predict.explainer,
             explain_class=predict.explain_class,
-            paused=self.paused and not self.feed.is_still(analysed.frame),
+            paused=self.paused and not still,
             recording=self.outputs.recording is not None,
             message=self.message,
         )
-        return self.overlay.draw(analysed.result, show=self.show, status=status)
+        return self.overlay.draw(result, show=self.show, status=status)
 
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         """Show, log, print and record a frame; `annotated` is what `draw` gave for it."""
         self.presented += 1
         self.rate.tick()
         self._put_up(analysed, annotated)
+        if self.options.blur and self.window:  # who watches sees faces; what is kept shows none
+            annotated = self._paint(analysed, blurred=True) if self.outputs.wants_pictures else None
         with self.progress.aside(sys.stdout):
             self.outputs.add(analysed.frame, analysed.result, annotated)
         self.progress.advance()
@@ -214,12 +229,16 @@ class Session:
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":
                 self.show = replace(self.show, keys=() if self.show.keys else KEYS)
-            case "s" if self.annotated is not None:
-                self.outputs.snapshot(self.annotated)
+            case "s" if self.last and self.annotated is not None:
+                blur = self.options.blur
+                self.outputs.snapshot(self._paint(self.last, blurred=True) if blur else self.annotated)
             case "r":
                 self.outputs.toggle_recording()
             case "t":
                 self.outputs.write_report()
+            case "n" if self.window:
+                going_on = wait_for_consent(self.window, self.options, stop_requested=self._stop_requested)
+                self.stopped = not going_on
 
     def _change_options(self, key: str) -> None:
         options = self.feed.options

@@ -32,6 +32,9 @@ def check_targets(options: SessionOptions, source_name: str | None) -> None:
 
     Links, hard links and other spellings of a name are seen through. Nothing is made or changed.
     """
+    for flag, given in (("--crops", options.crops), ("--report-faces", options.report_faces)):
+        if options.blur and given:
+            raise UserError(f"{flag} keeps faces as they are, and --blur is to hide them; leave one of the two out.")
     sources = _files_of(source_name)
     save_folder = options.save if options.save and is_folder(options.save) else None
     for flag, name in (("--save", options.save), ("--log", options.log)):

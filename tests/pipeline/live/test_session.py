@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from data.sources.frame import FileSource, Frame, FrameSource, Skipped
+from data.sources.open_source import read_picture
 from pipeline.live import session as module
 from pipeline.live.session import Session
 from pipeline.options import PredictOptions, SessionOptions
@@ -410,3 +411,36 @@ def test_a_file_that_nobody_watches_goes_in_batches_to_the_same_end(play, portra
         for name, value in one.items():
             assert other[name] == (value if isinstance(value, str) else pytest.approx(value, abs=2e-4))
     assert len(outcome[1][1]) == pytest.approx(len(outcome[5][1]), rel=0.01)
+
+
+def test_blur_hides_faces_in_all_that_is_kept_and_not_from_who_watches(play, parts, portrait, tmp_path):
+    """A detector finds the face in the window's picture, and in no file."""
+    flags = {"blur": True, "save": "seen/", "report": "report"}
+    source = film([portrait[:400, :400]] * 3, fps=25)
+    _, window, _ = play(source, keys=[2, "s", "q"], **flags)
+    (snapshot,) = (tmp_path / "snapshots").glob("*.png")
+    (recording,) = (tmp_path / "seen").glob("*.mp4")
+    with av.open(str(recording)) as file:
+        kept = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    kept.append(read_picture(snapshot))
+    detector, _ = parts
+    assert [len(faces) for faces in detector(kept)] == [0] * len(kept)
+    assert len(kept) >= 2
+    assert len(detector([window.shown[0]])[0]) == 1
+
+
+def test_blur_without_a_window(play, parts, portrait, tmp_path):
+    source = film([portrait[:400, :400]] * 2, fps=25)
+    play(source, blur=True, save="seen.mp4")
+    with av.open(str(tmp_path / "seen.mp4")) as file:
+        kept = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert [len(faces) for faces in parts[0](kept)] == [0, 0]
+
+
+def test_n_shows_the_notice_until_a_key_is_pressed_and_q_there_ends_it(play):
+    session, window, presented = play(clip(400), keys=[2, "n", "a", 6, "n", "q"])
+    notices = [i for i, picture in enumerate(window.shown) if picture.shape != SIZE]
+    assert len(notices) == 2
+    assert notices[0] < len(window.shown) - 1 == notices[1]
+    assert session.stopped
+    assert 2 <= len(presented) < 400

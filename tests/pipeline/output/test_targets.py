@@ -32,7 +32,7 @@ def everything(folder: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def refused(source: str | None, words: str, *, code: int = 2, **options: str) -> None:
+def refused(source: str | None, words: str, *, code: int = 2, **options: str | bool) -> None:
     """The sentence has these words, and nothing has changed."""
     before = everything(Path.cwd())
     with pytest.raises(UserError, match=words) as error:
@@ -103,6 +103,12 @@ def test_a_read_only_file_stays(here, monkeypatch):
     Path("old.csv").touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write whatever its mode is
     refused("film.mp4", "is read-only", code=1, log="old.csv")
+
+
+def test_what_keeps_faces_is_refused_beside_blur(here):
+    for flag, value in (("crops", "c/"), ("report_faces", True)):
+        refused(None, f"--{flag.replace('_', '-')} keeps faces as they are", blur=True, **{flag: value})
+    check_targets(SessionOptions(blur=True, save="a.mp4", report="r"), None)
 
 
 def test_what_is_fine_is_left_alone(here):

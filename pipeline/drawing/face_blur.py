@@ -1,0 +1,65 @@
+"""Faces made unrecognisable in what is kept (--blur).
+
+In:  frames (H, W, 3) uint8 RGB, the boxes of their faces, their times.
+Out: new frames in which each face is a few blurred patches of its own colours; nothing of it can be brought back.
+
+A detector misses a face now and then for a moment. So where one was seen within the last second and no face is now, the
+place stays blurred. A face that was never detected is not blurred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from pipeline.drawing.primitives import Rect
+
+AROUND = 0.3  # of a box's side, beyond it on each side: hair and chin
+PATCHES = 6  # along the longer side of a face
+MEMORY_S = 1.0
+
+
+class FaceBlur:
+    """Blurs the frames of one source, one after the other."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, Rect]] = []  # when and where
+
+    def __call__(
+        self, frame_rgb: np.ndarray, boxes_xyxy: Sequence[np.ndarray], time_s: float, *, new_scene: bool = False
+    ) -> np.ndarray:
+        """The frame (H, W, 3) uint8 RGB, a new array, with the faces in `boxes_xyxy` (4,) and missed ones blurred.
+
+        new_scene: the frame does not follow from the one before, so nothing can have been missed.
+        """
+        frame = Rect(0, 0, frame_rgb.shape[1], frame_rgb.shape[0])
+        rects = [rect for box in boxes_xyxy if (rect := around(box).intersection(frame)).area]
+        missed = [
+            (seen_s, rect)
+            for seen_s, rect in self._seen
+            if not new_scene and 0 <= time_s - seen_s <= MEMORY_S and not any(map(rect.intersects, rects))
+        ]
+        self._seen = [*missed, *((time_s, rect) for rect in rects)]
+        blurred = frame_rgb.copy()
+        for _, rect in self._seen:
+            if (inside := rect.intersection(frame)).area:
+                blur(inside.view(blurred))
+        return blurred
+
+
+def around(box_xyxy: np.ndarray) -> Rect:
+    """The whole head around a face's box (4,), pixels."""
+    left, top, right, bottom = np.asarray(box_xyxy, np.float64).tolist()
+    x, y = AROUND * (right - left), AROUND * (bottom - top)
+    return Rect(round(left - x), round(top - y), round(right + x) + 1, round(bottom + y) + 1)
+
+
+def blur(view: np.ndarray) -> None:
+    """Leave of (h, w, 3) uint8, in place, the means of at most 6 x 6 patches, with soft steps between them."""
+    height, width = view.shape[:2]
+    scale = min(1.0, PATCHES / max(height, width))
+    few_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    few = cv2.resize(view, few_wh, interpolation=cv2.INTER_AREA)
+    view[:] = cv2.resize(few, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,75 @@
+"""Blurred faces: nothing of a face is left, nothing else changes, a moment's miss shows nobody."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.drawing.face_blur import FaceBlur, around, blur
+from pipeline.run import EmotionPipeline
+
+BOX = np.array([40.0, 30, 80, 90], np.float32)
+
+
+@pytest.fixture
+def noise(rng) -> np.ndarray:
+    return rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+
+
+def test_the_whole_head_is_blurred_and_the_rest_is_as_it_was(noise):
+    before = noise.copy()
+    blurred = FaceBlur()(noise, [BOX], 0.0)
+    assert np.array_equal(noise, before)
+    head = around(BOX)
+    assert head == (28, 12, 93, 109)
+    outside = np.ones(noise.shape[:2], bool)
+    head.view(outside)[:] = False
+    assert np.array_equal(blurred[outside], noise[outside])
+    steps = np.abs(np.diff(head.view(blurred).astype(int), axis=1))
+    assert steps.max() <= 12 < np.abs(np.diff(noise.astype(int), axis=1)).mean()
+
+
+def test_what_is_left_are_the_means_of_few_patches(rng):
+    face = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    other = face.reshape(6, 10, 6, 10, 3).transpose(0, 2, 1, 3, 4).reshape(36, 100, 3)
+    shuffled = rng.permuted(other, axis=1)  # pixels change places within each patch
+    for channel in range(3):
+        assert sorted(shuffled[0, :, channel]) == sorted(other[0, :, channel])
+    shuffled = shuffled.reshape(6, 6, 10, 10, 3).transpose(0, 2, 1, 3, 4).reshape(60, 60, 3)
+    assert not np.array_equal(shuffled, face)
+    blur(face)
+    blur(shuffled)
+    assert np.array_equal(shuffled, face)  # so nothing of their places within a patch can be told
+
+
+def test_a_face_that_is_missed_for_a_moment_stays_blurred_and_not_for_ever(noise):
+    hide, head = FaceBlur(), around(BOX)
+    seen = hide(noise, [BOX], 0.0)
+    assert np.array_equal(hide(noise, [], 0.9), seen)
+    assert np.array_equal(hide(noise, [], 1.1), noise)
+    hide(noise, [BOX], 2.0)
+    moved = hide(noise, [BOX + 10], 2.1)  # it is seen: where it was is not blurred any more
+    assert np.array_equal(moved[head.top, head.left], noise[head.top, head.left])
+
+
+@pytest.mark.parametrize("later", [{"time_s": 0.1, "new_scene": True}, {"time_s": -3.0}])
+def test_another_scene_has_no_missed_faces(noise, later):
+    hide = FaceBlur()
+    hide(noise, [BOX], 0.0)
+    assert np.array_equal(hide(noise, [], **later), noise)
+
+
+def test_boxes_that_reach_or_lie_outside(noise):
+    boxes = [BOX - 60, BOX + 1000, np.array([150.0, 100, 400, 400], np.float32)]
+    blurred = FaceBlur()(noise, boxes, 0.0)
+    assert blurred.shape == noise.shape
+    assert not np.array_equal(blurred[:20, :10], noise[:20, :10])
+
+
+def test_no_detector_finds_a_blurred_face(portrait):
+    pipeline = EmotionPipeline.from_files()
+    (result,) = pipeline([portrait])
+    blurred = FaceBlur()(portrait, [face.box_xyxy for face in result.faces], 0.0)
+    assert len(result.faces) == 1
+    assert not pipeline.detect([blurred])[0]
+    pipeline.close()
