@@ -20,23 +20,8 @@ from support import UserError
 log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = (
-    *(
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".jp2",
-    ),
-    *(".ppm", ".pgm", ".pnm"),
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".jp2", ".ppm", ".pgm", ".pnm"),
 )
 FILM_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".wmv"),
@@ -80,8 +65,9 @@ def stands_for_several(name: str) -> bool:
 
 
 def printable(path: str | Path) -> str:
-    """The path as text that any output takes: bytes that are not UTF-8 become question marks in a box."""
-    return os.fsencode(path).decode("utf-8", errors="replace")
+    """The path as one line that any output takes: bytes that are not UTF-8 become question marks in a box."""
+    text = os.fsencode(path).decode("utf-8", errors="replace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def natural_key(path: str | Path) -> list[list[str | int]]:
@@ -163,7 +149,7 @@ def _walk(folder: Path, *, seen: set[str]) -> Iterator[Path]:
         log.warning("skipped: the folder %s: %s.", printable(folder), error.strerror)
         return
     for entry in entries:
-        if entry.is_dir():
+        if os.path.isdir(entry):  # entry.is_dir raises for a link to what may not be looked at
             yield from _walk(Path(entry.path), seen=seen)
         else:
             yield Path(entry.path)
@@ -179,11 +165,15 @@ def _in_list(path: Path) -> tuple[list[Path], int]:
     """What the lines of a list stand for, in its order."""
     refuse_special_files(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{printable(path)} is not UTF-8 text; wanted is a list with one source a line.") from error
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot open {printable(path)}: {getattr(error, 'strerror', error)}.") from error
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        lines = ["\0"]
+    if any("\0" in line for line in lines):  # as UTF-16 has, too
+        raise UserError(f"{printable(path)} is not UTF-8 text; wanted is a list with one source a line.")
     paths: list[Path] = []
     others = 0
     for line in (line.strip() for line in lines):

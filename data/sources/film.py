@@ -48,8 +48,8 @@ def open_film(path: str | Path, *, name: str | None = None) -> FileSource:
     refuse_special_files(path)
     try:
         file = open(path, "rb")  # noqa: SIM115 - the source closes it
-    except OSError as error:
-        raise UserError(f"cannot open {title}: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise UserError(f"cannot open {title}: {getattr(error, 'strerror', error)}.") from error
     with contextlib.ExitStack() as opened:
         opened.enter_context(file)
         return _film(file, opened, title=title, name=name or printable(os.path.basename(path)), path=Path(path))

@@ -32,10 +32,7 @@ log = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**28  # 268 megapixels, 805 MB as RGB
 PICTURE_SECONDS = 1.0  # between two pictures of a run
-SHORTEST_S, USUAL_S = (
-    0.011,
-    0.1,
-)  # of an animation's frame: browsers show one that asks for less for a tenth of a second
+SHORTEST_S, USUAL_S = 0.011, 0.1  # of an animation's frame: one that asks for less gets the usual, as in browsers
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "JPEG2000", "PPM"]
 ANIMATIONS = ("PNG", "WEBP", "AVIF", "GIF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")

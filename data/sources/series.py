@@ -55,7 +55,9 @@ def _frames(files: list[SourceFile], name: str) -> Iterator[Frame | Skipped | st
                 yield from _news(source)
         except UserError as error:
             log.warning("skipped: %s", error)
-            yield Skipped(file.name, pictures if is_picture else 0, str(error), path=file.path)
+            title = printable(file.path)
+            reason = str(error).removeprefix(f"{title} ").replace(f" {title}", "").removesuffix(".")
+            yield Skipped(file.name, pictures if is_picture else 0, reason, path=file.path)
         pictures += is_picture
     if given == 0:
         raise UserError(f"none of the {len(files)} files in {printable(name)} could be read.", exit_code=FAILED)

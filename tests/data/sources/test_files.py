@@ -5,7 +5,7 @@ import os
 import pytest
 
 from data.sources import files
-from data.sources.files import list_files, natural_key, refuse_special_files, stands_for_several
+from data.sources.files import list_files, natural_key, printable, refuse_special_files, stands_for_several
 from support import UserError
 
 
@@ -69,6 +69,7 @@ def test_files_on_several_drives_keep_names_of_their_own(folder, monkeypatch):
     ("content", "reason"),
     [
         (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"a.png\na\x00b.mp4\n", "is not UTF-8 text"),
         (b"http://host/a.mp4", "names an address"),
         (b"other.txt", "names another list"),
         (b"# nothing", "no films or pictures"),
@@ -95,6 +96,21 @@ def test_linked_folders_are_read_once_and_a_circle_ends(folder):
     names = _names(list_files(str(folder)))
     assert len(names) == 6
     assert sum(name.endswith("clip2.mp4") for name in names) == 1
+
+
+def test_a_link_that_leads_nowhere_ends_nothing(folder):
+    """It raises where it is looked at, as does a link into a folder that may not be entered."""
+    (folder / "circle.mp4").symlink_to(folder / "circle.mp4")
+    assert "circle.mp4" in _names(list_files(str(folder)))
+    assert len(list_files(str(folder)).files) == 7
+
+
+def test_names_are_one_line_that_a_terminal_shows_as_text(tmp_path):
+    assert printable("a\nb\x1b[31m c\0.png") == r"a\nb\x1b[31m c\x00.png"
+    assert printable(os.fsdecode(b"\xff") + " ä.png") == "\N{REPLACEMENT CHARACTER} ä.png"
+    for name in ("a\0.txt", "a\0*.png"):
+        with pytest.raises(UserError, match=r"a\\x00"):
+            list_files(name)
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):

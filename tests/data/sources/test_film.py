@@ -123,6 +123,11 @@ def test_film_with_any_name(tmp_path, name):
         (source.description + frames[0].name).encode()
 
 
+def test_a_name_with_a_zero_byte_is_one_sentence():
+    with pytest.raises(UserError, match=r"cannot open a\\x00b"):
+        open_film("a\0b")
+
+
 @pytest.mark.parametrize("content", [b"", b"no video " * 500])
 def test_not_a_video_is_one_sentence(tmp_path, content, capfd):
     (tmp_path / "clip.mp4").write_bytes(content)
