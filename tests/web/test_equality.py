@@ -167,7 +167,7 @@ def test_a_dozen_faces_and_several_expressions_were_compared(detector, classifie
 def test_the_sample_looks_as_in_python(page):
     text = in_page(
         page,
-        """const { openSample } = await import("/app/sources.js");
+        """const { openSample } = await import("/app/sample.js");
         const sample = await openSample(about);
         const { rgba, timeS } = await sample.next();
         sample.close();

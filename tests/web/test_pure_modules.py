@@ -50,6 +50,15 @@ def test_types():
     node(str(compiler), "--project", str(ROOT / "web"))
 
 
+def test_measures_of_the_house():
+    for path in sorted((ROOT / "web" / "page").rglob("*.*")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 300, path
+        if path.suffix == ".js":
+            assert lines[0] == "/**", f"{path} says nothing of itself"
+            assert max(map(len, lines)) <= 120, path
+
+
 def wandering_faces(rng: np.random.Generator, *, frames: int, people: int) -> list[tuple[float, list[Face]]]:
     """Faces that move, come near each other, and are missed in one frame of eight; in an order of no meaning."""
     places, speeds = rng.uniform(100, 500, (people, 2)), rng.normal(0, 60, (people, 2))

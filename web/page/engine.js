@@ -38,7 +38,9 @@ export async function openEngine(about, provider, count) {
   return {
     name: provider === "wasm" ? `wasm, ${count} thread${count > 1 ? "s" : ""}` : "webgpu",
     async detect(rgb, height, width) {
-      const { scores, boxes, landmarks } = await detector.run({ input: new ort.Tensor("uint8", rgb, [1, height, width, 3]) });
+      const { scores, boxes, landmarks } = await detector.run({
+        input: new ort.Tensor("uint8", rgb, [1, height, width, 3]),
+      });
       return { scores: scores.data, boxes: boxes.data, landmarks: landmarks.data };
     },
     async classify(input, dims) {
@@ -93,9 +95,13 @@ export async function openGpu(about) {
   }
 }
 
-/** The faster one of two engines on this machine; the other is let go. @param {Engine} one @param {Engine} other @param {About} about */
+/**
+ * The faster one of two engines on this machine; the other is let go. One that fails is none.
+ * @param {Engine} one @param {Engine} other @param {About} about
+ */
 export async function fasterOf(one, other, about) {
-  const faster = (await timeOf(other, about)) < (await timeOf(one, about)) ? other : one;
+  const otherMs = await timeOf(other, about).catch(() => Infinity);
+  const faster = otherMs < (await timeOf(one, about)) ? other : one;
   await (faster === one ? other : one).release();
   return faster;
 }

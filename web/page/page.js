@@ -2,9 +2,11 @@
  * The page: buttons, keys, files, words. What a person sees and does; the work is done by app/session.js.
  */
 import { Analyst } from "./app/analyst.js";
+import { Refusal } from "./app/canvas.js";
 import { Recorder, Table, download } from "./app/outputs.js";
+import { openSample } from "./app/sample.js";
 import { Session } from "./app/session.js";
-import { Refusal, openCamera, openFile, openSample } from "./app/sources.js";
+import { openCamera, openFile } from "./app/sources.js";
 import { Stage } from "./app/stage.js";
 
 /** @typedef {import("./app/sources.js").Source} Source */
@@ -29,7 +31,8 @@ const analyst = new Analyst({
   ready(engine) {
     session.engine = engine;
     text("loading").hidden = true;
-    text("engine").textContent = `${about.versions.network} in onnxruntime-web ${about.versions.onnxruntime_web}: ${engine}`;
+    text("engine").textContent =
+      `${about.versions.network} in onnxruntime-web ${about.versions.onnxruntime_web}: ${engine}`;
     document.body.dataset.ready = "yes";
     refresh();
   },
@@ -210,7 +213,17 @@ document.addEventListener("keydown", (event) => {
   act(key);
 });
 
-const CLICKS = { pause: " ", heat: "h", bars: "b", mirror: "m", snapshot: "s", table: "c", record: "r", help: "?", close: "q" };
+const CLICKS = {
+  pause: " ",
+  heat: "h",
+  bars: "b",
+  mirror: "m",
+  snapshot: "s",
+  table: "c",
+  record: "r",
+  help: "?",
+  close: "q",
+};
 for (const [id, key] of Object.entries(CLICKS)) button(id).addEventListener("click", () => act(key));
 button("camera").addEventListener("click", () => camera());
 button("sample").addEventListener("click", () => open(() => openSample(about)));
@@ -248,10 +261,13 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && session.source && !session.paused) session.source.pause(false);
 });
 
-const sign = (/** @type {string} */ tag, /** @type {string} */ words) => Object.assign(document.createElement(tag), { textContent: words });
-byId("keys", HTMLDialogElement).querySelector("dl")?.replaceChildren(
-  ...about.keys.flatMap((/** @type {[string, string]} */ [key, meaning]) => [sign("dt", key), sign("dd", meaning)]),
-);
+const sign = (/** @type {string} */ tag, /** @type {string} */ words) =>
+  Object.assign(document.createElement(tag), { textContent: words });
+byId("keys", HTMLDialogElement)
+  .querySelector("dl")
+  ?.replaceChildren(
+    ...about.keys.flatMap((/** @type {[string, string]} */ [key, meaning]) => [sign("dt", key), sign("dd", meaning)]),
+  );
 select("explain").replaceChildren(
   new Option("its label", ""),
   ...about.classifier.class_names.map((/** @type {string} */ name) => new Option(name, name)),

@@ -21,8 +21,8 @@
  *
  * @typedef {FrameOrder | {type: "explain", options: PredictOptions}} Order
  * @typedef {{type: "ready", engine: string} | {type: "failed", sentence: string}
- *   | {type: "result", number: number, frame: import("./types.js").Frame, result: import("./types.js").FrameResult, timeS: number | null,
- *      tookMs: number}
+ *   | {type: "result", number: number, frame: import("./types.js").Frame, result: import("./types.js").FrameResult,
+ *      timeS: number | null, tookMs: number}
  *   | {type: "explained", result: import("./types.js").FrameResult}} Answer
  */
 import { Pipeline } from "./analysis/pipeline.js";
@@ -44,7 +44,10 @@ async function open() {
   return pipeline;
 }
 
-/** From now on the GPU's engine, where there is a GPU and it is the faster one. @param {Pipeline} pipeline @param {About} about */
+/**
+ * From now on the GPU's engine, where there is a GPU and it is the faster one.
+ * @param {Pipeline} pipeline @param {About} about
+ */
 async function useGpu(pipeline, about) {
   const gpu = await openGpu(about);
   if (!gpu) return;
@@ -56,7 +59,9 @@ async function useGpu(pipeline, about) {
 
 /** @param {() => Promise<void>} task */
 function inTurn(task) {
-  turn = turn.then(task).catch((error) => say({ type: "failed", sentence: `The networks do not work here (${error}).` }));
+  turn = turn
+    .then(task)
+    .catch((error) => say({ type: "failed", sentence: `The networks do not work here (${error}).` }));
 }
 
 /** @param {FrameOrder} order */

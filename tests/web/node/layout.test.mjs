@@ -5,13 +5,37 @@ import { Table } from "../../../web/page/app/outputs.js";
 import { placeBars, placeLabels } from "../../../web/page/drawing/layout.js";
 import { Text, inside, intersects } from "../../../web/page/drawing/rect.js";
 
-const numbers = { longest_name: 9, bar_length: 4.5, row: 1.35, crowd: 6, smallest_face: 4, own_share: 0.2, smallest: 9, white: [255, 255, 255], dim: [205, 205, 205], regular: 400, bold: 600 };
+const numbers = {
+  longest_name: 9,
+  bar_length: 4.5,
+  row: 1.35,
+  crowd: 6,
+  smallest_face: 4,
+  own_share: 0.2,
+  smallest: 9,
+  white: [255, 255, 255],
+  dim: [205, 205, 205],
+  regular: 400,
+  bold: 600,
+};
 const names = ["neutral", "happiness", "surprise"];
 const text = new Text((_, words) => 7 * words.length); // a font whose letters are all 7 pixels wide
 const sceneOf = (boxes, width = 640) => ({
   boxes: boxes.map(([left, top, right, bottom]) => ({ left, top, right, bottom })),
-  faces: boxes.map((box, i) => ({ face: { box }, label: "happiness", confidence: 0.82, probabilities: [0.1, 0.82, 0.08], track: i + 1 })),
-  colours: boxes.map(() => [252, 238, 86]), bounds: { left: 5, top: 40, right: width - 5, bottom: 450 }, occupied: [], size: 14, names, text, numbers,
+  faces: boxes.map((box, i) => ({
+    face: { box },
+    label: "happiness",
+    confidence: 0.82,
+    probabilities: [0.1, 0.82, 0.08],
+    track: i + 1,
+  })),
+  colours: boxes.map(() => [252, 238, 86]),
+  bounds: { left: 5, top: 40, right: width - 5, bottom: 450 },
+  occupied: [],
+  size: 14,
+  names,
+  text,
+  numbers,
 });
 
 test("labels and bars meet nothing, wherever faces stand", () => {
@@ -25,7 +49,10 @@ test("labels and bars meet nothing, wherever faces stand", () => {
     });
     const scene = sceneOf(boxes);
     const labels = placeLabels(scene, new Map());
-    const all = [...labels.flatMap((label, i) => (label ? [{ ...label, own: i }] : [])), ...placeBars(scene, labels, new Map()).map((bars) => ({ ...bars, own: scene.faces.indexOf(bars.face) }))];
+    const all = [
+      ...labels.flatMap((label, i) => (label ? [{ ...label, own: i }] : [])),
+      ...placeBars(scene, labels, new Map()).map((bars) => ({ ...bars, own: scene.faces.indexOf(bars.face) })),
+    ];
     placed += all.length;
     all.forEach((item, i) => {
       assert.ok(inside(item.rect, scene.bounds));
@@ -52,9 +79,17 @@ test("words are broken into lines that fit, and one that does not is cut", () =>
 test("rows of the table are those of live.py's log", () => {
   const table = new Table({
     log_columns: ["time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence"],
-    log_last_columns: ["source", "problem"], log_formula: ["=", "-"], classifier: { class_names: names },
+    log_last_columns: ["source", "problem"],
+    log_formula: ["=", "-"],
+    classifier: { class_names: names },
   });
-  const face = { face: { box: [-1, 2.25, 30.04, 4], score: 0.9 }, label: "happiness", confidence: 0.82, probabilities: [0.1, 0.82, 0.08], track: 3 };
+  const face = {
+    face: { box: [-1, 2.25, 30.04, 4], score: 0.9 },
+    label: "happiness",
+    confidence: 0.82,
+    probabilities: [0.1, 0.82, 0.08],
+    track: 3,
+  };
   table.add([face], 1.23456, '=SUM("a")');
   table.add([], null, "-b");
   assert.deepEqual(table.text().split("\n"), [

@@ -25,36 +25,70 @@ test("a mirror turns each row round", () => {
 });
 
 test("the similarity of a known turn, scale and shift is found again, and taken back", () => {
-  const points = [[0, 0], [10, 0], [5, 7], [1, 12], [9, 12]];
+  const points = [
+    [0, 0],
+    [10, 0],
+    [5, 7],
+    [1, 12],
+    [9, 12],
+  ];
   const [a, b] = [1.5 * Math.cos(0.3), 1.5 * Math.sin(0.3)];
   const target = points.map(([x, y]) => [a * x - b * y + 4, b * x + a * y - 2]);
   const matrix = similarity(points, target);
   [a, -b, 4, b, a, -2].forEach((value, i) => close(matrix[i], value, 1e-12));
   const [c, d, tx] = inverse(matrix);
   close(c * target[2][0] + d * target[2][1] + tx, points[2][0], 1e-12);
-  assert.equal(inverse(similarity(points.map(() => [3, 3]), target)), null); // all in one place
+  assert.equal(
+    inverse(
+      similarity(
+        points.map(() => [3, 3]),
+        target,
+      ),
+    ),
+    null,
+  ); // all in one place
 });
 
 const classifier = {
-  preprocess: { size_hw: [4, 4], channels: 1, mean: null, std: null }, luma: [0.299, 0.587, 0.114], finest: 4,
-  standard_deviation_floor: 8, crop_template: [[0.25, 0.25], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0.75, 0.75]], cells: null,
+  preprocess: { size_hw: [4, 4], channels: 1, mean: null, std: null },
+  luma: [0.299, 0.587, 0.114],
+  finest: 4,
+  standard_deviation_floor: 8,
+  crop_template: [
+    [0.25, 0.25],
+    [0.75, 0.25],
+    [0.5, 0.5],
+    [0.25, 0.75],
+    [0.75, 0.75],
+  ],
+  cells: null,
 };
 
 test("a crop of landmarks that stand where the template has them is the picture itself", () => {
   const greys = Array.from({ length: 16 }, (_, i) => 10 * i);
   const landmarks = classifier.crop_template.map(([x, y]) => [4 * x - 0.5, 4 * y - 0.5]);
   const { crops } = cropFaces({ rgba: rgbaOf(...greys), width: 4, height: 4 }, [{ landmarks }], classifier);
-  assert.deepEqual([...crops], greys.flatMap((grey) => [grey, grey, grey]));
+  assert.deepEqual(
+    [...crops],
+    greys.flatMap((grey) => [grey, grey, grey]),
+  );
 });
 
 test("an input has mean 0 and deviation 1, a flat one stays flat, and means of channels are taken off", () => {
   const crops = Uint8Array.from({ length: 48 }, (_, i) => (i * 37) % 256);
   const { input, dims } = toInput(crops, 1, classifier);
   assert.deepEqual(dims, [1, 1, 4, 4]);
-  close(input.reduce((sum, value) => sum + value, 0), 0, 1e-5);
+  close(
+    input.reduce((sum, value) => sum + value, 0),
+    0,
+    1e-5,
+  );
   close(input.reduce((sum, value) => sum + value ** 2, 0) / 16, 1, 1e-5);
   assert.ok(toInput(new Uint8Array(48).fill(90), 1, classifier).input.every((value) => Math.abs(value) < 1e-4));
-  const colour = { ...classifier, preprocess: { size_hw: [1, 1], channels: 3, mean: [0.5, 0.4, 0], std: [0.5, 0.2, 1] } };
+  const colour = {
+    ...classifier,
+    preprocess: { size_hw: [1, 1], channels: 3, mean: [0.5, 0.4, 0], std: [0.5, 0.2, 1] },
+  };
   toInput(Uint8Array.of(255, 51, 0), 1, colour).input.forEach((value, i) => close(value, [1, -1, 0][i]));
 });
 
@@ -63,9 +97,15 @@ test("softmax sums to 1 and survives large logits", () => {
 });
 
 test("Grad-CAM of a 1 x 2 grid by hand", () => {
-  const head = [[2, -4], [-1, -1]]; // two classes, two channels
+  const head = [
+    [2, -4],
+    [-1, -1],
+  ]; // two classes, two channels
   const activation = Float32Array.of(1, 3, 0.5, 1); // A^0 = (1, 3), A^1 = (0.5, 1)
-  const about = { tiny: 1e-6, classifier: { ...classifier, head, preprocess: { ...classifier.preprocess, size_hw: [1, 2] } } };
+  const about = {
+    tiny: 1e-6,
+    classifier: { ...classifier, head, preprocess: { ...classifier.preprocess, size_hw: [1, 2] } },
+  };
   // gradients head / 2: (1, -2): maps 1 - 1 = 0 and 3 - 2 = 1; class 1 is negative everywhere
   assert.deepEqual([...heatmap(activation, [1, 2], 0, "gradcam", about)], [0, 1]);
   assert.deepEqual([...heatmap(activation, [1, 2], 0, "hirescam", about)], [0, 1]);

@@ -5,9 +5,26 @@ import { Tracker } from "../../../web/page/analysis/tracking.js";
 import { RateMeter, SearchSize, Speaker, sentenceOf } from "../../../web/page/app/rate.js";
 
 const about = {
-  memory_s: 2.5, memory_frames: 3, reach: 0.6, reach_per_s: 1, farthest: 2, size_ratio: 1.6, size_ratio_per_s: 0.4,
-  largest_ratio: 2.2, unseen_cost: 0.5, restart_frames: 3, restart_s: 0.25, alike: 0.6, alike_s: 0.15, intervals: 15,
-  velocity_s: 0.15, coast_s: 0.8, smooth_s: 0.4, slowest_hz: 1, speed_gain: 4, speed_hz: 1,
+  memory_s: 2.5,
+  memory_frames: 3,
+  reach: 0.6,
+  reach_per_s: 1,
+  farthest: 2,
+  size_ratio: 1.6,
+  size_ratio_per_s: 0.4,
+  largest_ratio: 2.2,
+  unseen_cost: 0.5,
+  restart_frames: 3,
+  restart_s: 0.25,
+  alike: 0.6,
+  alike_s: 0.15,
+  intervals: 15,
+  velocity_s: 0.15,
+  coast_s: 0.8,
+  smooth_s: 0.4,
+  slowest_hz: 1,
+  speed_gain: 4,
+  speed_hz: 1,
 };
 const at = (x) => ({ box: [x, 0, x + 100, 100], score: 0.9, landmarks: Array.from({ length: 5 }, () => [x, 0]) });
 const numbers = ({ observations }) => observations.map(({ track }) => track.number);
@@ -49,7 +66,13 @@ test("a slow search becomes small, and full again only where that would be fast 
 test("a screen reader gets no sentence twice, and none within two seconds", () => {
   const said = [];
   const speaker = new Speaker((sentence) => said.push(sentence), 2);
-  [["a", 0], ["b", 1], ["c", 2], ["c", 9], ["d", 9.5]].forEach(([sentence, nowS]) => speaker.offer(sentence, nowS));
+  [
+    ["a", 0],
+    ["b", 1],
+    ["c", 2],
+    ["c", 9],
+    ["d", 9.5],
+  ].forEach(([sentence, nowS]) => speaker.offer(sentence, nowS));
   assert.deepEqual(said, ["a", "c", "d"]);
   assert.equal(sentenceOf([{ label: "fear", confidence: 0.63 }]), "The face looks like fear 60 percent.");
   assert.equal(sentenceOf([]), "No face.");

@@ -2,7 +2,8 @@
  * Aligned square crops of faces, and the network's input made of them: the twin of pipeline/crops.py and
  * models/preprocess.py.
  *
- * In:  a frame of RGBA pixels, faces with landmarks. Out: crops (N, S, S, 3) RGB, matrices from frame to crop; (N, C, S, S).
+ * In:  a frame of RGBA pixels, faces with landmarks.
+ * Out: crops (N, S, S, 3) RGB and matrices from frame to crop; the input (N, C, S, S); probabilities from logits.
  */
 import { roundEven, roundMean } from "./resize.js";
 
@@ -13,10 +14,13 @@ import { roundEven, roundMean } from "./resize.js";
  * @param {number[][]} points @param {number[][]} target @returns {Matrix}
  */
 export function similarity(points, target) {
-  const mean = (/** @type {number[][]} */ xy) => [0, 1].map((axis) => xy.reduce((sum, p) => sum + p[axis], 0) / xy.length);
+  const mean = (/** @type {number[][]} */ xy) =>
+    [0, 1].map((axis) => xy.reduce((sum, p) => sum + p[axis], 0) / xy.length);
   const [zx, zy] = mean(points);
   const [wx, wy] = mean(target);
-  let real = 0, imaginary = 0, spread = 0;
+  let real = 0,
+    imaginary = 0,
+    spread = 0;
   points.forEach(([x, y], i) => {
     const [u, v] = [target[i][0] - wx, target[i][1] - wy];
     real += (x - zx) * u + (y - zy) * v;
@@ -28,7 +32,10 @@ export function similarity(points, target) {
   return [a, -b, wx - a * zx + b * zy, b, a, wy - b * zx - a * zy];
 }
 
-/** From the crop back to the frame; null where the matrix is one of zeros. @param {Matrix} matrix @returns {Matrix | null} */
+/**
+ * From the crop back to the frame; null where the matrix is one of zeros.
+ * @param {Matrix} matrix @returns {Matrix | null}
+ */
 export function inverse([a, b, tx, c, d, ty]) {
   const determinant = a * d - b * c;
   if (Math.abs(determinant) < 1e-12) return null;
@@ -64,7 +71,9 @@ export function warp({ rgba, width, height }, matrix, size, finest, out) {
   const [lastX, lastY, count] = [width - 1, height - 1, finer * finer];
   for (let row = 0, to = 0; row < size; row++) {
     for (let column = 0; column < size; column++, to += 3) {
-      let red = 0, green = 0, blue = 0;
+      let red = 0,
+        green = 0,
+        blue = 0;
       for (let k = 0; k < count; k++) {
         const u = column + ((k % finer) + 0.5) / finer - 0.5;
         const v = row + (Math.floor(k / finer) + 0.5) / finer - 0.5;
@@ -88,7 +97,8 @@ export function warp({ rgba, width, height }, matrix, size, finest, out) {
 
 /**
  * Linear between four pixels, as a whole number.
- * @param {Uint8ClampedArray} rgba @param {number} upper @param {number} lower @param {number} right @param {number} dx @param {number} dy
+ * @param {Uint8ClampedArray} rgba @param {number} upper @param {number} lower @param {number} right
+ * @param {number} dx @param {number} dy
  */
 function between(rgba, upper, lower, right, dx, dy) {
   const above = rgba[upper] + dx * (rgba[upper + right] - rgba[upper]);
@@ -102,7 +112,12 @@ function between(rgba, upper, lower, right, dx, dy) {
  * @returns {{input: Float32Array, dims: number[]}} (N, channels, S, S)
  */
 export function toInput(crops, count, about) {
-  const { channels, mean, std, size_hw: [height, width] } = about.preprocess;
+  const {
+    channels,
+    mean,
+    std,
+    size_hw: [height, width],
+  } = about.preprocess;
   const pixels = height * width;
   const input = new Float32Array(count * channels * pixels);
   for (let n = 0; n < count; n++) {
@@ -125,7 +140,8 @@ export function toInput(crops, count, about) {
 
 /** By its own mean and deviation, in place. @param {Float32Array} values @param {number} floor */
 function standardise(values, floor) {
-  let mean = 0, variance = 0;
+  let mean = 0,
+    variance = 0;
   for (const value of values) mean += value / values.length;
   for (const value of values) variance += (value - mean) ** 2 / values.length;
   const deviation = Math.max(Math.sqrt(variance), floor);

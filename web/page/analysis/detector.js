@@ -126,7 +126,8 @@ export function facesFrom(outputs, height, width, about) {
 /**
  * `faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first. A face
  * found in both is blended, so that none jumps as it comes nearer (retinaface/near_faces.py).
- * @param {Face[]} faces @param {Face[]} smaller @param {number} near in pixels of the faces @param {AboutDetector} about
+ * @param {Face[]} faces @param {Face[]} smaller
+ * @param {number} near in pixels of the faces @param {AboutDetector} about
  */
 export function wholeFaces(faces, smaller, near, about) {
   let kept = [...faces];
@@ -135,24 +136,35 @@ export function wholeFaces(faces, smaller, near, about) {
     const other = same && iou(found.box, same.box) >= about.same_iou ? same : null;
     if (sizeOf(other ?? found) < near) continue;
     const whole = other ? blended(other, found, (sizeOf(other) / near - 1) / (about.alone - 1)) : found;
-    kept = kept.filter((face) => face !== other).filter((face) => {
-      const x = (face.box[0] + face.box[2]) / 2;
-      const y = (face.box[1] + face.box[3]) / 2;
-      const inside = x > whole.box[0] && x < whole.box[2] && y > whole.box[1] && y < whole.box[3];
-      const part = sizeOf(face) >= about.part * sizeOf(whole);
-      return !(inside && part && whole.score >= Math.min(about.whole_score, face.score));
-    });
+    kept = kept
+      .filter((face) => face !== other)
+      .filter((face) => {
+        const x = (face.box[0] + face.box[2]) / 2;
+        const y = (face.box[1] + face.box[3]) / 2;
+        const inside = x > whole.box[0] && x < whole.box[2] && y > whole.box[1] && y < whole.box[3];
+        const part = sizeOf(face) >= about.part * sizeOf(whole);
+        return !(inside && part && whole.score >= Math.min(about.whole_score, face.score));
+      });
     if (other || kept.every((face) => iou(whole.box, face.box) <= about.iou_threshold)) kept.push(whole);
   }
   return kept.sort((a, b) => b.score - a.score);
 }
 
-/** The first one with the highest value; null of none. @template T @param {T[]} items @param {(item: T) => number} value @returns {T | null} */
+/**
+ * The first one with the highest value; null of none.
+ * @template T @param {T[]} items @param {(item: T) => number} value @returns {T | null}
+ */
 function bestOf(items, value) {
-  return items.reduce((/** @type {T | null} */ best, item) => (best === null || value(item) > value(best) ? item : best), null);
+  return items.reduce(
+    (/** @type {T | null} */ best, item) => (best === null || value(item) > value(best) ? item : best),
+    null,
+  );
 }
 
-/** The mean of two, `share` of the second; with the better score. @param {Face} face @param {Face} other @param {number} share @returns {Face} */
+/**
+ * The mean of two, `share` of the second; with the better score.
+ * @param {Face} face @param {Face} other @param {number} share @returns {Face}
+ */
 function blended(face, other, share) {
   const part = Math.min(Math.max(share, 0), 1);
   const mix = (/** @type {number} */ a, /** @type {number} */ b) => a + part * (b - a);
@@ -164,8 +176,8 @@ function blended(face, other, share) {
 }
 
 /**
- * All faces of a frame, best first, searched where its longer side has `imgsz` pixels at most; very large faces a second time,
- * in a smaller frame.
+ * All faces of a frame, best first, searched where its longer side has `imgsz` pixels at most; very large faces a
+ * second time, in a smaller frame.
  * @param {import("../types.js").Frame} frame
  * @param {import("../types.js").Networks["detect"]} network
  * @param {{imgsz: number, about: AboutDetector}} options

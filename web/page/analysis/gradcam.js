@@ -37,7 +37,8 @@ export const EXPLAINERS = {
 /** ReLU(sum_k w_k A^k). @param {Float32Array} activation @param {Float32Array} weights */
 function weighted(activation, weights) {
   const map = new Float64Array(activation.length / weights.length);
-  for (let i = 0; i < activation.length; i++) map[i % map.length] += weights[Math.floor(i / map.length)] * activation[i];
+  for (let i = 0; i < activation.length; i++)
+    map[i % map.length] += weights[Math.floor(i / map.length)] * activation[i];
   return map.map((value) => Math.max(value, 0));
 }
 
@@ -63,7 +64,16 @@ export function heatmap(activation, gridHw, classIndex, method, { classifier, ti
  * @param {Float64Array} map @param {[number, number]} gridHw
  * @param {Pick<import("../types.js").AboutClassifier, "cells" | "preprocess">} about
  */
-export function enlarge(map, [rows, columns], { cells, preprocess: { size_hw: [height, width] } }) {
+export function enlarge(
+  map,
+  [rows, columns],
+  {
+    cells,
+    preprocess: {
+      size_hw: [height, width],
+    },
+  },
+) {
   const place = (/** @type {number} */ pixel, /** @type {number} */ inputs, /** @type {number} */ outputs) => {
     const at = cells ? (pixel - cells[0]) / cells[1] : ((pixel + 0.5) * inputs) / outputs - 0.5;
     const inside = Math.min(Math.max(at, 0), inputs - 1);

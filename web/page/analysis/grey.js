@@ -18,7 +18,10 @@ function greyOf(rgb, width, height, luma) {
   return { values, width, height };
 }
 
-/** @param {Grey} grey @param {number} left @param {number} top @param {number} right @param {number} bottom @returns {Grey} */
+/**
+ * @param {Grey} grey @param {number} left @param {number} top @param {number} right @param {number} bottom
+ * @returns {Grey}
+ */
 function part({ values, width, height }, left, top, right, bottom) {
   const [x0, y0, x1, y1] = [Math.max(0, left), Math.max(0, top), Math.min(right, width), Math.min(bottom, height)];
   const cut = new Uint8Array((x1 - x0) * (y1 - y0));
@@ -28,7 +31,8 @@ function part({ values, width, height }, left, top, right, bottom) {
 
 /** Standard deviation. @param {Grey} grey */
 function deviation({ values }) {
-  let sum = 0, squares = 0;
+  let sum = 0,
+    squares = 0;
   for (const value of values) {
     sum += value;
     squares += value * value;
@@ -37,7 +41,8 @@ function deviation({ values }) {
 }
 
 /** Share of pixels that a flash has bleached. @param {Grey} grey @param {number} white */
-const bleached = ({ values }, white) => values.reduce((count, value) => count + Number(value >= white), 0) / values.length;
+const bleached = ({ values }, white) =>
+  values.reduce((count, value) => count + Number(value >= white), 0) / values.length;
 
 /**
  * The highest normalised cross-correlation of `block` over all its places in `around` (Lewis 1995), -1 to 1.
@@ -51,7 +56,9 @@ export function bestCorrelation(around, block) {
   let best = -1;
   for (let top = 0; top <= around.height - block.height; top++) {
     for (let left = 0; left <= around.width - block.width; left++) {
-      let sum = 0, squares = 0, product = 0;
+      let sum = 0,
+        squares = 0,
+        product = 0;
       for (let y = 0, i = 0; y < block.height; y++) {
         for (let x = 0, at = (top + y) * around.width + left; x < block.width; x++, at++, i++) {
           const value = around.values[at];
@@ -67,7 +74,10 @@ export function bestCorrelation(around, block) {
   return best;
 }
 
-/** The face and what is around it; null where it is too small or tells nothing. @param {Frame} frame @param {number[]} box @param {AboutTracking} about @returns {Grey | null} */
+/**
+ * The face and what is around it; null where it is too small or tells nothing.
+ * @param {Frame} frame @param {number[]} box @param {AboutTracking} about @returns {Grey | null}
+ */
 export function facePatch(frame, box, { appearance: n, luma }) {
   const size = Math.sqrt(Math.max(box[2] - box[0], 0) * Math.max(box[3] - box[1], 0));
   if (size < n.smallest) return null;
@@ -85,7 +95,10 @@ function middleOf(patch, n) {
   return part(patch, edge, edge, edge + n.middle, edge + n.middle);
 }
 
-/** How alike the face of now is to the one of before, -1 to 1. @param {Grey} before @param {Grey} now @param {AboutTracking} about */
+/**
+ * How alike the face of now is to the one of before, -1 to 1.
+ * @param {Grey} before @param {Grey} now @param {AboutTracking} about
+ */
 export const likeness = (before, now, { appearance }) => bestCorrelation(before, middleOf(now, appearance));
 
 /** Asked frame after frame whether there is a cut; remembers one small grey copy. */
@@ -123,7 +136,8 @@ function smallGrey({ rgba, width, height }, { scene: n, luma }) {
   let sampled = rgba;
   if (step > 1) {
     const [from, to] = [new Uint32Array(rgba.buffer, rgba.byteOffset, width * height), new Uint32Array(columns * rows)];
-    for (let y = 0, i = 0; y < rows; y++) for (let x = 0; x < columns; x++, i++) to[i] = from[y * step * width + x * step];
+    for (let y = 0, i = 0; y < rows; y++)
+      for (let x = 0; x < columns; x++, i++) to[i] = from[y * step * width + x * step];
     sampled = new Uint8ClampedArray(to.buffer);
   }
   const zoom = n.longer / Math.max(columns, rows);
@@ -131,9 +145,13 @@ function smallGrey({ rgba, width, height }, { scene: n, luma }) {
   return greyOf(reduceToRgb(sampled, columns, rows, newWidth, newHeight), newWidth, newHeight, luma);
 }
 
-/** Of the blocks of `now` the share that is found in `before`; null where too few tell anything. @param {Grey} before @param {Grey} now @param {Record<string, number>} n */
+/**
+ * Of the blocks of `now` the share that is found in `before`; null where too few tell anything.
+ * @param {Grey} before @param {Grey} now @param {Record<string, number>} n
+ */
 function shareFound(before, now, n) {
-  let asked = 0, found = 0;
+  let asked = 0,
+    found = 0;
   for (let top = 0; top + n.block <= now.height; top += n.block) {
     for (let left = 0; left + n.block <= now.width; left += n.block) {
       const block = part(now, left, top, left + n.block, top + n.block);

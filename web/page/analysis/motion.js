@@ -17,7 +17,10 @@ export class OneEuroFilter {
     this.speed = [];
   }
 
-  /** The smoothed values, `passedS` after those before. @param {number[]} values @param {number} passedS @param {number} unit */
+  /**
+   * The smoothed values, `passedS` after those before.
+   * @param {number[]} values @param {number} passedS @param {number} unit
+   */
   smooth(values, passedS, unit) {
     if (!this.value) {
       this.speed = values.map(() => 0);
@@ -34,7 +37,10 @@ export class OneEuroFilter {
   }
 }
 
-/** How much of a new value an exponential filter with that cut-off takes. @param {number} cutoffHz @param {number} passedS */
+/**
+ * How much of a new value an exponential filter with that cut-off takes.
+ * @param {number} cutoffHz @param {number} passedS
+ */
 function shareOfNew(cutoffHz, passedS) {
   const turn = 2 * Math.PI * cutoffHz * passedS;
   return turn / (turn + 1);

@@ -37,12 +37,15 @@ export class Pipeline {
     const { detector, classifier } = this.about;
     const all = await detect(frame, this.networks.detect, { imgsz: options.imgsz, about: detector });
     const found = all.slice(0, detector.max_faces);
-    const { faces, observations } = timeS === null ? { faces: found, observations: [] } : this.track(found, timeS, frame, newScene);
+    const { faces, observations } =
+      timeS === null ? { faces: found, observations: [] } : this.track(found, timeS, frame, newScene);
     const { crops, matrices, size } = cropFaces(frame, faces, classifier);
     const { input, dims } = toInput(crops, faces.length, classifier);
     this.passed = faces.length ? await this.networks.classify(input, dims) : null;
     const count = classifier.class_names.length;
-    let rows = faces.map((_, i) => softmax(/** @type {any} */ (this.passed).logits.subarray(i * count, (i + 1) * count)));
+    let rows = faces.map((_, i) =>
+      softmax(/** @type {any} */ (this.passed).logits.subarray(i * count, (i + 1) * count)),
+    );
     if (timeS !== null) rows = this.tracker.smooth(observations, rows, timeS);
     const results = faces.map((face, i) => {
       const confidence = Math.max(...rows[i]);
@@ -55,7 +58,10 @@ export class Pipeline {
     return this.explain(options) ?? this.last;
   }
 
-  /** @param {import("../types.js").Face[]} faces @param {number} timeS @param {import("../types.js").Frame} frame @param {boolean} newScene */
+  /**
+   * @param {import("../types.js").Face[]} faces @param {number} timeS @param {import("../types.js").Frame} frame
+   * @param {boolean} newScene
+   */
   track(faces, timeS, frame, newScene) {
     return this.tracker.update(faces, timeS, { newScene: this.cut.isCut(frame, newScene), frame });
   }

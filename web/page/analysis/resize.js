@@ -11,7 +11,10 @@ export function roundEven(x) {
   return below % 2 ? below + 1 : below;
 }
 
-/** How OpenCV rounds a mean over blocks of `side` x `side` pixels: of four, it adds two and shifts. @param {number} side */
+/**
+ * How OpenCV rounds a mean over blocks of `side` x `side` pixels: of four, it adds two and shifts.
+ * @param {number} side
+ */
 export const roundMean = (side) => (side === 2 ? Math.round : roundEven);
 
 /**
@@ -60,7 +63,9 @@ export function reduceToRgb(rgba, width, height, newWidth, newHeight) {
       for (let x = 0; x < row.length; x++) row[x] += weight * rgba[from + x];
     });
     for (const { first: left, weights: across } of columns) {
-      let red = 0, green = 0, blue = 0;
+      let red = 0,
+        green = 0,
+        blue = 0;
       for (let k = 0, from = left * 4; k < across.length; k++, from += 4) {
         red += across[k] * row[from];
         green += across[k] * row[from + 1];
@@ -82,7 +87,9 @@ function meansOfBlocks(rgba, width, side, rgb) {
   const [round, count, newWidth] = [roundMean(side), side * side, width / side];
   for (let to = 0, block = 0; to < rgb.length; to += 3, block++) {
     const corner = (Math.floor(block / newWidth) * side * width + (block % newWidth) * side) * 4;
-    let red = 0, green = 0, blue = 0;
+    let red = 0,
+      green = 0,
+      blue = 0;
     for (let y = 0; y < side; y++) {
       for (let x = 0, from = corner + y * width * 4; x < side; x++, from += 4) {
         red += rgba[from];

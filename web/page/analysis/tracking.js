@@ -112,13 +112,19 @@ export class Tracker {
     });
   }
 
-  /** Whether another face stands where the track's stood a moment ago. @param {Track} track @param {import("./grey.js").Grey | null} patch @param {number} timeS */
+  /**
+   * Whether another face stands where the track's stood a moment ago.
+   * @param {Track} track @param {import("./grey.js").Grey | null} patch @param {number} timeS
+   */
   changed(track, patch, timeS) {
     if (!patch || !track.patch || timeS - track.motion.seenS > this.about.alike_s) return false;
     return likeness(track.patch, patch, this.about) < this.about.alike;
   }
 
-  /** The face through its track's filter. @param {Face} face @param {Track} track @param {number} timeS @param {boolean} fresh @returns {Face} */
+  /**
+   * The face through its track's filter.
+   * @param {Face} face @param {Track} track @param {number} timeS @param {boolean} fresh @returns {Face}
+   */
   follow(face, track, timeS, fresh) {
     const passedS = timeS - track.motion.seenS;
     track.motion.update(centreOf(face), sizeOf(face), timeS);
@@ -132,7 +138,10 @@ export class Tracker {
 /** @param {Face} face */
 const centreOf = ({ box }) => [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
 
-/** How unlikely it is that the face is the track's, in face sizes; null: out of reach. @param {Face} face @param {Track} track @param {number} timeS @param {AboutTracking} about */
+/**
+ * How unlikely it is that the face is the track's, in face sizes; null: out of reach.
+ * @param {Face} face @param {Track} track @param {number} timeS @param {AboutTracking} about
+ */
 function costOf(face, { motion }, timeS, about) {
   const [unseenS, size] = [timeS - motion.seenS, Math.max(sizeOf(face), 1)];
   const logRatio = Math.abs(Math.log(size / Math.max(motion.size, 1)));
@@ -140,6 +149,7 @@ function costOf(face, { motion }, timeS, about) {
   const [centreX, centreY] = centreOf(face);
   const distance = Math.hypot(centreX - x, centreY - y) / ((size + motion.size) / 2);
   const near = distance <= Math.min(about.farthest, about.reach + about.reach_per_s * unseenS);
-  const alike = logRatio <= Math.log(Math.min(about.largest_ratio, about.size_ratio + about.size_ratio_per_s * unseenS));
+  const alike =
+    logRatio <= Math.log(Math.min(about.largest_ratio, about.size_ratio + about.size_ratio_per_s * unseenS));
   return near && alike ? distance + logRatio + about.unseen_cost * unseenS : null;
 }

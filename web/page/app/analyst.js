@@ -32,7 +32,9 @@ export class Analyst {
       }
     };
     this.worker.onerror = (event) => {
-      listener.failed(`The networks could not be started (${event.message || "their script did not load"}). Reload the page.`);
+      listener.failed(
+        `The networks could not be started (${event.message || "their script did not load"}). Reload the page.`,
+      );
       this.end(null);
     };
   }

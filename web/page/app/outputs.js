@@ -52,7 +52,8 @@ export class Table {
   /** A text that a spreadsheet would run begins with an apostrophe. @param {string | number} value */
   cell(value) {
     const text = String(value);
-    const harmless = this.formula.some((sign) => text.startsWith(sign)) && Number.isNaN(Number(text)) ? `'${text}` : text;
+    const harmless =
+      this.formula.some((sign) => text.startsWith(sign)) && Number.isNaN(Number(text)) ? `'${text}` : text;
     return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   }
 
@@ -71,7 +72,9 @@ function decimals(value, places) {
 /** The annotated pictures as a film, until `stop`. */
 export class Recorder {
   static get possible() {
-    return "MediaRecorder" in globalThis && "captureStream" in HTMLCanvasElement.prototype && Recorder.type !== undefined;
+    return (
+      "MediaRecorder" in globalThis && "captureStream" in HTMLCanvasElement.prototype && Recorder.type !== undefined
+    );
   }
 
   static get type() {
@@ -94,7 +97,10 @@ export class Recorder {
       this.recorder.onstop = () => {
         this.stream.getTracks().forEach((track) => track.stop());
         const { mimeType } = this.recorder;
-        resolve({ blob: new Blob(this.chunks, { type: mimeType }), suffix: mimeType.includes("mp4") ? ".mp4" : ".webm" });
+        resolve({
+          blob: new Blob(this.chunks, { type: mimeType }),
+          suffix: mimeType.includes("mp4") ? ".mp4" : ".webm",
+        });
       };
       this.recorder.stop();
     });

@@ -72,7 +72,9 @@ export class Speaker {
 /** What the faces show, as one sentence. @param {import("../types.js").FaceResult[]} faces */
 export function sentenceOf(faces) {
   if (!faces.length) return "No face.";
-  const named = faces.slice(0, 4).map(({ label, confidence }) => `${label} ${Math.round(10 * confidence) * 10} percent`);
+  const named = faces
+    .slice(0, 4)
+    .map(({ label, confidence }) => `${label} ${Math.round(10 * confidence) * 10} percent`);
   const count = faces.length > 1 ? `${faces.length} faces look like` : "The face looks like";
   return `${count} ${named.join(", ")}${faces.length > 4 ? " and others" : ""}.`;
 }

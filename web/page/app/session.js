@@ -1,7 +1,8 @@
 /**
  * One source from its opening to its end: the twin of pipeline/live/session.py.
  *
- * In:  a source, options that buttons and keys change. Out: frames on the stage, rows in the table, words for the person.
+ * In:  a source, options that buttons and keys change.
+ * Out: frames on the stage, rows in the table, words for the person.
  *
  * The loop in `run` is the whole page: the newest frame goes to the worker, comes back with what its faces show, is
  * drawn. Nothing is queued: what comes meanwhile is not seen.
@@ -73,7 +74,11 @@ export class Session {
       if (grab.timeS !== null && grab.timeS < lastS) this.newScene = true;
       lastS = grab.timeS ?? -Infinity;
       const mirrored = this.options.mirror;
-      const analysed = await this.analyst.analyse(grab, { mirror: mirrored, newScene: this.newScene, options: this.predict });
+      const analysed = await this.analyst.analyse(grab, {
+        mirror: mirrored,
+        newScene: this.newScene,
+        options: this.predict,
+      });
       if (!analysed || this.source !== source) continue;
       this.newScene = false;
       this.present(analysed);
@@ -101,7 +106,7 @@ export class Session {
 
   /** What the worker is asked for. */
   get predict() {
-        const { explainer, explainClass } = this.options;
+    const { explainer, explainClass } = this.options;
     const size = this.source?.kind === "picture" ? this.about.page.still_imgsz : this.search.imgsz;
     return { explainer, explainClass, imgsz: size };
   }

@@ -1,5 +1,5 @@
 /**
- * Where frames come from: the camera, a film, a picture, the bundled sample.
+ * Where frames come from: the camera, a film, a picture; the bundled sample is in sample.js.
  *
  * In:  a click, a file. Out: a source, whose `next` gives the newest frame that was not given before.
  *
@@ -17,14 +17,14 @@
  * @property {() => void} close
  * @property {() => string} [deviceId] of a camera
  */
-
-/** A sentence for the person; everything else that is thrown is a mistake of ours. */
-export class Refusal extends Error {}
+import { Refusal, contextOf, fitted } from "./canvas.js";
 
 /** @type {Record<string, string>} */
 const CAMERA_TROUBLE = {
-  NotAllowedError: "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
-  SecurityError: "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
+  NotAllowedError:
+    "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
+  SecurityError:
+    "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
   NotFoundError: "No camera was found. Plug one in and try again, or open a picture or the sample.",
   OverconstrainedError: "That camera is not there any more. Choose another, or open a picture or the sample.",
   NotReadableError: "The camera is in use by another program. Close that one and try again, or look at the sample.",
@@ -47,7 +47,9 @@ export async function openCamera(deviceId, gone) {
       throw new Refusal(CAMERA_TROUBLE[error.name] ?? `The camera cannot be used (${error.message || error.name}).`);
     });
   const [track] = stream.getVideoTracks();
-  track.addEventListener("ended", () => gone("The camera is gone. Plug it in and open it again, or look at the sample."));
+  track.addEventListener("ended", () =>
+    gone("The camera is gone. Plug it in and open it again, or look at the sample."),
+  );
   const video = await play((element) => (element.srcObject = stream));
   const settings = track.getSettings();
   return {
@@ -63,7 +65,10 @@ export async function openCamera(deviceId, gone) {
   };
 }
 
-/** A film or a picture, whichever the browser can read. @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
+/**
+ * A film or a picture, whichever the browser can read.
+ * @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>}
+ */
 export async function openFile(file, about) {
   if (!file.size) throw new Refusal(`${file.name} is empty. Open another picture or film.`);
   const order = file.type.startsWith("video/") ? [openFilm, openPicture] : [openPicture, openFilm];
@@ -71,7 +76,9 @@ export async function openFile(file, about) {
     const source = await open(file, about).catch(() => null);
     if (source) return source;
   }
-  throw new Refusal(`${file.name} is no picture or film that this browser can read. Open a JPEG, PNG, WebP, MP4 or WebM.`);
+  throw new Refusal(
+    `${file.name} is no picture or film that this browser can read. Open a JPEG, PNG, WebP, MP4 or WebM.`,
+  );
 }
 
 /** @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
@@ -119,57 +126,6 @@ async function openPicture(file, about) {
     },
     pause() {},
     close() {},
-  };
-}
-
-/** The bundled sample, portraits that drift over a wall (data/sources/sample.py). @param {import("../types.js").About} about @returns {Promise<Source>} */
-export async function openSample(about) {
-  const { fps, period, wall, photos, size_hw: [height, width] } = about.sample;
-  const load = async (/** @type {string} */ name) => createImageBitmap(await (await fetch(name)).blob());
-  const [background, ...prints] = await Promise.all([wall, ...photos.map(({ file }) => file)].map(load)).catch(() => {
-    throw new Refusal("The sample could not be loaded. Reload the page.");
-  });
-  const context = contextOf(width, height);
-  const begin = performance.now();
-  let last = -1;
-  let closed = false;
-  let pausedS = 0;
-  /** @type {number | null} */
-  let pausedAt = null;
-  const draw = (/** @type {number} */ index) => {
-    const angle = (2 * Math.PI * index) / period;
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.drawImage(background, 0, 0);
-    photos.forEach(({ centre_xy: [x, y], tilt_degrees: tilt, phase }, i) => {
-      const turn = tilt + 3 * Math.sin(2 * angle + 3 * phase);
-      const scale = 1 + 0.07 * Math.sin(angle + 2 * phase);
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.translate(width * (x + 0.022 * Math.sin(2 * angle + phase)), height * (y + 0.028 * Math.sin(3 * angle + 2 * phase)));
-      context.rotate((-turn * Math.PI) / 180);
-      context.scale(scale, scale);
-      context.drawImage(prints[i], -prints[i].width / 2, -prints[i].height / 2);
-    });
-    return context.getImageData(0, 0, width, height).data;
-  };
-  return {
-    name: "the sample",
-    kind: "sample",
-    mirrored: false,
-    async next() {
-      const index = () => Math.floor((performance.now() / 1000 - begin / 1000 - pausedS) * fps);
-      while (!closed && index() === last) await new Promise((resolve) => setTimeout(resolve, 4));
-      if (closed) return null;
-      last = index();
-      return { rgba: draw(last), width, height, timeS: last / fps };
-    },
-    pause(paused) {
-      const now = performance.now() / 1000;
-      if (!paused && pausedAt !== null) pausedS += now - pausedAt;
-      pausedAt = paused ? now : null;
-    },
-    close() {
-      closed = true;
-    },
   };
 }
 
@@ -235,7 +191,10 @@ function framesOf(video, clock, longest = Infinity) {
   };
 }
 
-/** The frame that the video shows; null where it shows none yet. @param {HTMLVideoElement} video @param {{width: number, height: number}} size */
+/**
+ * The frame that the video shows; null where it shows none yet.
+ * @param {HTMLVideoElement} video @param {{width: number, height: number}} size
+ */
 function pixelsOf(video, { width, height }) {
   try {
     if ("VideoFrame" in globalThis) return { video: new VideoFrame(video) };
@@ -245,23 +204,4 @@ function pixelsOf(video, { width, height }) {
   const context = contextOf(width, height);
   context.drawImage(video, 0, 0, width, height);
   return { rgba: context.getImageData(0, 0, width, height).data };
-}
-
-/** @param {number} width @param {number} height @param {number} longest */
-function fitted(width, height, longest) {
-  const shrink = Math.min(1, longest / Math.max(width, height));
-  return { width: Math.max(1, Math.round(width * shrink)), height: Math.max(1, Math.round(height * shrink)) };
-}
-
-/** @type {CanvasRenderingContext2D | null} */
-let reused = null;
-
-/** A canvas that is read back; one for all, because a phone has memory for few. @param {number} width @param {number} height */
-function contextOf(width, height) {
-  reused ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const context = /** @type {CanvasRenderingContext2D} */ (reused);
-  context.setTransform(1, 0, 0, 1, 0, 0);
-  if (context.canvas.width !== width) context.canvas.width = width;
-  if (context.canvas.height !== height) context.canvas.height = height;
-  return context;
 }

@@ -44,7 +44,11 @@ export class Stage {
 
   repaint() {
     if (!this.shown) return;
-    const { frame: { width, height }, result, view } = this.shown;
+    const {
+      frame: { width, height },
+      result,
+      view,
+    } = this.shown;
     const { clientWidth, clientHeight } = this.element;
     const zoom = Math.min(clientWidth / width, clientHeight / height); // CSS pixels for one of the frame
     if (!(zoom > 0)) return;
@@ -53,7 +57,11 @@ export class Stage {
       canvas.style.width = `${Math.round(width * zoom)}px`;
       canvas.style.height = `${Math.round(height * zoom)}px`;
     }
-    const size = { width: Math.round(width * zoom * dense), height: Math.round(height * zoom * dense), scale: zoom * dense };
+    const size = {
+      width: Math.round(width * zoom * dense),
+      height: Math.round(height * zoom * dense),
+      scale: zoom * dense,
+    };
     resize(this.drawing, size.width, size.height);
     const ctx = contextOf(this.drawing);
     ctx.clearRect(0, 0, size.width, size.height);
@@ -76,7 +84,10 @@ export class Stage {
   }
 }
 
-/** Setting the size of a canvas empties it, even to the same: only on change. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height */
+/**
+ * Setting the size of a canvas empties it, even to the same: only on change.
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
+ */
 function resize(canvas, width, height) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;

@@ -10,7 +10,10 @@ import { Text, gap, heightOf, padding, rectAt, widthOf } from "./rect.js";
 /** @param {number[]} rgb @param {number} [alpha] */
 export const css = (rgb, alpha = 1) => `rgba(${rgb[0]}, ${rgb[1]}, ${rgb[2]}, ${alpha})`;
 
-/** The colour of a class, or one by its index. @param {Numbers} numbers @param {string} name @param {number} index @returns {number[]} */
+/**
+ * The colour of a class, or one by its index.
+ * @param {Numbers} numbers @param {string} name @param {number} index @returns {number[]}
+ */
 export function colourOf(numbers, name, index) {
   const colours = /** @type {number[][]} */ (Object.values(numbers.palette));
   return numbers.palette[name] ?? colours[index % colours.length];
@@ -31,13 +34,19 @@ export function labelTexts(face, size, text, n) {
   return [[{ text: "looks like", colour: n.dim, weight: n.regular }, name, percent], [name, percent], [name]];
 }
 
-/** Width and height in pixels. @param {Piece[]} pieces @param {number} size @param {Text} text @returns {[number, number]} */
+/**
+ * Width and height in pixels.
+ * @param {Piece[]} pieces @param {number} size @param {Text} text @returns {[number, number]}
+ */
 export function labelWh(pieces, size, text) {
   const words = pieces.reduce((sum, piece) => sum + text.width(piece.text, size, piece.weight), 0);
   return [words + gap(size) * (pieces.length - 1) + 2 * padding(size) + stripeOf(size), Math.round(1.6 * size)];
 }
 
-/** Width and height of the bars in pixels. @param {string[]} names @param {number} size @param {Text} text @param {Numbers} n @returns {[number, number]} */
+/**
+ * Width and height of the bars in pixels.
+ * @param {string[]} names @param {number} size @param {Text} text @param {Numbers} n @returns {[number, number]}
+ */
 export function barsWh(names, size, text, n) {
   const width = nameWidth(names, size, text, n) + Math.round(n.bar_length * size) + 3 * padding(size);
   return [width, Math.round(n.row * size) * names.length + padding(size)];
@@ -85,8 +94,10 @@ export function paintLabel(ctx, { rect, pieces, colour, size }, text, n) {
 
 /**
  * A row a class: name and bar, the most probable one in its colour; the explained one is marked.
- * @typedef {{rect: Rect, position: string, face: import("../types.js").FaceResult, names: string[], colour: number[], size: number}} Bars
- * @param {CanvasRenderingContext2D} ctx @param {Bars} bars @param {Text} text @param {Numbers} n @param {number[][]} heatColours
+ * @typedef {{rect: Rect, position: string, face: import("../types.js").FaceResult, names: string[],
+ *   colour: number[], size: number}} Bars
+ * @param {CanvasRenderingContext2D} ctx @param {Bars} bars @param {Text} text @param {Numbers} n
+ * @param {number[][]} heatColours
  */
 export function paintBars(ctx, { rect, face, names, colour, size }, text, n, heatColours) {
   paintPanel(ctx, rect, Math.floor(size / 3), n);
@@ -98,7 +109,16 @@ export function paintBars(ctx, { rect, face, names, colour, size }, text, n, hea
     const y = rect.top + Math.floor(padding(size) / 2) + i * row;
     const barTop = Math.round(y + (row - thickness) / 2);
     const [weight, ink] = i === top ? [n.bold, n.white] : [n.regular, n.dim];
-    putText(ctx, text.truncate(name, widest, size, weight), rect.left + padding(size), [y, y + row], size, weight, ink, n);
+    putText(
+      ctx,
+      text.truncate(name, widest, size, weight),
+      rect.left + padding(size),
+      [y, y + row],
+      size,
+      weight,
+      ink,
+      n,
+    );
     ctx.fillStyle = css(n.track);
     ctx.fillRect(left, barTop, length, thickness);
     ctx.fillStyle = css(i === top ? colour : n.other_class);
@@ -109,7 +129,10 @@ export function paintBars(ctx, { rect, face, names, colour, size }, text, n, hea
   });
 }
 
-/** The heatmap's colours along the longer side: its legend and its mark. @param {CanvasRenderingContext2D} ctx @param {Rect} rect @param {Numbers} n @param {number[][]} heatColours */
+/**
+ * The heatmap's colours along the longer side: its legend and its mark.
+ * @param {CanvasRenderingContext2D} ctx @param {Rect} rect @param {Numbers} n @param {number[][]} heatColours
+ */
 export function paintColourScale(ctx, rect, n, heatColours) {
   const across = widthOf(rect) >= heightOf(rect);
   const gradient = across

@@ -3,7 +3,8 @@
  *
  * What finds no room is left out. Each keeps its position from frame to frame as long as it can.
  *
- * @typedef {import("./rect.js").Rect} Rect @typedef {import("./labels.js").Label} Label @typedef {import("./labels.js").Bars} Bars
+ * @typedef {import("./rect.js").Rect} Rect
+ * @typedef {import("./labels.js").Label} Label @typedef {import("./labels.js").Bars} Bars
  * @typedef {object} Scene
  * @property {import("../types.js").FaceResult[]} faces
  * @property {Rect[]} boxes @property {number[][]} colours both in the order of the faces
@@ -72,7 +73,10 @@ export function placeLabels(scene, previous) {
   return labels;
 }
 
-/** Above, below, and, where it fits in the box, in its upper corner. @param {Rect} box @param {[number, number]} wh @param {Rect} bounds @param {number} size */
+/**
+ * Above, below, and, where it fits in the box, in its upper corner.
+ * @param {Rect} box @param {[number, number]} wh @param {Rect} bounds @param {number} size
+ */
 function labelCandidates(box, [width, height], bounds, size) {
   const left = clamp(box.left, bounds.left, bounds.right - width);
   const apart = gap(size);
@@ -98,7 +102,14 @@ export function placeBars(scene, labels, previous) {
     if (heightOf(box) < numbers.smallest_face * size) continue;
     const fitting = heightOf(box) / (numbers.row * names.length + 1);
     const own = Math.round(clamp(fitting, Math.max(numbers.smallest, 0.7 * size), 0.9 * size));
-    const candidates = barCandidates(box, labels[i], barsWh(names, own, text, numbers), bounds, size, numbers.own_share);
+    const candidates = barCandidates(
+      box,
+      labels[i],
+      barsWh(names, own, text, numbers),
+      bounds,
+      size,
+      numbers.own_share,
+    );
     const placed = [...labels.map((label) => label?.rect), ...panels.map((panel) => panel.rect)];
     const position = firstFree(scene, candidates, i, placed, previous.get(face.track));
     if (position) {
@@ -116,10 +127,17 @@ export function placeBars(scene, labels, previous) {
  */
 function barCandidates(box, label, [width, height], bounds, size, ownShare) {
   const apart = Math.round(0.7 * size);
-  const tops = [["top", box.top], ["bottom", box.bottom - height]];
+  const tops = [
+    ["top", box.top],
+    ["bottom", box.bottom - height],
+  ];
   /** @type {Map<string, Rect>} */
   const candidates = new Map();
-  const level = (/** @type {string} */ side, /** @type {number} */ left, mayStand = (/** @type {Rect} */ _) => true) => {
+  const level = (
+    /** @type {string} */ side,
+    /** @type {number} */ left,
+    mayStand = (/** @type {Rect} */ _) => true,
+  ) => {
     for (const [name, top] of /** @type {[string, number][]} */ (tops)) {
       const rect = rectAt(left, clamp(top, bounds.top, bounds.bottom - height), width, height);
       if (mayStand(rect)) candidates.set(`${side}, ${name}`, rect);

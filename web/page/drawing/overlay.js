@@ -48,12 +48,24 @@ export class Overlay {
     const boxes = faces.map((face) => visibleBox(face, frame, scale));
     const colours = faces.map((face) => colourOf(this.n, face.label, names.indexOf(face.label)));
     const scene = {
-      faces, boxes, colours, names, size, text: this.text, numbers: this.n, bounds: texts.bounds, occupied: [],
+      faces,
+      boxes,
+      colours,
+      names,
+      size,
+      text: this.text,
+      numbers: this.n,
+      bounds: texts.bounds,
+      occupied: [],
     };
     const labels = placeLabels(scene, this.labelPositions);
     const bars = view.bars ? placeBars(scene, labels, this.barPositions) : [];
-    this.labelPositions = new Map(labels.flatMap((label, i) => (label && faces[i].track ? [[faces[i].track, label.position]] : [])));
-    this.barPositions = new Map(bars.filter(({ face }) => face.track).map(({ face, position }) => [face.track, position]));
+    this.labelPositions = new Map(
+      labels.flatMap((label, i) => (label && faces[i].track ? [[faces[i].track, label.position]] : [])),
+    );
+    this.barPositions = new Map(
+      bars.filter(({ face }) => face.track).map(({ face, position }) => [face.track, position]),
+    );
     faces.forEach((face) => this.paintHeat(ctx, face, cropSize, scale));
     boxes.forEach((box, i) => this.paintBox(ctx, box, colours[i], Math.max(2, Math.round(size / 7))));
     bars.forEach((panel) => paintBars(ctx, panel, this.text, this.n, this.about.heat_colours));
@@ -90,32 +102,57 @@ export class Overlay {
     ctx.restore();
   }
 
-  /** Four rounded corners, each with a dark edge. @param {CanvasRenderingContext2D} ctx @param {Rect} box @param {number[]} colour @param {number} thickness */
+  /**
+   * Four rounded corners, each with a dark edge.
+   * @param {CanvasRenderingContext2D} ctx @param {Rect} box @param {number[]} colour @param {number} thickness
+   */
   paintBox(ctx, box, colour, thickness) {
     const arm = Math.max(3, this.n.arm * Math.min(widthOf(box), heightOf(box)));
     ctx.beginPath();
-    for (const [x, inX] of [[box.left + 0.5, 1], [box.right - 0.5, -1]]) {
-      for (const [y, inY] of [[box.top + 0.5, 1], [box.bottom - 0.5, -1]]) {
+    for (const [x, inX] of [
+      [box.left + 0.5, 1],
+      [box.right - 0.5, -1],
+    ]) {
+      for (const [y, inY] of [
+        [box.top + 0.5, 1],
+        [box.bottom - 0.5, -1],
+      ]) {
         ctx.moveTo(x, y + inY * arm);
         ctx.arcTo(x, y, x + inX * arm, y, this.n.corner_radius * arm);
         ctx.lineTo(x + inX * arm, y);
       }
     }
     ctx.lineJoin = ctx.lineCap = "round";
-    for (const [ink, width] of [[this.n.shadow, thickness + 2], [colour, thickness]]) {
+    for (const [ink, width] of [
+      [this.n.shadow, thickness + 2],
+      [colour, thickness],
+    ]) {
       ctx.strokeStyle = css(/** @type {number[]} */ (ink));
       ctx.lineWidth = /** @type {number} */ (width);
       ctx.stroke();
     }
   }
 
-  /** Status line and notice, and the part of the frame between them. @param {View} view @param {Rect} frame @param {number} size */
+  /**
+   * Status line and notice, and the part of the frame between them.
+   * @param {View} view @param {Rect} frame @param {number} size
+   */
   placeTexts(view, frame, size) {
     const [edge, apart] = [margin(size), Math.floor(margin(size) / 2)];
-    const items = [[view.status, ""], [view.heat, "heat"], [view.paused && "paused", "pause"], [view.recording && "recording", "record"]];
+    const items = [
+      [view.status, ""],
+      [view.heat, "heat"],
+      [view.paused && "paused", "pause"],
+      [view.recording && "recording", "record"],
+    ];
     const upper = this.placeStatus(/** @type {[string, string][]} */ (items.filter(([words]) => words)), frame, size);
     const small = Math.max(this.n.smallest, Math.round(0.86 * size));
-    const lines = this.text.wrap(this.about.notice, widthOf(frame) - 2 * edge - 2 * padding(small), small, this.n.regular);
+    const lines = this.text.wrap(
+      this.about.notice,
+      widthOf(frame) - 2 * edge - 2 * padding(small),
+      small,
+      this.n.regular,
+    );
     const notice = this.textBox(lines, "", small, this.n.dim);
     const lower = moved(notice, edge, frame.bottom - edge - heightOf(notice.rect));
     const boxes = [...upper, lower].filter(({ rect }) => {
@@ -127,7 +164,10 @@ export class Overlay {
     return { boxes, bounds: { left: apart, top, right: frame.right - apart, bottom } };
   }
 
-  /** Boxes from the upper left corner on, in as many rows as they need. @param {[string, string][]} items @param {Rect} frame @param {number} size */
+  /**
+   * Boxes from the upper left corner on, in as many rows as they need.
+   * @param {[string, string][]} items @param {Rect} frame @param {number} size
+   */
   placeStatus(items, frame, size) {
     const [edge, apart] = [margin(size), Math.floor(margin(size) / 2)];
     let [left, top] = [edge, edge];
@@ -143,7 +183,10 @@ export class Overlay {
     });
   }
 
-  /** A box as large as its text. @param {string[]} lines @param {string} icon @param {number} size @param {number[]} colour */
+  /**
+   * A box as large as its text.
+   * @param {string[]} lines @param {string} icon @param {number} size @param {number[]} colour
+   */
   textBox(lines, icon, size, colour) {
     const widest = Math.max(...lines.map((line) => this.text.width(line, size, this.n.regular)));
     const width = widest + 2 * padding(size) + this.iconWidth(icon, size);
@@ -168,7 +211,10 @@ export class Overlay {
     });
   }
 
-  /** @param {CanvasRenderingContext2D} ctx @param {string} icon @param {number} left @param {number} middle @param {number} size */
+  /**
+   * @param {CanvasRenderingContext2D} ctx @param {string} icon @param {number} left @param {number} middle
+   * @param {number} size
+   */
   paintIcon(ctx, icon, left, middle, size) {
     const [width, height] = [Math.round(this.n.icons[icon] * size), Math.round(0.62 * size)];
     const rect = rectAt(left, middle - height / 2, width, height);
@@ -189,7 +235,10 @@ export class Overlay {
 /** @template {{rect: Rect}} T @param {T} box @param {number} left @param {number} top @returns {T} */
 const moved = (box, left, top) => ({ ...box, rect: rectAt(left, top, widthOf(box.rect), heightOf(box.rect)) });
 
-/** The part of a face's box inside the frame; at least one pixel. @param {FaceResult} face @param {Rect} frame @param {number} scale @returns {Rect} */
+/**
+ * The part of a face's box inside the frame; at least one pixel.
+ * @param {FaceResult} face @param {Rect} frame @param {number} scale @returns {Rect}
+ */
 export function visibleBox({ face: { box } }, frame, scale) {
   const [left, top, right, bottom] = box.map((value) => Math.round((value + 0.5) * scale - 0.5));
   const [x, y] = [clamp(left, 0, frame.right - 1), clamp(top, 0, frame.bottom - 1)];

@@ -48,8 +48,12 @@ export const gap = (size) => Math.max(2, Math.round(0.32 * size));
 /** @param {number} size */
 export const margin = (size) => Math.round(0.7 * size);
 
-/** The font size in pixels that suits a picture. @param {number} width @param {number} height @param {number} smallest */
-export const textSize = (width, height, smallest) => Math.max(smallest, Math.round(0.029 * Math.min(height, 0.9 * width)));
+/**
+ * The font size in pixels that suits a picture.
+ * @param {number} width @param {number} height @param {number} smallest
+ */
+export const textSize = (width, height, smallest) =>
+  Math.max(smallest, Math.round(0.029 * Math.min(height, 0.9 * width)));
 
 const FAMILY = '"Rubik", "Noto Sans", "Segoe UI", system-ui, sans-serif';
 
@@ -79,7 +83,10 @@ export class Text {
     return width;
   }
 
-  /** As much of `text` as fits in `width` pixels. @param {string} text @param {number} width @param {number} size @param {number} weight */
+  /**
+   * As much of `text` as fits in `width` pixels.
+   * @param {string} text @param {number} width @param {number} size @param {number} weight
+   */
   truncate(text, width, size, weight) {
     if (this.width(text, size, weight) <= width) return text;
     let kept = text.length;
@@ -87,7 +94,10 @@ export class Text {
     return `${text.slice(0, kept).trimEnd()}…`;
   }
 
-  /** The fewest lines of at most `width` pixels. @param {string} text @param {number} width @param {number} size @param {number} weight */
+  /**
+   * The fewest lines of at most `width` pixels.
+   * @param {string} text @param {number} width @param {number} size @param {number} weight
+   */
   wrap(text, width, size, weight) {
     /** @type {string[]} */
     const lines = [];
