@@ -22,14 +22,14 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(tmp_path_factory.mktemp("web") / "site")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(site_folder: Path) -> Iterator[Site]:
     """The server, with a log of what was asked for."""
     with Site(site_folder) as site:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page(site: Site) -> Iterator[Chromium]:
     """Chromium with the page open, its networks loaded, no source yet; with a fake camera that may be used."""
     with Chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:

@@ -37,6 +37,7 @@ def downloads(page: Chromium, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _nothing_open(page: Chromium):
     close_source(page)
+    page.console.clear()
     yield
     said, page.console[:] = list(page.console), []
     assert not [line for line in said if "Error" in line or "Refused" in line], said

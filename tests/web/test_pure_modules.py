@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.paths import ROOT
 
-from pipeline.scene import SceneCut
+from pipeline.scene import SceneCut, small_grey
 from pipeline.tracking import Tracker
 from retinaface.face import Face
 from web.about import SCENE, TRACKING, about, constants
@@ -118,18 +118,22 @@ def test_cuts_and_patches_are_pythons(rng):
     wanted = [cut.is_cut(frame) for frame in frames]
     patches = [face_patch(frame, np.array(box, np.float32)) for frame in frames]
     alike = [likeness(patches[0], patch) for patch in patches]
+    greys = [small_grey(frame) for frame in frames]
     rgba = [np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]).ravel().tolist() for frame in frames]
     script = """
-    import { SceneCut, facePatch, likeness } from "./page/analysis/grey.js";
+    import { SceneCut, facePatch, likeness, smallGrey } from "./page/analysis/grey.js";
     const frames = values.rgba.map((pixels) => ({ rgba: Uint8ClampedArray.from(pixels), width: 320, height: 240 }));
     const cut = new SceneCut(about.tracking);
     const patches = frames.map((frame) => facePatch(frame, values.box, about.tracking));
     const result = frames.map((frame, i) => [
-      cut.isCut(frame, false), likeness(patches[0], patches[i], about.tracking), Array.from(patches[i].values)]);"""
-    cuts, likenesses, pixels = zip(*twin(script, {"rgba": rgba, "box": box}), strict=True)
+      cut.isCut(frame, false), likeness(patches[0], patches[i], about.tracking), Array.from(patches[i].values),
+      Array.from(smallGrey(frame, about.tracking).values)]);"""
+    cuts, likenesses, pixels, small = zip(*twin(script, {"rgba": rgba, "box": box}), strict=True)
     assert list(cuts) == wanted == [False, False, True, False]
     np.testing.assert_allclose(likenesses, alike, atol=5e-3)
     for ours, theirs in zip(pixels, patches, strict=True):
+        np.testing.assert_allclose(np.array(ours), theirs.ravel().astype(int), atol=2)
+    for ours, theirs in zip(small, greys, strict=True):
         np.testing.assert_allclose(np.array(ours), theirs.ravel().astype(int), atol=2)
 
 

@@ -32,7 +32,10 @@ export async function openEngine(about, provider, count) {
   ort.env.wasm.numThreads = count;
   ort.env.wasm.wasmPaths = { mjs: `${folder}${files}.mjs`, wasm: `${folder}${files}.wasm` };
   const open = (/** @type {string} */ file) =>
-    ort.InferenceSession.create(new URL(file, import.meta.url).href, { executionProviders: [provider] });
+    ort.InferenceSession.create(new URL(file, import.meta.url).href, {
+      executionProviders: [provider],
+      logSeverityLevel: 3,
+    });
   const detector = await open(about.detector.file);
   const classifier = await open(about.classifier.file);
   return {

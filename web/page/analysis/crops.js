@@ -5,7 +5,7 @@
  * In:  a frame of RGBA pixels, faces with landmarks.
  * Out: crops (N, S, S, 3) RGB and matrices from frame to crop; the input (N, C, S, S); probabilities from logits.
  */
-import { roundEven, roundMean } from "./resize.js";
+import { between, roundMean } from "./resize.js";
 
 /** @typedef {import("../types.js").Matrix} Matrix @typedef {import("../types.js").AboutClassifier} AboutClassifier */
 
@@ -93,17 +93,6 @@ export function warp({ rgba, width, height }, matrix, size, finest, out) {
       out[to + 2] = round(blue / count);
     }
   }
-}
-
-/**
- * Linear between four pixels, as a whole number.
- * @param {Uint8ClampedArray} rgba @param {number} upper @param {number} lower @param {number} right
- * @param {number} dx @param {number} dy
- */
-function between(rgba, upper, lower, right, dx, dy) {
-  const above = rgba[upper] + dx * (rgba[upper + right] - rgba[upper]);
-  const below = rgba[lower] + dx * (rgba[lower + right] - rgba[lower]);
-  return roundEven(above + dy * (below - above));
 }
 
 /**

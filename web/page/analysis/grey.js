@@ -7,7 +7,7 @@
  * @typedef {import("../types.js").Frame} Frame @typedef {import("../types.js").AboutTracking} AboutTracking
  */
 import { warp } from "./crops.js";
-import { reduceToRgb, roundEven } from "./resize.js";
+import { reduceToRgb, roundEven, sampled } from "./resize.js";
 
 /** @param {Uint8Array} rgb @param {number} width @param {number} height @param {number[]} luma @returns {Grey} */
 function greyOf(rgb, width, height, luma) {
@@ -129,20 +129,17 @@ export class SceneCut {
   }
 }
 
-/** A grey copy of a few pixels; large frames are sampled first. @param {Frame} frame @param {AboutTracking} about */
-function smallGrey({ rgba, width, height }, { scene: n, luma }) {
-  const step = Math.max(1, Math.floor(Math.max(width, height) / (3 * n.longer)));
-  const [columns, rows] = [Math.ceil(width / step), Math.ceil(height / step)];
-  let sampled = rgba;
-  if (step > 1) {
-    const [from, to] = [new Uint32Array(rgba.buffer, rgba.byteOffset, width * height), new Uint32Array(columns * rows)];
-    for (let y = 0, i = 0; y < rows; y++)
-      for (let x = 0; x < columns; x++, i++) to[i] = from[y * step * width + x * step];
-    sampled = new Uint8ClampedArray(to.buffer);
-  }
-  const zoom = n.longer / Math.max(columns, rows);
-  const [newWidth, newHeight] = [columns, rows].map((side) => Math.max(n.block, roundEven(side * zoom)));
-  return greyOf(reduceToRgb(sampled, columns, rows, newWidth, newHeight), newWidth, newHeight, luma);
+/**
+ * A grey copy of a few pixels; the frame is sampled, linear between pixels, then averaged.
+ * @param {Frame} frame @param {AboutTracking} about
+ */
+export function smallGrey(frame, { scene: n, luma }) {
+  const sizeOf = (/** @type {number} */ longer, /** @type {number} */ width, /** @type {number} */ height) =>
+    [width, height].map((side) => Math.max(n.block, roundEven((side * longer) / Math.max(width, height))));
+  const [columns, rows] = sizeOf(2 * n.longer, frame.width, frame.height);
+  const [newWidth, newHeight] = sizeOf(n.longer, columns, rows);
+  const rgb = reduceToRgb(sampled(frame, columns, rows), columns, rows, newWidth, newHeight);
+  return greyOf(rgb, newWidth, newHeight, luma);
 }
 
 /**

@@ -104,6 +104,39 @@ function meansOfBlocks(rgba, width, side, rgb) {
   return rgb;
 }
 
+/**
+ * Linear between four pixels, as a whole number.
+ * @param {Uint8ClampedArray} rgba @param {number} upper @param {number} lower @param {number} right
+ * @param {number} dx @param {number} dy
+ */
+export function between(rgba, upper, lower, right, dx, dy) {
+  const above = rgba[upper] + dx * (rgba[upper + right] - rgba[upper]);
+  const below = rgba[lower] + dx * (rgba[lower + right] - rgba[lower]);
+  return roundEven(above + dy * (below - above));
+}
+
+/**
+ * Pixels linear between those of a frame, none averaged, as OpenCV's INTER_LINEAR.
+ * @param {import("../types.js").Frame} frame @param {number} newWidth @param {number} newHeight
+ * @returns {Uint8ClampedArray} (newHeight, newWidth, 4)
+ */
+export function sampled({ rgba, width, height }, newWidth, newHeight) {
+  const pixels = new Uint8ClampedArray(newWidth * newHeight * 4);
+  for (let row = 0, to = 0; row < newHeight; row++) {
+    const y = Math.min(Math.max(((row + 0.5) * height) / newHeight - 0.5, 0), height - 1);
+    const top = Math.floor(y);
+    for (let column = 0; column < newWidth; column++) {
+      const x = Math.min(Math.max(((column + 0.5) * width) / newWidth - 0.5, 0), width - 1);
+      const left = Math.floor(x);
+      const upper = 4 * (top * width + left);
+      const lower = top < height - 1 ? upper + 4 * width : upper;
+      const right = left < width - 1 ? 4 : 0;
+      for (let i = 0; i < 4; i++) pixels[to++] = between(rgba, upper + i, lower + i, right, x - left, y - top);
+    }
+  }
+  return pixels;
+}
+
 /** The frame as a mirror shows it, in place. @param {Uint8ClampedArray<ArrayBuffer>} rgba @param {number} width */
 export function mirror(rgba, width) {
   const pixels = new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
