@@ -40,7 +40,8 @@ def plain(folder, tmp_path_factory):
 
 CHANGES = (
     "loss cross_entropy, label-smoothing 0.2, balance 1, mixup 1, cutmix 1, optimiser adam, optimiser adamw, "
-    "schedule constant, warmup 0.5, weight-decay 0.1, momentum 0, sam 0.1, clip-norm 0.1, seed 1"
+    "schedule constant, warmup 0.5, weight-decay 0.1, momentum 0, sam 0.1, clip-norm 0.1, seed 1, accumulate 2, "
+    "freeze fc1, class-weights 1, augment 0.5, lr-batch 32"
 )
 
 
