@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import url2pathname
 
 from data.sources.camera import list_cameras, open_camera, open_stream
 from data.sources.files import list_files, stands_for_several
@@ -29,10 +30,11 @@ from data.sources.sample import open_sample
 from data.sources.series import open_series
 from support import UserError
 
-__all__ = ["SOURCES", "list_cameras", "open_source", "read_picture", "source_files"]
+__all__ = ["SOURCES", "list_cameras", "open_source", "plain_name", "read_picture", "source_files"]
 
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FILE_ADDRESS = re.compile(r"file://(?:localhost)?(/.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def open_source(
     for flag, value in (("width", width), ("height", height), ("fps", fps), ("max-frames", max_frames)):
         if value is not None and not value > 0:
             raise UserError(f"--{flag} takes a number above 0, not {value}.")
-    wanted = "0" if name is None else name
+    wanted = "0" if name is None else plain_name(name)
     kind = _kind(wanted)
     asked = Asked(width, height, fps, loop)
     try:
@@ -117,7 +119,14 @@ def source_files(name: str) -> list[Path]:
 
     Raises `UserError` where a folder, pattern or list holds no film or picture.
     """
+    name = plain_name(name)
     return _kind(name).files(name)
+
+
+def plain_name(name: str) -> str:
+    """`name`, but a path where it is the address of a file or folder: file:///home/me/a.mp4."""
+    address = _FILE_ADDRESS.fullmatch(name)
+    return url2pathname(address[1]) if address else name
 
 
 def _kind(name: str) -> SourceKind:

@@ -96,7 +96,7 @@ class Session:
         self.annotated: np.ndarray | None = None
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
         self._film: tuple[object, str] | None = None  # of which the frame before was
-        self._unread = 0  # entries of `outputs.unread` that the bar knows of
+        self._unread = 0  # frames of `outputs.unread` that the bar knows of
         self._said: set[str] = set()  # what is said once: notes of the source, flags that cut something
 
     def __enter__(self) -> Session:
@@ -120,9 +120,8 @@ class Session:
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
         self._tell_news()
-        if unread := self.outputs.unread:
-            files, total = len({skipped.name for skipped in unread}), sum(skipped.frames for skipped in unread)
-            notify(f"{total} of {total + self.presented} pictures and frames could not be read, of {files} files")
+        if self.outputs.unread.frames:
+            notify(self.outputs.unread.sentence(self.presented))
         seconds = self._clock() - self.started_s
         notify(f"{self.presented} frames in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
 
@@ -274,9 +273,9 @@ class Session:
         if self.source.note and self.source.note not in self._said:
             self._said.add(self.source.note)
             self._notify(self.source.note)
-        for skipped in self.outputs.unread[self._unread :]:
-            self._unread += 1
-            self.progress.advance(skipped.frames)
+        if unread := self.outputs.unread.frames - self._unread:
+            self.progress.advance(unread)
+            self._unread += unread
         if analysed:
             for flag, sentence in analysed.result.limits.items():
                 if flag not in self._said:

@@ -30,6 +30,26 @@ FALLBACK_FPS = 30.0  # of recordings of a source that names no rate
 
 
 @dataclass
+class Unread:
+    """Counts what a source could not read: pictures and frames of films, and of how many files."""
+
+    frames: int = 0
+    files: int = 0
+    _last: str | None = None
+
+    def add(self, skipped: Skipped) -> None:
+        """One more; files are read one after the other."""
+        self.frames += skipped.frames
+        self.files += skipped.name != self._last
+        self._last = skipped.name
+
+    def sentence(self, read: int) -> str:
+        """What is said at the end, beside `read` frames that could be read."""
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        return f"{self.frames} of {self.frames + read} pictures and frames could not be read, of {files}"
+
+
+@dataclass
 class Outputs:
     """A context manager that opens the files which `options` name, and finishes all of them.
 
@@ -48,7 +68,7 @@ class Outputs:
     crops: CropFolder | None = field(default=None, init=False)
     report: Report | None = field(default=None, init=False)  # of --report and of the key t
     recording: VideoWriter | None = field(default=None, init=False)  # of the key r
-    unread: list[Skipped] = field(default_factory=list, init=False)  # what the source could not read
+    unread: Unread = field(default_factory=Unread, init=False)
 
     def __enter__(self) -> Outputs:
         options, self.fps = self.options, self.source.fps or FALLBACK_FPS
@@ -100,7 +120,7 @@ class Outputs:
 
     def _add_skipped(self) -> None:
         for skipped in self.source.take_skipped():
-            self.unread.append(skipped)
+            self.unread.add(skipped)
             if self.log:
                 self.log.write_skipped(skipped)
             if self.report:

@@ -6,10 +6,11 @@ Out: packets of sound in that container, at the recording's own times.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 from av.container import OutputContainer
@@ -41,13 +42,14 @@ class Sound:
         self._name, self._output, self._container, self._notify = path.name, output, container, notify
         self._stream: Any = None  # of the output; None where there is no sound to write
         self._next: Any = None  # the piece that is written next: a packet, or a decoded frame
+        self._pieces: Any = None  # iterator of all
         self._resampler: Any = None
         self._damaged = False
         self._last_s = Fraction(-1, ENCODED_HZ)  # when the last packet written is heard
-        self._file: BinaryIO | None = None
+        self._opened = contextlib.ExitStack()
         try:
-            self._file = open(path, "rb")  # noqa: SIM115 - close does
-            film = av.open(self._file)
+            file = self._opened.enter_context(open(path, "rb"))
+            film = self._opened.enter_context(av.open(file, "r"))
             if film.streams.audio:
                 self._begin(film, path, start_s)
         except (OSError, av.FFmpegError):
@@ -142,9 +144,8 @@ class Sound:
 
     def close(self) -> None:
         """Let go of the film; more than once is fine."""
-        self._next = None
-        if self._file:
-            self._file.close()
+        self._next = self._pieces = None
+        self._opened.close()
 
 
 def _can_copy(track: Any, container: Container) -> bool:

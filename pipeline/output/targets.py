@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data.sources.open_source import source_files
+from data.sources.open_source import plain_name, source_files
 from pipeline.options import SessionOptions
 from pipeline.output.encoders import CONTAINERS
 from pipeline.output.log import SUFFIXES
@@ -35,6 +35,15 @@ def check_targets(options: SessionOptions, source_name: str | None) -> None:
     for flag, given in (("--crops", options.crops), ("--report-faces", options.report_faces)):
         if options.blur and given:
             raise UserError(f"{flag} keeps faces as they are, and --blur is to hide them; leave one of the two out.")
+    for flag, name in (
+        ("save", options.save),
+        ("log", options.log),
+        ("crops", options.crops),
+        ("report", options.report),
+    ):
+        if name == "":
+            raise UserError(f"--{flag} is empty; name a place, or leave the flag out.")
+    source_name = source_name and plain_name(source_name)
     sources = _files_of(source_name)
     save_folder = options.save if options.save and is_folder(options.save) else None
     for flag, name in (("--save", options.save), ("--log", options.log)):
@@ -60,11 +69,10 @@ def leftovers(options: SessionOptions) -> list[Path]:
         if name and not is_folder(name):
             path = _real(name) if os.path.islink(name) else Path(name)
             found += left_behind(path.parent, path.name)
-    for folder in (options.save, options.crops, options.report):
-        if folder and os.path.isdir(folder):
-            for below, _, _ in os.walk(folder):
-                found += left_behind(Path(below))
-    return found
+    folders = (options.save, options.crops, options.report)
+    return found + [
+        path for folder in folders if folder and os.path.isdir(folder) for path in left_behind(Path(folder))
+    ]
 
 
 @contextlib.contextmanager

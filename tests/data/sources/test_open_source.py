@@ -50,6 +50,15 @@ def test_a_picture_whose_name_looks_like_a_pattern(tmp_path):
     assert _kind(str(path)) == "film"
 
 
+def test_an_address_of_a_file_is_that_file(tmp_path):
+    (tmp_path / "a film.mp4").write_bytes(b"none")
+    for address in (f"file://{tmp_path}/a%20film.mp4", f"FILE://localhost{tmp_path}/a%20film.mp4"):
+        assert source_files(address) == [tmp_path / "a film.mp4"]
+        with pytest.raises(UserError, match=r"a film\.mp4 is not a video"):
+            open_source(address)
+    assert source_files("http://host/a.mp4") == []
+
+
 def test_sample_with_its_options():
     with open_source("sample", width=320, height=200, max_frames=3) as source:
         got = list(source)

@@ -280,7 +280,7 @@ def test_pictures_and_films_in_one_folder(play, portrait, tmp_path, monkeypatch,
     assert tracks == [None, 1, 1, 1, 1, None]  # pictures have none
     told = capsys.readouterr().err.splitlines()
     assert told.count("this film is plain red") == 1
-    assert "1 of 7 pictures and frames could not be read, of 1 files" in told
+    assert "1 of 7 pictures and frames could not be read, of 1 file" in told
 
 
 def test_in_a_window_pictures_wait_and_films_play(play, clock, portrait):

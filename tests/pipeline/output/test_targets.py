@@ -123,11 +123,22 @@ def test_what_is_fine_is_left_alone(here):
     assert [is_folder(name) for name in ("seen/", "empty", "new", "a.mp4")] == [True, True, False, False]
 
 
+@pytest.mark.parametrize("flag", ["save", "log", "crops", "report"])
+def test_an_empty_name_is_no_name(here, flag):
+    refused("film.mp4", f"--{flag} is empty", **{flag: ""})
+
+
+@pytest.mark.parametrize("spelling", ["file://{}", "FILE://localhost{}"])
+def test_an_address_of_the_source_is_seen_through(here, spelling):
+    refused(spelling.format(here / "film.mp4"), "is the source itself", save="film.mp4")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
 def test_leftovers_are_those_of_runs_that_have_ended(here):
     left = [Path(name) for name in ("seen.partial.mp4", "seen.partial-2.mp4", "recordings/r.partial.mp4",
-                                    "report/.index-abc.partial.html", "crops/b/.a-xyz.partial.png")]  # fmt: skip
-    for path in [*left, Path("other.partial.mp4"), Path("seen.partial.csv")]:
+                                    "report/.index-abc.partial.html", "crops/.a-xyz.partial.png")]  # fmt: skip
+    others = ("other.partial.mp4", "seen.partial.csv", "report/photos/2019/mine.partial.jpg")  # nobody looks so deep
+    for path in [*left, *map(Path, others)]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     options = SessionOptions(save="seen.mp4", log="log.csv", crops="crops", report="report")
