@@ -71,9 +71,9 @@ def model_names() -> list[str]:
 def find_spec(name: str) -> ModelSpec:
     """The network called `name`, of the list or timm/NAME; `UserError` where there is none."""
     if name.startswith("timm/"):
-        from models.networks.timm_zoo import find_timm_spec  # imports this file
-
-        return find_timm_spec(name.removeprefix("timm/"))
+        zoo = importlib.import_module(f"{networks.__name__}.timm_zoo")  # as in `all_specs`: networks import this file
+        found: ModelSpec = zoo.find_timm_spec(name.removeprefix("timm/"))
+        return found
     if name not in all_specs():
         raise UserError(f"there is no network called {name!r}; the networks are {', '.join(model_names())}, timm/NAME.")
     return all_specs()[name]
