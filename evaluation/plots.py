@@ -18,9 +18,10 @@ from matplotlib.ticker import PercentFormatter
 from data.face_set import FaceSet
 from pipeline.drawing.labels import colour_of
 from pipeline.run import FrameResult
-from support.figures import BLUE, GREEN, GREY, INK, LIGHT_BLUE, ORANGE, SHADES, VERMILION, styled
+from support.figures import BLUE, GREEN, GREY, INK, LIGHT_BLUE, ORANGE, PURPLE, SHADES, SKY, VERMILION, styled
 from support.metrics import calibration_bins, expected_calibration_error
 
+LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK, GREY)  # of curves, on white
 MOST_CLASSES = 16  # with numbers in the cells of a confusion matrix
 
 
@@ -107,7 +108,8 @@ def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
     ):
         for index, name in enumerate(names[:MOST_CLASSES]):
             rows = curves[(curves["class"] == name) & (curves["curve"] == curve)]
-            axes.plot(rows["x"], rows["y"], color=np.divide(colour_of(name, index), 255), linewidth=1.3, label=name)
+            axes.plot(rows["x"], rows["y"], color=LINES[index % len(LINES)],
+                      linestyle="-" if index < len(LINES) else "--", linewidth=1.3, label=name)  # fmt: skip
         axes.set(xlabel=labels[0], ylabel=labels[1], xlim=(0, 1.01), ylim=(0, 1.02))
         axes.set_title({"roc": "ROC", "pr": "precision and recall"}[curve])
     if names:
