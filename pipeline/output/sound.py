@@ -48,7 +48,7 @@ class Sound:
         self._last_s = Fraction(-1, ENCODED_HZ)  # when the last packet written is heard
         self._opened = contextlib.ExitStack()
         try:
-            file = self._opened.enter_context(open(path, "rb"))
+            file = self._opened.enter_context(open(path, "rb"))  # noqa: SIM115 - close does
             film = self._opened.enter_context(av.open(file, "r"))
             if film.streams.audio:
                 self._begin(film, path, start_s)

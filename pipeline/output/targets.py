@@ -7,6 +7,7 @@ Out: a `UserError` where a file would replace the source or cannot be written; f
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -32,34 +33,34 @@ def check_targets(options: SessionOptions, source_name: str | None) -> None:
 
     Links, hard links and other spellings of a name are seen through. Nothing is made or changed.
     """
+    given = {"--save": options.save, "--log": options.log, "--crops": options.crops, "--report": options.report}
+    targets = {flag: name for flag, name in given.items() if name is not None}
+    _check_together(options, targets)
+    source_name = source_name and plain_name(source_name)
+    sources = _files_of(source_name)
+    for flag, name in targets.items():
+        with _refused(flag, name):
+            if flag == "--report":
+                check_folder(name)
+                _check_writable(Path(name))
+            elif flag == "--crops" or (flag == "--save" and is_folder(name)):
+                _check_new_folder(flag, Path(name), source_name, sources)
+            else:
+                _check_file(flag, Path(name), sources)
+
+
+def _check_together(options: SessionOptions, targets: dict[str, str]) -> None:
+    """`UserError` where flags exclude each other, or a name is empty or given twice."""
     for flag, given in (("--crops", options.crops), ("--report-faces", options.report_faces)):
         if options.blur and given:
             raise UserError(f"{flag} keeps faces as they are, and --blur is to hide them; leave one of the two out.")
-    for flag, name in (
-        ("save", options.save),
-        ("log", options.log),
-        ("crops", options.crops),
-        ("report", options.report),
-    ):
-        if name == "":
-            raise UserError(f"--{flag} is empty; name a place, or leave the flag out.")
-    source_name = source_name and plain_name(source_name)
-    sources = _files_of(source_name)
-    save_folder = options.save if options.save and is_folder(options.save) else None
-    for flag, name in (("--save", options.save), ("--log", options.log)):
-        if name is not None and name != save_folder:
-            with _refused(flag, name):
-                _check_file(flag, Path(name), sources)
-    for flag, name in (("--save", save_folder), ("--crops", options.crops)):
-        if name is not None:
-            with _refused(flag, name):
-                _check_new_folder(flag, Path(name), source_name, sources)
-    if save_folder and options.crops and _real(save_folder) == _real(options.crops):
-        raise UserError(f"--save and --crops both name the folder {options.crops}; name one for each.")
-    if options.report is not None:
-        with _refused("--report", options.report):
-            check_folder(options.report)
-            _check_writable(Path(options.report))
+    for flag, name in targets.items():
+        if not name:
+            raise UserError(f"{flag} is empty; name a place, or leave the flag out.")
+    for (flag, name), (other_flag, other) in itertools.combinations(targets.items(), 2):
+        with _refused(other_flag, other):
+            if _real(name) == _real(other):
+                raise UserError(f"{flag} and {other_flag} both name {other}; name a place for each.")
 
 
 def leftovers(options: SessionOptions) -> list[Path]:

@@ -125,7 +125,14 @@ def test_what_is_fine_is_left_alone(here):
 
 @pytest.mark.parametrize("flag", ["save", "log", "crops", "report"])
 def test_an_empty_name_is_no_name(here, flag):
-    refused("film.mp4", f"--{flag} is empty", **{flag: ""})
+    refused("film.mp4", f"{flag} is empty", **{flag: ""})
+
+
+def test_one_place_is_not_given_twice(here):
+    """A folder cannot have the name of a file, and crops would lie among pictures that they might replace."""
+    refused("film.mp4", "--log and --report both name x.csv", log="x.csv", report="./x.csv")
+    refused("film.mp4", "--save and --crops both name seen.mp4", save="seen.mp4", crops="seen.mp4")
+    refused("film.mp4", "--save and --crops both name out", save="out/", crops="out")
 
 
 @pytest.mark.parametrize("spelling", ["file://{}", "FILE://localhost{}"])
