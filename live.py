@@ -76,6 +76,10 @@ class Settings(SessionOptions):
         "crowd", "what percentages say: the share of people who would name it, or how likely the label is",
         choices=["crowd", "label"],
     )  # fmt: skip
+    prior: str = setting(
+        "balanced", "how frequent expressions are taken to be: all alike, or as in the training data set",
+        choices=["balanced", "dataset"],
+    )  # fmt: skip
     tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
     explainer: str | None = setting(
         PredictOptions.explainer, "what makes the heatmaps; `none` for no heatmaps", metavar="NAME",
@@ -171,7 +175,12 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
     threads = available_threads()
     detector = build_detector(settings, device, threads=threads)
     classifier = classifier_from_files(
-        settings.weights, device=device, confidence=settings.confidence, engine=settings.engine, threads=threads
+        settings.weights,
+        device=device,
+        confidence=settings.confidence,
+        prior=settings.prior,
+        engine=settings.engine,
+        threads=threads,
     )
     explainer = None if settings.explainer == "none" else settings.explainer
     options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)

@@ -38,6 +38,7 @@ class Ensemble:
                     f"{', '.join(self.class_names)}, but {member.name} {', '.join(member.class_names)}."
                 )
         self.name, self.device = " + ".join(member.name for member in members), members[0].device
+        self.prior = members[0].prior
         self.size_hw = max(member.size_hw for member in members)
         self._orders = [np.array([one.class_names.index(name) for name in self.class_names]) for one in members]
 

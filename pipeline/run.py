@@ -137,19 +137,23 @@ class EmotionPipeline:
         max_faces: int | None = None,
         imgsz: int | None = 640,
         confidence: str = "crowd",
+        prior: str = "balanced",
         tracker: Tracker | None = None,
         options: PredictOptions | None = None,
     ) -> EmotionPipeline:
         """The pipeline with a checkpoint and detector weights (the shipped ones where left out) on one device.
 
         Several checkpoints make an `Ensemble`: probabilities and heatmaps are the mean of its members'. `conf`,
-        `max_faces` and `imgsz` are `RetinaFace`'s, `confidence` is `Classifier`'s, `engine` and `threads` are of both.
+        `max_faces` and `imgsz` are `RetinaFace`'s, `confidence` and `prior` are `Classifier`'s, `engine` and `threads`
+        are of both.
         """
         paths = [weights] if isinstance(weights, (str, Path)) else weights
         detector = RetinaFace.from_file(
             detector_weights, device=device, engine=engine, threads=threads, conf=conf, max_faces=max_faces, imgsz=imgsz
         )
-        classifier = classifier_from_files(paths, device=device, confidence=confidence, engine=engine, threads=threads)
+        classifier = classifier_from_files(
+            paths, device=device, confidence=confidence, prior=prior, engine=engine, threads=threads
+        )
         return cls(detector, classifier, tracker=tracker, options=options)
 
     def close(self) -> None:

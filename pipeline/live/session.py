@@ -45,6 +45,7 @@ KEYS = (
     ("n", "the notice again, for who comes next"),
     ("?", "this help"),
 )
+PRIOR_WORDS = {"balanced": "all expressions taken as equally frequent", "dataset": "as frequent as in the data set"}
 MESSAGE_S = 2.5  # how long "saved ..." stays on the screen
 POLL_S = 0.02  # between two looks at the keyboard while no frame comes
 AWAY_S = 1.0  # a live source that gives no frame for so long is reported
@@ -227,7 +228,8 @@ class Session:
             case "b":
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":
-                self.show = replace(self.show, keys=() if self.show.keys else KEYS)
+                reading = ("--prior", PRIOR_WORDS[self.feed.pipeline.classifier.prior])
+                self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, reading))
             case "s" if self.last and self.annotated is not None:
                 blur = self.options.blur
                 self.outputs.snapshot(self._paint(self.last, blurred=True) if blur else self.annotated)
