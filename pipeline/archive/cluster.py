@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.archive.analysis import Analysis
-from pipeline.archive.pool import Event, Failed
+from pipeline.archive.pool import Event, Failed, Ticked
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
 from support import FAILED, UserError
@@ -28,7 +28,11 @@ from support.process import ROOT
 
 LOCAL = "local"  # in place of an address: this machine
 TRIES = 3  # of a unit whose process dies or whose node is lost, after the first
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
 LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", "**/__pycache__"]  # of what nodes get
 
 
@@ -84,6 +88,7 @@ class Cluster:
                 for outcome in self._round(ray, waiting):
                     done.add(outcome.unit)
                     again += outcome.again
+                    yield Ticked(outcome.frames, outcome.faces)
                     yield outcome
                     if self.stop_requested():
                         return
@@ -106,8 +111,7 @@ class Cluster:
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(self.jobs or most, len(rows))),
             num_cpus=0 if gpus else 1,
             num_gpus=gpus,
-            max_restarts=-1,
-            max_task_retries=TRIES,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
         )
         for row in done.iter_rows():
             yield pickle.loads(row["outcome"])
@@ -138,6 +142,8 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
         )  # fmt: skip
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"there is no Ray cluster at {address}: {error}.", exit_code=FAILED) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks, context.enable_progress_bars = -1, False  # what fails is found missing, and listed
     try:

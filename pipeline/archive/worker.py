@@ -47,7 +47,6 @@ class Outcome:
     networks_s: float = 0.0
     cpu_s: float = 0.0
     wall_s: float = 0.0
-    stretches: int = 0  # of the film that it was cut into, where `again` holds these
 
 
 @dataclass
@@ -77,7 +76,7 @@ class Worker:
     def __call__(self, unit: Unit) -> Outcome:
         """Do a unit, or say into which others it is cut."""
         if unit.is_film and self.analysis.stretch_s and (cut := self._cut(unit)):
-            return Outcome(unit, again=cut, stretches=len(cut))
+            return Outcome(unit, again=cut)
         if unit.stretch and self.store.exists(unit.name):  # of a run that was ended
             return Outcome(unit)
         try:
@@ -105,7 +104,7 @@ class Worker:
         return Outcome(
             unit,
             frames=sum(record["frames"] for record in records),
-            faces=rows.faces,
+            faces=sum(record["faces"] for record in records),
             failed=sum(record["failed"] for record in records),
             reading_s=times.reading_s,
             networks_s=times.networks_s,
@@ -115,7 +114,7 @@ class Worker:
 
     def _source(self, source: Source, unit: Unit, rows: Rows, heatmaps: Heatmaps, times: Times) -> dict[str, Any]:
         """Analyse one source, or the stretch of it; its record."""
-        version, before = version_of(source.path), rows.faces
+        version = version_of(source.path)
         record = new_record(source, version, unit.sha256 or (self._sha256(source.path) if version else ""))
         crops = Crops(self.store, source) if self.analysis.crops else None
         first = unit.stretch.first if unit.stretch else 0
@@ -128,6 +127,7 @@ class Worker:
                     own = frame.index >= first  # and no overlap
                     if own:
                         record["frames"] += 1
+                        record["faces"] += len(result.faces)
                         record["seconds"] = round(frame.time_s, 6)
                         heatmaps.add(frame, result)
                     if own and crops:
@@ -142,7 +142,6 @@ class Worker:
             else:
                 for skipped in frames.take_skipped():
                     self._skip(skipped, first, source, rows, record)
-        record["faces"] = rows.faces - before
         return record
 
     def _skip(self, skipped: Skipped, first: int, source: Source, rows: Rows, record: dict[str, Any]) -> None:

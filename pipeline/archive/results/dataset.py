@@ -147,7 +147,7 @@ class Dataset:
         places = [unit.stretch for unit in units if unit.stretch]
         tables = [self.store.read_table(unit.name) for unit in units]
         table, numbers, doubts = join_tables(tables, places)
-        record = join_records([self.store.records(unit.name)[0] for unit in units], table, doubts)
+        record = join_records([self.store.records(unit.name)[0] for unit in units], doubts)
         film = units[0].film
         if self.analysis.heatmaps:
             sums = [self.store.read_table(unit.heatmaps_name) for unit in units]

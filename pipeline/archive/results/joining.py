@@ -52,14 +52,14 @@ def join_heatmaps(tables: Sequence[pa.Table], numbers: Sequence[dict[int, int]])
     return heatmaps.means()
 
 
-def join_records(records: Sequence[dict[str, Any]], table: pa.Table, doubts: Sequence[str]) -> dict[str, Any]:
+def join_records(records: Sequence[dict[str, Any]], doubts: Sequence[str]) -> dict[str, Any]:
     """The record of the whole film."""
     last = records[-1]
     problems = [record["problem"] for record in records if record["problem"]]
     return last | {
         "frames": sum(record["frames"] for record in records),
         "skipped": sum(record["skipped"] for record in records),
-        "faces": pc.sum(pc.is_valid(table["face"])).as_py() or 0,
+        "faces": sum(record["faces"] for record in records),
         "seconds": max(record["seconds"] for record in records),
         "problem": problems[0] if problems else None,
         "seams": len(records) - 1,

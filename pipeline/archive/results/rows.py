@@ -45,13 +45,11 @@ class Rows:
         self.schema, self._columns, self._class_names = schema_of(class_names, columns), columns, class_names
         self._waiting: list[dict[str, object]] = []
         self._batches: list[pa.RecordBatch] = []
-        self.faces = 0
 
     def add(self, frame: Frame, result: FrameResult, own: Sequence[str]) -> None:
         """The rows of a frame."""
         carried = dict(zip(self._columns, own, strict=True))
         self._waiting += [row | carried for row in rows_of(frame, result)]
-        self.faces += len(result.faces)
         if len(self._waiting) >= FLUSH:
             self._flush()
 

@@ -1,0 +1,117 @@
+"""The folder of results: what is done is not done again, what changed is, nothing is lost and nothing is twice."""
+
+from __future__ import annotations
+
+import os
+
+import pandas as pd
+import pytest
+from helpers.archives import ColourAnalysis, plain, scene, write_picture
+
+from pipeline.archive.results.dataset import Dataset
+from pipeline.archive.sources import Source
+from pipeline.archive.units import Unit, units_of
+from pipeline.archive.worker import Worker
+from support import UserError
+
+OWN = ColourAnalysis(columns=("room",))
+
+
+def pictures(folder, count, *, room="1"):
+    paths = [write_picture(folder / f"{i}.png", scene(7 * i)) for i in range(count)]
+    return [Source(str(path), path.name, True, (room,)) for path in paths]
+
+
+def analyse(dataset, sources, *, place):
+    """Do what remains, as a run does; how many sources that were."""
+    dataset.tidy()
+    todo = dataset.remaining(sources)
+    worker = Worker(dataset.analysis, place)
+    for unit in units_of(todo):
+        worker(unit)
+    return len(todo)
+
+
+def test_what_is_done_is_skipped_and_what_changed_is_read_anew(tmp_path):
+    place, sources = str(tmp_path / "out"), pictures(tmp_path, 5)
+    with Dataset(place, OWN) as dataset:
+        assert analyse(dataset, sources, place=place) == 5
+        before = pd.read_parquet(place)
+        assert analyse(dataset, sources, place=place) == 0
+        os.utime(sources[1].path, ns=(1, 1))  # touched, not changed
+        assert analyse(dataset, sources, place=place) == 0
+        write_picture(tmp_path / "3.png", plain((90, 90, 90)))
+        assert analyse(dataset, sources, place=place) == 1
+        after = pd.read_parquet(place)
+        assert analyse(dataset, sources, place=place) == 0
+    assert before.source.value_counts().to_dict() == {f"{i}.png": 3 for i in range(5)}
+    assert after.source.value_counts().to_dict() == {f"{i}.png": 3 for i in (0, 1, 2, 4)} | {"3.png": 1}
+    kept = after[after.source != "3.png"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before[before.source != "3.png"].reset_index(drop=True), check_dtype=False)
+
+
+def test_other_values_of_own_columns_replace_rows(tmp_path):
+    place = str(tmp_path / "out")
+    with Dataset(place, OWN) as dataset:
+        analyse(dataset, pictures(tmp_path, 2), place=place)
+        assert analyse(dataset, pictures(tmp_path, 2, room="2"), place=place) == 2
+        assert set(pd.read_parquet(place).room) == {"2"}
+        assert len(pd.read_parquet(place)) == 6
+
+
+def test_new_sources_join_and_old_ones_stay(tmp_path):
+    place, sources = str(tmp_path / "out"), pictures(tmp_path, 4)
+    with Dataset(place, OWN) as dataset:
+        analyse(dataset, sources[:2], place=place)
+        assert analyse(dataset, sources[1:], place=place) == 2
+    assert sorted(pd.read_parquet(place).source.unique()) == [f"{i}.png" for i in range(4)]
+
+
+def test_rows_that_are_there_twice_go_and_damaged_parts_are_done_again(tmp_path):
+    place, sources = str(tmp_path / "out"), pictures(tmp_path, 3)
+    with Dataset(place, OWN) as dataset:
+        worker = Worker(OWN, place)
+        worker(Unit(tuple(sources)))
+        worker(Unit(tuple(sources[1:])))  # as a process of a killed run may do beside a new run
+        assert len(pd.read_parquet(place)) == 15
+        (tmp_path / "out" / "faces" / ".part-1.parquet.partial-host-1-1").write_bytes(b"half")
+        dataset.tidy()
+        assert len(pd.read_parquet(place)) == 9
+        assert not list((tmp_path / "out" / "faces").glob(".*"))
+        for path in (tmp_path / "out" / "faces").iterdir():
+            path.write_bytes(path.read_bytes()[:-20])
+        assert analyse(dataset, sources, place=place) == 3
+        assert len(pd.read_parquet(place)) == 9
+
+
+def test_other_settings_and_a_second_run_are_refused(tmp_path):
+    place = str(tmp_path / "out")
+    with Dataset(place, OWN):
+        with pytest.raises(UserError, match="another run is at work"), Dataset(place, OWN):
+            pass
+    with Dataset(place, OWN):
+        pass
+    with pytest.raises(UserError, match=r"other settings \(conf 0\.\d+, now 0\.9\)"):
+        with Dataset(place, ColourAnalysis(columns=("room",), conf=0.9)):
+            pass
+    (tmp_path / "other" / "faces").mkdir(parents=True)
+    (tmp_path / "other" / "faces" / "x.parquet").write_bytes(b"")
+    with pytest.raises(UserError, match="something else"), Dataset(str(tmp_path / "other"), OWN):
+        pass
+
+
+def test_the_table_of_sources(tmp_path):
+    place, sources = str(tmp_path / "out"), pictures(tmp_path, 2)
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no")
+    crashed = Source(str(tmp_path / "\udcff.png"), "?.png", True, ("9",))  # a name that is no UTF-8
+    with Dataset(place, OWN) as dataset:
+        analyse(dataset, [*sources, Source(str(bad), "bad.png", True, ("1",))], place=place)
+        assert dataset.write_sources({crashed: "its process ended, twice"}) == 2
+    table = pd.read_parquet(f"{place}/_sources.parquet").set_index("source")
+    assert list(table.failed) == [False, False, True, True]
+    assert list(table.faces) == [3, 3, 0, 0]
+    assert list(table.room) == ["1", "1", "1", "9"]
+    assert table.problem["?.png"] == "its process ended, twice"
+    assert set(table.settings) == {dataset.settings}
+    assert table.bytes["0.png"] == os.path.getsize(sources[0].path)
