@@ -48,7 +48,8 @@ class OutputNames:
 def _safe(part: str) -> str:
     """A part of a path that is one on every system; empty where nothing is left or it would lead upwards."""
     part = _FORBIDDEN.sub("_", part).strip(" ").rstrip(".")
-    return os.fsencode(part)[:LONGEST_BYTES].decode("utf-8", "ignore")
+    whole = part.encode("utf-8", "replace")[:LONGEST_BYTES].decode("utf-8", "ignore")
+    return os.fsdecode(whole.encode())  # where the system's encoding is another, such as ASCII, bytes stay the same
 
 
 def free_name(folder: str | Path, suffix: str = "") -> Path:

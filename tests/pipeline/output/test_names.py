@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import ROOT
 
 from data.sources.frame import Frame
 from pipeline.output.names import OutputNames, free_name
@@ -45,6 +49,19 @@ def test_two_files_of_one_name_get_two_and_one_keeps_its_own():
 def test_a_long_name_is_cut_to_what_file_systems_take(tmp_path):
     name = OutputNames().of(named("ä" * 127 + ".jpg"))
     (tmp_path / f"{name}_000000_10.png").touch()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are always UTF-8 or UTF-16")
+def test_a_system_that_knows_only_ascii_gets_the_same_bytes(tmp_path):
+    program = """
+import numpy as np
+from data.sources.frame import Frame
+from pipeline.output.names import OutputNames
+open(OutputNames().of(Frame(np.zeros((4, 4, 3), np.uint8), 0.0, 0, "f\\xefl \\u9854.txt")), "w").close()
+"""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=os.environ | ascii_only, check=True)
+    assert os.listdir(os.fsencode(tmp_path)) == ["fïl 顔.txt".encode()]
 
 
 def test_free_names_are_not_taken(tmp_path):

@@ -70,7 +70,6 @@ def test_folders_that_hold_the_source_or_other_files_or_lie_in_the_source(here):
         refused("pictures", "lies in the source", **{flag: "pictures/seen/"})
         refused("pictures", "lies in the source", **{flag: "link/seen/"})
         refused("pictures", "holds files already", **{flag: "mine/"})
-    refused("pictures", "name one for each", save="new/", crops="./new")
     Path("page").mkdir()
     Path("page/index.html").write_text("my home page")
     refused("pictures", "is not a report", report="page")
@@ -130,8 +129,8 @@ def test_an_empty_name_is_no_name(here, flag):
 
 def test_one_place_is_not_given_twice(here):
     """A folder cannot have the name of a file, and crops would lie among pictures that they might replace."""
-    refused("film.mp4", "--log and --report both name x.csv", log="x.csv", report="./x.csv")
-    refused("film.mp4", "--save and --crops both name seen.mp4", save="seen.mp4", crops="seen.mp4")
+    refused("film.mp4", "--log and --report both name x.csv", log="./x.csv", report="x.csv")
+    refused("film.mp4", "--save and --crops both name seen.mp4", save="./seen.mp4", crops="seen.mp4")
     refused("film.mp4", "--save and --crops both name out", save="out/", crops="out")
 
 
