@@ -151,14 +151,14 @@ class Trainer:
     def run(self) -> int:
         """Train to the end, or until Ctrl-C; 0 or 130, everything saved."""
         from models.export import export_checkpoint
-        from models.training.run_log import HIDDEN_COLUMNS, TRAINING_COLUMNS, training_curves
+        from models.training.run_log import HIDDEN_COLUMNS, TRAINING_COLUMNS, progress_of, training_curves
         from support.training.run_log import RunLog
         from support.training.run_state import stop_requests
 
-        state = self.folder.begin()
-        if state:
+        if state := self.folder.begin():
             self.learner.load_state(state)
-            (self.epoch, self.step, self.loss_sum), self.history = state["progress"], state["history"]
+            progress = progress_of(state, epochs=self.settings.epochs, steps=len(self.loader))
+            (self.epoch, self.step, self.loss_sum), self.history = progress
         else:
             self.save_state()
         log = RunLog(
@@ -290,8 +290,8 @@ class Trainer:
 
     def save_state(self) -> None:
         """All that --resume needs to repeat the run exactly."""
-        state = {"progress": (self.epoch, self.step, self.loss_sum), "history": self.history}
-        self.folder.save(state | self.learner.state())
+        progress = self.epoch, self.step, self.loss_sum
+        self.folder.save({"progress": progress, "history": self.history} | self.learner.state())
 
 
 main = resumable(command(Settings, run, prog="train.py", doc=__doc__))

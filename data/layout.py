@@ -7,10 +7,12 @@ Out: the folder that a format knows; its pictures; without what systems and note
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,7 +127,7 @@ def _extract(path: Path, folder: Path) -> None:
                     exit_code=FAILED,
                 )
             archive.extractall(folder)  # names with .. or a root stay inside `folder`
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, ValueError) as error:
         raise UserError(f"{path} is no whole .zip: {error}; download it again.") from error
     except RuntimeError as error:  # zipfile's word for a password
         raise UserError(f"{path} needs a password; unpack it yourself and name the folder.") from error

@@ -24,6 +24,7 @@ from support import UserError
 SPLITS = ("train", "validation", "test")
 ALL = "all"  # what commands call the three of them together
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+FARTHEST = 2**30  # pixels: two of them are added, and kept as int32
 _SAMPLE = 4096  # bytes from which the encoding is told
 
 
@@ -151,6 +152,13 @@ def to_number(text: str) -> float:
 def is_number(text: str) -> bool:
     """Does `text` read as a finite number?"""
     return math.isfinite(to_number(text))
+
+
+def box_numbers(fields: Sequence[str]) -> list[int]:
+    """The four numbers of a box as text, in whole pixels; refused where they are none, or no picture's."""
+    if not all(is_number(text) and abs(to_number(text)) < FARTHEST for text in fields):
+        raise UserError(f"the box must be four numbers, not {' '.join(fields)!r:.60}")
+    return [round(to_number(text)) for text in fields]
 
 
 def vote_counts(fields: Sequence[str]) -> np.ndarray:

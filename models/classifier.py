@@ -98,6 +98,8 @@ class Classifier:
             checkpoint = Checkpoint.from_header(session.metadata, {}, path=path)
             head, cells = explanation_of(session.metadata, len(checkpoint.class_names), path=path)
             if head is not None:
+                blank = checkpoint.preprocess.array(np.zeros((1, 8, 8, 3), np.uint8))
+                session.check_outputs(blank, [(1, len(head)), (1, head.shape[1], -1, -1)], path=path)
                 onnx_engine = OnnxEngine(session, checkpoint.preprocess, head, cells=cells)
                 known = known_prior(prior, checkpoint, path)
                 return cls(checkpoint, confidence=confidence, prior=known, engine=onnx_engine)
@@ -119,6 +121,8 @@ class Classifier:
 
     def to_probabilities(self, logits: np.ndarray, *, confidence: str = "") -> np.ndarray:
         """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks; left out: as it was made."""
+        if not np.isfinite(logits).all():
+            raise UserError(f"{self.name} gives numbers that are not finite; name other --weights.")
         bias, temperature = self.readings[confidence or self.confidence]
         return softmax((logits + bias) / temperature)
 

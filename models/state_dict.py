@@ -18,9 +18,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from support import UserError
+from support.weights import as_float32, tensors_in
 
-# In this order: where a training's file holds a dict of several, the averaged weights are not taken for the network's.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights", "model_ema", "ema")
 PREFIXES = ("module.", "model.", "_orig_mod.", "network.", "net.", "backbone.", "encoder.")
 COUNTER = "num_batches_tracked"  # of batch norms; older files lack it, and eval mode does without
 
@@ -64,24 +63,10 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
             f"{path} holds no plain tensors, or is cut off ({type(error).__name__}); where it holds a whole pickled "
             "network, save its state_dict() with torch.save, and name that file."
         ) from error
-    tensors = _tensors_in(content)
+    tensors = tensors_in(content)
     if not tensors:
         raise UserError(f"{path} holds no tensors by name, but a {type(content).__name__}; name a state_dict.")
-    bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    if bad:
-        raise UserError(f"{path} holds NaN or infinity{_some(bad)}; its training diverged, name other weights.")
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-
-
-def _tensors_in(content: Any) -> dict[str, Tensor]:
-    """The tensors of a dict that holds some, or of the first wrapper in it that does."""
-    if not isinstance(content, Mapping):
-        return {}
-    tensors = {str(name): value.detach() for name, value in content.items() if isinstance(value, Tensor)}
-    if len(tensors) > 1:
-        return tensors
-    wrapped = [content[name] for name in WRAPPERS if name in content]
-    return next((found for value in wrapped if (found := _tensors_in(value))), tensors)
+    return as_float32(tensors, path)
 
 
 def match(own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, heads: Collection[str]) -> Match:

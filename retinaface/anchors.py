@@ -15,6 +15,7 @@ import numpy as np
 
 STRIDES = (8, 16, 32)  # pixels between cells
 SIZES = ((16, 32), (64, 128), (256, 512))  # pixels a side, two anchors on each cell of the grid
+LARGEST_LOG = 20.0  # of a size by its anchor's; no face comes near, and exp would overflow
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2  # offsets are divided by these, so that the heads learn numbers near 1
 
 
@@ -36,7 +37,7 @@ def anchors_for(size_hw: tuple[int, int]) -> np.ndarray:
 def decode_boxes(offsets: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """Offsets (A, 4) on anchors (A, 4) -> boxes (A, 4) xyxy (Ren et al. 2015, eq. 2, with variances)."""
     centre = anchors[:, :2] + offsets[:, :2] * CENTRE_VARIANCE * anchors[:, 2:]
-    half = anchors[:, 2:] * np.exp(offsets[:, 2:] * SIZE_VARIANCE) / 2
+    half = anchors[:, 2:] * np.exp(np.minimum(offsets[:, 2:] * SIZE_VARIANCE, LARGEST_LOG)) / 2
     return np.concatenate([centre - half, centre + half], axis=1)
 
 

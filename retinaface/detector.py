@@ -22,7 +22,7 @@ from retinaface.near_faces import NEAR, whole_faces
 from retinaface.tiles import tiles_of
 from support import UserError
 from support.onnx.session import open_session
-from support.weights import as_float32, load_strictly, load_tensors
+from support.weights import as_float32, load_strictly, load_tensors, tensors_in
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
@@ -34,6 +34,7 @@ FORMAT = "retinaface-weights/1"
 ONNX_FORMAT = "retinaface-onnx/1"  # of the .onnx file beside them
 EXPORT = "python -m retinaface.export --weights"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
+BLANK_HW = (64, 64)  # pixels of the frame that an .onnx file is tried on
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
@@ -87,6 +88,9 @@ class RetinaFace:
         )
         network: RetinaFaceNetwork | OnnxEngine
         if session is not None:
+            blank = np.zeros((1, *BLANK_HW, 3), np.uint8)
+            anchors = len(anchors_for(BLANK_HW))
+            session.check_outputs(blank, [(1, anchors), (1, anchors, 4), (1, anchors, 10)], path=path)
             network = OnnxEngine(session)
         else:
             import torch
@@ -161,6 +165,8 @@ class RetinaFace:
         rows = np.flatnonzero(scores >= self.conf)
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         anchors = anchors_for(size_hw)[rows]
+        if not (np.isfinite(boxes[rows]).all() and np.isfinite(landmarks[rows]).all()):
+            raise UserError("the detector gives numbers that are not finite; name other --detector-weights.")
         boxes_xyxy = decode_boxes(boxes[rows], anchors)
         kept = self._suppress(boxes_xyxy, scores[rows])
         landmarks_xy = vote_landmarks(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
@@ -223,5 +229,5 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         weights = torch.load(path, map_location="cpu", weights_only=True)  # refuses pickled code
     except Exception as error:  # what is no pickle may fail in any way inside the unpickler
         raise UserError(f"{path} does not hold plain weights that torch can read; fetch it again.") from error
-    public = {name.removeprefix("module."): tensor for name, tensor in weights.items()}  # DataParallel's prefix
+    public = {name.removeprefix("module."): tensor for name, tensor in tensors_in(weights).items()}  # DataParallel's
     return as_float32(public, path)

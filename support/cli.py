@@ -42,6 +42,8 @@ VERSION = "0.1.0"
 READERS: Mapping[str, Callable[[str], object]] = {".toml": tomllib.loads, ".json": json.loads}
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 ITEMS = {str: "texts", int: "whole numbers", float: "numbers"}
+LARGEST = 10**9  # whole number of a setting: what counts pixels, faces or steps overflows C's int somewhere beyond
+ANY = (-math.inf, math.inf)
 S = typing.TypeVar("S")
 
 
@@ -100,7 +102,7 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
             options.setdefault("nargs", "*")
             options["type"] = typing.get_args(kind)[0]
         else:
-            options["type"] = functools.partial(_number_within, kind, within) if within else kind
+            options["type"] = functools.partial(_number_within, kind, within or ANY) if kind in (int, float) else kind
         if default not in (None, [], "") and kind is not bool:
             options["help"] += f" (default: {default})"
         parser.add_argument("--" + field.name.replace("_", "-"), default=default, **options)
@@ -128,10 +130,26 @@ def _number_within(kind: type, within: tuple[float, float], text: str) -> int | 
         number = kind(text)
     except ValueError:
         number = math.nan
-    if not within[0] <= number <= within[1]:  # never so for nan
-        what = "a whole number" if kind is int else "a number"
-        raise argparse.ArgumentTypeError(f"wanted {what} {within_words(*within)}, not {text!r}")
+    if not usable(number, within):
+        raise argparse.ArgumentTypeError(f"wanted {number_words(kind, within)}, not {text!r:.60}")
     return number
+
+
+def usable(number: int | float, within: tuple[float, float]) -> bool:
+    """Does `number` lie there? And it must be finite, as a whole number at most `LARGEST`."""
+    inside = within[0] <= number <= within[1]  # never so for nan
+    return inside and (abs(number) <= LARGEST if isinstance(number, int) else math.isfinite(number))
+
+
+def number_words(kind: type, within: tuple[float, float]) -> str:
+    """The numbers that `usable` takes, in words."""
+    most = f" of at most {LARGEST:,}" if kind is int else ""
+    low, high = within
+    if math.isinf(low):
+        return WORDS[kind] + most
+    return f"{WORDS[kind]} {within_words(low, high)}" + (
+        f" and at most {LARGEST:,}" if most and math.isinf(high) else ""
+    )
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -194,7 +212,7 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
         table = READERS[path.suffix](path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:  # of both readers, and of bytes that are no text
+    except (ValueError, RecursionError) as error:  # of both readers, and of bytes that are no text
         raise UserError(f"{path} cannot be read as {path.suffix[1:]}: {error}.") from error
     if not isinstance(table, dict):
         raise UserError(f"{path} must hold settings by name, not {table!r:.60}.")
@@ -224,15 +242,15 @@ def _checked(value: typing.Any, kind: type, options: Mapping[str, typing.Any], w
     if typing.get_origin(kind) is list:
         (item,) = typing.get_args(kind)
         if type(value) is not list or any(type(one) is not item for one in value):
-            raise UserError(f"{what} must be a list of {ITEMS[item]}, not {value!r}.")
+            raise UserError(f"{what} must be a list of {ITEMS[item]}, not {value!r:.60}.")
         return value
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not kind:  # type and not isinstance: true is no number
-        raise UserError(f"{what} must be {WORDS[kind]}, not {value!r}.")
+        raise UserError(f"{what} must be {WORDS[kind]}, not {value!r:.60}.")
     if "choices" in options and value not in options["choices"]:
-        raise UserError(f"{what} must be one of {', '.join(options['choices'])}, not {value!r}.")
-    low, high = options.get("within", (None, None))
-    if low is not None and not low <= value <= high:
-        raise UserError(f"{what} must be {WORDS[kind]} {within_words(low, high)}, not {value!r}.")
+        raise UserError(f"{what} must be one of {', '.join(options['choices'])}, not {value!r:.60}.")
+    within = options.get("within", ANY)
+    if isinstance(value, (int, float)) and kind is not bool and not usable(value, within):
+        raise UserError(f"{what} must be {number_words(kind, within)}, not {value!r:.60}.")
     return value

@@ -14,6 +14,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -34,6 +35,7 @@ STOP_SIGNALS = [
 ]
 Handler = Callable[[int, types.FrameType | None], object]
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # names and texts of files may hold what a terminal acts on
 _received: list[int] = []  # stop signals, from `run_and_exit` on
 
 
@@ -51,7 +53,7 @@ class UserError(Exception):
 def notify(sentence: str) -> None:
     """Print a sentence for the user to stderr, because stdout carries data; nothing where stderr takes no more."""
     try:
-        print(sentence, file=sys.stderr, flush=True)
+        print(CONTROL.sub(lambda found: repr(found[0])[1:-1], sentence), file=sys.stderr, flush=True)
     except OSError:  # its terminal has closed, or its disk is full
         _silence(sys.stderr)
 

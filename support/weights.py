@@ -26,6 +26,9 @@ from support.files import atomic_write
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+# In this order: where a training's file holds a dict of several, the averaged weights are not taken for the network's.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net", "params", "weights", "model_ema", "ema")
+
 
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dict, half: bool = False) -> None:
     """Write tensors and `header` (JSON values by name) whole or not at all; `half` stores floats as float16."""
@@ -89,11 +92,46 @@ def is_half(path: str | Path) -> bool:
         return any(file.get_slice(name).get_dtype() == "F16" for name in file.keys())  # noqa: SIM118 (not a dict)
 
 
+def tensors_in(content: object) -> dict[str, Tensor]:
+    """The tensors of a dict that holds some, or of the first of `WRAPPERS` in it that does; {} where there are none."""
+    from torch import Tensor
+
+    if not isinstance(content, Mapping):
+        return {}
+    tensors = {str(name): value.detach() for name, value in content.items() if isinstance(value, Tensor)}
+    if len(tensors) > 1:
+        return tensors
+    wrapped = [content[name] for name in WRAPPERS if name in content]
+    return next((found for value in wrapped if (found := tensors_in(value))), tensors)
+
+
 def as_float32(tensors: Mapping[str, Tensor], path: str | Path) -> dict[str, Tensor]:
-    """`tensors`, those of floats as float32; `UserError` naming `path` where one holds NaN or infinity."""
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise UserError(f"{path} holds weights that are not finite numbers: its training diverged; train it again.")
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    """`tensors`, those of floats as float32.
+
+    Raises `UserError` naming `path` where one holds NaN or infinity, is sparse, quantised or complex, or stands for
+    more numbers than the file holds: a repeated one can take any amount of memory.
+    """
+    if odd := [name for name, tensor in tensors.items() if not _is_plain(tensor)]:
+        raise UserError(f"{path} holds what is no plain array of numbers ({', '.join(odd[:5])}); name other weights.")
+    floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    bad = [name for name, tensor in floats.items() if not tensor.isfinite().all()]  # also what float32 cannot hold
+    if bad:
+        raise UserError(
+            f"{path} holds weights that are not finite numbers ({', '.join(bad[:5])}): its training diverged; train it "
+            "again, or name others."
+        )
+    return floats
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    import torch
+
+    kinds = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8, torch.int8)
+    if tensor.layout != torch.strided or tensor.device.type == "meta":
+        return False
+    if tensor.dtype not in (*kinds, torch.int16, torch.int32, torch.int64):
+        return False
+    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
 
 
 def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], *, what: str) -> None:

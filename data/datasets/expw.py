@@ -18,7 +18,7 @@ from data.faults import Fault, collect_errors
 from data.layout import child, find_root, pictures_in
 from data.samples import Listing, Sample
 from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
-from data.tables import check_field_count, is_number, read_rows, register_name, to_number, whole_number
+from data.tables import box_numbers, check_field_count, read_rows, register_name, whole_number
 from support import UserError
 
 NAME = "expw"
@@ -65,9 +65,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
             name, face, *box = fields[:6]
             key = f"{name}#{face}"
             register_name(key, places, file=path, line=line)
-            if not all(map(is_number, box)):
-                raise UserError(f"the box must be four numbers, not {' '.join(box)!r}")
-            top, left, right, bottom = (round(to_number(text)) for text in box)
+            top, left, right, bottom = box_numbers(box)
             label = CLASS_NAMES.index(LABELS[whole_number(fields[7], len(LABELS) - 1)])
             picture = by_name.get(name, pictures / name)
             samples.append(Sample(key, "train", label, picture, path, line, box_xyxy=(left, top, right, bottom)))

@@ -19,6 +19,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from data.sources.film_colours import PIXELS, ScreenColours, is_wide
 
 HD_SIZE_HW = (720, 1280)  # from here on BT.709 where nothing is said
+MATRIX_BYTES = 36  # nine numbers
 LARGEST_ASPECT = 4  # of a pixel; more is a damaged header
 
 # FFmpeg's AVColorSpace to what swscale can convert from; 0, RGB, is left as it is
@@ -72,9 +73,9 @@ def display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
     (column, row) stored @ matrix = (column, row) shown, but for the offset.
     """
     side_data: Any = frame.side_data.get("DISPLAYMATRIX")
-    if side_data is None:
+    if side_data is None or len(bytes(side_data)) < MATRIX_BYTES:  # a damaged header
         return None
-    return np.frombuffer(side_data, np.int32)[:9].reshape(3, 3)[:2, :2].copy()
+    return np.frombuffer(side_data, np.int32, 9).reshape(3, 3)[:2, :2].copy()
 
 
 def upright(image: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:

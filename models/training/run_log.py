@@ -14,8 +14,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from models.training.settings import SCORES
 from support.figures import BLUE, GREY, VERMILION, styled
 from support.training.run_log import Row
+from support.training.state_check import check_count, check_history, check_part
 
 TRAINING_COLUMNS = ("size", "lr", "train_loss", "faces_per_s")
 HIDDEN_COLUMNS = ("n", "correct")
@@ -26,6 +28,19 @@ def epochs_since_best(history: list[Row], column: str) -> int:
     """How many rows come after the first that is best in `column` (of kl the lowest, of others the highest)."""
     values = [-row[column] if column == "kl" else row[column] for row in history]
     return len(values) - 1 - values.index(max(values)) if values else 0
+
+
+def progress_of(state: dict, *, epochs: int, steps: int) -> tuple[tuple[int, int, float], list[Row]]:
+    """(epoch, step, sum of losses) and history of a saved state; `UserError` where no run could have saved them.
+
+    epochs, steps: how many the run has, and how many an epoch has.
+    """
+    check_part(state.get("progress"), (0, 0, 0.0), what="progress")
+    epoch, step, loss_sum = state["progress"]
+    check_count(epoch, epochs, what="progress")
+    check_count(step, steps, what="progress")
+    check_history(state.get("history"), rows=epoch, columns=["epoch", *TRAINING_COLUMNS, *SCORES])
+    return (epoch, step, loss_sum), state["history"]
 
 
 @styled

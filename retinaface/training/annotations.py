@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from retinaface.face import Face
 from support import UserError
 
 UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: all their pictures are marked "train"
+FARTHEST = 1e6  # pixels from a picture's corner
 VALIDATION_PERCENT = 12  # of these
 
 Detect = Callable[[Sequence[np.ndarray]], list[list[Face]]]  # frames (H, W, 3) uint8 RGB -> the faces of each
@@ -54,17 +56,45 @@ def read_annotations(path: str | Path) -> list[dict]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UserError(f"cannot read the annotations {path}: {error.strerror}; name a .jsonl file.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"the annotations {path} are not UTF-8 text: {error}; name a .jsonl file.") from error
     rows = []
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            row["image"], row["boxes"]
-        except (ValueError, KeyError, TypeError) as error:
+            fault = fault_of(row)
+        except (ValueError, RecursionError):
+            fault = "this is no JSON"
+        if fault:
             raise UserError(
-                f"{path}, line {number}: wanted a JSON object with image and boxes, got {line[:60]!r}."
-            ) from error
+                f"{path}, line {number}: wanted a JSON object with image and boxes, got {line[:60]!r}: {fault}."
+            )
         rows.append(row)
     return rows
+
+
+def fault_of(row: Any) -> str:
+    """What is wrong with an annotation, read from JSON; "" where nothing is."""
+    if not isinstance(row, dict) or not isinstance(row.get("image"), str) or not isinstance(row.get("boxes"), list):
+        return "image must be a text, and boxes a list"
+    if not row["image"] or not row["image"].isprintable():
+        return "image must be the name of a file"
+    if not all(_are_numbers(box, 4) for box in row["boxes"]) or not _are_numbers(row.get("valid") or [0] * 4, 4):
+        return "a box, and valid, must be four numbers"
+    landmarks = row.get("landmarks") or [None] * len(row["boxes"])
+    if not isinstance(landmarks, list) or len(landmarks) != len(row["boxes"]):
+        return "landmarks must be as many as boxes"
+    points = [point for face in landmarks if face for point in (face if isinstance(face, list) else [face])]
+    if not all(_are_numbers(point, 2) for point in points) or any(face and len(face) != 5 for face in landmarks):
+        return "landmarks must be five pairs of numbers, or null"
+    return ""
+
+
+def _are_numbers(values: Any, count: int) -> bool:
+    """`count` finite numbers, as pixels may be?"""
+    if not isinstance(values, list) or len(values) != count:
+        return False
+    return all(type(value) in (int, float) and abs(value) < FARTHEST for value in values)  # never so for NaN
 
 
 def split_of(row: dict) -> str:

@@ -28,6 +28,7 @@ from support.training.distributed import Distributed
 from support.training.learner import BaseLearner, lr_factor
 from support.training.run_log import RunLog
 from support.training.run_state import RunFolder, stop_requests
+from support.training.state_check import check_count, check_history
 from support.weights import save_tensors
 
 LANDMARK_WEIGHT = 3.0  # of the landmark loss, beside 1 for class and boxes: faces are aligned by their landmarks
@@ -98,6 +99,8 @@ class Trainer:
         state = self.folder.begin()
         if state:
             self.learner.load_state(state)
+            check_count(state.get("step"), s.steps, what="step")
+            check_history(state.get("history"), rows=None, columns=["step"])
             self.step, self.history = state["step"], state["history"]
         batches = SceneBatches(
             self.maker,

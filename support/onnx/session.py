@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,24 @@ class OnnxSession:
         return OnnxSession(self._model, threads=threads)
 
     def __call__(self, values: np.ndarray) -> list[np.ndarray]:
-        """The model's outputs for its one input."""
-        return self._session.run(None, {self._input: values})
+        """The model's outputs for its one input; `UserError` where it cannot be run on it."""
+        try:
+            return self._session.run(None, {self._input: values})
+        except Exception as error:  # ONNX Runtime's own kinds have no ancestor in common
+            raise UserError(f"the .onnx file does not run on its input ({error!s:.200}); export it again.") from error
+
+    def check_outputs(self, values: np.ndarray, shapes: Sequence[tuple[int, ...]], *, path: str | Path) -> None:
+        """Raise `UserError` unless the outputs for `values` are finite float32 of these shapes; -1 is any size."""
+        outputs = self(values)
+        found = [np.shape(output) for output in outputs]
+        fits = len(found) == len(shapes) and all(
+            len(have) == len(want) and all(w in (-1, h) for h, w in zip(have, want, strict=True))
+            for have, want in zip(found, shapes, strict=True)
+        )
+        if not fits or any(output.dtype != np.float32 or not np.isfinite(output).all() for output in outputs):
+            raise UserError(
+                f"{path} does not give finite numbers of the shapes {[*shapes]} but {found}; export it again."
+            )
 
 
 def load_session(path: str | Path, *, wanted_format: str, threads: int) -> OnnxSession:

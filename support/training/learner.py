@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from support.training.distributed import Distributed
+from support.training.state_check import check_optimiser, check_part
 
 Network = TypeVar("Network", bound=nn.Module)
 PARTS = ("network", "ema", "optimiser", "scaler")  # of the state
@@ -70,9 +71,14 @@ class BaseLearner(Generic[Network]):
         return {part: getattr(self, part).state_dict() for part in PARTS}
 
     def load_state(self, state: dict) -> None:
-        """Continue from a `state`, perhaps one of another device."""
+        """Continue from a `state`, perhaps one of another device; `UserError` where it is of another network."""
+        check_part(state.get("network"), self.network.state_dict(), what="network")
+        check_part(state.get("ema"), self.ema.state_dict(), what="moving average")
+        check_optimiser(state.get("optimiser"), self.optimiser)
+        if mine := self.scaler.state_dict():  # without float16 the scaler has none
+            check_part(state.get("scaler") or mine, mine, what="scaler")
         for part in PARTS:
-            if state.get(part):  # without float16 the scaler has none
+            if state.get(part):
                 getattr(self, part).load_state_dict(state[part])
 
 

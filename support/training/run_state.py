@@ -78,6 +78,7 @@ class RunFolder:
         for name in (LAST, PREVIOUS):
             try:
                 state = torch.load(self.path / name, map_location="cpu", weights_only=True)
+                saved = dict(state.get("settings", {}))
                 break
             except Exception:  # missing, cut off, or no pickle at all, which may fail in any way inside the unpickler
                 continue
@@ -85,9 +86,9 @@ class RunFolder:
             raise UserError(
                 f"--resume found no {LAST} or {PREVIOUS} that loads in {self.path}; start the run without it."
             )
-        now, then = self.identity, dataclasses.asdict(type(self.settings)()) | state.get("settings", {})
+        now, then = self.identity, dataclasses.asdict(type(self.settings)()) | saved
         changed = [name for name in now if then.get(name, now[name]) != now[name]]
-        if "epochs" in changed and now["epochs"] > then["epochs"]:
+        if "epochs" in changed and isinstance(then["epochs"], int) and now["epochs"] > then["epochs"]:
             changed.remove("epochs")
             if self.is_main:
                 words = f"{now['epochs']} epochs instead of {then['epochs']}"

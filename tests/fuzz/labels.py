@@ -63,7 +63,7 @@ def tiny_data(name: str, shared: Path) -> Path:
 
 def change_file(rng: Rng, path: Path) -> None:
     """Other content, another name, or none at all."""
-    if not path.exists():
+    if not path.is_file():
         return
     content = path.read_bytes()
     chance = rng.random()
@@ -71,7 +71,7 @@ def change_file(rng: Rng, path: Path) -> None:
     if chance < 0.05:
         return
     if chance < 0.1:
-        path = path.with_name(path.stem + pick(rng, ("\n", "\udcff", ";", "=1", " ", "\x1b[2J")) + path.suffix)
+        path = path.with_name(path.stem + pick(rng, ("\n", "é", ";", "=1", " ", "\x1b[2J")) + path.suffix)
     if chance < 0.12:
         path.mkdir()
     elif path.suffix == ".npy":
@@ -81,7 +81,7 @@ def change_file(rng: Rng, path: Path) -> None:
         if rng.random() < 0.3:
             path.write_bytes(changed_bytes(rng, path.read_bytes()))
     elif path.suffix in TABLES:
-        path.write_bytes(encoded(rng, changed_text(rng, content.decode())))
+        path.write_bytes(encoded(rng, changed_text(rng, content.decode("utf-8", "replace"))))
     else:
         path.write_bytes(changed_bytes(rng, content))
 

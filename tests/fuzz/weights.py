@@ -52,7 +52,10 @@ def changed_header(rng: Rng, header: dict[str, str]) -> dict[str, str]:
     values = changed_value(rng, {name: json.loads(value) for name, value in header.items()})
     if not isinstance(values, dict):
         values = {"format": values}
-    written = {name: json_text(rng, value) for name, value in values.items()}
+    written = {name: json.dumps(value) for name, value in values.items()}
+    if written and rng.random() < 0.2:
+        name = pick(rng, list(written))
+        written[name] = json_text(rng, values[name])
     if rng.random() < 0.1:
         written[pick(rng, list(header))] = text(rng)
     return {clean(name): clean(value) for name, value in written.items()}
@@ -241,7 +244,7 @@ def changed_state(rng: Rng, weights: dict) -> object:
     name = pick(rng, list(weights))
     shape = weights[name].shape
     entries = (
-        torch.zeros(1).expand(HUGE), torch.zeros(1).expand(shape), torch.zeros(shape).to_sparse(), torch.zeros(shape, dtype=torch.complex64),
+        torch.zeros(1).expand(HUGE), torch.zeros(()).expand(shape), torch.zeros(shape).to_sparse(), torch.zeros(shape, dtype=torch.complex64),
         torch.zeros(shape, device="meta"), torch.zeros(shape, dtype=torch.bool), torch.full(shape, 1e300, dtype=torch.float64),
         torch.zeros(0), torch.zeros(shape, dtype=torch.bfloat16), torch.full(shape, torch.nan), torch.nn.Parameter(torch.zeros(shape)),
         torch.quantize_per_tensor(torch.zeros(shape), 0.1, 0, torch.qint8), torch.zeros(shape, dtype=torch.float8_e4m3fn),

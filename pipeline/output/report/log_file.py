@@ -26,6 +26,7 @@ from pipeline.output.report.words import Unread, count
 
 NEEDED = ("time_s", "frame", "face", "track")
 CLASS = "p_"  # before the name of a class
+LONGEST_S, MOST_FRAMES = 1e9, 2**53  # of a session: thirty years, and what a float counts exactly
 SUM_WITHIN = 0.02  # of 1: each probability is rounded
 FROM_A_LOG = "This page was made from a log, which holds no heatmaps and no pictures."
 OLD = (
@@ -94,8 +95,8 @@ class _Log:
         if problem := self._text(record.get("problem")):
             return Row(source, problem=problem)
         frame, time_s = _number(record["frame"]), _number(record["time_s"])
-        if time_s < 0:
-            raise ValueError("a time before the start")
+        if not 0 <= time_s <= LONGEST_S or abs(frame) > MOST_FRAMES:
+            raise ValueError("a time before the start, or no session's")
         if record["face"] in ("", None):
             return Row(source, int(frame), time_s)
         track = int(_number(record["track"])) if record["track"] not in ("", None) else 0
