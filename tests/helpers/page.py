@@ -35,7 +35,8 @@ def spoken(page: Chromium) -> str:
 
 
 def close_source(page: Chromium) -> None:
-    """Back to the empty page."""
+    """Back to the empty page, with no dialog open and nothing in focus."""
+    page.evaluate("document.getElementById('keys').close(); document.activeElement.blur()")
     page.evaluate("document.getElementById('close').disabled || document.getElementById('close').click()")
     page.wait_for("['empty', 'trouble'].includes(document.body.dataset.state)")
     page.evaluate("document.getElementById('spoken').textContent = ''")

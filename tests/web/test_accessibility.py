@@ -97,6 +97,20 @@ def test_everything_is_done_from_the_keyboard(page):
     page.wait_for("document.body.dataset.state === 'empty'")
 
 
+def test_space_pauses_after_a_click_by_a_pointer(page):
+    close_source(page)
+    spot = (
+        "(() => { const r = document.getElementById('sample').getBoundingClientRect(); return [r.x + 9, r.y + 9] })()"
+    )
+    x, y = page.evaluate(spot)
+    for kind in ("mousePressed", "mouseReleased"):
+        page.page("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    wait_for_frames(page, 1)
+    page.key(" ")
+    page.wait_for("document.getElementById('pause').ariaPressed === 'true'")
+    close_source(page)
+
+
 def test_words_stand_out_from_their_ground(page):
     for open_help in (False, True):
         if open_help:

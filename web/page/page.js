@@ -225,6 +225,9 @@ const CLICKS = {
   close: "q",
 };
 for (const [id, key] of Object.entries(CLICKS)) button(id).addEventListener("click", () => act(key));
+document.querySelector("nav")?.addEventListener("click", ({ detail, target }) => {
+  if (detail && target instanceof HTMLButtonElement) target.blur(); // by a pointer: the next space is a pause again
+});
 button("camera").addEventListener("click", () => camera());
 button("sample").addEventListener("click", () => open(() => openSample(about)));
 button("open").addEventListener("click", () => byId("file", HTMLInputElement).click());

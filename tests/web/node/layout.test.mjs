@@ -73,6 +73,7 @@ test("a label stands above its face, below where there is no room, and stays whe
 
 test("words are broken into lines that fit, and one that does not is cut", () => {
   assert.deepEqual(text.wrap("one two three", 56, 14, 400), ["one two", "three"]);
+  assert.deepEqual(text.wrap("aaaa bbbb cccc dd", 112, 14, 400), ["aaaa bbbb", "cccc dd"]); // not "dd" alone
   assert.equal(text.truncate("contemptuous", 42, 14, 400), "conte…");
 });
 

@@ -95,10 +95,24 @@ export class Text {
   }
 
   /**
-   * The fewest lines of at most `width` pixels.
+   * The fewest lines of at most `width` pixels, of similar lengths; a word wider than a line is truncated.
    * @param {string} text @param {number} width @param {number} size @param {number} weight
    */
   wrap(text, width, size, weight) {
+    let lines = this.fillLines(text, width, size, weight);
+    for (let narrower = lines; narrower.length === lines.length && narrower.join(" ") === text; width -= size) {
+      lines = narrower;
+      if (lines.length === 1) break;
+      narrower = this.fillLines(text, width - size, size, weight);
+    }
+    return lines;
+  }
+
+  /**
+   * Each line with as many words as fit.
+   * @param {string} text @param {number} width @param {number} size @param {number} weight
+   */
+  fillLines(text, width, size, weight) {
     /** @type {string[]} */
     const lines = [];
     for (const word of text.split(" ")) {
