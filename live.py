@@ -12,6 +12,11 @@ predicted and explained comes in, an annotated frame goes out. The work before i
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the imports ends them without a traceback
+
 import contextlib
 import dataclasses
 import importlib.util

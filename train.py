@@ -13,6 +13,11 @@ the processes. Two things differ from one process: dropout masks; and on the CPU
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the imports ends them without a traceback
+
 import dataclasses
 import os
 import sys

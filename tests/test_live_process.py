@@ -52,6 +52,18 @@ def assert_complete(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["o.csv", "o.mp4"]
 
 
+@POSIX
+@pytest.mark.parametrize("door", ["live.py", "train.py"])
+def test_ctrl_c_in_the_first_import_ends_without_a_traceback(tmp_path, door):
+    interrupt = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    (tmp_path / "dataclasses.py").write_text(interrupt)  # found before Python's own
+    done = subprocess.run(
+        [sys.executable, str(ROOT / door)], env=NO_SCREEN | {"PYTHONPATH": str(tmp_path)}, capture_output=True,
+        timeout=60, preexec_fn=default_signals,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
 @pytest.mark.long
 @POSIX
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
