@@ -1,0 +1,79 @@
+"""Ray: the same results as one process, whatever dies on the way."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+from helpers.archives import DEADLY_RGB, ColourAnalysis, plain, scene, write_picture, write_scenes
+from helpers.paths import ROOT
+
+from pipeline.archive.cluster import QUIET, Cluster
+from pipeline.archive.pool import Pool
+from pipeline.archive.results.dataset import Dataset
+from pipeline.archive.run import run_archive
+from pipeline.archive.sources import list_sources
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """A cluster of two nodes of one processor each, and what ends its second node."""
+    for name, value in (QUIET | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}).items():
+        monkeypatch.setenv(name, value)
+    pytest.importorskip("ray.data", reason='needs pip install "ray[data]"')
+    from ray.cluster_utils import Cluster as Nodes
+
+    import ray
+
+    size = {"object_store_memory": 100 * 2**20, "num_cpus": 1}
+    nodes = Nodes(initialize_head=True, head_node_args=size | {"include_dashboard": False})
+    second = nodes.add_node(**size)
+    ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
+    yield lambda: nodes.remove_node(second, allow_graceful=False)
+    ray.shutdown()
+    nodes.shutdown()
+
+
+def rows_of(place):
+    """All rows, in an order of their own."""
+    import pandas as pd
+
+    table = pd.read_parquet(place)
+    return table.sort_values(["source", "frame", "face"], ignore_index=True)
+
+
+def test_one_process_two_and_a_cluster_that_loses_a_node_give_the_same(tmp_path, two_nodes):
+    inputs, analysis = tmp_path / "in", ColourAnalysis(stretch_s=25)
+    write_scenes(inputs / "long.mp4", 400, fps=5)
+    write_scenes(inputs / "short.mp4", 20)
+    for i in range(12):
+        write_picture(inputs / f"{i}.png", scene(5 * i))
+    write_picture(inputs / "deadly.png", plain(DEADLY_RGB))
+    sources, _, _ = list_sources([str(inputs)])
+    results = []
+    for jobs in (1, 2):
+        place = str(tmp_path / f"out{jobs}")
+        with Dataset(place, analysis) as dataset:
+            pool = Pool(analysis, place, jobs, 60)
+            assert run_archive(sources, dataset, pool.run, drop=pool.dropped.add) == 1
+        results.append(rows_of(place))
+
+    place, killed = str(tmp_path / "ray"), threading.Event()
+
+    def engine(units):
+        for event in Cluster(analysis, place, "auto", None, 60).run(units):
+            if not killed.is_set():
+                killed.set()
+                two_nodes()
+            yield event
+
+    with Dataset(place, analysis) as dataset:
+        assert run_archive(sources, dataset, engine) == 1
+    assert killed.is_set()
+    results.append(rows_of(place))
+    assert len(results[0]) > 1000
+    for other in results[1:]:
+        assert other.equals(results[0])

@@ -1,0 +1,99 @@
+"""A run from sources to results, with events made by hand and with processes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from helpers.archives import ColourAnalysis, scene, write_picture, write_scenes
+
+from pipeline.archive.pool import Failed
+from pipeline.archive.progress import Progress
+from pipeline.archive.results.dataset import Dataset
+from pipeline.archive.run import Account, run_archive
+from pipeline.archive.sources import list_sources
+from pipeline.archive.units import Unit
+from pipeline.archive.worker import Outcome, Worker
+
+
+def in_this_process(analysis, place, *, stop_after=10**9):
+    """An engine without processes."""
+
+    def engine(units):
+        worker, waiting = Worker(analysis, place), list(units)
+        for _ in range(stop_after):
+            if not waiting:
+                return
+            unit = waiting.pop(0)
+            try:
+                outcome = worker(unit)
+            except RuntimeError as error:
+                yield Failed(unit, str(error))
+                continue
+            waiting += outcome.again
+            yield outcome
+
+    return engine
+
+
+@pytest.fixture
+def sources(tmp_path):
+    write_scenes(tmp_path / "in" / "long.mp4", 300, fps=5)
+    for i in range(3):
+        write_picture(tmp_path / "in" / f"{i}.png", scene(i))
+    return list_sources([str(tmp_path / "in")])[0]
+
+
+def test_a_run_that_is_stopped_goes_on(tmp_path, sources, capsys):
+    analysis, place = ColourAnalysis(stretch_s=25), str(tmp_path / "out")
+    whole = str(tmp_path / "whole")
+    with Dataset(whole, analysis) as dataset:
+        assert run_archive(sources, dataset, in_this_process(analysis, whole)) == 0
+    for stop_after in (1, 2, 1):  # units a run
+        with Dataset(place, analysis) as dataset, pytest.raises(KeyboardInterrupt):
+            engine = in_this_process(analysis, place, stop_after=stop_after)
+            run_archive(sources, dataset, engine, stop_requested=lambda: True)
+    assert "this goes on: python -m pipeline.archive" in capsys.readouterr().err
+    with Dataset(place, analysis) as dataset:
+        assert run_archive(sources, dataset, in_this_process(analysis, place)) == 0
+    keys = ["source", "frame", "face"]
+    one, other = (pd.read_parquet(p).sort_values(keys, ignore_index=True) for p in (whole, place))
+    assert one.equals(other)
+    assert not (tmp_path / "out" / ".stretches").exists()
+    assert list(pd.read_parquet(f"{place}/_sources.parquet").frames) == list(
+        pd.read_parquet(f"{whole}/_sources.parquet").frames
+    )
+
+
+def test_sources_that_fail_are_listed_and_tried_again_by_the_next_run(tmp_path, sources, capsys):
+    analysis, place = ColourAnalysis(), str(tmp_path / "out")
+
+    def engine(units):
+        for unit in units:
+            for alone in unit.alone():
+                if alone.sources[0].name.endswith("1.png"):
+                    yield Failed(alone, "it died, twice")
+                else:
+                    yield Worker(analysis, place)(alone)
+
+    with Dataset(place, analysis) as dataset:
+        assert run_archive(sources, dataset, engine) == 1
+        assert "1.png: it died, twice" in capsys.readouterr().err
+        table = pd.read_parquet(f"{place}/_sources.parquet")
+        assert list(table[table.failed].problem) == ["it died, twice"]
+        assert run_archive(sources, dataset, in_this_process(analysis, place)) == 0
+        assert "3 of 4 sources are done already" in capsys.readouterr().err
+    assert not pd.read_parquet(f"{place}/_sources.parquet").failed.any()
+
+
+def test_what_limits_is_said_by_the_numbers():
+    account = Account(Progress(1))
+    unit = Unit(())
+    assert account.limits() == ""
+    account.add(Outcome(unit, reading_s=2, networks_s=7, cpu_s=9.8, wall_s=10))
+    said = "networks 70% of the processes' time, reading and decoding 20%, the rest 10%; 2% of it waiting: the limit is"
+    assert account.limits() == f"{said} the networks"
+    account.add(Outcome(unit, reading_s=18, networks_s=1, cpu_s=19, wall_s=20))
+    assert account.limits().endswith("the limit is reading and decoding")
+    account.add(Outcome(unit, reading_s=70, cpu_s=5, wall_s=70))
+    assert account.limits().endswith("the limit is other programs on these cores, or the disk")
+

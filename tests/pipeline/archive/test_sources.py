@@ -1,0 +1,102 @@
+"""What names stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+from helpers.archives import scene, write_picture
+
+from pipeline.archive.sources import Source, list_sources, local_copy, sha256_of, version_of
+from support import UserError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "in" / "b10.png", scene(0))
+    write_picture(tmp_path / "in" / "b9.png", scene(1))
+    (tmp_path / "in" / "sub").mkdir()
+    (tmp_path / "in" / "sub" / "film.mp4").write_bytes(b"12")
+    (tmp_path / "in" / "notes.doc").write_bytes(b"")
+    return tmp_path
+
+
+def test_folders_patterns_and_files_each_source_once(folder):
+    sources, columns, notes = list_sources(["in", "in/b*.png", "in/sub/../b9.png"])
+    assert [source.name for source in sources] == ["in/b9.png", "in/b10.png", "in/sub/film.mp4"]
+    assert [source.is_picture for source in sources] == [True, True, False]
+    assert [source.path for source in sources] == [str(folder / source.name) for source in sources]
+    assert columns == ()
+    assert notes == ["1 file is no film or picture in in: left out."]
+
+
+def test_a_csv_carries_its_columns(folder):
+    (folder / "in" / "list.csv").write_text("room,source,age\n1,b9.png,30\n2,sub,\n", encoding="utf-8-sig")
+    sources, columns, _ = list_sources(["in/list.csv"])
+    assert columns == ("room", "age")
+    assert [(source.name, source.own) for source in sources] == [
+        ("in/b9.png", ("1", "30")),
+        ("in/sub/film.mp4", ("2", "")),
+    ]
+    with pytest.raises(UserError, match="has the columns"):
+        list_sources(["in/list.csv", "in"])
+
+
+def test_a_txt_list(folder):
+    (folder / "list.txt").write_text("in/b9.png\n# no\nin/sub\n")
+    assert [source.name for source in list_sources(["list.txt"])[0]] == ["in/b9.png", "in/sub/film.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("a,b\n1,2\n", "a column `source`"), ("", "a column `source`"), ("source\nb9.png,2,3\n", "more cells"),
+     (b"source\n\xff\xfe\n", "no table in UTF-8")],
+)  # fmt: skip
+def test_tables_that_are_none_are_refused(folder, content, said):
+    path = folder / "in" / "list.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=said):
+        list_sources([str(path)])
+
+
+def test_what_is_not_there_is_refused(folder):
+    for name in ("missing.mp4", "missing/", "file:///missing"):
+        with pytest.raises(UserError, match=r"there is no film|there is no file"):
+            list_sources([name])
+
+
+def test_addresses(folder):
+    sources, _, _ = list_sources([f"file://{folder}/in"])
+    assert [source.name for source in sources] == [f"file://{folder}/in/{n}" for n in ("b9.png", "b10.png", "sub/film.mp4")]
+    film = sources[2]
+    assert version_of(film.path).size == 2
+    with local_copy(film.path) as copy:
+        assert copy.endswith(".mp4")
+        with open(copy, "rb") as file:
+            assert file.read() == b"12"
+    assert not os.path.exists(copy)
+    assert sha256_of(film.path) == hashlib.sha256(b"12").hexdigest()
+
+
+def test_a_password_is_in_no_name(folder, monkeypatch):
+    import pyarrow.fs as fs
+
+    monkeypatch.setattr(
+        "pipeline.archive.sources.open_place", lambda address: (fs.LocalFileSystem(), f"{folder}/in/b9.png"[1:])
+    )
+    monkeypatch.chdir("/")
+    (source,) = list_sources([f"s3://user:secret@{folder}/in/b9.png?endpoint_override=x".replace("@/", "@")])[0]
+    assert "secret" not in source.name
+    assert "endpoint" not in source.name
+    assert "secret" in source.path
+
+
+def test_changes_are_seen(folder):
+    before = version_of(str(folder / "in" / "b9.png"))
+    assert before == version_of(str(folder / "in" / "b9.png"))
+    os.utime(folder / "in" / "b9.png", ns=(5, 5))
+    assert version_of(str(folder / "in" / "b9.png")) != before
+    assert version_of(str(folder / "gone")) is None
+    assert sha256_of(str(folder / "gone")) == ""

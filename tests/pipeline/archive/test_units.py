@@ -1,0 +1,41 @@
+"""Which sources go together."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from pipeline.archive.sources import Source
+from pipeline.archive.stretches import Stretch
+from pipeline.archive.units import MOST_BYTES, MOST_FILMS, MOST_PICTURES, Unit, units_of
+
+
+def sources(kind, count, size):
+    return [(Source(f"/{kind}{i}", f"{kind}{i}", kind == "picture"), size) for i in range(count)]
+
+
+def test_pictures_go_in_groups_and_small_films_too():
+    given = sources("picture", 450, 10**7) + sources("film", 25, 10) + sources("long", 2, MOST_BYTES)
+    units = list(units_of(given))
+    assert [len(unit.sources) for unit in units] == [MOST_PICTURES, MOST_PICTURES, 50, MOST_FILMS, 5, 1, 1]
+    assert [source for unit in units for source in unit.sources] == [source for source, _ in given]
+    assert [unit.is_film for unit in units] == [False] * 5 + [True] * 2
+
+
+def test_keys_are_their_sources():
+    first, second = sources("picture", 2, 1)
+    assert Unit((first[0],)).key == Unit((first[0],)).key
+    keys = {Unit((first[0],)).key, Unit((second[0],)).key, Unit((first[0], second[0])).key, Unit((first[0],), sha256="1").key}
+    assert len(keys) == 4
+    assert all(len(key) == 16 for key in keys)
+
+
+def test_a_second_try_takes_each_source_alone_and_a_film_in_one_go():
+    films = [source for source, _ in sources("film", 2, 1)]
+    assert Unit(tuple(films)).alone() == [Unit((film,), whole=True) for film in films]
+    stretch = Stretch(1, 2, 9, None, 5, 0, Fraction(0), Fraction(0), None, 20, 20)
+    cut = Unit((films[0],), stretch, "12")
+    assert cut.alone() == [cut]
+    assert not cut.is_film
+    assert not Unit((films[0],), whole=True).is_film
+    assert cut.name == f".stretches/{cut.key}/00001.parquet"
+    assert cut.film.name == f"faces/part-{cut.key}.parquet"
