@@ -94,5 +94,5 @@ def test_each_member_passes_once_and_the_largest_tells_the_size(crops, monkeypat
 def test_one_file_is_a_classifier_and_several_are_an_ensemble():
     assert isinstance(classifier_from_files([]), Classifier)
     assert isinstance(classifier_from_files([SHIPPED]), Classifier)
-    both = classifier_from_files([SHIPPED, str(SHIPPED)], confidence="label")
-    assert [one.temperature for one in both.members] == [load_checkpoint(SHIPPED).temperature] * 2
+    both = classifier_from_files([SHIPPED, str(SHIPPED)], confidence="label", prior="balanced")
+    assert {(one.confidence, one.prior) for one in both.members} == {("label", both.prior)}
