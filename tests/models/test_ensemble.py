@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint
+from models.checkpoint import SHIPPED, Checkpoint
 from models.classifier import Classifier
 from models.ensemble import Ensemble, classifier_from_files
 from models.spec import find_spec
