@@ -96,4 +96,3 @@ def test_what_limits_is_said_by_the_numbers():
     assert account.limits().endswith("the limit is reading and decoding")
     account.add(Outcome(unit, reading_s=70, cpu_s=5, wall_s=70))
     assert account.limits().endswith("the limit is other programs on these cores, or the disk")
-

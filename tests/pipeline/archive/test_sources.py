@@ -69,7 +69,9 @@ def test_what_is_not_there_is_refused(folder):
 
 def test_addresses(folder):
     sources, _, _ = list_sources([f"file://{folder}/in"])
-    assert [source.name for source in sources] == [f"file://{folder}/in/{n}" for n in ("b9.png", "b10.png", "sub/film.mp4")]
+    assert [source.name for source in sources] == [
+        f"file://{folder}/in/{n}" for n in ("b9.png", "b10.png", "sub/film.mp4")
+    ]
     film = sources[2]
     assert version_of(film.path).size == 2
     with local_copy(film.path) as copy:

@@ -33,7 +33,9 @@ def frames_of(path, stretches):
     return joined
 
 
-@pytest.mark.parametrize(("codec", "options", "suffix"), CODECS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("codec", "options", "suffix"), CODECS, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_stretches_hold_the_frames_of_the_whole_film(tmp_path, codec, options, suffix):
     pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     images = [scene(i, fps=FPS) for i in range(400)]

@@ -24,7 +24,12 @@ def test_pictures_go_in_groups_and_small_films_too():
 def test_keys_are_their_sources():
     first, second = sources("picture", 2, 1)
     assert Unit((first[0],)).key == Unit((first[0],)).key
-    keys = {Unit((first[0],)).key, Unit((second[0],)).key, Unit((first[0], second[0])).key, Unit((first[0],), sha256="1").key}
+    keys = {
+        Unit((first[0],)).key,
+        Unit((second[0],)).key,
+        Unit((first[0], second[0])).key,
+        Unit((first[0],), sha256="1").key,
+    }
     assert len(keys) == 4
     assert all(len(key) == 16 for key in keys)
 

@@ -119,7 +119,11 @@ def test_step_analyses_every_nth_frame(tmp_path):
 def test_what_cannot_be_read_is_a_row_and_a_record(tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
-    units = (source_of(bad), source_of(write_picture(tmp_path / "good.png", scene(0))), source_of(tmp_path / "gone.mp4"))
+    units = (
+        source_of(bad),
+        source_of(write_picture(tmp_path / "good.png", scene(0))),
+        source_of(tmp_path / "gone.mp4"),
+    )
     outcome = Worker(ColourAnalysis(), str(tmp_path / "out"))(Unit(units))
     assert outcome.failed == 2
     records = Store(str(tmp_path / "out")).records(outcome.unit.name)

@@ -1,0 +1,93 @@
+"""Files that are complete or not there, in folders and at addresses."""
+
+from __future__ import annotations
+
+import os
+
+import pyarrow as pa
+import pytest
+
+from pipeline.archive.results.store import Store, is_address, open_place, shown
+from support import UserError
+
+TABLE = pa.table({"a": [1, 2], "b": ["x", None]})
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """The address of an empty bucket, on this machine."""
+    server = pytest.importorskip("moto.server", reason="needs pip install moto[server]")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    _, port = running.get_host_and_port()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    address = f"s3://bucket/results?scheme=http&region=us-east-1&allow_bucket_creation=true&endpoint_override=127.0.0.1:{port}"
+    filesystem, _ = open_place(address)
+    filesystem.create_dir("bucket")
+    yield address
+    running.stop()
+
+
+def check(store):
+    store.write_table("faces/part.parquet", TABLE, [{"source": "s"}])
+    store.write_json("_settings.json", {"a": 1})
+    assert store.read_table("faces/part.parquet").equals(TABLE)
+    assert store.records("faces/part.parquet") == [{"source": "s"}]
+    assert store.read_json("_settings.json") == {"a": 1}
+    assert store.read_json("none.json") is None
+    assert store.names("faces") == ["faces/part.parquet"]
+    assert store.names("faces", hidden=True) == []
+    assert store.names("none") == []
+    store.write_bytes("faces/part.parquet", b"no parquet")
+    assert store.records("faces/part.parquet") is None
+    store.delete("faces/part.parquet")
+    store.delete("faces/part.parquet")
+    assert not store.exists("faces/part.parquet")
+    store.write_bytes("deep/er/file", b"1")
+    store.delete_folder("deep")
+    store.delete_folder("deep")
+    assert not store.exists("deep/er/file")
+
+
+def test_a_folder(tmp_path):
+    check(Store(str(tmp_path / "results")))
+    assert Store(str(tmp_path)).is_local
+
+
+def test_an_address_on_this_machine(tmp_path):
+    check(Store(f"file://{tmp_path}/results"))
+
+
+def test_a_bucket(s3):
+    store = Store(s3)
+    assert not store.is_local
+    check(store)
+
+
+def test_what_fails_on_the_way_leaves_the_old_file(tmp_path):
+    store = Store(str(tmp_path))
+    store.write_bytes("a/file", b"old")
+    with pytest.raises(RuntimeError), store.replacing("a/file") as partial:
+        with open(partial, "wb") as file:
+            file.write(b"half")
+        raise RuntimeError
+    assert (tmp_path / "a" / "file").read_bytes() == b"old"
+    assert os.listdir(tmp_path / "a") == ["file"]
+
+
+def test_places_that_cannot_be_written_are_said(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match="cannot write"):
+        Store(str(tmp_path / "file")).write_bytes("x", b"1")
+    with pytest.raises(UserError, match="nosuch://x cannot be reached"):
+        Store("nosuch://user:secret@x/y")
+
+
+def test_addresses():
+    assert is_address("s3://a/b")
+    assert not is_address("C:/a")
+    assert not is_address("/a/b")
+    assert shown("s3://user:secret@bucket/a?region=x") == "s3://bucket/a"
+    assert shown("some/folder?") == "some/folder?"
