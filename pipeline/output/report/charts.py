@@ -104,9 +104,9 @@ def _tick(at: float, end: float, text: str) -> str:
 
 
 def bar_svg(share: float, colour: Colour) -> str:
-    """A bar as long as `share` of its panel; the number beside it says the same."""
-    fill = f'<rect width="{100 * share:.2f}%" height="100%" rx="3" fill="{hex_colour(colour)}"/>' if share > 0 else ""
-    return f'<svg class="bar" aria-hidden="true"><rect class="panel" width="100%" height="100%" rx="3"/>{fill}</svg>'
+    """A bar as long as `share` of a line; the number beside it says the same."""
+    part = f'<rect width="{100 * share:.2f}%" height="100%" rx="3" fill="{hex_colour(colour)}"/>' if share > 0 else ""
+    return f'<svg class="bar share" aria-hidden="true"><rect class="line" y="5" width="100%" height="1"/>{part}</svg>'
 
 
 def stacked_svg(shares: Sequence[float], colours: Sequence[Colour]) -> str:
