@@ -23,6 +23,7 @@ from support.metrics import accuracy, balanced_accuracy, confusion_matrix, macro
 TEMPERATURES = (0.05, 10.0)  # lowest and highest
 FEWEST_FACES = 100  # the deviation of a fitted temperature is about a tenth there
 TAUS = np.arange(101) / 100
+FEWEST_OF_A_CLASS = 25  # faces from which on a class has a say in how much of the prior is taken out
 ACCURACY_LOSS = 0.002  # accepted for a better macro-F1
 
 
@@ -86,10 +87,17 @@ def at_bound(temperature: float) -> bool:
 def fit_prior_tau(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndarray) -> float:
     """The tau of `TAUS` for which the bias -tau log(class_shares) gives the highest balanced accuracy, the mean recall
     of the classes that occur; of equals the smallest. Balanced accuracy does not depend on how frequent classes are.
+
+    Classes of fewer than `FEWEST_OF_A_CLASS` faces do not count, unless all are so rare: the standard error of such a
+    recall is ten points, and a few faces more or less would decide for all others.
     """
     push = prior_push(class_shares)
+    frequent = np.bincount(labels, minlength=len(push)) >= FEWEST_OF_A_CLASS
+    counted = frequent[labels] if frequent.any() else np.full(len(labels), True)
     recalls = [
-        balanced_accuracy(confusion_matrix(labels, (logits + tau * push).argmax(axis=1), classes=len(push)))
+        balanced_accuracy(
+            confusion_matrix(labels[counted], (logits[counted] + tau * push).argmax(axis=1), classes=len(push))
+        )
         for tau in TAUS
     ]
     return float(TAUS[int(np.argmax(recalls))])

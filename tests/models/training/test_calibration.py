@@ -111,6 +111,16 @@ def test_a_temperature_at_the_end_of_its_range_is_not_used(checkpoint):
     assert not at_bound(1.0)
 
 
+def test_a_class_of_a_few_faces_does_not_decide_how_much_of_the_prior_is_taken_out():
+    shares = np.array([0.7, 0.29, 0.01])
+    labels = np.repeat([0, 1, 2], [100, 100, 10])
+    logits = 9 * np.eye(3)[labels]
+    logits[labels == 2] = [3.5, 0, 0]  # taken for the first, unless nearly all of the prior is taken out
+    assert fit_prior_tau(logits, labels, shares) == 0  # the frequent two are right already
+    many = np.concatenate([labels, np.full(30, 2)])
+    assert fit_prior_tau(np.concatenate([logits, np.tile([3.5, 0, 0], (30, 1))]), many, shares) > 0.8
+
+
 def test_tau_has_the_best_balanced_accuracy(rng):
     shares = np.array([0.8, 0.15, 0.05])
     labels = np.repeat([0, 1, 2], [800, 150, 50])
