@@ -15,7 +15,8 @@ from torch import Tensor
 
 from support.cli import UserError
 
-MOMENTS: tuple[set[str], ...] = (set(), {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"})  # what sgd and adam keep of a parameter
+# what sgd and adam keep of a parameter
+MOMENTS: tuple[set[str], ...] = (set(), {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"})
 
 
 def check_part(found: Any, wanted: Any, *, what: str) -> None:

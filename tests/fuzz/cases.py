@@ -9,6 +9,8 @@ for what is made once, such as a trained network.
 
 from __future__ import annotations
 
+import importlib
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from fuzz.hostile import Rng
 
+MODULES = ("fuzz.media", "fuzz.weights", "fuzz.labels", "fuzz.configs", "fuzz.logs")
 Action = Callable[[], object]
 Make = Callable[[Rng, Path, Path], Action]
 
@@ -29,13 +32,9 @@ class Kind(NamedTuple):
 
 
 def all_kinds() -> dict[str, Kind]:
-    """Every kind, by name."""
-    from fuzz import configs, labels, logs, media, weights
-
-    kinds: dict[str, Kind] = {}
-    for module in (media, weights, labels, configs, logs):
-        kinds |= module.KINDS
-    return kinds
+    """Every kind, by name: those of `MODULES`, or of the module that a test of the fuzz names."""
+    modules = [os.environ["FUZZ_KINDS"]] if "FUZZ_KINDS" in os.environ else MODULES
+    return {name: kind for module in modules for name, kind in importlib.import_module(module).KINDS.items()}
 
 
 def generator_of(kind: str, number: int) -> Rng:

@@ -35,7 +35,8 @@ from fuzz.hostile import (
 )
 from helpers.tiny_runs import FLAGS, TINY, make_learnable
 
-COMMANDS = ("live", "train", "data.check", "models.import", "models.export", "retinaface.export", "retinaface.training.__main__",
+COMMANDS = ("live", "train", "data.check", "models.import", "models.export", "retinaface.export",
+ "retinaface.training.__main__",
             "evaluation.classification.report", "pipeline.output.report.__main__")  # fmt: skip
 # Not with hostile names: a run would write there.
 NUMERIC = (int, float)

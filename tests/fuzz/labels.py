@@ -27,7 +27,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "jaffe": tiny_formats.make_jaffe, "ferg": tiny_formats.make_ferg, "expw": tiny_formats.make_expw,
     "affectnet": tiny_formats.make_affectnet, "affectnet_lists": tiny_formats.make_affectnet_lists,
     "csv_list": tiny_formats.make_csv_list,
-    "image_folder": lambda root: tiny_sets.make_image_folder(root, {f"{s}/{c}": 4 for s in ("train", "val", "test") for c in ("sad", "happy")}),
+    "image_folder": lambda root: tiny_sets.make_image_folder(root, {f"{s}/{c}": 4 for s in ("train", "val",
+     "test") for c in ("sad", "happy")}),
 }  # fmt: skip
 TABLES = (".csv", ".txt", ".lst", ".npy", ".xml")
 
@@ -157,7 +158,7 @@ def names_in_zip(rng: Rng, folder: Path, shared: Path) -> Action:
         for label in ("sad", "happy"):
             for number in range(4):
                 archive.write(write_grey(folder / "g.png", 9 * number), f"train/{label}/{number}.png")
-        name = pick(rng, [text for text in TEXTS if text and len(text) < 200])
+        name = pick(rng, [text for text in TEXTS if text and text[0] != "\0" and len(text) < 200])
         archive.writestr(name.encode("utf-8", "replace").decode() or "x", bytes(100))
     data = bytearray(path.read_bytes())
     at = data.rfind(b"PK\x01\x02")

@@ -25,7 +25,8 @@ def rows() -> list[dict[str, object]]:
         share = round(0.1 + 0.06 * frame, 6)
         film = frame < 10
         found.append(
-            {"time_s": frame / 25 * film, "frame": frame * film, "face": 0, "track": 1 if film else None, "x1": 1.0, "y1": 2.0,
+            {"time_s": frame / 25 * film, "frame": frame * film, "face": 0, "track": 1 if film else None, "x1": 1.0,
+             "y1": 2.0,
              "x2": 30.0, "y2": 40.0, "score": 0.9, "label": "happiness", "confidence": share, "p_happiness": share,
              "p_sadness": round(1 - share, 6), "source": "a.mp4" if film else f"{frame}.png", "problem": None}
         )  # fmt: skip

@@ -102,8 +102,10 @@ def source_name(rng: Rng, folder: Path, shared: Path) -> Action:
     os.mkfifo(folder / "pipe.mp4")
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(folder / "socket.png"))
-    names = [text(rng), f"{text(rng)}/{text(rng)}", "pipe.mp4", "socket.png", str(folder), "*.png", "[", "**", "/dev/null",
-             "/dev/zero", "/dev/full", "/dev/tty", "/proc/self/mem", "http://[::1", "rtsp://", "http://127.0.0.1:1/x.mp4",
+    names = [text(rng), f"{text(rng)}/{text(rng)}", "pipe.mp4", "socket.png", str(folder), "*.png", "[", "**",
+    "/dev/null",
+             "/dev/zero", "/dev/full", "/dev/tty", "/proc/self/mem", "http://[::1", "rtsp://",
+             "http://127.0.0.1:1/x.mp4",
              "://", "9" * 20, "-1", "/dev/video" + "9" * 20, "concat:a.png|a.png", "data:,x", f"file://{folder}/a.png",
              "x.txt/", "a.png/", "./a.png", "pipe:0", "lavfi:testsrc"]  # fmt: skip
     return functools.partial(read_source, pick(rng, names))

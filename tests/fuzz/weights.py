@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ import torch
 from fuzz.cases import Action, Kind
 from fuzz.hostile import Rng, changed_bytes, changed_value, json_text, pick, text
 from onnx import TensorProto, helper, numpy_helper
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 CLASSES = ("sad", "happy", "neutral")
 NETWORK = "deep_emotion"  # the one that loads fastest
@@ -71,10 +70,26 @@ def write_changed_header(rng: Rng, path: Path, original: Path) -> None:
     if rng.random() < 0.2:
         path.write_bytes(changed_bytes(rng, original.read_bytes()))
         return
-    with safe_open(original, framework="np") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        header = file.metadata()
-    save_file(tensors, path, metadata=changed_header(rng, header))
+    content = original.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    entries = json.loads(content[8 : 8 + length])
+    entries["__metadata__"] = changed_header(rng, dict(sorted(entries["__metadata__"].items())))
+    path.write_bytes(safetensors_of(entries, content[8 + length :]))
+
+
+def safetensors_of(entries: dict, tensors: bytes) -> bytes:
+    """A file of that header; safetensors itself writes its entries in another order each time."""
+    header = json.dumps(dict(sorted(entries.items()))).encode()
+    return struct.pack("<Q", len(header)) + header + tensors
+
+
+def in_order(path: Path) -> None:
+    """Write a .safetensors file again, its metadata sorted, so that changed bytes of it are the same each time."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    entries = json.loads(content[8 : 8 + length])
+    entries["__metadata__"] = dict(sorted(entries["__metadata__"].items()))
+    path.write_bytes(safetensors_of(entries, content[8 + length :]))
 
 
 def checkpoint(rng: Rng, folder: Path, shared: Path) -> Action:
@@ -84,6 +99,7 @@ def checkpoint(rng: Rng, folder: Path, shared: Path) -> Action:
     original = shared / f"base-{os.getpid()}.safetensors"
     if not original.exists():
         save_checkpoint(original, base_checkpoint(), half=True)
+        in_order(original)
     path = folder / "x.safetensors"
     write_changed_header(rng, path, original)
     how = rng.random()
@@ -244,10 +260,14 @@ def changed_state(rng: Rng, weights: dict) -> object:
     name = pick(rng, list(weights))
     shape = weights[name].shape
     entries = (
-        torch.zeros(1).expand(HUGE), torch.zeros(()).expand(shape), torch.zeros(shape).to_sparse(), torch.zeros(shape, dtype=torch.complex64),
-        torch.zeros(shape, device="meta"), torch.zeros(shape, dtype=torch.bool), torch.full(shape, 1e300, dtype=torch.float64),
-        torch.zeros(0), torch.zeros(shape, dtype=torch.bfloat16), torch.full(shape, torch.nan), torch.nn.Parameter(torch.zeros(shape)),
-        torch.quantize_per_tensor(torch.zeros(shape), 0.1, 0, torch.qint8), torch.zeros(shape, dtype=torch.float8_e4m3fn),
+        torch.zeros(1).expand(HUGE), torch.zeros(()).expand(shape), torch.zeros(shape).to_sparse(), torch.zeros(shape,
+        dtype=torch.complex64),
+        torch.zeros(shape, device="meta"), torch.zeros(shape, dtype=torch.bool), torch.full(shape, 1e300,
+        dtype=torch.float64),
+        torch.zeros(0), torch.zeros(shape, dtype=torch.bfloat16), torch.full(shape, torch.nan),
+        torch.nn.Parameter(torch.zeros(shape)),
+        torch.quantize_per_tensor(torch.zeros(shape), 0.1, 0, torch.qint8), torch.zeros(shape,
+        dtype=torch.float8_e4m3fn),
         torch.zeros(*shape, 1), torch.zeros(()), None, 3, "text", [1, 2], {"a": torch.zeros(1)}, b"bytes", Code(),
     )  # fmt: skip
     how = int(rng.integers(8))

@@ -23,7 +23,7 @@ from pathlib import Path
 from fuzz.cases import Action, all_kinds, generator_of
 from helpers.paths import ROOT
 
-CPU_S = 20
+CPU_S = float(os.environ.get("FUZZ_CPU_S", 20))
 MEMORY = 3 << 30  # bytes: a picture as large as is accepted takes 805 MB, some of which exists twice for a moment
 LONGEST = 6000  # characters of a sentence
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # a terminal acts on them, or cannot show them
