@@ -77,7 +77,7 @@ def _film(
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{title} is not a video that can be read ({reason}).") from error
     streams = _moving_streams(container, title)
-    film = Film(container, _decodable(streams[0], title), title=title, name=name, path=path)
+    film = Film(container, streams[0], title=title, name=name, path=path)
     source = FileSource(title, film.frames(), fps=film.fps, count=film.promised, release=resources.pop_all().close)
     notes = []
     if len(streams) > 1:
@@ -89,22 +89,14 @@ def _film(
 
 
 def _moving_streams(container: av.container.InputContainer, title: str) -> list[av.VideoStream]:
-    """The streams that are films and no covers or thumbnails; `UserError` where there is none."""
+    """The streams that are films and no covers or thumbnails; `UserError` where the first cannot be decoded."""
     pictures = Disposition.attached_pic | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & pictures]
     if not moving:
         raise UserError(f"{title} holds no film, only sound or a cover picture.")
-    return moving
-
-
-def _decodable(stream: av.VideoStream, title: str) -> av.VideoStream:
-    """The stream, ready to be decoded; `UserError` where there is no decoder for it."""
-    if stream.codec_context is None:
+    if moving[0].codec_context is None:
         raise UserError(f"{title} is a film that needs a decoder which is not there; save it as H.264.")
-    stream.codec_context.thread_count = 1  # several would report damage late (by frames), or not at all (by slices)
-    if stream.codec_context.name == "mjpeg":  # alone among decoders it does not mark what it patched
-        stream.codec_context.options = {"err_detect": "explode"}
-    return stream
+    return moving
 
 
 def promised_frames(path: str | Path) -> int | None:

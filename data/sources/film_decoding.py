@@ -46,7 +46,11 @@ def whole_frames(container: av.container.InputContainer, stream: av.VideoStream)
 
 def _undamaged(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
     """Every frame as it is shown; None for one that is damaged or leans on a damaged one."""
-    stream.codec_context.copy_opaque = True  # each frame says which packet it is of
+    codec = stream.codec_context
+    codec.copy_opaque = True  # each frame says which packet it is of
+    codec.thread_count = 1  # several would report damage late (threads by frame) or not at all (by slice)
+    if codec.name == "mjpeg":  # alone among decoders it does not mark what it patched
+        codec.options = {"err_detect": "explode"}
     watch = DamageWatch()
     packets = container.demux(stream)
     while True:

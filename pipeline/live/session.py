@@ -124,7 +124,8 @@ class Session:
         if self.outputs.unread.frames:
             notify(self.outputs.unread.sentence(self.presented))
         seconds = self._clock() - self.started_s
-        notify(f"{self.presented} frames in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
+        frames = "1 frame" if self.presented == 1 else f"{self.presented} frames"
+        notify(f"{frames} in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
 
     def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""
