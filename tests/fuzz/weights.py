@@ -266,7 +266,7 @@ def changed_state(rng: Rng, weights: dict) -> object:
         dtype=torch.float64),
         torch.zeros(0), torch.zeros(shape, dtype=torch.bfloat16), torch.full(shape, torch.nan),
         torch.nn.Parameter(torch.zeros(shape)),
-        torch.quantize_per_tensor(torch.zeros(shape), 0.1, 0, torch.qint8), torch.zeros(shape,
+        torch.zeros(shape,
         dtype=torch.float8_e4m3fn),
         torch.zeros(*shape, 1), torch.zeros(()), None, 3, "text", [1, 2], {"a": torch.zeros(1)}, b"bytes", Code(),
     )  # fmt: skip
