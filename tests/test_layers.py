@@ -20,6 +20,7 @@ ALLOWED = {
     "pipeline": {"data", "retinaface", "models", "gradcam"},
     "evaluation": {"data", "retinaface", "models", "gradcam", "pipeline"},
     "web": {"data", "retinaface", "models", "gradcam", "pipeline"},
+    "docs": {"data", "retinaface", "models", "gradcam", "pipeline", "evaluation"},
     "live": {"data", "retinaface", "models", "gradcam", "pipeline"},
     "train": {"data", "models"},
 }

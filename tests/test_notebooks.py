@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import sys
 
+import numpy as np
 import pytest
 from helpers.paths import ROOT
 from matplotlib.figure import Figure
 
+from data.datasets import load_faces
+from models.classifier import Classifier
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LOGIC = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.While, ast.Try)
 SMALL = {"FRAMES": 4, "FACES": 2, "STEPS": 3}  # parameters that only cost time
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """What the notebooks leave for each other: the drawn faces, the network that has learned them."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def notebooks(runs, tmp_path, monkeypatch):
+    """A folder to run in as in notebooks/."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "runs").symlink_to(runs)
+    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setattr(sys, "path", [str(ROOT / "notebooks"), *sys.path])
 
 
 def code_cells(path) -> list[dict]:
@@ -49,10 +69,7 @@ def test_stripped_one_parameter_cell_and_no_logic(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_out_of_the_box(path, tmp_path, monkeypatch, capsys):
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path / "notebooks")
-    monkeypatch.setattr(sys, "path", sys.path.copy())
+def test_it_runs_out_of_the_box(path, notebooks, tmp_path, capsys):
     parameters, *others = code_cells(path)
     names: dict = {}
     run_cell(python_of(parameters), names)
@@ -62,3 +79,21 @@ def test_it_runs_out_of_the_box(path, tmp_path, monkeypatch, capsys):
     assert len(figures) >= 2
     for figure in figures:
         figure.savefig(tmp_path / "figure.png", dpi=40)
+
+
+@pytest.mark.long
+def test_the_drawn_network_learns_and_its_heat_lies_on_brows_eyes_and_mouth(notebooks, capsys):
+    drawn = importlib.import_module("drawn")  # as the notebooks do, from their folder
+
+    folder, (weights,) = drawn.data_and_weights("", None)
+    faces, classifier = load_faces(folder, "test"), Classifier.from_file(weights)
+    prediction = classifier.forward(np.stack(list(faces.images)))
+    right = prediction.probabilities.argmax(axis=1) == faces.labels
+    assert right.mean() > 0.8  # guessing gives an eighth
+    shares = drawn.region_shares(prediction.heatmaps()[right])
+    assert all(heat > 1.4 * area for heat, area in shares.values())
+    assert sum(heat for heat, _ in shares.values()) > 0.55  # 34 % of the picture
+    frames, pipeline = drawn.frames_and_pipeline("", None, count=60)
+    labels = [[face.label for face in pipeline([frame.image_rgb], time_s=frame.time_s)[0].faces] for frame in frames]
+    for second, wanted in ((3.3, "happiness"), (5.3, "surprise")):
+        assert labels[round(second * drawn.FPS)][0] == wanted

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from data.sample_set import write_sample_set
+from helpers.portrait_set import write_portrait_set
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
-    return write_sample_set(tmp_path_factory.mktemp("sample"))
+    return write_portrait_set(tmp_path_factory.mktemp("sample"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from helpers.portrait_set import FACES
 
-from data.sample_set import FACES
 from evaluation.commands import SplitSettings
 from support import UserError
 

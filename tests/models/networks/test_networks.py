@@ -35,6 +35,7 @@ PARAMETERS = {
     "resnet34": 21_288_263,
     "resnet50": 23_522_375,
     "small_resnet18_w32": 1_948_391,
+    "tiny_cnn": 49_391,
     "small_resnet18_w48": 4_379_479,
     "small_resnet18_w64": 7_781_831,
     "vgg19_bn": 139_609_927,
