@@ -66,6 +66,10 @@ class Settings:
         "crowd", "what probabilities say: the share of people who would name it, or how likely the label is",
         choices=["crowd", "label"],
     )  # fmt: skip
+    prior: str = setting(
+        "balanced", "how frequent expressions are taken to be: all alike, or as in the training data set",
+        choices=["balanced", "dataset"],
+    )  # fmt: skip
     tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
     smooth_s: float = setting(
         PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
@@ -99,6 +103,7 @@ def run(settings: Settings) -> int:
             conf=settings.conf,
             max_faces=settings.max_faces,
             confidence=settings.confidence,
+            prior=settings.prior,
             tta=settings.tta,
             smooth_s=settings.smooth_s,
             step=settings.step,

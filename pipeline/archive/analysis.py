@@ -38,6 +38,7 @@ class Analysis:
     conf: float = CONF
     max_faces: int = 20
     confidence: str = "crowd"
+    prior: str = "balanced"
     tta: bool = False
     smooth_s: float = PredictOptions.smooth_s
     step: int = 1
@@ -66,6 +67,7 @@ class Analysis:
             max_faces=self.max_faces,
             imgsz=IMGSZ if self.imgsz is None else self.imgsz or None,
             confidence=self.confidence,
+            prior=self.prior,
             options=PredictOptions(self.heatmaps, None, self.tta, self.smooth_s),
         )
 

@@ -17,7 +17,6 @@ from data.sources.pictures import open_picture
 from pipeline.archive.analysis import Analysis
 from pipeline.archive.progress import duration
 from pipeline.archive.sources import Source, local_copy
-from pipeline.archive.worker import one_core
 from support import UserError
 
 SAMPLE = 20  # frames that are analysed
@@ -100,9 +99,8 @@ def _a_frame(path: str, source: Source, chance: random.Random) -> tuple[Frame, f
     frame: Frame | None = None
     with open_picture(path) if source.is_picture else open_film(path) as opened:
         opened.max_frames = wanted
-        with one_core():
-            frame = opened.read()
-            start_s = start_s if source.is_picture else time.perf_counter()
+        frame = opened.read()
+        start_s = start_s if source.is_picture else time.perf_counter()
         for read, frame in enumerate(opened, start=1):  # noqa: B007 - the last one is wanted
             pass
     if frame is None:

@@ -135,9 +135,6 @@ def stretch_frames(path: str, name: str, stretch: Stretch) -> Iterator[Frame | S
     """
     with open(path, "rb") as file, av.open(file, "r") as container:
         stream = _stream(container)
-        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-        if stream.codec_context.name == "mjpeg":  # alone among decoders it does not mark what it patched
-            stream.codec_context.options = {"err_detect": "explode"}
         time_base = stream.time_base or Fraction(1, 1)
         container.seek(int(stretch.key_time / time_base), stream=stream)
         picture = FilmPicture(stream.sample_aspect_ratio)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pipeline.archive.sources import Source
 from pipeline.archive.stretches import Stretch
 
-MOST_PICTURES = 200
+MOST_PICTURES = 100
 MOST_FILMS, MOST_BYTES = 20, 32 * 2**20  # of short films, which need no stretches
 
 

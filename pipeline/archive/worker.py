@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -181,12 +180,9 @@ class Worker:
             whole_pictures=self.analysis.imgsz is None,
         )
         batches = feed.grab()
-        opening: contextlib.AbstractContextManager[None] = one_core()
         while True:
             start_s = time.perf_counter()
-            with opening:
-                batch = next(batches, None)
-            opening = contextlib.nullcontext()
+            batch = next(batches, None)
             read_s = time.perf_counter()
             times.reading_s += read_s - start_s
             if batch is None:
@@ -203,20 +199,6 @@ def _with_skipped(film: FrameSource) -> Iterator[Frame | Skipped]:
         yield from film.take_skipped()
         yield frame
     yield from film.take_skipped()
-
-
-@contextlib.contextmanager
-def one_core() -> Iterator[None]:
-    """Inside, a decoder that is opened takes one thread: FFmpeg counts the cores that it may use."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    usable = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {sorted(usable)[os.getpid() % len(usable)]})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, usable)
 
 
 def new_record(source: Source, version: Version | None, sha256: str) -> dict[str, Any]:

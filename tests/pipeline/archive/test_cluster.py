@@ -24,9 +24,8 @@ def two_nodes(monkeypatch):
     for name, value in (QUIET | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}).items():
         monkeypatch.setenv(name, value)
     pytest.importorskip("ray.data", reason='needs pip install "ray[data]"')
-    from ray.cluster_utils import Cluster as Nodes
-
     import ray
+    from ray.cluster_utils import Cluster as Nodes
 
     size = {"object_store_memory": 100 * 2**20, "num_cpus": 1}
     nodes = Nodes(initialize_head=True, head_node_args=size | {"include_dashboard": False})

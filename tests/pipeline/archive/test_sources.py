@@ -8,7 +8,7 @@ import os
 import pytest
 from helpers.archives import scene, write_picture
 
-from pipeline.archive.sources import Source, list_sources, local_copy, sha256_of, version_of
+from pipeline.archive.sources import list_sources, local_copy, sha256_of, version_of
 from support import UserError
 
 

@@ -16,9 +16,9 @@ def sources(kind, count, size):
 def test_pictures_go_in_groups_and_small_films_too():
     given = sources("picture", 450, 10**7) + sources("film", 25, 10) + sources("long", 2, MOST_BYTES)
     units = list(units_of(given))
-    assert [len(unit.sources) for unit in units] == [MOST_PICTURES, MOST_PICTURES, 50, MOST_FILMS, 5, 1, 1]
+    assert [len(unit.sources) for unit in units] == [MOST_PICTURES] * 4 + [50, MOST_FILMS, 5, 1, 1]
     assert [source for unit in units for source in unit.sources] == [source for source, _ in given]
-    assert [unit.is_film for unit in units] == [False] * 5 + [True] * 2
+    assert [unit.is_film for unit in units] == [False] * 7 + [True] * 2
 
 
 def test_keys_are_their_sources():

@@ -1,4 +1,4 @@
-"""One process's work: rows as the log has them, records of sources, crops, heatmaps; a cut film equals the uncut one."""
+"""One process's work: rows as the log has them, records, crops, heatmaps; a cut film equals the uncut one."""
 
 from __future__ import annotations
 

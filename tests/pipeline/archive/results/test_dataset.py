@@ -86,14 +86,13 @@ def test_rows_that_are_there_twice_go_and_damaged_parts_are_done_again(tmp_path)
 
 def test_other_settings_and_a_second_run_are_refused(tmp_path):
     place = str(tmp_path / "out")
-    with Dataset(place, OWN):
-        with pytest.raises(UserError, match="another run is at work"), Dataset(place, OWN):
-            pass
+    with Dataset(place, OWN), pytest.raises(UserError, match="another run is at work"), Dataset(place, OWN):
+        pass
     with Dataset(place, OWN):
         pass
-    with pytest.raises(UserError, match=r"other settings \(conf 0\.\d+, now 0\.9\)"):
-        with Dataset(place, ColourAnalysis(columns=("room",), conf=0.9)):
-            pass
+    other = ColourAnalysis(columns=("room",), conf=0.9)
+    with pytest.raises(UserError, match=r"other settings \(conf 0\.\d+, now 0\.9\)"), Dataset(place, other):
+        pass
     (tmp_path / "other" / "faces").mkdir(parents=True)
     (tmp_path / "other" / "faces" / "x.parquet").write_bytes(b"")
     with pytest.raises(UserError, match="something else"), Dataset(str(tmp_path / "other"), OWN):
