@@ -80,7 +80,7 @@ CONTAINERS = {
         format="avi",
         encoders=(_JPEG,),
         time_base=None,
-        copied=frozenset({"mp3", "pcm_s16le"}),
+        copied=frozenset(),  # gaps are filled with silence: this format has no times
         sound="pcm_s16le",
         options={},
     ),

@@ -44,6 +44,7 @@ class Sound:
         self._next: Any = None  # the piece that is written next: a packet, or a decoded frame
         self._pieces: Any = None  # iterator of all
         self._resampler: Any = None
+        self._samples = 0  # encoded
         self._damaged = False
         self._last_s = Fraction(-1, ENCODED_HZ)  # when the last packet written is heard
         self._opened = contextlib.ExitStack()
@@ -123,10 +124,26 @@ class Sound:
                 self._resampler = av.AudioResampler(codec.format, codec.layout, ENCODED_HZ, codec.frame_size or None)
             piece.time_base = Fraction(1, piece.sample_rate)
             piece.pts = round(time_s * piece.sample_rate)
-            self._encode(self._resampler.resample(piece))
+            frames = self._resampler.resample(piece)
+            if frames and self._container.time_base is None:
+                self._fill_gap(frames[0])
+            self._encode(frames)
+
+    def _fill_gap(self, frame: av.AudioFrame) -> None:
+        """Write silence up to the frame: sound of a constant rate has no times of its own."""
+        missing = round((frame.time or 0.0) * ENCODED_HZ) - self._samples
+        while missing > ENCODED_HZ // 100:  # less is how a film's own times are rounded
+            part = min(missing, ENCODED_HZ)
+            silence = av.AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=part)
+            for plane in silence.planes:
+                plane.update(bytes(plane.buffer_size))
+            silence.sample_rate, silence.pts, silence.time_base = ENCODED_HZ, self._samples, Fraction(1, ENCODED_HZ)
+            self._encode([silence])
+            missing -= part
 
     def _encode(self, frames: list[av.AudioFrame]) -> None:
         for frame in frames:
+            self._samples += frame.samples
             self._mux(self._stream.encode(frame))
 
     def _mux(self, packets: list[Any]) -> None:

@@ -72,6 +72,21 @@ def beep_s(path: Path) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("suffix", CONTAINERS)
+@pytest.mark.parametrize("lost_s", [(0.0, 0.6), (0.3, 0.8)], ids=["late", "gap"])
+def test_sound_that_begins_late_or_has_a_gap_is_heard_in_time(tmp_path, suffix, lost_s):
+    whole, film = film_with_beep(tmp_path / "whole.mkv", "aac"), tmp_path / "film.mkv"
+    with av.open(str(whole)) as source, av.open(str(film), "w") as lossy:
+        streams = {stream.index: lossy.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            heard_s = float((packet.pts or 0) * packet.time_base)
+            if packet.size and not (packet.stream.type == "audio" and lost_s[0] <= heard_s < lost_s[1]):
+                packet.stream = streams[packet.stream.index]
+                lossy.mux(packet)
+    path = recorded(film, tmp_path / f"seen{suffix}")
+    assert beep_s(path)[0] == pytest.approx(flash_s(path), abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "libopus"), ("a.mkv", "libmp3lame"), ("a.avi", "pcm_s16le")]
 )
