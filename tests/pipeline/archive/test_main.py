@@ -76,7 +76,7 @@ def test_kill_9_at_any_moment_costs_only_what_was_under_way(folder, tmp_path):
     sources = tmp_path / "list.txt"
     sources.write_text("\n".join(str(path) for path in sorted(folder.glob("*.*"))))
     assert main([str(sources), "--out", str(whole), "--jobs", "1"]) == 1
-    for moment_s in (0.3, 2.0, 4.0, 6.0):  # before the networks are loaded, meanwhile, perhaps while they work
+    for moment_s in (0.5, 3.0):  # before the networks are loaded; meanwhile, or while they work
         run = command(sources, "--out", out, "--jobs", 2, start_new_session=True)
         time.sleep(moment_s)
         run.kill()
