@@ -15,6 +15,7 @@ import os
 import pickle
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,10 @@ from support.process import ROOT
 
 LOCAL = "local"  # in place of an address: this machine
 TRIES = 3  # of a unit whose process dies or whose node is lost, after the first
+NOWHERE = "http://127.0.0.1:9"
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_REPORT_URL": NOWHERE,  # a cluster would report there that its statistics are off
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
@@ -104,6 +107,7 @@ class Cluster:
         gpus = 1 if self.analysis.device.startswith("cuda") else 0
         most = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
         rows = [{"unit": pickle.dumps(unit)} for unit in units]
+        warnings.filterwarnings("ignore", message=".*ray_remote_args_fn.*")  # Ray has no other way to bound retries
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             RayWorker,
             fn_constructor_args=(self.analysis, self.place, self.time_limit),
@@ -136,12 +140,14 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
         del environment["env_vars"]["PYTHONPATH"]
     was_connected = ray.is_initialized()
     try:
-        ray.init(
-            **options, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR,
-            ignore_reinit_error=True,
-        )  # fmt: skip
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"there is no Ray cluster at {address}: {error}.", exit_code=FAILED) from error
+        with _no_probes(environment["env_vars"]):
+            ray.init(
+                **options, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR,
+                ignore_reinit_error=True,
+            )  # fmt: skip
+    except Exception as error:  # Ray raises plain ones, too, where one of its processes does not start
+        what = "Ray does not start" if address == LOCAL else f"there is no Ray cluster at {address}"
+        raise UserError(f"{what}: {error}.", exit_code=FAILED) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
@@ -151,3 +157,21 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
     finally:
         if not was_connected:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _no_probes(workers: dict[str, str]) -> Iterator[None]:
+    """Inside, processes start whose web requests reach nobody: Ray's ask clouds for their names, statistics or not.
+
+    workers: variables of the processes that do the units, which get the proxy that there was, if there was one.
+    """
+    name = "http_proxy"
+    before = os.environ.get(name)
+    workers[name] = before or ""
+    os.environ[name] = NOWHERE
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before

@@ -9,7 +9,7 @@ import pytest
 from helpers.archives import DEADLY_RGB, ColourAnalysis, plain, scene, write_picture, write_scenes
 from helpers.paths import ROOT
 
-from pipeline.archive.cluster import QUIET, Cluster
+from pipeline.archive.cluster import NOWHERE, QUIET, Cluster, _no_probes
 from pipeline.archive.pool import Pool
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.run import run_archive
@@ -76,3 +76,16 @@ def test_one_process_two_and_a_cluster_that_loses_a_node_give_the_same(tmp_path,
     assert len(results[0]) > 1000
     for other in results[1:]:
         assert other.equals(results[0])
+
+
+def test_ray_asks_no_cloud_and_workers_keep_their_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    workers = {}
+    with _no_probes(workers):
+        assert os.environ["http_proxy"] == NOWHERE
+    assert os.environ["http_proxy"] == workers["http_proxy"] == "http://proxy:3128"
+    monkeypatch.delenv("http_proxy")
+    with pytest.raises(OSError), _no_probes(workers):
+        raise OSError
+    assert "http_proxy" not in os.environ
+    assert workers["http_proxy"] == ""
