@@ -1,7 +1,7 @@
 # make live: set up what the demonstrator needs on a CPU (megabytes), then start it.   make setup: all of it (gigabytes).
 # make web: the same in a browser (Node.js is needed once).
 # make sbom: a bill of materials of what make live installed.   make docs: the pictures and the notice of docs/.
-# make fuzz: twelve thousand hostile inputs.   make soak: long sessions, kills, two of everything at once.
+# make fuzz: twelve thousand hostile inputs.   make soak: long sessions, kills.   make privacy: every command traced.
 # make test, make types, make lint: set up with the tools, then the one.   make check: all three, what CI runs.
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,7 +11,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # arguments between the project's own functions stay errors.
 TESTS_MAY := arg-type assignment func-returns-value index list-item misc operator return-value union-attr var-annotated
 
-.PHONY: live web setup test lint types check fuzz soak sbom docs clean
+.PHONY: live web setup test lint types check fuzz privacy soak sbom docs clean
 
 live: $(VENV)/.live
 	$(BIN)/python live.py $(ARGS)
@@ -36,6 +36,9 @@ check: lint types test
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz $(ARGS)
+
+privacy: $(VENV)/.dev
+	ALL_DOORS=1 $(BIN)/python -m pytest tests/test_privacy.py $(ARGS)
 
 soak: $(VENV)/.dev
 	for task in together recordings trainings frames; do PYTHONPATH=.:tests $(BIN)/python -m fuzz.soak $$task || exit 1; done

@@ -72,7 +72,10 @@ def display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
 
     (column, row) stored @ matrix = (column, row) shown, but for the offset.
     """
-    side_data: Any = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        side_data: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # of one kind that PyAV has no name for, which takes all others with it
+        return None
     if side_data is None or len(bytes(side_data)) < MATRIX_BYTES:  # a damaged header
         return None
     return np.frombuffer(side_data, np.int32, 9).reshape(3, 3)[:2, :2].copy()

@@ -38,6 +38,8 @@ def main() -> int:
     outcomes: list[Outcome] = []
     for outcome in try_cases(cases, workers=given.workers):
         outcomes.append(outcome)
+        if outcome.outcome == "failed":
+            print(f"{outcome.signature} (--case {outcome.kind} {outcome.number})", file=sys.stderr, flush=True)
         if len(outcomes) % REPORT_EVERY == 0:
             failed = sum(one.outcome == "failed" for one in outcomes)
             print(f"{len(outcomes)} of {len(cases)} tried, {failed} failed", file=sys.stderr, flush=True)

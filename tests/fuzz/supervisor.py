@@ -77,14 +77,18 @@ class Worker:
         """May it try another case?"""
         return self.process.poll() is None and self.tried < EACH
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self) -> bool:
+        """End the process; False where it does not end by itself, and has to be killed."""
         assert self.process.stdin
         assert self.process.stdout
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(60)
+        watch = threading.Timer(WALL_S, self.process.kill)
+        watch.start()
+        code = self.process.wait()
+        watch.cancel()
         self.process.stdout.close()
+        return code != -signal.SIGKILL
 
 
 def try_cases(cases: Sequence[tuple[str, int]], *, workers: int = 2) -> Iterator[Outcome]:
@@ -109,7 +113,9 @@ def _work(shared: str, waiting: queue.SimpleQueue, outcomes: queue.SimpleQueue) 
             worker = worker or Worker(shared)
             outcomes.put(worker.try_case(*case))
             if not worker.usable:
-                worker.close()
+                alive = worker.process.poll() is None
+                if not worker.close() and alive:
+                    outcomes.put(Outcome(*case, "failed", "a process does not end behind its last case", ""))
                 worker = None
     finally:
         if worker:

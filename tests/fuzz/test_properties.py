@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
+from helpers.paths import ROOT
+
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".cache" / "hypothesis"))  # not in the checkout
+
 from fuzz.weights import base_checkpoint
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
