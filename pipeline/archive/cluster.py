@@ -35,6 +35,7 @@ QUIET = {
     "RAY_USAGE_STATS_REPORT_URL": NOWHERE,  # a cluster would report there that its statistics are off
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_raylet_start_wait_time_s": "180",  # on busy cores its processes need more than the half minute that it gives
 }
 LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", "**/__pycache__"]  # of what nodes get
 
