@@ -24,6 +24,7 @@ from models.ensemble import classifier_from_files
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from retinaface.face import Face, Faces
+from support import UserError
 
 FACES, NETWORK = "../runs/drawn_faces", "../runs/drawn_network"
 EPOCHS = 12
@@ -57,11 +58,17 @@ def drawn_faces() -> str:
 
 
 def drawn_network(*, epochs: int = EPOCHS) -> str:
-    """A small network, trained on drawn faces in a minute; one that is there already is taken as it is."""
-    best = Path(NETWORK, "best.safetensors")
-    if not best.is_file():
-        train.main(["--data-path", drawn_faces(), "--out", NETWORK, "--epochs", str(epochs), *RECIPE])
-    return str(best)
+    """A small network, trained on drawn faces in a minute; one that is there already is taken as it is.
+
+    A training that was stopped goes on. Raises `UserError` where it is stopped.
+    """
+    folder = Path(NETWORK)
+    if not (folder / "best.onnx").is_file():  # the last file of a run
+        resume = ["--resume"] * (folder / "last.pt").is_file()
+        flags = ["--data-path", drawn_faces(), "--out", NETWORK, "--epochs", str(epochs), *RECIPE, *resume]
+        if train.main(flags):
+            raise UserError("the training was stopped; run this cell again, and it goes on.")
+    return str(folder / "best.safetensors")
 
 
 def frames_and_pipeline(
