@@ -29,7 +29,7 @@ def check_optimiser(found: Any, optimiser: torch.optim.Optimizer) -> None:
     groups = optimiser.state_dict()["param_groups"]
     if not isinstance(found, dict) or not isinstance(found.get("param_groups"), list):
         _refuse("it has no groups of parameters", "optimiser")
-    theirs = [group if isinstance(group, dict) else {} for group in found["param_groups"]]
+    theirs = [group for group in found["param_groups"] if isinstance(group, dict) and "params" in group]
     known = [{key: group.get(key, mine[key]) for key in mine} for group, mine in zip(theirs, groups, strict=False)]
     _refuse(difference(known, groups), "optimiser")  # a key that is missing is of a later torch, and has its default
     found["param_groups"] = known

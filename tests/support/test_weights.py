@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from support import UserError
-from support.weights import load_strictly, load_tensors, save_tensors
+from support.weights import as_float32, load_strictly, load_tensors, save_tensors, tensors_in
 
 FORMAT = "test/1"
 resource = pytest.importorskip("resource", reason="limits of file sizes are set as on Unix")
@@ -123,3 +123,33 @@ def test_metadata_that_is_missing_deep_or_of_another_type_is_refused_in_a_senten
     save_file({"a": np.zeros(1, np.float32)}, tmp_path / "w.safetensors", metadata=metadata)
     with pytest.raises(UserError, match=sentence):
         load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(1).expand(725_000_000),  # 2.9 GB, of which a file holds four bytes
+        torch.zeros(2, 2).to_sparse(),
+        torch.zeros(2, dtype=torch.complex64),
+        torch.zeros(2, device="meta"),
+        torch.zeros(2, dtype=torch.float8_e4m3fn),
+    ],
+)
+def test_what_is_no_plain_array_is_refused_before_it_takes_memory(tensor):
+    with pytest.raises(UserError, match=r"w\.pth holds what is no plain array of numbers \(a\)"):
+        as_float32({"a": tensor}, "w.pth")
+
+
+def test_what_float32_cannot_hold_is_not_finite():
+    with pytest.raises(UserError, match=r"not finite numbers \(a\)"):
+        as_float32({"a": torch.tensor([1e300], dtype=torch.float64)}, "w.pth")
+
+
+def test_tensors_are_found_in_what_trainings_wrap_around_them():
+    weights = {"a": torch.zeros(2), "b": nn.Parameter(torch.ones(2))}
+    for content in (weights, {"state_dict": weights}, {"model": {"ema": weights}, "epoch": torch.tensor(3)}):
+        found = tensors_in(content)
+        assert found.keys() == {"a", "b"}
+        assert not any(tensor.requires_grad for tensor in found.values())
+    for content in (None, [torch.zeros(2)], {}, {"state_dict": 3}, {"other": weights}):
+        assert tensors_in(content) == {}

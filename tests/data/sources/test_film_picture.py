@@ -23,7 +23,7 @@ from helpers.films import (
 )
 
 from data.sources.film import open_film
-from data.sources.film_picture import upright
+from data.sources.film_picture import display_matrix, upright
 
 IMAGE = np.arange(6 * 4).reshape(4, 6, 1)
 MATRICES = [((a, 0), (0, d)) for a, d in itertools.product((1, -1), repeat=2)]
@@ -106,3 +106,25 @@ def test_pixels_become_square(tmp_path, aspect, size_hw):
     (frame, *_), _ = read_film(write_film(tmp_path / "a.mp4", [patches()] * 2, aspect=Fraction(*aspect)))
     assert frame.image_rgb.shape[:2] == size_hw
     assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
+
+
+class SideData:
+    """Of a frame, as PyAV gives it: bytes by kind, or an error over a kind that it does not know."""
+
+    def __init__(self, content: bytes | None) -> None:
+        self.content = content
+
+    @property
+    def side_data(self) -> dict[str, bytes]:
+        if self.content is None:
+            raise ValueError("31 is not a valid Type")
+        return {"DISPLAYMATRIX": self.content}
+
+
+def test_a_damaged_matrix_turns_nothing():
+    matrix = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30], np.int32).tobytes()
+    np.testing.assert_array_equal(display_matrix(SideData(matrix)), [[0, 65536], [-65536, 0]])
+    np.testing.assert_array_equal(display_matrix(SideData(matrix + b"more")), [[0, 65536], [-65536, 0]])
+    assert display_matrix(SideData(matrix[:-1])) is None
+    assert display_matrix(SideData(b"")) is None
+    assert display_matrix(SideData(None)) is None

@@ -63,3 +63,31 @@ def test_the_split_is_the_rows_own_or_a_steady_eighth():
     held = [name for name in names if split_of({"image": name, "split": "train"}) == "val"]
     assert 0.09 < len(held) / len(names) < 0.15
     assert held == [name for name in names if split_of({"image": name}) == "val"]
+
+
+ROW = {"image": "a.png", "boxes": [[1, 2, 30, 33]], "landmarks": [[[9, 9], [20, 9], [15, 15], [10, 25], [20, 25]]]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image": 3}, {"image": ""}, {"image": "a\x00.png"}, {"boxes": None}, {"boxes": [[1, 2, 3]]}, {"boxes": [1]},
+        {"boxes": [[1, 2, 3, "4"]]}, {"boxes": [[1, 2, 3, 1e40]]}, {"boxes": [[1, 2, 3, float("nan")]]},
+        {"landmarks": [[[1, 2]]]}, {"landmarks": [7]}, {"landmarks": [[[1, 2, 3]] * 5]},
+        {"landmarks": {"a": 1}}, {"valid": [1]}, {"valid": "all"},
+    ],
+)  # fmt: skip
+def test_entries_of_another_kind_are_told_with_their_line(tmp_path, change):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(ROW) + "\n")
+    assert read_annotations(path) == [ROW]
+    path.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | change) + "\n")
+    with pytest.raises(UserError, match="line 2: wanted a JSON object with image and boxes"):
+        read_annotations(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[" * 100_000])
+def test_what_is_no_text_and_no_json_is_refused(tmp_path, content):
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(UserError, match=r"not UTF-8|wanted a JSON object"):
+        read_annotations(tmp_path / "a.jsonl")

@@ -89,3 +89,22 @@ def test_it_may_be_missing(monkeypatch):
     assert not wants_onnx("auto", "cpu")
     with pytest.raises(UserError, match=r"needs the package onnxruntime \(DLL load failed\); pip install onnxruntime"):
         wants_onnx("onnx", "cpu")
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros((1, 1, 3), np.float32), np.zeros((1, 1, 3, 3), np.uint8), np.zeros((1, 2, 3, 3), np.float32)]
+)
+def test_an_input_that_a_file_does_not_take_is_a_sentence(values):
+    with pytest.raises(UserError, match="does not run on its input"):
+        OnnxSession(convolution(), threads=1)(values)
+
+
+def test_outputs_of_another_shape_or_not_finite_are_refused():
+    x = np.zeros((1, 1, 3, 3), np.float32)
+    session = OnnxSession(convolution(), threads=1)
+    session.check_outputs(x, [(1, 2, -1, -1)], path="x.onnx")
+    for shapes in ([], [(1, 2, 3)], [(1, 3, -1, -1)], [(1, 2, -1, -1)] * 2):
+        with pytest.raises(UserError, match=r"x\.onnx does not give finite numbers of the shapes"):
+            session.check_outputs(x, shapes, path="x.onnx")
+    with pytest.raises(UserError, match="does not give finite numbers"):
+        session.check_outputs(x * np.nan, [(1, 2, -1, -1)], path="x.onnx")
