@@ -57,7 +57,8 @@ def run(settings: Settings) -> int:
     limit = settings.limit or (TEMPLATE_FACES if settings.template else len(faces))
     faces = faces.rows(np.arange(min(len(faces), limit)))
     pipeline = EmotionPipeline.from_files(
-        weights=settings.weights or (),
+        weights=settings.weights or (        prior="dataset",
+    ),
         detector_weights=settings.detector_weights,
         device=pick_device(settings.device),
         options=PredictOptions(explainer=None),
