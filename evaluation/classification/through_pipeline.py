@@ -57,10 +57,10 @@ def run(settings: Settings) -> int:
     limit = settings.limit or (TEMPLATE_FACES if settings.template else len(faces))
     faces = faces.rows(np.arange(min(len(faces), limit)))
     pipeline = EmotionPipeline.from_files(
-        weights=settings.weights or (        prior="dataset",
-    ),
+        weights=settings.weights or (),
         detector_weights=settings.detector_weights,
         device=pick_device(settings.device),
+        prior="dataset",
         options=PredictOptions(explainer=None),
     )
     with contextlib.closing(pipeline):
