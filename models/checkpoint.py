@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
 
 FORMAT = "facial-expression-checkpoint/1"
 ONNX_FORMAT = "facial-expression-onnx/2"  # of the .onnx file beside it
+LEAST_TEMPERATURE = 1e-3  # far below what a fit gives; logits divided by less leave float32
 SHIPPED = Path(__file__).parent / "weights" / "emotion.safetensors"
 
 
@@ -87,13 +88,15 @@ class Checkpoint:
                 class_names=names,
                 preprocess=Preprocess.from_dict(header["preprocess"]),
                 weights=weights,
-                temperature=number(header["temperature"], what="temperature", above=0),
+                temperature=number(header["temperature"], what="temperature", least=LEAST_TEMPERATURE),
                 settings=mapping(header["settings"], what="settings"),
                 scores=mapping(header["scores"], what="scores"),
                 class_bias=numbers(header["class_bias"], count, what="class_bias"),
-                crowd_temperature=number(header.get("crowd_temperature", 1), what="crowd_temperature", above=0),
+                crowd_temperature=number(
+                    header.get("crowd_temperature", 1), what="crowd_temperature", least=LEAST_TEMPERATURE
+                ),
                 class_prior=numbers(prior, count, what="class_prior", least=0) if prior else (),
-                prior_tau=number(header.get("prior_tau", 0), what="prior_tau"),
+                prior_tau=number(header.get("prior_tau", 0), what="prior_tau", least=0, most=1),
             )
         except KeyError as error:
             raise UserError(f"{path} does not say its {error.args[0]}; fetch or export it again.") from error
@@ -124,4 +127,4 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 def prior_push(class_prior: np.ndarray) -> np.ndarray:
     """(K,) float64, log(max p / p) of the shares p (K,); 0 for a class that was never shown."""
     shares = np.where(class_prior > 0, class_prior, class_prior.max())
-    return np.log(shares.max() / shares)  # 0 for the most frequent class: a constant changes no softmax
+    return np.log(shares.max()) - np.log(shares)  # 0 for the most frequent class: a constant changes no softmax

@@ -13,10 +13,14 @@ from typing import Any
 LARGEST = 1e30  # beyond it float32 squares to infinity
 
 
-def number(value: Any, *, what: str, least: float = -math.inf, above: float = -math.inf) -> float:
-    """A finite number of at least `least` and more than `above`."""
-    if type(value) not in (int, float) or not abs(value) < LARGEST or value < least or value <= above:  # NaN is not <
+def number(
+    value: Any, *, what: str, least: float = -math.inf, above: float = -math.inf, most: float = math.inf
+) -> float:
+    """A finite number from `least` to `most` and more than `above`."""
+    fits = type(value) in (int, float) and abs(value) < LARGEST and least <= value <= most  # never so for NaN
+    if not fits or value <= above:
         limits = f" above {above:g}" * math.isfinite(above) + f" of at least {least:g}" * math.isfinite(least)
+        limits += f" and at most {most:g}" * math.isfinite(most)
         raise ValueError(f"{what} must be a finite number{limits}, not {value!r:.40}")
     return float(value)
 

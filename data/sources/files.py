@@ -28,6 +28,7 @@ FILM_SUFFIXES = (
     *(".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".y4m", ".dv"),
 )
 LIST_SUFFIX = ".txt"
+LONGEST_NAME = 4096  # characters of a path
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,23 @@ def stands_for_several(name: str) -> bool:
 
 
 def printable(path: str | Path) -> str:
-    """The path as one line that any output takes: bytes that are not UTF-8 become question marks in a box."""
-    text = os.fsencode(path).decode("utf-8", errors="replace")
+    """The path as one line that any output takes: bytes that are not UTF-8 become question marks in a box.
+
+    A text longer than any file's name loses its middle.
+    """
+    text = str(path).encode("utf-8", "surrogateescape" if _encodes(path) else "replace").decode("utf-8", "replace")
+    if len(text) > LONGEST_NAME:
+        text = f"{text[:100]}...{text[-100:]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _encodes(path: str | Path) -> bool:
+    """False for a text with halves of characters, which JSON can hold and no file's name."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def natural_key(path: str | Path) -> list[list[str | int]]:

@@ -26,6 +26,7 @@ from helpers.films import write_film
 from helpers.paths import ROOT
 from helpers.tiny_runs import FLAGS, TINY, make_learnable
 
+FRAGMENT = 25  # frames of a second: a fragment of half a second, and what is on its way between the threads
 SIZE_HW = (120, 160)
 FIRST, LAST = 0.2, 0.9  # of the frames: what grows is measured between these shares, when all caches are full
 GROWN = 1.1  # of the memory at FIRST
@@ -128,8 +129,11 @@ def recordings(count: int, folder: Path) -> bool:
         except (av.FFmpegError, OSError):
             unreadable += 1
             lost.append(seen)
-    print(f"{count} recordings killed: {unreadable} unreadable; frames lost of those logged: {spread(lost)}")
-    return unreadable == 0
+    print(
+        f"{count} recordings killed: {unreadable} before there was half a second to keep; frames lost of those "
+        f"logged: {spread(lost)}"
+    )
+    return max(lost) <= FRAGMENT
 
 
 def frames_of(log: Path) -> int:

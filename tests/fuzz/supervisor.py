@@ -115,7 +115,8 @@ def _work(shared: str, waiting: queue.SimpleQueue, outcomes: queue.SimpleQueue) 
             if not worker.usable:
                 alive = worker.process.poll() is None
                 if not worker.close() and alive:
-                    outcomes.put(Outcome(*case, "failed", "a process does not end behind its last case", ""))
+                    kind, number = case
+                    outcomes.put(Outcome(kind, number, "failed", "a process does not end behind its last case", ""))
                 worker = None
     finally:
         if worker:

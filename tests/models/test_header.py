@@ -34,3 +34,11 @@ def test_what_fits_comes_back():
 def test_anything_else_is_refused_by_its_name(check):
     with pytest.raises(ValueError, match="a"):
         check()
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, float("nan"), True, None, 10**400])
+def test_a_number_from_least_to_most(value):
+    assert number(0, what="share", least=0, most=1) == 0
+    assert number(1, what="share", least=0, most=1) == 1
+    with pytest.raises(ValueError, match="share must be a finite number of at least 0 and at most 1, not "):
+        number(value, what="share", least=0, most=1)

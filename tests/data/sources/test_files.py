@@ -127,3 +127,11 @@ def test_natural_order():
 def test_what_is_not_there_is_left_to_those_who_open_it(tmp_path):
     refuse_special_files(tmp_path / "missing.mp4")
     refuse_special_files("a\0b")
+
+
+def test_a_name_that_no_file_can_have_is_printable_and_short():
+    assert printable("a\ud800b") == "a?b"
+    assert printable("a\x1b[2J\n") == "a\\x1b[2J\\n"
+    long = printable("x" * 70_000 + ".png")
+    assert len(long) < 300
+    assert long.endswith("x.png")
