@@ -59,6 +59,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         with open(path, encoding=encoding_of(path), newline="") as file:
             rows = _csv_rows(file) if path.suffix.lower() == ".csv" else _spaced_rows(file)
             for line, fields in rows:
+                if any("\0" in field for field in fields):  # in no name of a file, and in no number
+                    raise UserError(f"{path}:{line} holds a zero byte; repair the file.")
                 if any(fields):
                     yield line, fields
     except OSError as error:

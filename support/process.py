@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
+LONGEST_SENTENCE = 4000  # characters
 FAILED = 1  # the command was fine, but something outside failed: no camera, a full disk
 ROOT = Path(__file__).parents[1]
 # Ctrl-C, what `kill` and the system send, a terminal that closes, and Ctrl-Break or a console that closes on Windows;
@@ -42,11 +43,13 @@ _received: list[int] = []  # stop signals, from `run_and_exit` on
 class UserError(Exception):
     """One sentence for the person at the keyboard: what was wanted, what came, what to do.
 
-    `exit_code` is 2 for bad input (the default) and 1 for something outside that failed.
+    `exit_code` is 2 for bad input (the default) and 1 for something outside that failed. A sentence that quotes a text
+    of any length loses its middle.
     """
 
     def __init__(self, sentence: str, *, exit_code: int = BAD_ARGUMENTS) -> None:
-        super().__init__(sentence)
+        half = LONGEST_SENTENCE // 2
+        super().__init__(sentence if len(sentence) <= 2 * half else f"{sentence[:half]} ... {sentence[-half:]}")
         self.exit_code = exit_code
 
 

@@ -129,3 +129,10 @@ def test_votes_that_vanish_are_none():
         vote_counts(["1e-46", "0"])
     shares = vote_counts(["1e-30", "3e-30"])
     assert (shares / shares.sum()).tolist() == pytest.approx([0.25, 0.75])
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt"])
+def test_a_zero_byte_is_no_text(tmp_path, name):
+    (tmp_path / name).write_bytes(b"a.png,1\nb\x00.png,2\n")
+    with pytest.raises(UserError, match=rf"{name}:2 holds a zero byte"):
+        list(read_rows(tmp_path / name))

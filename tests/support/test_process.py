@@ -13,7 +13,7 @@ import pytest
 from helpers.paths import ROOT
 
 from support import FAILED, UserError
-from support.process import outcome_of, stop_requests
+from support.process import LONGEST_SENTENCE, notify, outcome_of, stop_requests
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and descriptors of POSIX")
 ONE_A_SIGNAL = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
@@ -232,3 +232,16 @@ def test_commands_say_what_is_not_installed(tmp_path):
             assert done.stdout.startswith("usage: "), command
         codes.add(done.returncode)
     assert codes == {0, FAILED}
+
+
+def test_a_sentence_that_quotes_a_long_text_loses_its_middle():
+    assert str(UserError("x" * LONGEST_SENTENCE)) == "x" * LONGEST_SENTENCE
+    sentence = str(UserError("the table " + "x" * 70_000 + "; repair it."))
+    assert len(sentence) <= LONGEST_SENTENCE + 5
+    assert sentence.startswith("the table xxx")
+    assert sentence.endswith("xxx; repair it.")
+
+
+def test_what_a_terminal_would_act_on_is_shown_as_its_code(capsys):
+    notify("a name \x1b[2J\x07\x9b of\ntwo lines\té")
+    assert capsys.readouterr().err == "a name \\x1b[2J\\x07\\x9b of\ntwo lines\té\n"
