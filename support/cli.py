@@ -42,7 +42,7 @@ VERSION = "0.1.0"
 READERS: Mapping[str, Callable[[str], object]] = {".toml": tomllib.loads, ".json": json.loads}
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 ITEMS = {str: "texts", int: "whole numbers", float: "numbers"}
-LARGEST = 10**9  # whole number of a setting: what counts pixels, faces or steps overflows C's int somewhere beyond
+LARGEST = 10**9  # number of a setting: pixels, faces and steps overflow C's int somewhere beyond, rates float32
 ANY = (-math.inf, math.inf)
 S = typing.TypeVar("S")
 
@@ -136,20 +136,16 @@ def _number_within(kind: type, within: tuple[float, float], text: str) -> int | 
 
 
 def usable(number: int | float, within: tuple[float, float]) -> bool:
-    """Does `number` lie there? And it must be finite, as a whole number at most `LARGEST`."""
-    inside = within[0] <= number <= within[1]  # never so for nan
-    return inside and (abs(number) <= LARGEST if isinstance(number, int) else math.isfinite(number))
+    """Does `number` lie there, and is it no larger than `LARGEST`?"""
+    return within[0] <= number <= within[1] and abs(number) <= LARGEST  # never so for nan
 
 
 def number_words(kind: type, within: tuple[float, float]) -> str:
     """The numbers that `usable` takes, in words."""
-    most = f" of at most {LARGEST:,}" if kind is int else ""
     low, high = within
     if math.isinf(low):
-        return WORDS[kind] + most
-    return f"{WORDS[kind]} {within_words(low, high)}" + (
-        f" and at most {LARGEST:,}" if most and math.isinf(high) else ""
-    )
+        return f"{WORDS[kind]} of at most {LARGEST:,}"
+    return f"{WORDS[kind]} {within_words(low, high)}" + f" and at most {LARGEST:,}" * math.isinf(high)
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -78,7 +78,7 @@ class BaseLearner(Generic[Network]):
         if mine := self.scaler.state_dict():  # without float16 the scaler has none
             check_part(state.get("scaler") or mine, mine, what="scaler")
         for part in PARTS:
-            if state.get(part):
+            if isinstance(state.get(part), dict) and state[part]:
                 getattr(self, part).load_state_dict(state[part])
 
 

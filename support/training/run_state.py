@@ -87,7 +87,7 @@ class RunFolder:
                 f"--resume found no {LAST} or {PREVIOUS} that loads in {self.path}; start the run without it."
             )
         now, then = self.identity, dataclasses.asdict(type(self.settings)()) | saved
-        changed = [name for name in now if then.get(name, now[name]) != now[name]]
+        changed = [name for name in now if not _equal(then.get(name, now[name]), now[name])]
         if "epochs" in changed and isinstance(then["epochs"], int) and now["epochs"] > then["epochs"]:
             changed.remove("epochs")
             if self.is_main:
@@ -111,3 +111,11 @@ class RunFolder:
 def stop_requests() -> AbstractContextManager[Callable[[], bool]]:
     """As `support.process.stop_requests`, for a training: a stop signal ends it behind the step under way."""
     return process.stop_requests("stopping after this step; everything will be saved")
+
+
+def _equal(saved: Any, now: Any) -> bool:
+    """Is a setting what it was? What cannot be compared, such as an array in its place, is not."""
+    try:
+        return bool(saved == now)
+    except (RuntimeError, TypeError, ValueError):
+        return False

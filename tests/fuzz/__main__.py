@@ -8,12 +8,14 @@ Out: a table of what became of them, and each failure's signature with the case 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 from fuzz.cases import all_kinds, generator_of, numbers_of
 from fuzz.supervisor import Outcome, tables, try_cases
+from fuzz.worker import MARKER
 
 REPORT_EVERY = 500
 
@@ -31,6 +33,8 @@ def main() -> int:
         kind, number = given.case[0], int(given.case[1])
         folder, shared = (Path(tempfile.mkdtemp(prefix="fuzz-")) for _ in range(2))
         print(f"its files are in {folder}", file=sys.stderr)
+        os.chdir(folder)
+        os.environ["FUZZ_MARKER"] = str(folder / MARKER)
         print(all_kinds()[kind].make(generator_of(kind, number), folder, shared)())
         return 0
     cases = [(kind, number + given.first) for kind, number in numbers_of(given.count)]
