@@ -34,10 +34,11 @@ MADE = re.compile(r'\b(?:creat|mkdir|mkdirat)\([^"]*"([^"]+)"')
 NOT_INHERITED = ("ORT_DISABLE_TELEMETRY", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR", "DISPLAY")
 
 
-def traced(argv: list[str], folder: Path, **environment: str) -> tuple[set[str], set[str]]:
+def traced(argv: list[str], folder: Path, *, cwd: Path | None = None, **environment: str) -> tuple[set[str], set[str]]:
     """Addresses other than loopback's that a Python command used, and what it wrote elsewhere than in folder/out.
 
-    Temporary files may come and go; the checkout's .cache may be filled.
+    cwd: where the command runs, by default `folder`. Temporary files may come and go; the checkout's .cache may be
+    filled.
     """
     home, temporary, trace = folder / "home", folder / "tmp", folder / "trace.txt"
     home.mkdir()
@@ -45,13 +46,17 @@ def traced(argv: list[str], folder: Path, **environment: str) -> tuple[set[str],
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     own = {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
     command = [*STRACE, str(trace), sys.executable, *argv]
-    done = subprocess.run(command, cwd=folder, env=inherited | own | environment, capture_output=True, text=True,
-                          check=False, timeout=600)  # fmt: skip
+    done = subprocess.run(command, cwd=cwd or folder, env=inherited | own | environment, capture_output=True, text=True,
+                          check=False, timeout=1200)  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = trace.read_text(errors="replace").splitlines()
     addresses = {match[1] for line in lines if (match := ADDRESS.search(line))}
     succeeded = [line for line in lines if " = -1 " not in line]
-    written = {str(folder / match[1]) for line in succeeded if (match := OPENED.search(line) or MADE.search(line))}
+    written = {
+        os.path.normpath((cwd or folder) / match[1])
+        for line in succeeded
+        if (match := OPENED.search(line) or MADE.search(line))
+    }
     allowed = (f"{folder}/out", str(temporary), str(ROOT / ".cache"), "/dev/", "/proc/")
     left = {str(path) for path in (*home.rglob("*"), *temporary.rglob("*"))}
     return (
@@ -61,10 +66,9 @@ def traced(argv: list[str], folder: Path, **environment: str) -> tuple[set[str],
 
 
 NOTEBOOKS = """
-import json, os, pathlib, sys
+import json, pathlib, sys
 root = pathlib.Path(sys.argv[1])
 sys.path[:0] = [str(root), str(root / "notebooks")]
-os.chdir(sys.argv[2])
 for path in sorted((root / "notebooks").glob("*.ipynb")):
     names = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -121,7 +125,7 @@ def detector(folder: Path, out: Path) -> list[str]:
 
 def notebooks(folder: Path, out: Path) -> list[str]:
     (out / "notebooks").mkdir()
-    return ["-c", NOTEBOOKS, str(ROOT), str(out / "notebooks")]
+    return ["-c", NOTEBOOKS, str(ROOT)]
 
 
 DOORS: dict[str, Callable[[Path, Path], list[str]]] = {
@@ -148,7 +152,8 @@ def test_nothing_leaves_the_machine_and_nothing_stays_behind(name, tmp_path):
         pytest.skip("takes a minute; make privacy")
     (tmp_path / "out").mkdir()
     argv = (DOORS | MORE_DOORS)[name](tmp_path, tmp_path / "out")
-    addresses, written = traced(argv, tmp_path, MPLBACKEND="Agg")
+    cwd = tmp_path / "out/notebooks" if name == "notebooks" else tmp_path
+    addresses, written = traced(argv, tmp_path, cwd=cwd, MPLBACKEND="Agg")
     assert not addresses
     assert not written
 
