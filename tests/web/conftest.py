@@ -29,7 +29,7 @@ def site(site_folder: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it goes on working as long as it is open
 def page(site: Site) -> Iterator[Chromium]:
     """Chromium with the page open, its networks loaded, no source yet; with a fake camera that may be used."""
     with Chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:
