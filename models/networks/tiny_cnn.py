@@ -25,4 +25,4 @@ def build(classes: int) -> nn.Module:
     return nn.Sequential(features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], classes))
 
 
-MODELS = {"tiny_cnn": ModelSpec(build, Preprocess(size_hw=(48, 48), channels=1), explain_layer="0")}
+MODELS = {"tiny_cnn": ModelSpec(build, Preprocess(size_hw=(48, 48), channels=1), explain_layer="0", cells=(0, 4))}

@@ -25,7 +25,7 @@ UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: a
 FARTHEST = 1e6  # pixels from a picture's corner
 VALIDATION_PERCENT = 12  # of these
 
-Detect = Callable[[Sequence[np.ndarray]], list[list[Face]]]  # frames (H, W, 3) uint8 RGB -> the faces of each
+Detect = Callable[[Sequence[np.ndarray]], Sequence[Sequence[Face]]]  # frames (H, W, 3) uint8 RGB -> the faces of each
 
 
 @dataclass(frozen=True, eq=False)

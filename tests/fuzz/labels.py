@@ -133,7 +133,7 @@ def soft_targets(rng: Rng, folder: Path, shared: Path) -> Action:
     return action
 
 
-def annotations(rng: Rng, folder: Path, shared: Path) -> Action:
+def detector_annotations(rng: Rng, folder: Path, shared: Path) -> Action:
     """The detector's annotations."""
     from retinaface.training.annotations import chosen_rows, read_pictures
 
@@ -172,6 +172,6 @@ KINDS = {
     "data_set": Kind(data_set, 24),
     "data_check": Kind(data_check, 3),
     "soft_targets": Kind(soft_targets, 3),
-    "annotations": Kind(annotations, 5),
+    "annotations": Kind(detector_annotations, 5),
     "zip": Kind(names_in_zip, 1.5),
 }

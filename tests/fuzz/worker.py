@@ -51,7 +51,7 @@ def prepare() -> None:
     import data.pictures.store
 
     for kind in all_kinds().values():
-        assert kind.make
+        assert callable(kind.make)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     data.layout.UNPACKED = Path(tempfile.mkdtemp()) / "unpacked"

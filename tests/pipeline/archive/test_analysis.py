@@ -9,6 +9,8 @@ from helpers.archives import ColourAnalysis
 
 from models.checkpoint import SHIPPED
 from pipeline.archive.analysis import Analysis, digest_of
+from retinaface.detector import RetinaFace
+from retinaface.engines import OnnxEngine
 from support import UserError
 from support.onnx.session import file_sha256
 
@@ -34,6 +36,8 @@ def test_weights_that_are_not_there_are_refused():
 def test_the_networks_have_one_thread_and_the_flags():
     pipeline = Analysis(conf=0.7, max_faces=3, imgsz=0).pipeline()
     detector = pipeline.detector
+    assert isinstance(detector, RetinaFace)
+    assert isinstance(detector.engine, OnnxEngine)
     assert (detector.conf, detector.max_faces, detector.imgsz) == (0.7, 3, None)
     assert detector.engine._together.threads == 1
     assert pipeline.options.explainer is None
