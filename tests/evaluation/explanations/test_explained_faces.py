@@ -22,6 +22,7 @@ from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
 from support import UserError
+from support.metrics import softmax
 
 
 def face_set(rng, sizes: list[int], labels: list[int], class_names: tuple[str, ...]) -> FaceSet:
@@ -33,7 +34,7 @@ def face_set(rng, sizes: list[int], labels: list[int], class_names: tuple[str, .
 def test_predictions_are_those_of_the_classifier_and_classes_are_joined_by_name(rng):
     some = face_set(rng, [48, 60, 48], [0, 1, 1], ("fear", "neutral"))
     faces = load_explained_faces(load_checkpoint(SHIPPED), some)
-    expected = np.concatenate([Classifier.from_file().probabilities(image[None]) for image in some.images])
+    expected = softmax(np.concatenate([Classifier.from_file().logits(image[None]) for image in some.images]))
     np.testing.assert_allclose(faces.probabilities, expected, atol=1e-5)
     assert [faces.class_names[label] for label in faces.labels] == ["fear", "neutral", "neutral"]
     assert faces.predicted.tolist() == expected.argmax(axis=1).tolist()
