@@ -8,7 +8,7 @@ import pytest
 from fuzz.cases import all_kinds, generator_of, numbers_of
 from fuzz.supervisor import tables, try_cases
 
-COUNT = 60  # here; `make fuzz` tries twelve thousand, CI 600
+COUNT = 60  # here; `make fuzz` tries twelve thousand
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 
 
