@@ -30,8 +30,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from pipeline.options import PredictOptions, SessionOptions
-from retinaface.defaults import CONF, IMGSZ
+from pipeline.options import AnalysisOptions, PredictOptions, SessionOptions
+from retinaface.defaults import IMGSZ
 from support import command, notify, pick_device, run_and_exit, setting
 from support.cli import gpu_possible
 from support.process import stop_at_once, stop_requests
@@ -46,8 +46,8 @@ SIDES = (32, 16384)  # pixels of a frame's width and height
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(SessionOptions):
-    """Flags of live.py: those of a session, where frames come from, and how they are analysed."""
+class Settings(AnalysisOptions, SessionOptions):
+    """Flags of live.py: where frames come from, how they are analysed, and what a session does with the results."""
 
     source: str | None = setting(
         None,
@@ -66,35 +66,11 @@ class Settings(SessionOptions):
         choices=["auto", "torch", "onnx"],
     )
     detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
-    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    imgsz: int | None = setting(
-        None, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced "
-        f"(default: {IMGSZ} for cameras and films, 0 for pictures)",
-        metavar="PX", within=(0, math.inf),
-    )  # fmt: skip
-    conf: float = setting(CONF, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
-    max_faces: int = setting(20, "the most faces of a frame, the surest first", within=(1, math.inf))
-    weights: list[str] = setting(
-        [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
-    )
-    confidence: str = setting(
-        "crowd", "what percentages say: the share of people who would name it, or how likely the label is",
-        choices=["crowd", "label"],
-    )  # fmt: skip
-    prior: str = setting(
-        "balanced", "how frequent expressions are taken to be: all alike, or as in the training data set",
-        choices=["balanced", "dataset"],
-    )  # fmt: skip
-    tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
     explainer: str | None = setting(
         PredictOptions.explainer, "what makes the heatmaps; `none` for no heatmaps", metavar="NAME",
         aliases=["--explain"],
     )  # fmt: skip
     explain_class: str | None = setting(None, "class the heatmaps are for (default: each face's label)", metavar="NAME")
-    smooth_s: float = setting(
-        PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
-        metavar="SECONDS", within=(0, math.inf), aliases=["--smooth"],
-    )  # fmt: skip
 
 
 def run(settings: Settings) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from retinaface.defaults import CONF, IMGSZ
 from support import UserError, setting
 
 
@@ -33,6 +34,36 @@ class PredictOptions:
 
         if self.explainer is not None and self.explainer not in EXPLAINERS:
             raise UserError(f"there is no explainer {self.explainer!r}; the explainers are {', '.join(EXPLAINERS)}.")
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """The networks, and how they detect and predict: flags of live.py and of an archive."""
+
+    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
+    imgsz: int | None = setting(
+        None, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced "
+        f"(default: {IMGSZ} for cameras and films, 0 for pictures)",
+        metavar="PX", within=(0, math.inf),
+    )  # fmt: skip
+    conf: float = setting(CONF, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
+    max_faces: int = setting(20, "the most faces of a frame, the surest first", within=(1, math.inf))
+    weights: list[str] = setting(
+        [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
+    )
+    confidence: str = setting(
+        "crowd", "what percentages say: the share of people who would name it, or how likely the label is",
+        choices=["crowd", "label"],
+    )  # fmt: skip
+    prior: str = setting(
+        "balanced", "how frequent expressions are taken to be: all alike, or as in the training data set",
+        choices=["balanced", "dataset"],
+    )  # fmt: skip
+    tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
+    smooth_s: float = setting(
+        PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
+        metavar="SECONDS", within=(0, math.inf), aliases=["--smooth"],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

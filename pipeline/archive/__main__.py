@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 
-from pipeline.options import PredictOptions
-from retinaface.defaults import CONF, IMGSZ
+from pipeline.options import AnalysisOptions
 from support import FAILED, UserError, command, notify, run_and_exit, setting
 from support.memory import free_memory
 from support.process import stop_at_once, stop_requests
@@ -25,7 +24,7 @@ JOB_BYTES = 0.6e9  # that a process needs, with films of 1920x1080
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(AnalysisOptions):
     """Flags of the command; those that live.py has, too, mean what they mean there."""
 
     sources: list[str] = setting([], "films, pictures, folders, patterns, .txt or .csv lists, addresses",
@@ -53,28 +52,6 @@ class Settings:
     report: str | None = setting(None, "write a page that sums up the results: index.html", metavar="FOLDER")
     dry_run: bool = setting(False, "say how many files and hours there are and how long they will take, and leave")
     device: str = setting("cpu", "what the networks run on: cpu, cuda or mps")
-    detector_weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    imgsz: int | None = setting(
-        None, "detect faces in the frame reduced to so many pixels on its longer side; 0: never reduced "
-        f"(default: {IMGSZ} for films, 0 for pictures)",
-        metavar="PX", within=(0, math.inf),
-    )  # fmt: skip
-    conf: float = setting(CONF, "leave out faces that the detector is less sure of, 0 to 1", within=(0, 1))
-    max_faces: int = setting(20, "the most faces of a frame, the surest first", within=(1, math.inf))
-    weights: list[str] = setting([], "emotion checkpoints; several make an ensemble", metavar="FILE")
-    confidence: str = setting(
-        "crowd", "what probabilities say: the share of people who would name it, or how likely the label is",
-        choices=["crowd", "label"],
-    )  # fmt: skip
-    prior: str = setting(
-        "balanced", "how frequent expressions are taken to be: all alike, or as in the training data set",
-        choices=["balanced", "dataset"],
-    )  # fmt: skip
-    tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
-    smooth_s: float = setting(
-        PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
-        metavar="SECONDS", within=(0, math.inf),
-    )  # fmt: skip
 
 
 def run(settings: Settings) -> int:
