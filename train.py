@@ -30,8 +30,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from models.training.settings import Settings, check, progressive_size
-from support import UserError, command, notify, pick_device, run_and_exit
+from models.training.settings import Settings, check, check_batches, progressive_size
+from support import command, notify, pick_device, run_and_exit
 from support.training.resuming import resumable
 
 if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
@@ -137,11 +137,7 @@ class Trainer:
             threads=s.workers,
         )
         self.steps = s.epochs * len(self.loader)
-        if self.steps == 0:
-            raise UserError(f"{len(train)} faces make no batch of {s.batch_size}; lower --batch-size.")
-        if s.batch_size % (world_size * s.accumulate):
-            parts = f"{world_size} processes, {s.accumulate} part(s) each"
-            raise UserError(f"--batch-size {s.batch_size} cannot be split evenly over {parts}.")
+        check_batches(s, faces=len(train), batches=len(self.loader), world_size=world_size)
         torch.manual_seed(s.seed)
         init, pretrained = ("", False) if s.resume else (s.init, s.pretrained)
         network = initial_network(s.model, train.class_names, init=init, pretrained=pretrained)
@@ -223,8 +219,7 @@ class Trainer:
         from support.training.learner import lr_factor
 
         s = self.settings
-        highest = s.lr * (s.batch_size / s.lr_batch if s.lr_batch else 1)
-        return highest * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
+        return s.highest_lr() * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
 
     def picture_size(self, epoch: int | None = None) -> int:
         """Pixels a side in this epoch, or in another (`progressive_size`)."""
@@ -246,8 +241,7 @@ class Trainer:
         """Are all epochs done, or was there no better macro-F1 in the last --patience of them?"""
         from models.training.run_log import epochs_since_best
 
-        patience = self.settings.patience
-        stale = patience > 0 and epochs_since_best(self.history, "macro_f1") >= patience
+        stale = 0 < self.settings.patience <= epochs_since_best(self.history, "macro_f1")
         return stale or self.epoch == self.settings.epochs
 
     def finish_epoch(self) -> None:

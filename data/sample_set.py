@@ -10,7 +10,7 @@ Scores on it say nothing about faces of people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
@@ -37,14 +37,31 @@ TAKEN_FOR = {  # what those of the panel say who do not name the expression
 
 def write_sample_set(folder: str | Path, *, faces: Mapping[str, int] = FACES) -> Path:
     """Write the sample into `folder` and return it; the same pictures and votes every time. faces: of each split."""
-    rng = np.random.default_rng(0)
     names = list(EXPRESSIONS)
+
+    def draw(number: int, rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
+        expression = names[number % len(names)]
+        picture = random_cartoon(expression, rng, size=SIDE)
+        return picture, made_up_votes(expression, TAKEN_FOR[expression], rng)
+
+    return write_faces(folder, faces, draw)
+
+
+def write_faces(
+    folder: str | Path,
+    faces: Mapping[str, int],
+    make: Callable[[int, np.random.Generator], tuple[np.ndarray, list[int]]],
+) -> Path:
+    """Write a data set in FER+'s layout into `folder` and return it.
+
+    faces: of each split. make: from the number of a face in its split to its picture (48, 48, 3) uint8 RGB and votes.
+    """
+    rng = np.random.default_rng(0)
     for split, count in faces.items():
         lines = []
         for number in range(count):
-            expression, name = names[number % len(names)], f"{split}_{number:03}.png"
-            picture = random_cartoon(expression, rng, size=SIDE)
-            votes = made_up_votes(expression, rng)
+            name = f"{split}_{number:03}.png"
+            picture, votes = make(number, rng)
             lines.append(",".join([name, f'"(0, 0, {SIDE}, {SIDE})"', *map(str, votes)]))
             _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
             with atomic_write(Path(folder) / FOLDERS[split] / name) as temporary:
@@ -54,10 +71,9 @@ def write_sample_set(folder: str | Path, *, faces: Mapping[str, int] = FACES) ->
     return Path(folder)
 
 
-def made_up_votes(expression: str, rng: np.random.Generator) -> list[int]:
-    """Ten votes over FER+'s columns: six to ten for the `expression`, the others for what it is taken for."""
+def made_up_votes(expression: str, other: str, rng: np.random.Generator) -> list[int]:
+    """Ten votes over FER+'s columns: six to ten for the `expression`, the rest for the `other` it is taken for."""
     agreeing = int(rng.integers(6, PANEL + 1))
     counts = dict.fromkeys(COLUMNS, 0)
-    counts[expression] = agreeing
-    counts[TAKEN_FOR[expression]] = PANEL - agreeing
+    counts[expression], counts[other] = agreeing, PANEL - agreeing
     return list(counts.values())

@@ -83,6 +83,10 @@ class Settings:
     tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
     resume: bool = setting(False, "continue the run in --out, which then has the same settings")
 
+    def highest_lr(self) -> float:
+        """`lr`, scaled linearly from steps of `lr_batch` faces to those of this run (Goyal et al. 2017)."""
+        return self.lr * (self.batch_size / self.lr_batch if self.lr_batch else 1)
+
 
 def check(settings: Settings) -> None:
     """Refuse what cannot work whatever the data are."""
@@ -102,6 +106,16 @@ def check(settings: Settings) -> None:
         for path in paths:
             if not Path(path).is_file():
                 raise UserError(f"{flag} names {path}, but there is no such file; name one that is there.")
+
+
+def check_batches(settings: Settings, *, faces: int, batches: int, world_size: int) -> None:
+    """Refuse a batch that the training `faces` do not fill (no `batches` an epoch), or that processes cannot share."""
+    size, parts = settings.batch_size, world_size * settings.accumulate
+    if not batches:
+        raise UserError(f"{faces} faces make no batch of {size}; lower --batch-size.")
+    if size % parts:
+        shares = f"{world_size} processes, {settings.accumulate} part(s) each"
+        raise UserError(f"--batch-size {size} cannot be split evenly over {shares}.")
 
 
 def progressive_size(full: int, done: float) -> int:

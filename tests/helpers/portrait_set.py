@@ -11,48 +11,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from data.augment import Augment
-from data.datasets.ferplus import COLUMNS, FOLDERS
+from data.sample_set import SIDE, made_up_votes, write_faces
 from data.sources.sample import portrait
-from support import atomic_write
 
 FACES = {"train": 24, "validation": 12, "test": 12}
-SIDE = 48
 FACE = slice(45, 190), slice(151, 296)  # rows and columns of the face in the portrait
 MOUTH = slice(78, 114), slice(34, 114)  # and of the mouth in the face
-PANEL = 10  # votes on each picture
 
 
 def write_portrait_set(folder: str | Path) -> Path:
     """Write the sample into `folder` and return it; the same pictures and votes every time."""
-    smiling = portrait()[FACE]
+    smiling, augment = portrait()[FACE], Augment(erase=0)
     hidden = smiling.copy()
     hidden[MOUTH] = 150
-    rng = np.random.default_rng(0)
-    augment = Augment(erase=0)
-    for split, count in FACES.items():
-        lines = []
-        for number in range(count):
-            covered = number % 2 == 1
-            name = f"{split}_{number:02}.png"
-            picture = augment(hidden if covered else smiling, rng, size=SIDE)
-            votes = made_up_votes("neutral" if covered else "happiness", rng)
-            lines.append(",".join([name, f'"(0, 0, {SIDE}, {SIDE})"', *map(str, votes)]))
-            _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
-            with atomic_write(Path(folder) / FOLDERS[split] / name) as temporary:
-                temporary.write_bytes(png.tobytes())
-        with atomic_write(Path(folder) / FOLDERS[split] / "label.csv") as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return Path(folder)
 
+    def make(number: int, rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
+        covered = number % 2 == 1
+        picture = augment(hidden if covered else smiling, rng, size=SIDE)
+        return picture, made_up_votes(*(("neutral", "happiness") if covered else ("happiness", "neutral")), rng)
 
-def made_up_votes(expression: str, rng: np.random.Generator) -> list[int]:
-    """Ten votes over FER+'s columns: six to ten for the `expression`, the others for neutral or happiness."""
-    agreeing = int(rng.integers(6, PANEL + 1))
-    counts = dict.fromkeys(COLUMNS, 0)
-    counts[expression] = agreeing
-    counts["happiness" if expression == "neutral" else "neutral"] = PANEL - agreeing
-    return list(counts.values())
+    return write_faces(folder, FACES, make)
