@@ -76,7 +76,7 @@ def _film(
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{title} is not a video that can be read ({reason}).") from error
-    streams = _moving_streams(container, title)
+    streams = moving_streams(container, title)
     film = Film(container, streams[0], title=title, name=name, path=path)
     source = FileSource(title, film.frames(), fps=film.fps, count=film.promised, release=resources.pop_all().close)
     notes = []
@@ -88,7 +88,7 @@ def _film(
     return source
 
 
-def _moving_streams(container: av.container.InputContainer, title: str) -> list[av.VideoStream]:
+def moving_streams(container: av.container.InputContainer, title: str) -> list[av.VideoStream]:
     """The streams that are films and no covers or thumbnails; `UserError` where the first cannot be decoded."""
     pictures = Disposition.attached_pic | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & pictures]

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import av
 import av.container
-from av.stream import Disposition
 
-from data.sources.film import FALLBACK_FPS
+from data.sources.film import FALLBACK_FPS, moving_streams
 from data.sources.film_decoding import whole_frames
 from data.sources.film_picture import FilmPicture
 from data.sources.film_times import FilmTimes
 from data.sources.frame import Frame, Skipped
+from support import UserError
 
 OVERLAP_S, OVERLAP_FRAMES = 10.0, 25  # before a stretch: the longer of the two, of frames that are analysed
 LEAST = 2.5  # a stretch is at least so many overlaps long
@@ -87,12 +87,11 @@ def stretches_of(
 
 
 def _stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The stream that `data.sources.film` reads."""
-    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
-    streams = [stream for stream in container.streams.video if not stream.disposition & pictures]
-    if not streams or streams[0].codec_context is None:
-        raise NotCuttable
-    return streams[0]
+    """The stream that is read where the film is read in one go; `NotCuttable` where there is none, which that says."""
+    try:
+        return moving_streams(container, container.name)[0]
+    except UserError as error:
+        raise NotCuttable from error
 
 
 def _stamps(

@@ -1,4 +1,4 @@
-"""Six hundred hostile inputs of all kinds, none of which may break the programs; `make fuzz` tries twelve thousand."""
+"""Sixty hostile inputs of all kinds, none of which may break the programs; `make fuzz` tries twelve thousand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from fuzz.cases import all_kinds, generator_of, numbers_of
 from fuzz.supervisor import tables, try_cases
 
-COUNT = 60  # here; `make fuzz` tries twelve thousand
+COUNT = 60
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 
 

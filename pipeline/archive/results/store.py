@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import os
+import platform
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -91,7 +92,7 @@ class Store:
     def replacing(self, name: str) -> Iterator[str]:
         """A path beside that of `name`, which takes its place at the end."""
         folder, _, last = self.path(name).rpartition("/")
-        partial = f"{folder}/.{last}.partial-{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
+        partial = f"{folder}/.{last}.partial-{platform.node()}-{os.getpid()}-{next(_numbers)}"
         try:
             self.filesystem.create_dir(folder, recursive=True)
             try:
