@@ -31,7 +31,7 @@ class SeenFace:
     picture: Callable[[], bytes] | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Totals:
     """Sums over what was seen. weight: seconds, or faces of pictures. people: how many share these totals.
 

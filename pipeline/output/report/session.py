@@ -27,7 +27,7 @@ MOST_NAMED = 100  # pictures, or stretches of a film, without a face
 FILM_WIDTH_S, PICTURES_WIDTH = 1 / 16, 1.0  # of the first bins of a timeline; doubled, they reach whole seconds
 
 
-@dataclass
+@dataclass(eq=False)  # two plays of one film may be the same in all numbers
 class Source:
     """A film, a camera, or all pictures of a session (`still`).
 

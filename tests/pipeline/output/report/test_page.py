@@ -16,8 +16,8 @@ from pipeline.drawing.labels import PALETTE
 from pipeline.drawing.status_line import NOTICE
 from pipeline.output.report.moments import MOST
 from pipeline.output.report.page import MARKER, MOST_IN_FULL, page_html
-from pipeline.output.report.people import SeenFace
-from pipeline.output.report.session import Session
+from pipeline.output.report.people import SeenFace, Totals
+from pipeline.output.report.session import Session, Source
 from pipeline.output.report.words import Unread
 
 CLASSES = tuple(PALETTE)
@@ -151,6 +151,12 @@ def test_many_films_are_shown_in_rows():
     assert "500 recordings" in page
     assert page.count("<article>") == MOST_IN_FULL
     assert "rows more are not shown." in page
+
+
+def test_a_film_played_twice_is_shown_twice():
+    session = Session(CLASSES)
+    session.sources = {play: Source("a.mp4", still=False, frames=1, others=Totals(8)) for play in range(2)}
+    assert page_of(session).count("<section><h2><bdi>a.mp4") == 2
 
 
 def test_nothing_seen_is_a_page_too():
