@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from support import UserError
 
@@ -106,6 +107,15 @@ def refuse_special_files(path: str | Path) -> None:
     raise UserError(f"{printable(path)} is {kind}; wanted is a file, a camera's number or an address.")
 
 
+def open_file(path: str | Path) -> BinaryIO:
+    """The file, to be read; `UserError` where it is missing or no ordinary file."""
+    refuse_special_files(path)
+    try:
+        return open(path, "rb")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise UserError(f"cannot open {printable(path)}: {getattr(error, 'strerror', error)}.") from error
+
+
 def list_files(name: str) -> SourceFiles:
     """The films and pictures of a folder with its subfolders, of a pattern, or of a .txt list; `UserError` if none.
 
@@ -178,11 +188,8 @@ def _by_pattern(pattern: str) -> tuple[list[Path], int]:
 
 def _in_list(path: Path) -> tuple[list[Path], int]:
     """What the lines of a list stand for, in its order."""
-    refuse_special_files(path)
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot open {printable(path)}: {getattr(error, 'strerror', error)}.") from error
+    with open_file(path) as file:
+        content = file.read()
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

@@ -21,7 +21,7 @@ import av
 import av.container
 from av.stream import Disposition
 
-from data.sources.files import printable, refuse_special_files
+from data.sources.files import open_file, printable
 from data.sources.film_colours import HDR_CURVES
 from data.sources.film_decoding import whole_frames
 from data.sources.film_picture import FilmPicture
@@ -44,15 +44,9 @@ def open_film(path: str | Path, *, name: str | None = None) -> FileSource:
 
     Raises `UserError` where it is missing, not a film, or no ordinary file.
     """
-    title = printable(path)
-    refuse_special_files(path)
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - the source closes it
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise UserError(f"cannot open {title}: {getattr(error, 'strerror', error)}.") from error
-    with contextlib.ExitStack() as opened:
-        opened.enter_context(file)
-        return _film(file, opened, title=title, name=name or printable(os.path.basename(path)), path=Path(path))
+    with contextlib.ExitStack() as opened:  # the source closes it
+        file, name = opened.enter_context(open_file(path)), name or printable(os.path.basename(path))
+        return _film(file, opened, title=printable(path), name=name, path=Path(path))
 
 
 def open_film_at(url: str, *, name: str) -> FileSource:

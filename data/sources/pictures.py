@@ -22,7 +22,7 @@ import av
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from data.sources.files import is_film, is_picture, printable, refuse_special_files
+from data.sources.files import is_film, is_picture, open_file, printable
 from data.sources.frame import FileSource, Frame, Skipped
 from support import UserError
 
@@ -109,12 +109,8 @@ def frame_count(image: Image.Image) -> int:
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     """The picture at `path` with its size and kind known and no pixel read; several pages are refused."""
-    refuse_special_files(path)
     with contextlib.ExitStack() as opened:
-        try:
-            file = opened.enter_context(open(path, "rb"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot open {printable(path)}: {getattr(error, 'strerror', error)}.") from error
+        file = opened.enter_context(open_file(path))
         with _as_user_error(path):
             if is_heic := _is_heic(file):
                 _teach_heic(path)
