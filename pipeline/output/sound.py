@@ -14,8 +14,8 @@ from typing import Any
 
 import av
 from av.container import OutputContainer
-from av.stream import Disposition
 
+from data.sources.film import moving_streams
 from data.sources.film_decoding import whole_frames
 from pipeline.output.encoders import Container, available
 
@@ -174,8 +174,6 @@ def _can_copy(track: Any, container: Container) -> bool:
 def _first_picture_s(path: Path) -> float:
     """When the film's first whole picture is seen by the clock of the file: the frames' times begin there with 0."""
     with open(path, "rb") as file, av.open(file, "r") as film:
-        pictures = Disposition.attached_pic | Disposition.timed_thumbnails
-        moving = (stream for stream in film.streams.video if not stream.disposition & pictures)
-        frames = (frame for stream in moving for frame in whole_frames(film, stream) if not isinstance(frame, int))
-        first = next(frames, None)
+        frames = whole_frames(film, moving_streams(film, path.name)[0])
+        first = next((frame for frame in frames if not isinstance(frame, int)), None)
         return (first.time if first else None) or 0.0
