@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from support import FAILED, UserError, atomic_write
+from support import UserError, atomic_write
+from support.files import cannot_write
 
 
 def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
@@ -26,7 +27,7 @@ def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
         with atomic_write(path) as temporary:
             temporary.write_bytes(encoded.tobytes())
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}.", exit_code=FAILED) from error
+        raise cannot_write(path, error) from error
 
 
 def check_suffix(path: Path, suffixes: Iterable[str], what: str) -> None:

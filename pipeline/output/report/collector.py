@@ -18,7 +18,8 @@ from pipeline.output.report.people import SeenFace
 from pipeline.output.report.session import Session
 from pipeline.output.report.words import Unread
 from pipeline.run import FrameResult
-from support import FAILED, UserError, atomic_write
+from support import UserError, atomic_write
+from support.files import cannot_write
 
 PAGE = "index.html"
 WITHOUT_FACES = "Pictures of faces are left out; --report-faces puts them in."
@@ -78,7 +79,7 @@ def write_page(folder: str | Path, text: str) -> Path:
         with atomic_write(path) as temporary:
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}.", exit_code=FAILED) from error
+        raise cannot_write(path, error) from error
     return path
 
 
