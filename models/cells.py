@@ -130,14 +130,15 @@ def grid_at(network: nn.Module, layer: str, x: Tensor) -> Tensor:
 def without_preferences(network: nn.Module) -> nn.Module:
     """A copy in eval mode in which every convolution averages its window and all channels, and nothing is normalised.
 
-    Kernels that standardise themselves have random weights instead, since even ones become zero.
+    Kernels that standardise themselves have random weights instead, always the same, since even ones become zero.
     """
+    generator = torch.Generator().manual_seed(0)
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for path, module in list(network.named_modules()):
         kind = type(module).__name__
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             if "Std" in kind:
-                nn.init.normal_(module.weight)
+                nn.init.normal_(module.weight, generator=generator)
             else:
                 nn.init.constant_(module.weight, 1 / module.weight[0].numel())
             if module.bias is not None:
