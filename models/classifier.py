@@ -6,7 +6,8 @@ Out: a `NetworkPrediction`: probabilities (N, K) float32, K in the order of `cla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,15 +127,15 @@ class Classifier:
         bias, temperature = self.readings[confidence or self.confidence]
         return softmax((logits + bias) / temperature)
 
-    def logits(self, crops: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """(N, K) float32 of square uint8 RGB crops, which may differ in size and number; N may be 0."""
+    def logits(self, crops: Iterable[np.ndarray]) -> np.ndarray:
+        """(N, K) float32 of square uint8 RGB crops, which may differ in size; N may be 0. Each is asked for once."""
         return in_batches(self.engine.logits, crops)
 
     def probabilities(self, crops: np.ndarray | Sequence[np.ndarray], *, tta: bool = False) -> np.ndarray:
         """(N, K) float32 of crops as for `logits`; with `tta` the mean over each crop and its mirror image."""
         probabilities = self.to_probabilities(self.logits(crops))
         if tta:
-            mirrored = self.to_probabilities(self.logits([crop[:, ::-1] for crop in crops]))
+            mirrored = self.to_probabilities(self.logits(crop[:, ::-1] for crop in crops))
             probabilities = (probabilities + mirrored) / 2
         return probabilities
 
@@ -176,10 +177,14 @@ def predict_logits(
     return in_batches(TorchEngine(network, preprocess, device=device).logits, crops)
 
 
-def in_batches(logits_of: Callable[[np.ndarray], np.ndarray], crops: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-    """What `logits_of` gives for up to `BATCH` crops of one size, (N, K), for any number of crops of any size."""
-    if len({crop.shape for crop in crops}) > 1:  # pictures of several sizes are brought to the network's one by one
-        return np.concatenate([logits_of(crop[None]) for crop in crops])
-    if not len(crops):
-        return logits_of(np.empty((0, 8, 8, 3), np.uint8))
-    return np.concatenate([logits_of(np.stack(list(crops[i : i + BATCH]))) for i in range(0, len(crops), BATCH)])
+def in_batches(logits_of: Callable[[np.ndarray], np.ndarray], crops: Iterable[np.ndarray]) -> np.ndarray:
+    """What `logits_of` gives for up to `BATCH` crops of one size, (N, K), for any number of crops of any size.
+
+    Each crop is asked for once, and no more than `BATCH` are held: they may be decoded only then. Those of one size
+    that follow one another share a pass.
+    """
+    rows = []
+    for _, of_one_size in itertools.groupby(crops, key=np.shape):
+        while batch := list(itertools.islice(of_one_size, BATCH)):
+            rows.append(logits_of(np.stack(batch)))
+    return np.concatenate(rows) if rows else logits_of(np.empty((0, 8, 8, 3), np.uint8))

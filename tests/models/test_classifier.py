@@ -120,8 +120,18 @@ def test_more_than_a_batch_and_crops_of_several_sizes(classifier, checkpoint, rn
     assert logits.shape == (BATCH + 3, 4)
     last = predict_logits(checkpoint.build(), SPEC.preprocess, many[-4:], device="cpu")
     np.testing.assert_allclose(logits[-4:], last, atol=1e-4)
-    mixed = [many[0], rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)]
-    assert classifier.probabilities(mixed).shape == (2, 4)
+    large = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    mixed = classifier.probabilities([many[0], large, large, many[1]])
+    assert mixed.shape == (4, 4)
+    one_by_one = np.concatenate([classifier.probabilities(crop[None]) for crop in (many[0], large, large, many[1])])
+    np.testing.assert_allclose(mixed, one_by_one, atol=1e-5)
+
+
+def test_a_pass_asks_once_for_each_crop_since_it_may_be_decoded_then(classifier, crops):
+    decoded = []
+    found = classifier.logits(decoded.append(row) or crop for row, crop in enumerate(crops))
+    assert decoded == list(range(len(crops)))
+    np.testing.assert_array_equal(found, classifier.logits(crops))
 
 
 def test_mirror_views_make_the_answer_symmetric(classifier, crops):
