@@ -31,6 +31,17 @@ class DataSettings:
     memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=(0, 1))
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
+    def load_split(self, split: str, layout: Format, *, check: bool = True) -> FaceSet:
+        """The faces of `split`; check=False: no picture is decoded, so that broken ones are not told."""
+        return load_faces(
+            self.data_path,
+            split,
+            name=layout.NAME,
+            skip_bad=self.skip_bad,
+            classes=self.classes,
+            storage=Storage(self.memory, check=check),
+        )
+
 
 @dataclass
 class SplitSettings(DataSettings):
@@ -42,17 +53,6 @@ class SplitSettings(DataSettings):
         """The format and the faces of the split; `UserError` where they cannot be read."""
         layout = find_format(self.data_path, name=self.dataset)
         return layout, self.load_split(self.split, layout)
-
-    def load_split(self, split: str, layout: Format) -> FaceSet:
-        """The faces of another split of the same data set, read by the same flags."""
-        return load_faces(
-            self.data_path,
-            split,
-            name=layout.NAME,
-            skip_bad=self.skip_bad,
-            classes=self.classes,
-            storage=Storage(self.memory),
-        )
 
 
 def publish(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets import find_format, load_faces
+from data.datasets import find_format
 from data.face_set import FaceSet
 from data.loader import row_weights
 from evaluation.commands import DataSettings
@@ -23,6 +23,7 @@ from models.export import export_checkpoint
 from models.training.calibration import calibrate
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.metrics import score
+from support.one_hot import one_hot, weighted_mean
 from support.weights import is_half
 
 
@@ -38,25 +39,23 @@ def run(settings: Settings) -> None:
     """Fit, write, export, print."""
     checkpoint = load_checkpoint(settings.weights)
     layout = find_format(settings.data_path, name=settings.dataset)
-    train, validation = (
-        in_order(load_faces(settings.data_path, split, name=layout.NAME, skip_bad=settings.skip_bad), checkpoint)
-        for split in ("train", "validation")
-    )
-    calibrated = calibrated_on(checkpoint, train, validation, device=settings.device)
+    train = in_order(settings.load_split("train", layout, check=False), checkpoint)  # of which only labels are wanted
+    validation = in_order(settings.load_split("validation", layout), checkpoint)
+    logits = Classifier(checkpoint, device=pick_device(settings.device)).logits(validation.images)
+    calibrated = calibrated_on(checkpoint, logits, train, validation)
     out = Path(settings.out or settings.weights)
     save_checkpoint(out, calibrated, half=is_half(settings.weights))
     notify(f"{out} and {export_checkpoint(out)} are calibrated")
-    print(*table(calibrated, validation, device=settings.device), sep="\n")
+    print(*table(calibrated, logits, validation), sep="\n")
 
 
-def calibrated_on(checkpoint: Checkpoint, train: FaceSet, validation: FaceSet, *, device: str) -> Checkpoint:
-    """`checkpoint` calibrated on `validation`; how often classes were shown is counted in `train`.
+def calibrated_on(checkpoint: Checkpoint, logits: np.ndarray, train: FaceSet, validation: FaceSet) -> Checkpoint:
+    """`checkpoint` calibrated on its `logits` of `validation`; how often classes were shown is counted in `train`.
 
     Both have the classes of the checkpoint in its order (`in_order`). What could not be fitted is said.
     """
     balance = float(checkpoint.settings.get("balance", 0))
-    shares = np.average(train.votes, axis=0, weights=row_weights(train.labels, balance))
-    logits = Classifier(checkpoint, device=pick_device(device)).logits(validation.images)
+    shares = weighted_mean(train.votes, row_weights(train.labels, balance))
     scores = {key: value for key, value in checkpoint.scores.items() if key != "not_calibrated"}
     checkpoint = dataclasses.replace(checkpoint, scores=scores)
     found = calibrate(checkpoint, logits, validation.labels, validation.votes, class_shares=shares)
@@ -74,19 +73,18 @@ def in_order(faces: FaceSet, checkpoint: Checkpoint) -> FaceSet:
             f"{', '.join(faces.class_names)}; name the data set of its training."
         )
     columns = [faces.class_names.index(name) for name in names]
-    return dataclasses.replace(
-        faces, class_names=names, votes=faces.votes[:, columns], labels=np.argsort(columns)[faces.labels]
-    )
+    labels = np.argsort(columns)[faces.labels]
+    votes = faces.votes[:, columns] if faces.has_votes else one_hot(labels, len(names))
+    return dataclasses.replace(faces, class_names=names, votes=votes, labels=labels)
 
 
-def table(checkpoint: Checkpoint, validation: FaceSet, *, device: str) -> Iterator[str]:
+def table(checkpoint: Checkpoint, logits: np.ndarray, validation: FaceSet) -> Iterator[str]:
     """What each reading scores on the validation split."""
     yield (
         f"temperature {checkpoint.temperature:.3f}, of the crowd's shares {checkpoint.crowd_temperature:.3f}; "
         f"tau {checkpoint.prior_tau:.2f}"
     )
     yield f"{'--confidence':<14}{'--prior':<10}{'accuracy':>10}{'balanced':>10}{'macro-F1':>10}{'KL':>8}{'ECE':>8}"
-    logits = Classifier(checkpoint, device=pick_device(device)).logits(validation.images)
     for prior in PRIORS:
         classifier = Classifier(checkpoint, prior=prior)
         for confidence in CONFIDENCES:

@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from data.datasets import load_faces
+from data.datasets import Format
 from data.face_set import FaceSet
-from data.pictures.store import Storage
 from data.tables import ALL
 from evaluation.classification.compare import compare, comparison_lines
 from evaluation.classification.predictions import Predictions, curves_table, read_predictions, write_predictions
@@ -93,7 +92,7 @@ def evaluate_split(settings: Settings) -> Evaluation:
         for path in paths
     ]
     layout, faces = settings.load()
-    train = None if settings.split in ("train", ALL) else load_train(settings, layout.NAME)
+    train = None if settings.split in ("train", ALL) else load_train(settings, layout)
     notify(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")
     evaluation = evaluate(classifiers, faces, train=train, tta=settings.tta)
     about = {
@@ -118,17 +117,11 @@ def closed_words(classes: dict) -> str:
     return words
 
 
-def load_train(settings: Settings, dataset: str) -> FaceSet | None:
+def load_train(settings: Settings, layout: Format) -> FaceSet | None:
     """The faces of the train split, in which duplicates are looked for; None, and a notice, where it cannot be read."""
     try:
-        return load_faces(  # compared by the bytes of their files: none is decoded
-            settings.data_path,
-            "train",
-            name=dataset,
-            skip_bad=True,
-            classes=settings.classes,
-            storage=Storage(check=False),
-        )
+        # compared by the bytes of their files: none is decoded
+        return dataclasses.replace(settings, skip_bad=True).load_split("train", layout, check=False)
     except UserError as error:
         notify(f"duplicates in train are not looked for: {error}")
         return None

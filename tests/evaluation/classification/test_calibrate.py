@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from data.datasets import load_faces
+from data.face_set import with_labels_for_votes
 from evaluation.classification.calibrate import in_order, main
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
 from models.training import calibration
-from support import UserError
+from support import UserError, one_hot
 from support.metrics import score
 from support.weights import is_half
 
@@ -51,6 +52,20 @@ def test_it_writes_what_validation_says_and_exports_it(path, folder, monkeypatch
     assert [float(text) for text in row[2:5]] == pytest.approx(
         [wanted[name] for name in ("accuracy", "balanced_accuracy", "macro_f1")], abs=6e-4
     )
+
+
+def test_classes_are_mapped_and_many_labels_go_by_name(path, folder, tmp_path, monkeypatch):
+    """What --classes leaves counts; and so do one-hot votes that are made only when they are asked for."""
+    names = load_checkpoint(path).class_names
+    mapping = tmp_path / "classes.csv"
+    mapping.write_text(f"{names[0]},{names[1]}\n")
+    arguments = ["--weights", str(path), "--data-path", str(folder), "--device", "cpu", "--memory", "0"]
+    with pytest.raises(UserError, match="name the data set of its training"):
+        main([*arguments, "--classes", str(mapping)])
+    labels = with_labels_for_votes(load_faces(folder, "validation"))
+    monkeypatch.setattr(one_hot, "DENSE", 0)
+    sparse = in_order(with_labels_for_votes(labels), load_checkpoint(path))
+    np.testing.assert_array_equal(np.array(sparse.votes), labels.votes[:, ::-1])
 
 
 def test_few_faces_are_said_and_other_classes_refused(path, folder, tmp_path, capsys):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data.datasets import load_faces
+from data.datasets import all_formats, load_faces
 from evaluation.classification.__main__ import main
 from evaluation.classification.report import Settings, closed_words, load_train
 from evaluation.classification.tables import accuracy_text, table
@@ -124,7 +124,7 @@ def test_the_text_of_an_accuracy():
 
 
 def test_without_a_train_split_no_duplicates_are_looked_for(tmp_path, capsys):
-    assert load_train(Settings(data_path=str(tmp_path)), "ferplus") is None
+    assert load_train(Settings(data_path=str(tmp_path)), all_formats()["ferplus"]) is None
     assert "duplicates in train are not looked for" in capsys.readouterr().err
 
 
