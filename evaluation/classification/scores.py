@@ -14,14 +14,13 @@ class that the network lacks count, and are wrong; `known_classes` are the score
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from data.face_set import FaceSet, without_duplicates
+from data.face_set import FaceSet, rows_without_duplicate
 from models.classifier import Classifier
 from models.ensemble import Ensemble
 from support import UserError
@@ -124,11 +123,12 @@ def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool
     K are the ensemble's classes, in its order.
     """
     ensemble = Ensemble(classifiers)
-    views = [faces.images, *([[image[:, ::-1] for image in faces.images]] if tta else [])]
     crowd: list[np.ndarray] = []
     label: list[np.ndarray] = []
     for classifier in classifiers:
-        logits = [classifier.logits(images) for images in views]
+        logits = [classifier.logits(faces.images)]
+        if tta:
+            logits.append(classifier.logits(image[:, ::-1] for image in faces.images))
         for rows, confidence in ((crowd, "crowd"), (label, "label")):
             rows.append(np.mean([classifier.to_probabilities(each, confidence=confidence) for each in logits], axis=0))
     return ensemble.aligned(crowd), ensemble.aligned(label)
@@ -158,13 +158,6 @@ def class_columns(known: Sequence[str], wanted: Sequence[str]) -> list[int]:
             f"{', '.join(known)}. Name another checkpoint, or one trained on this data set."
         )
     return [known.index(name) for name in wanted]
-
-
-def rows_without_duplicate(faces: FaceSet, train: FaceSet) -> np.ndarray:
-    """(N,) bool: the faces of which `train` holds no byte-identical picture."""
-    numbered = dataclasses.replace(faces, names=tuple(map(str, range(len(faces)))))
-    kept = without_duplicates(numbered, train).names
-    return np.isin(np.arange(len(faces)), np.array(kept, int))
 
 
 def summary(

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from data.emotions import EMOTIONS
-from data.face_set import FaceSet
-from evaluation.classification.scores import class_columns, evaluate, rows_without_duplicate, summary
+from data.face_set import FaceSet, rows_without_duplicate
+from evaluation.classification.scores import class_columns, evaluate, summary
 from models.checkpoint import Checkpoint
 from models.classifier import Classifier
 from models.ensemble import Ensemble
