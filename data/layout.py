@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from data.sources.pictures import is_picture
+from data.sources.files import is_picture
 from support import FAILED, UserError, notify
 from support.cli import ROOT
 

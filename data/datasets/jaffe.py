@@ -16,7 +16,7 @@ from data.emotions import EMOTIONS, canonical_name
 from data.faults import Fault, collect_errors
 from data.layout import find_root, is_leftover
 from data.samples import Listing, Sample
-from data.sources.pictures import is_picture
+from data.sources.files import is_picture
 from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
 from support import UserError
 
