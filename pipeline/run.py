@@ -31,7 +31,8 @@ from pipeline.crops import crop_faces, points_in_frame
 from pipeline.options import PredictOptions
 from pipeline.scene import SceneCut
 from pipeline.tracking import Observation, Tracker
-from retinaface.detector import CONF, RetinaFace
+from retinaface.defaults import CONF, IMGSZ
+from retinaface.detector import RetinaFace
 from retinaface.face import Detector, Face, Faces
 from support import UserError
 
@@ -135,7 +136,7 @@ class EmotionPipeline:
         threads: int = 2,
         conf: float = CONF,
         max_faces: int | None = None,
-        imgsz: int | None = 640,
+        imgsz: int | None = IMGSZ,
         confidence: str = "crowd",
         prior: str = "balanced",
         tracker: Tracker | None = None,

@@ -74,9 +74,7 @@ def share_found(before: np.ndarray, now: np.ndarray) -> float | None:
     for top in range(0, height - BLOCK + 1, BLOCK):
         for left in range(0, width - BLOCK + 1, BLOCK):
             block = now[top : top + BLOCK, left : left + BLOCK]
-            around = before[
-                max(0, top - REACH) : top + BLOCK + REACH, max(0, left - REACH) : left + BLOCK + REACH
-            ]  # fmt: skip
+            around = before[max(0, top - REACH) : top + BLOCK + REACH, max(0, left - REACH) : left + BLOCK + REACH]
             there = before[top : top + BLOCK, left : left + BLOCK]
             bleached = max((block >= WHITE).mean(), (there >= WHITE).mean())
             if block.std() >= STRUCTURE and around.std() >= STRUCTURE and bleached <= BLEACHED:

@@ -72,9 +72,7 @@ class BatchFaceDetector:
     def _detect(self, frame_rgb: np.ndarray, imgsz: int | None) -> Faces:
         frame_bgr = np.ascontiguousarray(frame_rgb[..., ::-1])  # what the weights were trained on
         reduced = max(1.0, max(frame_bgr.shape[:2]) / imgsz) if imgsz else 1.0
-        found = self.detector(
-            frame_bgr, threshold=self.conf, max_size=imgsz if reduced > 1 else -1, return_dict=False
-        )  # fmt: skip
+        found = self.detector(frame_bgr, threshold=self.conf, max_size=imgsz if reduced > 1 else -1, return_dict=False)
         faces = [
             Face(np.asarray(box, np.float32), np.asarray(points, np.float32).reshape(5, 2), float(score))
             for box, points, score in found

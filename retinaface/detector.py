@@ -117,26 +117,26 @@ class RetinaFace:
                 found[row] = best_faces(faces, self.max_faces, reduced=reduced)
         return found
 
-    def _detect(self, frames: Sequence[np.ndarray], shrink: float) -> list[list[Face]]:
-        """All faces of frames (H, W, 3) uint8 RGB of one size, searched `shrink` times as large, in tiles if need be.
+    def _detect(self, frames: Sequence[np.ndarray], zoom: float) -> list[list[Face]]:
+        """All faces of frames (H, W, 3) uint8 RGB of one size, searched `zoom` times as large, in tiles if need be.
 
         Of a face that fills the frame, and so is larger than the anchors, parts are taken for faces. In a smaller frame
         it is one face, and its landmarks are more exact: frames with a large face are searched there, too.
         """
-        if len(tiles_of(scaled_size(frames[0], shrink))) > 1:
-            return [self._detect_in_tiles(frame, shrink) for frame in frames]
-        detected = self._search(frames, shrink)
+        if len(tiles_of(scaled_size(frames[0], zoom))) > 1:
+            return [self._detect_in_tiles(frame, zoom) for frame in frames]
+        detected = self._search(frames, zoom)
         for i, faces in enumerate(detected):
-            largest = shrink * max((face.size for face in faces if face.score >= CONF), default=0)
+            largest = zoom * max((face.size for face in faces if face.score >= CONF), default=0)
             if largest >= NEAR:
                 halvings = 1 + math.floor(math.log2(largest / NEAR))  # it is smaller than NEAR then
-                (smaller,) = self._search([frames[i]], shrink * 0.5**halvings)
-                detected[i] = whole_faces(faces, smaller, near=NEAR / shrink, iou_threshold=self.iou_threshold)
+                (smaller,) = self._search([frames[i]], zoom * 0.5**halvings)
+                detected[i] = whole_faces(faces, smaller, near=NEAR / zoom, iou_threshold=self.iou_threshold)
         return detected
 
-    def _detect_in_tiles(self, frame: np.ndarray, shrink: float) -> list[Face]:
+    def _detect_in_tiles(self, frame: np.ndarray, zoom: float) -> list[Face]:
         """All faces of a frame too large for one pass: in tiles, and large ones in the frame made smaller."""
-        searched, scale = scaled(frame, shrink)
+        searched, scale = scaled(frame, zoom)
         small: list[Face] = []
         for tile in tiles_of(searched.shape[:2]):
             (faces,) = self._forward([tile.view(searched)])
@@ -144,12 +144,12 @@ class RetinaFace:
         boxes, scores = np.array([face.box_xyxy for face in small]), np.array([face.score for face in small])
         kept = self._suppress(boxes.reshape(-1, 4), scores)  # a face on a seam is found in both tiles
         small = [small[i].scaled(scale) for i in kept]
-        (smaller,) = self._detect([frame], shrink * SMALLER)
-        return whole_faces(small, smaller, near=NEAR / shrink, iou_threshold=self.iou_threshold)
+        (smaller,) = self._detect([frame], zoom * SMALLER)
+        return whole_faces(small, smaller, near=NEAR / zoom, iou_threshold=self.iou_threshold)
 
-    def _search(self, frames: Sequence[np.ndarray], shrink: float) -> list[list[Face]]:
-        """The faces of frames of one size in the frames made `shrink` times as large."""
-        searched, scales = zip(*(scaled(frame, shrink) for frame in frames), strict=True)
+    def _search(self, frames: Sequence[np.ndarray], zoom: float) -> list[list[Face]]:
+        """The faces of frames of one size in the frames made `zoom` times as large."""
+        searched, scales = zip(*(scaled(frame, zoom) for frame in frames), strict=True)
         return [[face.scaled(scales[0]) for face in faces] for faces in self._forward(searched)]
 
     def _forward(self, frames: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -177,9 +177,7 @@ class RetinaFace:
 
     def _suppress(self, boxes_xyxy: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Indices of the boxes (N, 4) that stay."""
-        return non_maximum_suppression(
-            boxes_xyxy, scores, iou_threshold=self.iou_threshold, containment=CONTAINMENT
-        )  # fmt: skip
+        return non_maximum_suppression(boxes_xyxy, scores, iou_threshold=self.iou_threshold, containment=CONTAINMENT)
 
 
 def scaled_size(frame: np.ndarray, zoom: float) -> tuple[int, int]:
@@ -188,9 +186,9 @@ def scaled_size(frame: np.ndarray, zoom: float) -> tuple[int, int]:
     return max(1, round(height * zoom)), max(1, round(width * zoom))
 
 
-def scaled(frame: np.ndarray, shrink: float) -> tuple[np.ndarray, np.ndarray]:
-    """The frame made `shrink` times as large, and what its pixels' x and y are to be multiplied by, (2,) float32."""
-    size_hw = scaled_size(frame, shrink)
+def scaled(frame: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
+    """The frame made `zoom` times as large, and what its pixels' x and y are to be multiplied by, (2,) float32."""
+    size_hw = scaled_size(frame, zoom)
     if size_hw == frame.shape[:2]:
         return frame, np.ones(2, np.float32)
     scale = np.array([frame.shape[1] / size_hw[1], frame.shape[0] / size_hw[0]], np.float32)

@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.anchors import CENTRE_VARIANCE, SIZE_VARIANCE, SIZES, STRIDES
-from retinaface.detector import (
-    CONF,
-    CONTAINMENT,
-    IOU_THRESHOLD,
-    ONNX_FORMAT,
-    SHIPPED,
-    VOTING_IOU,
-    load_network,
-)
+from retinaface.defaults import CONF
+from retinaface.detector import CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
 from retinaface.face import LANDMARKS
 from retinaface.near_faces import NEAR, PART, WHOLE_SCORE
 from support import command, run_and_exit, setting

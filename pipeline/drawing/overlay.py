@@ -69,9 +69,7 @@ class Overlay:
         """As the function `draw`."""
         show, faces, canvas = show or Show(), result.faces, result.frame_rgb.copy()
         frame, size = Rect(0, 0, canvas.shape[1], canvas.shape[0]), text_size(canvas.shape)
-        texts, bounds, message = place_texts(
-            status, faces=len(faces), frame=frame, size=size, limits=result.limits
-        )  # fmt: skip
+        texts, bounds, message = place_texts(status, faces=len(faces), frame=frame, size=size, limits=result.limits)
         boxes = [visible_box(face, frame) for face in faces]
         names, occupied = result.class_names, [text_box.rect for text_box in message]
         colours = [colour_of(face.label, names.index(face.label)) for face in faces]
