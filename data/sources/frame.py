@@ -25,7 +25,7 @@ class Frame:
     time_s: when it was seen, if live; else media time, 0 at the first frame of its film.
     index: its number in the film; of a picture, among the pictures of the run, where unreadable ones count.
     name: what a person calls its film, picture or camera; in a folder the path below it, with `/`.
-    path: the file it came from; None for cameras, streams and the sample. Another one means another film or picture.
+    path: the file it came from; None for cameras, streams and the sample.
     still: a picture, which does not follow from the frame before.
     """
 
@@ -35,6 +35,11 @@ class Frame:
     name: str
     path: Path | None = None
     still: bool = False
+
+    @property
+    def origin(self) -> Path | str:
+        """The film, picture or camera that it is of: equal for all frames of it, and for no other's."""
+        return self.path or self.name
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from pathlib import Path
 from queue import SimpleQueue
 
 import cv2
@@ -107,7 +108,7 @@ class Feed:
     def grab(self) -> Iterator[Batch | None]:
         """Batches of frames until the source ends; None where no frame came for a while."""
         options = self._handed_over.get()
-        film: tuple[object, str] | None = None  # that the frame before was of
+        film: Path | str | None = None  # that the frame before was of
         mirrored = options.mirror  # was it?
         while True:
             frames: list[Frame] = []
@@ -119,10 +120,10 @@ class Feed:
                 detect: list[bool] = []
                 new_scene: list[bool] = []
                 for frame in frames:
-                    new_scene.append(self.is_still(frame) or film != (frame.path, frame.name))
+                    new_scene.append(self.is_still(frame) or film != frame.origin)
                     turned = mirrored != options.mirror  # faces of the frame before stood on the other side
                     detect.append(new_scene[-1] or turned or frame.index % self.every == 0)
-                    film, mirrored = (frame.path, frame.name), options.mirror
+                    film, mirrored = frame.origin, options.mirror
                 if options.mirror:
                     frames = [mirror(frame) for frame in frames]
                 yield Batch(frames, detect, new_scene, options)

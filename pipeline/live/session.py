@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -96,7 +97,7 @@ class Session:
         self.last: AnalysedFrame | None = None  # what the screen shows
         self.annotated: np.ndarray | None = None
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
-        self._film: tuple[object, str] | None = None  # of which the frame before was
+        self._film: Path | str | None = None  # of which the frame before was
         self._unread = 0  # frames of `outputs.unread` that the bar knows of
         self._said: set[str] = set()  # what is said once: notes of the source, flags that cut something
 
@@ -147,10 +148,9 @@ class Session:
         """Until a pause ends. A film in a window waits for its time too, but does not race when it is late."""
         due_s = now_s = self._clock()
         if self.window and not self.source.live and not self.feed.is_still(frame):
-            film = (frame.path, frame.name)
-            if self.media_start_s is None or film != self._film or now_s > self.media_start_s + frame.time_s:
+            if self.media_start_s is None or frame.origin != self._film or now_s > self.media_start_s + frame.time_s:
                 self.media_start_s = now_s - frame.time_s
-            due_s, self._film = self.media_start_s + frame.time_s, film
+            due_s, self._film = self.media_start_s + frame.time_s, frame.origin
         while not self.stopped and (self.paused or now_s < due_s):
             self._attend(POLL_S if self.paused else min(due_s - now_s, POLL_S))
             now_s = self._clock()

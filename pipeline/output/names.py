@@ -35,14 +35,13 @@ class OutputNames:
 
     def of(self, frame: Frame) -> Path:
         """The path for what `frame` is of; the same for all frames of it."""
-        key = frame.path or frame.name
-        if key not in self._names:
+        if frame.origin not in self._names:
             plain = Path(*[safe for part in frame.name.split("/") if (safe := _safe(part))] or ["source"])
             candidates = itertools.chain([plain], (numbered(plain, number) for number in itertools.count(2)))
             names = (self._ending(candidate, frame) for candidate in candidates)
-            self._names[key] = next(name for name in names if name.as_posix().casefold() not in self._taken)
-            self._taken.add(self._names[key].as_posix().casefold())
-        return self._names[key]
+            self._names[frame.origin] = next(name for name in names if name.as_posix().casefold() not in self._taken)
+            self._taken.add(self._names[frame.origin].as_posix().casefold())
+        return self._names[frame.origin]
 
 
 def _safe(part: str) -> str:

@@ -51,7 +51,7 @@ class Report:
             for face in result.faces
         ]
         self._session.add(
-            frame.path or frame.name,
+            frame.origin,
             frame.name,
             max(0.0, frame.time_s),
             seen,

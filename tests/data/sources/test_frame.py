@@ -1,6 +1,7 @@
 """Frame sources as such: reading, ending, closing."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,3 +120,11 @@ def test_a_camera_that_gives_only_black_is_told_what_to_check():
     source.live = True
     list(source)
     assert source.note.startswith("camera 0 has given only black for 100 frames: is its cover closed")
+
+
+def test_frames_of_one_film_have_one_origin_and_those_of_another_another():
+    image, films = np.zeros((2, 2, 3), np.uint8), [Path("a/x.mp4"), Path("b/x.mp4"), None]
+    origins = [[Frame(image, i / 30, i, "x.mp4", path=film).origin for i in range(2)] for film in films]
+    assert all(first == second for first, second in origins)
+    assert len({first for first, _ in origins}) == 3
+    assert Frame(image, 0.0, 0, "camera 1").origin != Frame(image, 0.0, 0, "camera 0").origin
