@@ -30,7 +30,7 @@ FALLBACK_FPS = 30.0  # of recordings of a source that names no rate
 
 
 @dataclass
-class Unread:
+class UnreadCount:
     """Counts what a source could not read: pictures and frames of films, and of how many files."""
 
     frames: int = 0
@@ -68,7 +68,7 @@ class Outputs:
     crops: CropFolder | None = field(default=None, init=False)
     report: Report | None = field(default=None, init=False)  # of --report and of the key t
     recording: VideoWriter | None = field(default=None, init=False)  # of the key r
-    unread: Unread = field(default_factory=Unread, init=False)
+    unread: UnreadCount = field(default_factory=UnreadCount, init=False)
 
     def __enter__(self) -> Outputs:
         options, self.fps = self.options, self.source.fps or FALLBACK_FPS
