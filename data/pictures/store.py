@@ -149,16 +149,16 @@ class Storage:
 
     def store(self, pictures: Sequence[Picture]) -> tuple[Pictures, dict[int, str]]:
         """The pictures that can be decoded; and what is wrong with the others, by their row in `pictures`."""
+        if not self.check:
+            broken = missing_pictures(pictures)
+            return Pictures(Sources(_without(pictures, broken)), None, self.cache), broken
         plain = self.cache and dataclasses.replace(self.cache, folder=None)
         stored = Pictures(pictures, cache=plain)
-        budget = None if self.memory is None else memory_budget(self.memory)
-        in_memory = budget is None or self.estimate(stored) <= budget
-        if in_memory and self.check:
+        if self.memory is None or self.estimate(stored) <= memory_budget(self.memory):
             decoded, broken = decode_all(stored)
             return Pictures(Sources(_without(pictures, broken)), decoded, plain), broken
-        if self.check:
-            notify(f"{len(pictures)} pictures take more memory than --memory allows: they are decoded as they are used")
-        broken = broken_pictures(pictures, self.cache) if self.check else missing_pictures(pictures)
+        notify(f"{len(pictures)} pictures take more memory than --memory allows: they are decoded as they are used")
+        broken = broken_pictures(pictures, self.cache)
         return Pictures(Sources(_without(pictures, broken)), None, self.cache), broken
 
     @staticmethod

@@ -83,10 +83,14 @@ def test_rows_slices_and_iteration_agree(folder, tmp_path):
     assert len(list(Pictures.joined([lazy[:3], lazy[3:5]]))) == 5
 
 
-def test_without_a_check_only_missing_files_are_told_and_nothing_is_decoded(tmp_path):
+@pytest.mark.parametrize("memory", [None, 0.5])
+def test_without_a_check_only_missing_files_are_told_and_nothing_is_decoded(tmp_path, monkeypatch, memory):
+    monkeypatch.setattr("data.pictures.store.decode", lambda picture: pytest.fail(f"{picture} is decoded"))
     good, text = write_grey(tmp_path / "a.png", 3), tmp_path / "b.png"
     text.write_text("no picture")
-    pictures, broken = Storage(check=False).store([Picture(good), Picture(text), Picture(tmp_path / "gone.png")])
+    pictures, broken = Storage(memory, check=False).store(
+        [Picture(good), Picture(text), Picture(tmp_path / "gone.png")]
+    )
     assert list(broken) == [2]
     assert pictures.decoded is None
     assert len(pictures) == 2
