@@ -11,6 +11,7 @@ table with another delimiter as one column without a word.
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,14 +79,9 @@ def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         first.append(text)
         if text.strip():
             break
-    reader = csv.reader(_chain(first, lines), delimiter=delimiter_of(first[-1] if first else ""))
+    reader = csv.reader(itertools.chain(first, lines), delimiter=delimiter_of(first[-1] if first else ""))
     for fields in reader:
         yield reader.line_num, [text.strip() for text in fields]
-
-
-def _chain(first: Iterable[str], rest: Iterable[str]) -> Iterator[str]:
-    yield from first
-    yield from rest
 
 
 def _spaced_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
