@@ -68,7 +68,7 @@ class Classifier:
         crowd_bias, label_bias = np.zeros(len(self.class_names)), np.array(checkpoint.class_bias)
         if prior == "balanced":
             crowd_bias = label_bias = checkpoint.prior_bias
-        self.readings = {  # by confidence: the bias (K,) and temperature of its softmax
+        self.bias_and_temperature = {  # by confidence, of its softmax; the bias is (K,)
             "crowd": (np.array(crowd_bias, np.float32), checkpoint.crowd_temperature),
             "label": (np.array(label_bias, np.float32), checkpoint.temperature),
         }
@@ -124,7 +124,7 @@ class Classifier:
         """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks; left out: as it was made."""
         if not np.isfinite(logits).all():
             raise UserError(f"{self.name} gives numbers that are not finite; name other --weights.")
-        bias, temperature = self.readings[confidence or self.confidence]
+        bias, temperature = self.bias_and_temperature[confidence or self.confidence]
         return softmax((logits + bias) / temperature)
 
     def logits(self, crops: Iterable[np.ndarray]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 In:  a checkpoint; the data set of its training, on whose validation split all is fitted.
 Out: the checkpoint with its temperatures, class bias, class prior and tau, and its .onnx file beside it; what each
-     reading scores on that validation split, on stdout.
+     --confidence and --prior score on that validation split, on stdout.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def in_order(faces: FaceSet, checkpoint: Checkpoint) -> FaceSet:
 
 
 def table(checkpoint: Checkpoint, logits: np.ndarray, validation: FaceSet) -> Iterator[str]:
-    """What each reading scores on the validation split."""
+    """What each confidence and prior score on the validation split."""
     yield (
         f"temperature {checkpoint.temperature:.3f}, of the crowd's shares {checkpoint.crowd_temperature:.3f}; "
         f"tau {checkpoint.prior_tau:.2f}"

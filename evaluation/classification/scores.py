@@ -112,7 +112,7 @@ def evaluate(
             for classifier, *own in zip(classifiers, crowd, label, strict=True)
         ]
     scores["prior"] = classifiers[0].prior
-    scores["temperatures"] = [classifier.readings["label"][1] for classifier in classifiers]
+    scores["temperatures"] = [classifier.bias_and_temperature["label"][1] for classifier in classifiers]
     scores["kl_js_target"] = "the votes" if faces.has_votes else "the labels, one-hot: there are no votes"
     return Evaluation(faces, *columns[2:], scores)
 

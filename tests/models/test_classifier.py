@@ -58,7 +58,7 @@ def test_the_crowds_shares_are_the_plain_softmax(classifier, checkpoint, crops):
     np.testing.assert_allclose(Classifier(checkpoint).to_probabilities(logits), expected, rtol=1e-5)
 
 
-def test_four_readings_of_one_pass(checkpoint, crops, tmp_path, capsys):
+def test_each_confidence_and_prior_from_the_logits_of_one_pass(checkpoint, crops, tmp_path, capsys):
     """The prior of the training is taken out of both confidences alike, so they name the same class."""
     known = dataclasses.replace(
         checkpoint, crowd_temperature=2.0, class_prior=(0.7, 0.2, 0.1, 0.0), prior_tau=0.5, temperature=0.25

@@ -44,7 +44,7 @@ def test_it_writes_what_validation_says_and_exports_it(path, folder, monkeypatch
     taken = calibration.fit_temperature(logits, faces.votes[:, ::-1])
     assert found.crowd_temperature == pytest.approx(1.0 if calibration.at_bound(taken) else taken, rel=1e-3)
     onnx = Classifier.from_file(path.with_suffix(".onnx"), confidence="label", prior="balanced")
-    np.testing.assert_allclose(onnx.readings["label"][0], found.prior_bias, rtol=1e-6)
+    np.testing.assert_allclose(onnx.bias_and_temperature["label"][0], found.prior_bias, rtol=1e-6)
     lines = capsys.readouterr().out.splitlines()
     probabilities = Classifier(found, prior="balanced").probabilities(faces.images)
     wanted = score(in_order(faces, found).labels, probabilities, in_order(faces, found).votes)
