@@ -28,7 +28,7 @@ from support import UserError
 from support.process import STOP_SIGNALS
 
 POLL_S = 0.2  # between two looks at the clock while nothing comes
-TICK_S = 0.5  # between two words of a process about its frames
+TICK_S = 0.5  # between two reports of a process about its frames
 
 
 @dataclass(frozen=True)
@@ -193,11 +193,11 @@ def serve(
     connection: Connection, make: Callable[..., Callable[[Unit], Outcome]], analysis: Analysis, place: str, parent: int
 ) -> None:
     """What a process does: units from the pipe, one after the other, until it closes."""
-    words = Words(connection, parent)
+    reporter = Reporter(connection, parent)
     try:
-        worker = make(analysis, place, tick=words.tick)
+        worker = make(analysis, place, tick=reporter.tick)
         while True:
-            connection.send(words.taken(worker(connection.recv())))
+            connection.send(reporter.flush(worker(connection.recv())))
     except (EOFError, BrokenPipeError):  # the parent has ended
         return
     except UserError as error:
@@ -206,7 +206,7 @@ def serve(
         connection.send(f"its analysis failed: {type(error).__name__}: {error}"[:300])
 
 
-class Words:
+class Reporter:
     """Tells the parent of frames, now and then; ends the process where the parent has ended."""
 
     def __init__(self, connection: Connection, parent: int) -> None:
@@ -224,7 +224,7 @@ class Words:
             self._connection.send(Ticked(self._frames, self._faces))
             self._frames = self._faces = 0
 
-    def taken(self, outcome: Outcome) -> Outcome:
+    def flush(self, outcome: Outcome) -> Outcome:
         """Send the rest, which belongs to this outcome; the outcome."""
         self._connection.send(Ticked(self._frames, self._faces))
         self._frames = self._faces = 0
