@@ -60,10 +60,11 @@ def is_film(path: str | Path) -> bool:
 
 def stands_for_several(name: str) -> bool:
     """Is it a folder, a list or a pattern? A file whose name looks like a pattern is that file."""
-    if os.path.isdir(name):
-        return True
-    is_pattern = glob.has_magic(name) and not os.path.exists(name)
-    return is_pattern or Path(name).suffix.lower() == LIST_SUFFIX
+    return os.path.isdir(name) or _is_pattern(name) or Path(name).suffix.lower() == LIST_SUFFIX
+
+
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not os.path.exists(name)
 
 
 def printable(path: str | Path) -> str:
@@ -124,7 +125,7 @@ def list_files(name: str) -> SourceFiles:
     """
     if os.path.isdir(name):
         found = _in_folder(Path(name))
-    elif Path(name).suffix.lower() == LIST_SUFFIX and not (glob.has_magic(name) and not os.path.exists(name)):
+    elif Path(name).suffix.lower() == LIST_SUFFIX and not _is_pattern(name):
         found = _in_list(Path(name))
     else:
         found = _by_pattern(name)
@@ -156,7 +157,11 @@ def _base(name: str, paths: list[Path]) -> Path:
 
 def _in_folder(folder: Path) -> tuple[list[Path], int]:
     """Films and pictures below `folder`, each linked folder once, and how many other files there are."""
-    found = list(_walk(folder, seen=set()))
+    return _media_of(list(_walk(folder, seen=set())))
+
+
+def _media_of(found: list[Path]) -> tuple[list[Path], int]:
+    """Films and pictures among what was found, in order, and how many other files there are."""
     media = [path for path in found if is_picture(path) or is_film(path)]
     return sorted(media, key=natural_key), len(found) - len(media)
 
@@ -181,9 +186,7 @@ def _walk(folder: Path, *, seen: set[str]) -> Iterator[Path]:
 
 
 def _by_pattern(pattern: str) -> tuple[list[Path], int]:
-    found = [Path(match) for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)]
-    media = [path for path in found if is_picture(path) or is_film(path)]
-    return sorted(media, key=natural_key), len(found) - len(media)
+    return _media_of([Path(match) for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)])
 
 
 def _in_list(path: Path) -> tuple[list[Path], int]:

@@ -153,7 +153,10 @@ def _teach_heic(path: str | Path) -> None:
 
 
 def _is_damaged_jpeg(file: BinaryIO) -> bool:
-    """Does `file` hold a stretch that is no picture data? Pillow's decoder patches it with grey and says nothing."""
+    """Does `file` hold a stretch that is no picture data? Pillow's decoder patches it with grey and says nothing.
+
+    Pictures are read in threads, so `support.jpeg_damage`, which takes the process's stderr, cannot be asked here.
+    """
     file.seek(0)
     decoder = av.CodecContext.create("mjpeg", "r")
     decoder.options = {"err_detect": "explode"}
