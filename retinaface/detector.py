@@ -196,13 +196,13 @@ def scaled(frame: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """(K, 5, 2) float32: the mean landmarks of the anchors whose box agrees with each `kept` one (K,), by score.
+    """(K, 5, 2) float32: for each `kept` box (K,) the mean over anchors of IoU `VOTING_IOU` with it, by score.
 
     landmarks (A, 5, 2), boxes (A, 4) xyxy and scores (A,) of all candidates; `kept` are rows of them.
     """
-    agrees = iou(boxes[kept], boxes) >= VOTING_IOU  # (K, A)
-    agrees[np.arange(len(kept)), kept] = True  # also a box too small to have an area
-    weight = agrees * np.maximum(scores, np.finfo(np.float32).tiny)
+    votes = iou(boxes[kept], boxes) >= VOTING_IOU  # (K, A)
+    votes[np.arange(len(kept)), kept] = True  # also a box too small to have an area
+    weight = votes * np.maximum(scores, np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)
     return np.einsum("ka,apx->kpx", weight, landmarks).astype(np.float32)
 

@@ -229,8 +229,8 @@ class Session:
             case "b":
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":
-                reading = ("--prior", PRIOR_WORDS[self.feed.pipeline.classifier.prior])
-                self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, reading))
+                prior = ("--prior", PRIOR_WORDS[self.feed.pipeline.classifier.prior])
+                self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, prior))
             case "s" if self.last and self.annotated is not None:
                 blur = self.options.blur
                 self.outputs.snapshot(self._paint(self.last, blurred=True) if blur else self.annotated)
