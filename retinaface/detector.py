@@ -196,7 +196,7 @@ def scaled(frame: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """(K, 5, 2) float32: for each `kept` box (K,) the mean over anchors of IoU `VOTING_IOU` with it, by score.
+    """(K, 5, 2) float32: for each `kept` box (K,) the mean landmarks of anchors with IoU >= `VOTING_IOU`, by score.
 
     landmarks (A, 5, 2), boxes (A, 4) xyxy and scores (A,) of all candidates; `kept` are rows of them.
     """
