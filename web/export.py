@@ -20,7 +20,8 @@ import numpy as np
 from data.sources import sample
 from models.checkpoint import SHIPPED as CLASSIFIER
 from retinaface.detector import SHIPPED as DETECTOR
-from support import FAILED, UserError
+from support import UserError
+from support.files import cannot_write
 from web.about import about
 from web.runtime import GPU_FILES, runtime_files
 
@@ -74,7 +75,7 @@ def export(out: Path) -> Path:
                 out.rename(Path(temporary) / "before")
             folder.rename(out)
     except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}; name another place.", exit_code=FAILED) from error
+        raise cannot_write(out, error) from error
     return out
 
 

@@ -26,7 +26,8 @@ from pipeline.archive.results.joining import join_heatmaps, join_records, join_t
 from pipeline.archive.results.store import Store, shown
 from pipeline.archive.sources import Source, Version, sha256_of, version_of
 from pipeline.archive.units import Unit
-from support import FAILED, UserError
+from support import UserError
+from support.files import cannot_write
 
 SETTINGS, SOURCES, LOCK = "_settings.json", "_sources.parquet", "_lock"
 FACES, STRETCHES, HEATMAPS = "faces", ".stretches", "_heatmaps"
@@ -212,7 +213,7 @@ def _locked(folder: str) -> Iterator[None]:
         os.makedirs(folder, exist_ok=True)
         file = open(os.path.join(folder, LOCK), "ab")  # noqa: SIM115 - the lock lives as long as it is open
     except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}; name another place.", exit_code=FAILED) from error
+        raise cannot_write(folder, error) from error
     with file:
         try:
             import fcntl  # Windows has none; there the second run is not kept out

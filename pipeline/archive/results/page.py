@@ -18,7 +18,7 @@ from pipeline.archive.results.dataset import Dataset
 from pipeline.output.report.collector import check_folder, write_page
 from pipeline.output.report.page import page_html
 from pipeline.output.report.people import SeenFace
-from pipeline.output.report.session import Session
+from pipeline.output.report.session import SessionSummary
 from pipeline.output.report.words import Unread
 
 FROM_AN_ARCHIVE = (
@@ -29,13 +29,13 @@ FROM_AN_ARCHIVE = (
 def write_report(dataset: Dataset, folder: str | Path) -> Path:
     """Write the page; its path."""
     check_folder(folder)
-    session: Session | None = None
+    session: SessionSummary | None = None
     unread = Unread()
     for name, records in dataset.parts():
         stills = {record["source"] for record in records if record["kind"] == "picture"}
         schema = pq.read_schema(dataset.store.path(name), filesystem=dataset.store.filesystem)
         columns = [column for column in schema.names if column.startswith("p_")]
-        session = session or Session([column.removeprefix("p_") for column in columns])
+        session = session or SessionSummary([column.removeprefix("p_") for column in columns])
         for (source, _), rows in itertools.groupby(_rows(dataset, name), key=lambda row: (row["source"], row["frame"])):
             seen, group = [], list(rows)
             for row in group:
@@ -46,7 +46,7 @@ def write_report(dataset: Dataset, folder: str | Path) -> Path:
             if any(row["problem"] is None for row in group):
                 time_s = next(row["time_s"] for row in group if row["problem"] is None)
                 session.add(source, source, time_s, seen, still=source in stills)
-    text = page_html(session or Session(()), settings=dataset.described, unread=unread, notes=[FROM_AN_ARCHIVE])
+    text = page_html(session or SessionSummary(()), settings=dataset.described, unread=unread, notes=[FROM_AN_ARCHIVE])
     return write_page(folder, text)
 
 

@@ -15,7 +15,7 @@ from data.sources.frame import Frame, Skipped
 from pipeline.output.report.face_pictures import face_with_heat
 from pipeline.output.report.page import MARKER, page_html
 from pipeline.output.report.people import SeenFace
-from pipeline.output.report.session import Session
+from pipeline.output.report.session import SessionSummary
 from pipeline.output.report.words import Unread
 from pipeline.run import FrameResult
 from support import UserError, atomic_write
@@ -34,7 +34,7 @@ class Report:
 
     def __init__(self, class_names: Sequence[str], *, faces: bool = False) -> None:
         self._faces = faces
-        self._session = Session(class_names)
+        self._session = SessionSummary(class_names)
         self._unread = Unread()
 
     def add(self, frame: Frame, result: FrameResult) -> None:

@@ -1,7 +1,7 @@
 """A log of live.py, read again: seen.csv or seen.jsonl, whole or as a kill left it.
 
 In:  the file.
-Out: a `Session` without heatmaps and pictures; sentences on what could not be read.
+Out: a `SessionSummary` without heatmaps and pictures; sentences on what could not be read.
 
 Rows that follow each other and name one source and one frame are that frame. A picture is told from a film by its name,
 and by having one frame. Where the numbers of a source's frames fall back, it was played again.
@@ -21,7 +21,7 @@ from data.sources.files import is_picture
 from pipeline.output.log import FORMULA
 from pipeline.output.report.people import SeenFace
 from pipeline.output.report.records import REPLACEMENT, Records
-from pipeline.output.report.session import Session
+from pipeline.output.report.session import SessionSummary
 from pipeline.output.report.words import Unread, count
 
 NEEDED = ("time_s", "frame", "face", "track")
@@ -50,14 +50,14 @@ class Row:
     problem: str = ""
 
 
-def read_log(path: str | Path) -> tuple[Session, Unread, list[str]]:
+def read_log(path: str | Path) -> tuple[SessionSummary, Unread, list[str]]:
     """What a log tells, what it says could not be read, and sentences on the log itself.
 
     Raises `UserError` where it cannot be opened, is no such log, or has no row that can be read.
     """
     records = Records(path, NEEDED)
     names = next((names for record in records if (names := _class_names(record))), [])
-    session, unread = Session(names), Unread()
+    session, unread = SessionSummary(names), Unread()
     log = _Log(records, names)
     _add_frames(session, log.rows(unread))
     if not session.sources and not unread.lines:
@@ -134,7 +134,7 @@ def _number(value: object) -> float:
     return number
 
 
-def _add_frames(session: Session, rows: Iterable[Row]) -> None:
+def _add_frames(session: SessionSummary, rows: Iterable[Row]) -> None:
     """Add frame by frame; the frames before and after tell a picture from a film."""
     groups = ((key, list(group)) for key, group in itertools.groupby(rows, key=lambda row: (row.source, row.frame)))
     last: dict[str, tuple[int, int]] = {}  # source -> how often it was played, its last frame

@@ -1,6 +1,6 @@
 """The report as one HTML page that needs no other file and no network.
 
-In:  a `Session`, settings, what could not be read.
+In:  a `SessionSummary`, settings, what could not be read.
 Out: HTML text. Everything that comes from outside is escaped; the page's own security policy forbids scripts, every
      address, and any style but its own.
 """
@@ -19,7 +19,7 @@ from pipeline.drawing.status_line import NOTICE
 from pipeline.output.report.charts import hex_colour, stacked_svg
 from pipeline.output.report.people import Person, Totals
 from pipeline.output.report.person import amount, class_html, colours_of, mostly, person_html, title_of
-from pipeline.output.report.session import LONGEST_S, Session, Source
+from pipeline.output.report.session import LONGEST_S, SessionSummary, Source
 from pipeline.output.report.timeline import BINS
 from pipeline.output.report.words import Unread, clock, count, percent, safe
 from support import VERSION
@@ -31,7 +31,9 @@ MOST_STRETCHES = 12  # without a face, the longest
 FOLDER = Path(__file__).parent
 
 
-def page_html(session: Session, *, settings: Mapping[str, object], unread: Unread, notes: Sequence[str] = ()) -> str:
+def page_html(
+    session: SessionSummary, *, settings: Mapping[str, object], unread: Unread, notes: Sequence[str] = ()
+) -> str:
     """The whole page.
 
     session: may go on after this. unread: what could not be read. notes: what else a reader must know, in sentences.

@@ -1,7 +1,7 @@
 """What a session showed, as numbers: who was seen for how long, and how their faces read. Memory is bounded.
 
 In:  frame by frame the probabilities of its faces.
-Out: `Session.sources`: a `Source` for each film or camera and one for all pictures; in each its people.
+Out: `SessionSummary.sources`: a `Source` for each film or camera and one for all pictures; in each its people.
 
 A frame stands for the time until the next one of its source, at most `LONGEST_S`; the last for as long as the one
 before it. That is the weight of its faces, so that frames may come at any rate; a face of a picture weighs 1. Of many
@@ -80,7 +80,7 @@ class Source:
             self.stretches.append((start, end))
 
 
-class Session:
+class SessionSummary:
     """All that was seen. `class_names`: the K names of the probabilities."""
 
     def __init__(self, class_names: Sequence[str]) -> None:
@@ -119,7 +119,7 @@ class Session:
         if still and not faces and len(source.names) < MOST_NAMED:
             source.names.append(name)
 
-    def finished(self) -> Session:
+    def finished(self) -> SessionSummary:
         """A copy in which the last frames count, too; here they wait for the next ones."""
         copied = copy.deepcopy(self)
         for source in copied.sources.values():

@@ -17,7 +17,7 @@ from pipeline.drawing.status_line import NOTICE
 from pipeline.output.report.moments import MOST
 from pipeline.output.report.page import MARKER, MOST_IN_FULL, page_html
 from pipeline.output.report.people import SeenFace, Totals
-from pipeline.output.report.session import Session, Source
+from pipeline.output.report.session import SessionSummary, Source
 from pipeline.output.report.words import Unread
 
 CLASSES = tuple(PALETTE)
@@ -50,9 +50,9 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def session_of(frames: int = 100, *, people: int = 2, name: str = "a.mp4", pictures: bool = False) -> Session:
+def session_of(frames: int = 100, *, people: int = 2, name: str = "a.mp4", pictures: bool = False) -> SessionSummary:
     """Each person is happy in the first 3/4 of the frames and sad later, and looks at the camera all the time."""
-    session, heat = Session(CLASSES), np.zeros((8, 8), np.float32)
+    session, heat = SessionSummary(CLASSES), np.zeros((8, 8), np.float32)
     for i in range(frames):
         p = np.full(8, 0.02)
         p[1 if i < frames * 0.75 else 3] = 0.86
@@ -63,7 +63,7 @@ def session_of(frames: int = 100, *, people: int = 2, name: str = "a.mp4", pictu
     return session
 
 
-def page_of(session: Session, **options) -> str:
+def page_of(session: SessionSummary, **options) -> str:
     return page_html(session, **({"settings": {}, "unread": Unread()} | options))
 
 
@@ -107,7 +107,7 @@ def test_the_page_is_one_file_that_may_load_nothing():
 
 
 def test_everything_from_outside_is_escaped():
-    session, unread = Session(("<b>joy", "x&y")), Unread()
+    session, unread = SessionSummary(("<b>joy", "x&y")), Unread()
     for i in range(3):
         session.add(EVIL, EVIL, i / 10, [SeenFace(1, np.array([0.9, 0.1]), np.zeros((4, 4), np.float32), ("<i>", 0))])
     session.add("p", EVIL, 0.0, [SeenFace(0, np.array([0.9, 0.1]), None, None, lambda: b"jpeg")], still=True)
@@ -128,7 +128,7 @@ def test_pictures_only_where_they_were_kept():
 
 
 def test_the_largest_page_stays_below_three_megabytes(rng):
-    session, maps = Session(CLASSES), rng.random((8, 64, 64)).astype(np.float32)
+    session, maps = SessionSummary(CLASSES), rng.random((8, 64, 64)).astype(np.float32)
     jpeg = rng.bytes(4500)
     for i in range(600):
         rows = rng.dirichlet(np.ones(8) * 0.3, 30)
@@ -143,7 +143,7 @@ def test_the_largest_page_stays_below_three_megabytes(rng):
 
 
 def test_many_films_are_shown_in_rows():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     for film in range(500):
         for i in range(2):
             session.add(film, f"film {film}.mp4", float(i), [SeenFace(1, np.eye(8)[film % 8])])
@@ -154,14 +154,14 @@ def test_many_films_are_shown_in_rows():
 
 
 def test_a_film_played_twice_is_shown_twice():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     session.sources = {play: Source("a.mp4", still=False, frames=1, others=Totals(8)) for play in range(2)}
     assert page_of(session).count("<section><h2><bdi>a.mp4") == 2
 
 
 def test_nothing_seen_is_a_page_too():
-    assert "Nothing was read." in page_of(Session(()))
-    session = Session(CLASSES)
+    assert "Nothing was read." in page_of(SessionSummary(()))
+    session = SessionSummary(CLASSES)
     session.add("a", "a.mp4", 0.0, [])
     assert "no face" in page_of(session)
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.output.report.people import SeenFace
 from pipeline.output.report.person import TABLE_ROWS, mostly, person_html, shares_table, timeline_table
-from pipeline.output.report.session import Session
+from pipeline.output.report.session import SessionSummary
 
 CLASSES = ("neutral", "happiness", "fear")
 
@@ -18,7 +18,7 @@ CLASSES = ("neutral", "happiness", "fear")
 @pytest.fixture
 def seen():
     """A source of 100 s with one person: neutral for 60 s, away for 10, happy for 30."""
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     for i in range(1000):
         p = [0.9, 0.1, 0.0] if i < 600 else [0.2, 0.8, 0.0]
         session.add("a", "a.mp4", i / 10, [SeenFace(5, np.array(p))] if not 600 <= i < 700 else [])
@@ -53,7 +53,7 @@ def test_the_timeline_is_a_table_too(seen):
 
 
 def test_a_picture_is_named_and_has_no_time():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     session.add("p", "<p>.jpg", 0.0, [SeenFace(0, np.array([0.0, 1.0, 0.0]), picture=lambda: b"x")], still=True)
     (source,) = session.finished().sources.values()
     article = person_html(source, source.people[0], CLASSES)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.output.report.people import SeenFace
-from pipeline.output.report.session import KEPT_PEOPLE, LONGEST_S, MOST_NAMED, MOST_PEOPLE, ONLY_S, Session
+from pipeline.output.report.session import KEPT_PEOPLE, LONGEST_S, MOST_NAMED, MOST_PEOPLE, ONLY_S, SessionSummary
 
 CLASSES = ("neutral", "happiness", "fear")
 
@@ -17,7 +17,7 @@ def faces_of(*rows):
 
 
 def test_shares_of_time_follow_the_frames_own_times(rng):
-    session, rows, times = Session(CLASSES), [], np.cumsum(rng.choice([0.04, 0.2, 1.0, 60.0], 400)).tolist()
+    session, rows, times = SessionSummary(CLASSES), [], np.cumsum(rng.choice([0.04, 0.2, 1.0, 60.0], 400)).tolist()
     for time_s in times:
         seen = [(track, rng.dirichlet(np.ones(3))) for track in (1, 2) if rng.random() < 0.7]
         session.add("film", "film.mp4", time_s, faces_of(*seen))
@@ -44,7 +44,7 @@ def test_shares_of_time_follow_the_frames_own_times(rng):
 
 
 def test_a_page_in_between_changes_no_sum():
-    sessions = [Session(CLASSES), Session(CLASSES)]
+    sessions = [SessionSummary(CLASSES), SessionSummary(CLASSES)]
     for i in range(50):
         for session in sessions:
             session.add("a", "a", i / 10, faces_of((1, [0.2, 0.7, 0.1])))
@@ -55,11 +55,11 @@ def test_a_page_in_between_changes_no_sum():
 
 
 def test_an_only_frame_and_times_that_stand_still():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     session.add("a", "a", 3.0, faces_of((1, [1, 0, 0])))
     session = session.finished()
     assert session.people()[0][1].totals.weight == ONLY_S
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     for time_s in (5.0, 5.0, 4.0):
         session.add("b", "b", time_s, faces_of((1, [1, 0, 0])))
     session = session.finished()
@@ -69,7 +69,7 @@ def test_an_only_frame_and_times_that_stand_still():
 
 
 def test_pictures_are_one_source_whose_faces_count_one_each():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     session.add("a", "a.jpg", 0.0, faces_of((0, [1, 0, 0]), (7, [0, 1, 0])), still=True)
     session.add("b", "b.jpg", 0.0, [], still=True)
     session.add("film", "film.mp4", 0.0, faces_of((7, [0, 0, 1])))
@@ -84,7 +84,7 @@ def test_pictures_are_one_source_whose_faces_count_one_each():
 
 
 def test_stretches_without_a_face():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     for i in range(100):
         session.add("a", "a", i / 10, [] if 20 <= i < 35 or i >= 90 else faces_of((1, [1, 0, 0])))
     session = session.finished()
@@ -93,7 +93,7 @@ def test_stretches_without_a_face():
 
 
 def test_mean_heatmaps_by_class_and_explainer(rng):
-    session, maps = Session(CLASSES), rng.random((6, 4, 4)).astype(np.float32)
+    session, maps = SessionSummary(CLASSES), rng.random((6, 4, 4)).astype(np.float32)
     for i, heatmap in enumerate(maps):
         face = SeenFace(1, np.array([0, 1, 0]), heatmap, ("gradcam" if i < 4 else "hirescam", i % 2))
         session.add("a", "a", i / 10, [face])
@@ -105,7 +105,7 @@ def test_mean_heatmaps_by_class_and_explainer(rng):
 
 
 def test_of_hundreds_of_people_the_longest_seen_are_kept_and_none_is_lost():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     frames = 0
     for number in range(1, 601):  # every three seconds someone new; the first stays, every 50th stays longer
         for _ in range(12 if number % 50 == 0 else 3):
@@ -123,7 +123,7 @@ def test_of_hundreds_of_people_the_longest_seen_are_kept_and_none_is_lost():
 
 
 def test_what_is_named_is_bounded_and_the_longest_stretches_stay():
-    session = Session(CLASSES)
+    session = SessionSummary(CLASSES)
     for i in range(1000):
         session.add(f"{i}", f"{i}.jpg", 0.0, [], still=True)
         for step in range(5):
