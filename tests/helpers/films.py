@@ -4,7 +4,9 @@ In:  (H, W, 3) uint8 RGB pictures; how they are to be stored.
 Out: a film file.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,7 @@ def write_film(
     """
     colour = colour or {}
     images = list(images)
-    with av.open(str(path), "w", format=container) as film:
+    with _same_priority(), av.open(str(path), "w", format=container) as film:
         stream: Any = film.add_stream(codec, rate=Fraction(rate).limit_denominator(100_000))
         tone: Any = film.add_stream("aac", rate=48_000, layout="mono") if sound_hz else None
         stream.height, stream.width, stream.pix_fmt = *images[0].shape[:2], pixels
@@ -98,6 +100,19 @@ def write_film(
             seconds = float(len(images) * step) if times_s is None else times_s[-1] + float(step)
             film.mux(_sine(tone, sound_hz, seconds))
     return path
+
+
+@contextlib.contextmanager
+def _same_priority() -> Iterator[None]:
+    """Take back what SVT-AV1 does as root: it makes the thread that calls it real-time, and all that start from it."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _sine(tone: Any, hertz: float, seconds: float) -> list[av.Packet]:
