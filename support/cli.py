@@ -17,6 +17,7 @@ import json
 import math
 import os
 import platform
+import re
 import sys
 import tomllib
 import types
@@ -24,7 +25,17 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from support.process import FAILED, ROOT, UserError, begin, is_command, missing_package, notify, run_and_exit
+from support.process import (
+    BAD_ARGUMENTS,
+    FAILED,
+    ROOT,
+    UserError,
+    begin,
+    is_command,
+    missing_package,
+    notify,
+    run_and_exit,
+)
 
 __all__ = ["FAILED", "UserError", "command", "notify", "pick_device", "run_and_exit", "setting"]
 
@@ -47,6 +58,15 @@ ANY = (-math.inf, math.inf)
 S = typing.TypeVar("S")
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, which says what is wrong in one sentence, without the list of all flags above it."""
+
+    def error(self, message: str) -> typing.NoReturn:
+        """Say `message` and leave with 2."""
+        notify(f"error: {message}; {self.prog} --help lists what it takes.")
+        self.exit(BAD_ARGUMENTS)
+
+
 def command(
     settings_class: type[S], run: Callable[[S], int | None], *, prog: str, doc: str | None
 ) -> Callable[..., int]:
@@ -57,7 +77,7 @@ def command(
     """
 
     def main(argv: list[str] | None = None) -> int:
-        parser = argparse.ArgumentParser(prog=prog, description=(doc or "").split("\n")[0])
+        parser = Parser(prog=prog, description=(doc or "").split("\n")[0])
         parser.add_argument("--version", action="version", version=f"{prog} {VERSION}")
         settings = parse_settings(parser, settings_class, argv)
         try:
@@ -194,9 +214,23 @@ def parse_settings(parser: argparse.ArgumentParser, settings_class: type[S], arg
     parser.add_argument("--config", metavar="FILE", help="settings as .toml or .json, such as a run's settings.json")
     given = parser.parse_args(argv)
     if given.config:
-        parser.set_defaults(**read_config(given.config, settings_class))
+        parser.set_defaults(**read_config(at_home(given.config), settings_class))
         given = parser.parse_args(argv)
-    return settings_class(**{name: value for name, value in vars(given).items() if name != "config"})
+    return settings_class(**{name: at_home(value) for name, value in vars(given).items() if name != "config"})
+
+
+def at_home(value: typing.Any) -> typing.Any:
+    """A text, or each of a list, with the home folder in place of a `~/` in front; any other value as it is.
+
+    Shells leave it alone behind `=`, in quotes and in files, and a folder called `~` would be made.
+    """
+    if isinstance(value, list):
+        return [at_home(one) for one in value]
+    if not isinstance(value, str) or not re.match(r"~([/\\]|$)", value):
+        return value
+    if (path := os.path.expanduser(value)) == value:
+        raise UserError(f"there is no home folder for {value}; set HOME, or write the folder out.")
+    return path
 
 
 def read_config(path: str | Path, settings_class: type) -> dict[str, object]:

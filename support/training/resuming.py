@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from support.cli import at_home
+
 
 def resumable(main: Callable[[list[str]], int]) -> Callable[..., int]:
     """`main` that takes argv (None: the command line) and completes it by `resume_arguments`."""
@@ -33,7 +35,7 @@ def resume_arguments(argv: Sequence[str]) -> list[str]:
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction)
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(None):  # the command's own parser will say why
         known, _ = parser.parse_known_args(list(argv))
-        settings = Path(known.out or "runs/latest") / "settings.json"
+        settings = Path(at_home(known.out or "runs/latest")) / "settings.json"
         if known.resume and not known.config and settings.is_file():
             return [*argv, "--config", str(settings), "--out", str(settings.parent)]
     return list(argv)

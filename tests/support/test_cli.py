@@ -8,6 +8,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import tomllib
 
 import pytest
@@ -61,6 +62,14 @@ def test_a_bad_flag_is_refused_with_2():
         with pytest.raises(SystemExit) as leave:
             parsed(*argv)
         assert leave.value.code == 2
+
+
+def test_a_bad_flag_is_one_sentence(capsys):
+    with pytest.raises(SystemExit) as leave:
+        command(Settings, lambda settings: 0, prog="x.py", doc=None)(["--kind", "c\x1b"])
+    assert leave.value.code == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"error: argument --kind: invalid choice.*; x\.py --help lists what it takes\.\n", said)
 
 
 def test_a_number_may_have_limits(capsys):
@@ -186,6 +195,22 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path
 def test_a_file_may_use_former_names(tmp_path):
     (tmp_path / "run.json").write_text('{"grow": false}')
     assert not configured("--config", str(tmp_path / "run.json")).resize
+
+
+def test_a_home_folder_is_meant_where_no_shell_has_put_it(tmp_path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    (tmp_path / "run.toml").write_text('teacher = ["~/a", "b~/c", "~d"]')
+    settings = configured("--config=~/run.toml", "--data-path=~/x")
+    assert settings.data_path == str(tmp_path) + "/x"
+    assert settings.teacher == [str(tmp_path) + "/a", "b~/c", "~d"]
+    assert configured("--data-path=~").data_path == str(tmp_path)
+
+
+def test_a_home_folder_that_nobody_has_is_refused(monkeypatch):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where HOME is not set and no user is known
+    with pytest.raises(UserError, match="there is no home folder for ~/x; set HOME"):
+        configured("--data-path=~/x")
 
 
 def test_what_a_run_wrote_repeats_it(tmp_path):

@@ -29,3 +29,14 @@ def test_the_settings_of_the_run_are_added_behind_what_is_said(run, flags):
 def test_other_command_lines_stay_as_they_are(run, argv):
     argv = [flag.replace("RUN", str(run)) for flag in argv]
     assert resume_arguments(argv) == argv
+
+
+def test_a_home_folder_behind_an_equals_sign(run, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(run.parent))
+    assert resume_arguments(["--out=~/run", "--resume"])[2:] == [
+        "--config",
+        str(run / "settings.json"),
+        "--out",
+        str(run),
+    ]
