@@ -23,7 +23,7 @@ from pipeline.drawing import labels, layout, overlay, primitives, status_line, t
 from pipeline.live.session import KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
-from pipeline.output.log import COLUMNS, FORMULA, LAST_COLUMNS
+from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from retinaface.defaults import IMGSZ
 from retinaface.detector import CANDIDATES
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
@@ -31,6 +31,7 @@ from retinaface.detector import SHIPPED as DETECTOR
 from retinaface.near_faces import ALONE, SAME_IOU
 from support import UserError
 from support.cli import VERSION
+from support.csv_cells import FORMULA
 from support.onnx.session import load_session
 
 MAX_FACES = 20  # as live.py

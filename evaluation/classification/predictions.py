@@ -17,6 +17,7 @@ import pandas as pd
 
 from evaluation.classification.scores import Evaluation
 from support import UserError, atomic_write
+from support.csv_cells import harmless, original
 from support.metrics import precision_recall_curve, roc_curve
 
 CURVE_POINTS = 500  # of a curve, at most
@@ -33,7 +34,7 @@ class Predictions:
 
 def write_predictions(folder: str | Path, evaluation: Evaluation) -> None:
     """Write the three tables into `folder`."""
-    names = evaluation.faces.class_names
+    names = [harmless(name) for name in evaluation.faces.class_names]
     index = pd.Index(names, name="label \\ predicted")
     tables = {
         "predictions": predictions_table(evaluation),
@@ -47,10 +48,15 @@ def write_predictions(folder: str | Path, evaluation: Evaluation) -> None:
 
 def predictions_table(evaluation: Evaluation) -> pd.DataFrame:
     """One row a face."""
-    faces, names = evaluation.faces, np.array(evaluation.faces.class_names)
-    columns = {"file": faces.names, "label": names[faces.labels], "predicted": names[evaluation.label.argmax(axis=1)]}
+    faces = evaluation.faces
+    names = np.array([harmless(name) for name in faces.class_names])
+    columns = {
+        "file": [harmless(name) for name in faces.names],
+        "label": names[faces.labels],
+        "predicted": names[evaluation.label.argmax(axis=1)],
+    }
     for prefix, values in (("votes", faces.votes), ("p", evaluation.label), ("crowd", evaluation.crowd)):
-        columns |= {f"{prefix}_{name}": values[:, place] for place, name in enumerate(names)}
+        columns |= {f"{prefix}_{original(name)}": values[:, place] for place, name in enumerate(names)}
     return pd.DataFrame(columns)
 
 
@@ -63,7 +69,7 @@ def curves_table(evaluation: Evaluation) -> pd.DataFrame:
             continue
         for curve, (x, y) in {"roc": roc_curve(scores, hits), "pr": precision_recall_curve(scores, hits)}.items():
             kept = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).astype(int))
-            parts.append(pd.DataFrame({"class": name, "curve": curve, "x": x[kept], "y": y[kept]}))
+            parts.append(pd.DataFrame({"class": harmless(name), "curve": curve, "x": x[kept], "y": y[kept]}))
     return pd.concat(parts) if parts else pd.DataFrame(columns=["class", "curve", "x", "y"])
 
 
@@ -71,6 +77,7 @@ def read_predictions(path: str | Path) -> Predictions:
     """What `write_predictions` wrote into predictions.csv; `UserError` where the file is something else."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=["file", "label", "predicted"])
+        table = table.map(original)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is no predictions.csv of an evaluation ({error!s:.100}); name another.") from error
     if table.empty or table["file"].duplicated().any():

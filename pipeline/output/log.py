@@ -16,12 +16,12 @@ from data.sources.frame import Frame, Skipped
 from pipeline.output.snapshot import check_suffix
 from pipeline.run import FrameResult
 from support import FAILED, UserError, notify
+from support.csv_cells import harmless
 from support.files import PartialFile
 
 SUFFIXES = (".csv", ".jsonl")
 COLUMNS = ("time_s", "frame", "face", "track", "x1", "y1", "x2", "y2", "score", "label", "confidence")
 LAST_COLUMNS = ("source", "problem")  # behind one p_<class> a class, so that no older column changes its place
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by a spreadsheet that opens the file
 
 
 def rows_of(frame: Frame, result: FrameResult) -> Iterator[dict[str, object]]:
@@ -95,7 +95,7 @@ class PredictionLog:
         """Hand the rows to the system, so that a crash loses nothing."""
         for row in rows:
             if self._csv:
-                self._csv.writerow({column: _harmless(value) for column, value in row.items()})
+                self._csv.writerow({column: harmless(value) for column, value in row.items()})
             else:
                 self._text.write(json.dumps(row) + "\n")
         content = self._text.getvalue().encode("utf-8", "backslashreplace")
@@ -112,8 +112,3 @@ class PredictionLog:
     def __exit__(self, *exception: object) -> None:
         if (kept := self._file.finish()) != self._file.path:
             self._notify(f"another program wrote {self._path} meanwhile, so this log is {kept.name}.")
-
-
-def _harmless(value: object) -> object:
-    """A cell that a spreadsheet shows and does not run: a text that would be a formula begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from data.sources.files import is_picture
-from pipeline.output.log import FORMULA
 from pipeline.output.report.people import SeenFace
 from pipeline.output.report.records import REPLACEMENT, Records
 from pipeline.output.report.session import SessionSummary
 from pipeline.output.report.words import Unread, count
+from support.csv_cells import original
 
 NEEDED = ("time_s", "frame", "face", "track")
 CLASS = "p_"  # before the name of a class
@@ -108,8 +108,7 @@ class _Log:
     def _text(self, value: object) -> str:
         """A text without the apostrophe that keeps spreadsheets from running it."""
         text = "" if value is None else str(value)
-        guarded = self._records.is_csv and text.startswith(tuple(f"'{sign}" for sign in FORMULA))
-        return text[1:] if guarded else text
+        return original(text) if self._records.is_csv else text
 
     def notes(self) -> list[str]:
         """Sentences for the reader of the page."""

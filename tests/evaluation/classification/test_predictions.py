@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +44,19 @@ def test_the_tables_hold_the_numbers(evaluation, tmp_path):
     for name, row in scores["per_class"].items():
         roc = curves[(curves["class"] == name) & (curves["curve"] == "roc")]
         assert np.trapezoid(roc["y"], roc["x"]) == pytest.approx(row["auroc"])
+
+
+def test_no_cell_is_run_by_a_spreadsheet_and_any_name_can_be_written(evaluation, tmp_path):
+    names = ('=HYPERLINK("x")', "+1.png", "\udcff.png", *evaluation.faces.names[3:])
+    faces = dataclasses.replace(evaluation.faces, names=names, class_names=("=calm", "@glad", "-sad"))
+    write_predictions(tmp_path, dataclasses.replace(evaluation, faces=faces))
+    for path in tmp_path.iterdir():
+        with open(path, newline="", encoding="utf-8") as file:
+            cells = {cell for row in csv.reader(file) for cell in row}
+        assert not [cell for cell in cells if re.match(r"[=+@\t\r]|-[^0-9.]", cell)], path.name
+    back = read_predictions(tmp_path / "predictions.csv")
+    assert back.names[:3] == ('=HYPERLINK("x")', "+1.png", "\\udcff.png")
+    assert set(back.labels) == {"=calm", "@glad", "-sad"}
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "file,label,predicted\n", "file,label,predicted\na,x,x\na,x,x\n"])
