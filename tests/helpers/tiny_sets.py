@@ -86,7 +86,7 @@ def make_raf_official(root: Path) -> Path:
 
 
 def make_raf_reference(root: Path) -> Path:
-    """The reference demonstrator's layout."""
+    """RAF-DB with labels from 0 and votes in .csv files."""
     for split in ("train", "test"):
         names = [name for name in raf_names() if name.startswith(split)]
         write_lines(root / f"EmoLabel/emo_label_{split}.csv", [f"{name}.jpg,{raf_names()[name]}" for name in names])
