@@ -43,9 +43,12 @@ def generator_of(kind: str, number: int) -> Rng:
 
 
 def numbers_of(count: int) -> list[tuple[str, int]]:
-    """`count` cases or a few more, (kind, number), of all kinds by their shares; a kind's numbers count from 0."""
+    """`count` cases or a few more, (kind, number), of all kinds by their shares; a kind's numbers count from 0.
+
+    Kinds take turns, so that any part of a run has tried all of them.
+    """
     kinds = all_kinds()
     total = sum(kind.share for kind in kinds.values())
-    return [
-        (name, number) for name, kind in kinds.items() for number in range(max(1, round(count * kind.share / total)))
-    ]
+    numbers = {name: max(1, round(count * kind.share / total)) for name, kind in kinds.items()}
+    cases = [(name, number) for name, most in numbers.items() for number in range(most)]
+    return sorted(cases, key=lambda case: (case[1] + 0.5) / numbers[case[0]])

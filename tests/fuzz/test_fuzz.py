@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
 import pytest
 from fuzz.cases import all_kinds, generator_of, numbers_of
@@ -21,6 +22,13 @@ def test_hostile_inputs_are_read_or_refused_in_a_sentence():
     counted = {name: sum(outcome.outcome == name for outcome in outcomes) for name in ("result", "refused", "failed")}
     assert counted["failed"] == 0, tables(outcomes)
     assert min(counted["result"], counted["refused"]) > COUNT / 10  # neither all harmless, nor all hopeless
+
+
+def test_a_part_of_a_run_has_tried_all_kinds_by_their_shares():
+    cases = numbers_of(12_000)
+    assert len(set(cases)) == len(cases) >= 12_000
+    part, whole = (Counter(kind for kind, _ in some) for some in (cases[:1000], cases))
+    assert {kind: abs(part[kind] - whole[kind] / 12) <= 1 for kind in all_kinds()} == dict.fromkeys(all_kinds(), True)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in all_kinds() if kind not in ("resume", "training", "live", "film")])
