@@ -67,10 +67,16 @@ def run(settings: Settings) -> int:
         from pipeline.archive.estimate import estimate
         from pipeline.archive.results.dataset import Dataset
         from pipeline.archive.results.page import write_report
+        from pipeline.archive.results.store import is_address, shown
         from pipeline.archive.run import run_archive
         from pipeline.archive.sources import list_sources
+        from pipeline.output.report.collector import check_folder
 
-        sources, columns, notes = list_sources(settings.sources)
+        if settings.report and is_address(settings.report):
+            raise UserError(f"--report writes to a folder, and {shown(settings.report)} is an address; name a folder.")
+        if settings.report:
+            check_folder(settings.report)
+        sources, columns, notes = list_sources(settings.sources, results=settings.out)
         for note in notes:
             notify(note)
         analysis = Analysis(

@@ -10,6 +10,7 @@ is imported only here, its usage statistics and dashboard are off. `pip install 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import pickle
@@ -21,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.archive.analysis import Analysis
-from pipeline.archive.pool import Event, Failed, Ticked
+from pipeline.archive.pool import Event, Failed, Ticked, what_failed
+from pipeline.archive.results.store import whole_path
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
 from support import FAILED, UserError
@@ -41,7 +43,7 @@ LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", 
 
 
 class RayWorker:
-    """An actor: units as pickles in, outcomes as pickles out."""
+    """An actor: units as pickles in, what becomes of them as pickles out."""
 
     def __init__(self, analysis: Analysis, place: str, time_limit: float) -> None:
         self._seen_s, self._limit_s = time.monotonic(), time_limit
@@ -61,14 +63,18 @@ class RayWorker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         """Do the units of a batch."""
-        outcomes = []
-        for pickled in batch["unit"]:
-            self._seen_s, self._busy = time.monotonic(), True
-            try:
-                outcomes.append(pickle.dumps(self._worker(pickle.loads(pickled))))
-            finally:
-                self._busy = False
-        return {"outcome": outcomes}
+        return {"outcome": [pickle.dumps(self._do(pickle.loads(pickled))) for pickled in batch["unit"]]}
+
+    def _do(self, unit: Unit) -> Outcome | Failed | UserError:
+        self._seen_s, self._busy = time.monotonic(), True
+        try:
+            return self._worker(unit)
+        except UserError as error:  # the disk is full, the weights are not there
+            return error
+        except Exception as error:  # a fault of a decoder or of the program: this unit's, not the others'
+            return Failed(unit, what_failed(error))
+        finally:
+            self._busy = False
 
 
 @dataclass
@@ -89,7 +95,13 @@ class Cluster:
             while waiting and not self.stop_requested():
                 done: set[Unit] = set()
                 again: list[Unit] = []
+                faults: dict[Unit, str] = {}
                 for outcome in self._round(ray, waiting):
+                    if isinstance(outcome, UserError):
+                        raise outcome
+                    if isinstance(outcome, Failed):
+                        faults[outcome.unit] = outcome.why
+                        continue
                     done.add(outcome.unit)
                     again += outcome.again
                     yield Ticked(outcome.frames, outcome.faces)
@@ -98,20 +110,21 @@ class Cluster:
                         return
                 given_up = [unit for unit in waiting if unit not in done]
                 if alone:
-                    yield from (Failed(unit, f"its process died {TRIES + 1} times on Ray") for unit in given_up)
+                    died = f"its process died {TRIES + 1} times on Ray"
+                    yield from (Failed(unit, faults.get(unit, died)) for unit in given_up)
                 else:
                     again += [single for unit in given_up for single in unit.alone()]
                     alone = bool(given_up)
                 waiting = list(dict.fromkeys(again))
 
-    def _round(self, ray: Any, units: Sequence[Unit]) -> Iterator[Outcome]:
+    def _round(self, ray: Any, units: Sequence[Unit]) -> Iterator[Outcome | Failed | UserError]:
         gpus = 1 if self.analysis.device.startswith("cuda") else 0
         most = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
         rows = [{"unit": pickle.dumps(unit)} for unit in units]
         warnings.filterwarnings("ignore", message=".*ray_remote_args_fn.*")  # Ray has no other way to bound retries
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             RayWorker,
-            fn_constructor_args=(self.analysis, self.place, self.time_limit),
+            fn_constructor_args=(_with_whole_paths(self.analysis), whole_path(self.place), self.time_limit),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(self.jobs or most, len(rows))),
             num_cpus=0 if gpus else 1,
@@ -120,6 +133,12 @@ class Cluster:
         )
         for row in done.iter_rows():
             yield pickle.loads(row["outcome"])
+
+
+def _with_whole_paths(analysis: Analysis) -> Analysis:
+    """Paths that are right in an actor of a cluster, too, which works in a folder of Ray's."""
+    detector = analysis.detector_weights and whole_path(analysis.detector_weights)
+    return dataclasses.replace(analysis, weights=tuple(map(whole_path, analysis.weights)), detector_weights=detector)
 
 
 @contextlib.contextmanager

@@ -203,7 +203,12 @@ def serve(
     except UserError as error:
         connection.send(error)
     except Exception as error:  # a fault of a decoder or of the program: this unit's, not the others'
-        connection.send(f"its analysis failed: {type(error).__name__}: {error}"[:300])
+        connection.send(what_failed(error))
+
+
+def what_failed(error: Exception) -> str:
+    """A sentence on what no unit should meet."""
+    return f"its analysis failed: {type(error).__name__}: {error}"[:300]
 
 
 class Reporter:

@@ -10,32 +10,35 @@ import contextlib
 import csv
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from data.sources.files import is_film, is_picture, list_files, natural_key, printable, stands_for_several
+from data.sources.files import (
+    LIST_SUFFIX,
+    is_film,
+    is_picture,
+    list_files,
+    natural_key,
+    open_file,
+    printable,
+    stands_for_several,
+)
 from data.sources.pictures import holds_picture
-from pipeline.archive.results.store import is_address, open_place, shown
-from support import UserError
+from pipeline.archive.results.store import CROPS, is_address, open_place, shown, split_address
+from support import FAILED, UserError
 
-COLUMN = "source"  # of a .csv list; its other columns are carried along
+if TYPE_CHECKING:
+    import pyarrow.fs
+
+COLUMN, TABLE_SUFFIX = "source", ".csv"  # of a table of sources; its other columns are carried along
 CHUNK = 2**20  # bytes
+Alive = Callable[[], None]  # called again and again by what may take long
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A film or picture. path: absolute, or its address. name: what results call it. own: values of own columns."""
-
-    path: str
-    name: str
-    is_picture: bool
-    own: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Version:
     """By what a changed file is known: size in bytes and time of change; where these differ, its SHA-256 decides."""
 
@@ -43,26 +46,57 @@ class Version:
     mtime_ns: int
 
 
-def list_sources(names: Sequence[str]) -> tuple[list[Source], tuple[str, ...], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A film or picture. path: absolute, or its address. name: what results call it. own: values of own columns.
+
+    listed: its version, where a bucket's listing told it, since asking for each of a million takes hours.
+    """
+
+    path: str
+    name: str
+    is_picture: bool
+    own: tuple[str, ...] = ()
+    listed: Version | None = field(default=None, compare=False)
+
+    @property
+    def place(self) -> str:
+        """The path, of an address without user, password and options: what results may hold."""
+        return shown(self.path)
+
+
+def list_sources(
+    names: Sequence[str], *, results: str | None = None
+) -> tuple[list[Source], tuple[str, ...], list[str]]:
     """All films and pictures that the names stand for, the names of own columns, and sentences about what is left out.
 
-    Names are the paths as given, with `/`. Raises `UserError` where a name stands for nothing, or lists disagree.
+    Names are the paths as given, with `/`. results: their place, whose crops are no sources. Raises `UserError` where a
+    name stands for nothing, or lists disagree.
     """
     found: dict[str, Source] = {}
     columns: tuple[str, ...] | None = None
     notes: list[str] = []
+    crops = None if results is None else _crops_below(results)
     for name in names:
         more, more_columns = _sources_of(name, notes)
         if columns is not None and columns != more_columns:
             raise UserError(f"{name} has the columns {more_columns} beside its sources, the lists before {columns}.")
         columns = more_columns
         for source in more:
-            found.setdefault(source.path, source)
+            if crops is None or not source.place.startswith(crops):
+                found.setdefault(source.place, source)
     return list(found.values()), columns or (), notes
 
 
+def _crops_below(results: str) -> str:
+    if not is_address(results):
+        return os.path.join(os.path.abspath(results), CROPS, "")
+    scheme, path, _ = split_address(results)
+    return f"{scheme}://{path.removesuffix('/')}/{CROPS}/"
+
+
 def _sources_of(name: str, notes: list[str]) -> tuple[list[Source], tuple[str, ...]]:
-    if not is_address(name) and Path(name).suffix.lower() == ".csv":
+    if not is_address(name) and Path(name).suffix.lower() == TABLE_SUFFIX:
         return _in_table(Path(name), notes)
     return list(_plain(name, notes)), ()
 
@@ -91,21 +125,26 @@ def _at_address(address: str) -> Iterator[Source]:
     import pyarrow.fs
 
     filesystem, root = open_place(address)
-    info = filesystem.get_file_info(root)
-    base, question, options = address.partition("?")
-    start = base.removesuffix("/").removesuffix(root)
-    if info.type == pyarrow.fs.FileType.File:
-        paths = [root]
-    elif info.type == pyarrow.fs.FileType.Directory:
-        infos = filesystem.get_file_info(pyarrow.fs.FileSelector(root, recursive=True))
-        paths = [i.path for i in infos if i.is_file and not any(p.startswith(".") for p in i.path.split("/"))]
-        paths = sorted((path for path in paths if is_picture(path) or is_film(path)), key=natural_key)
-    else:
-        paths = []
-    if not paths:
+    scheme, path, options = split_address(address)
+    start = f"{scheme}://{path.removesuffix('/').removesuffix(root)}"
+    if root.lower().endswith((LIST_SUFFIX, TABLE_SUFFIX)):
+        raise UserError(f"{shown(address)} is a list; lists are read from this machine: copy it here.")
+    try:
+        infos = [filesystem.get_file_info(root)]
+        if infos[0].type == pyarrow.fs.FileType.Directory:
+            infos = filesystem.get_file_info(pyarrow.fs.FileSelector(root, recursive=True))
+            infos = [info for info in infos if not any(part.startswith(".") for part in info.path.split("/"))]
+            infos = sorted(
+                (i for i in infos if is_picture(i.path) or is_film(i.path)), key=lambda i: natural_key(i.path)
+            )
+    except OSError as error:
+        raise UserError(f"{shown(address)} cannot be read: {error}.", exit_code=FAILED) from error
+    infos = [info for info in infos if info.is_file]
+    if not infos:
         raise UserError(f"there is no film or picture at {shown(address)}.")
-    for path in paths:
-        yield Source(start + path + question + options, shown(start + path), is_picture(path))
+    for info in infos:
+        name = shown(start + info.path)
+        yield Source(start + info.path + options, name, is_picture(info.path), listed=_version(info))
 
 
 def _in_table(path: Path, notes: list[str]) -> tuple[list[Source], tuple[str, ...]]:
@@ -123,11 +162,16 @@ def _in_table(path: Path, notes: list[str]) -> tuple[list[Source], tuple[str, ..
         raise UserError(f"{printable(path)} has a row with more cells than its first row has names.")
     columns = tuple(name for name in rows[0] if name != COLUMN)
     sources = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
         name = row[COLUMN]
-        listed = _plain(name if is_address(name) else str(path.parent / name), notes)
+        if not name.strip():
+            raise UserError(f"{printable(path)} names no source in row {number} below its names; fill it or delete it.")
+        if not is_address(name):
+            name = str(path.parent / name)
+        several = is_address(name) or stands_for_several(name)
+        listed = _plain(name, notes) if several else [_local(name)]  # one that is missing is a failure as others are
         own = tuple(row[column] for column in columns)
-        sources += [Source(one.path, one.name, one.is_picture, own) for one in listed]
+        sources += [replace(one, own=own) for one in listed]
     return sources, columns
 
 
@@ -136,7 +180,7 @@ def version_of(path: str) -> Version | None:
     if is_address(path):
         filesystem, root = open_place(path)
         info = filesystem.get_file_info(root)
-        return Version(info.size, info.mtime_ns or 0) if info.is_file else None
+        return _version(info) if info.is_file else None
     try:
         status = os.stat(path)
     except OSError:
@@ -144,31 +188,34 @@ def version_of(path: str) -> Version | None:
     return Version(status.st_size, status.st_mtime_ns)
 
 
+def _version(info: pyarrow.fs.FileInfo) -> Version:
+    return Version(info.size, info.mtime_ns or 0)
+
+
 @contextlib.contextmanager
-def local_copy(path: str) -> Iterator[str]:
+def local_copy(path: str, *, alive: Alive = lambda: None) -> Iterator[str]:
     """The file on this machine: itself, or a copy of what lies at an address, which goes afterwards."""
     if not is_address(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="archive-") as folder:
-        copy = os.path.join(folder, "source" + Path(path.partition("?")[0]).suffix)
         filesystem, root = open_place(path)
+        copy = os.path.join(folder, "source" + Path(root).suffix)
         with filesystem.open_input_stream(root) as remote, open(copy, "wb") as local:
-            shutil.copyfileobj(remote, local, CHUNK)
+            while chunk := remote.read(CHUNK):
+                local.write(chunk)
+                alive()
         yield copy
 
 
-def sha256_of(path: str, *, alive: Callable[[], None] = lambda: None) -> str:
-    """Of a file's bytes, in hexadecimal digits; "" where it cannot be read, which analysing it says.
-
-    alive: called again and again meanwhile.
-    """
+def sha256_of(path: str, *, alive: Alive = lambda: None) -> str:
+    """Of a file's bytes, in hexadecimal digits; "" where it cannot be read, which analysing it says."""
     digest = hashlib.sha256()
     try:
-        with local_copy(path) as copy, open(copy, "rb") as file:
+        with local_copy(path) as copy, open_file(copy) as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
                 alive()
-    except OSError:
+    except (OSError, UserError):
         return ""
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import av.container
 
+from data.sources.files import open_file
 from data.sources.film import FALLBACK_FPS, moving_streams
 from data.sources.film_decoding import whole_frames
 from data.sources.film_picture import FilmPicture
@@ -66,11 +67,11 @@ def stretches_of(
     without being decoded.
     """
     try:
-        with open(path, "rb") as file, av.open(file, "r") as container:
+        with open_file(path) as file, av.open(file, "r") as container:
             stream = _stream(container)
             promised, rate = stream.frames or None, float(stream.average_rate or FALLBACK_FPS)
             stamps, keys = _stamps(container, stream, alive)
-    except (av.FFmpegError, OSError, ValueError, NotCuttable):
+    except (av.FFmpegError, OSError, ValueError, UserError, NotCuttable):
         return []
     if promised and promised - len(stamps) > SHORT_BY_FRAMES:
         return []

@@ -31,7 +31,7 @@ class Unit:
     @property
     def key(self) -> str:
         """16 hexadecimal digits that name what it is about: for a stretch, its film as it is now."""
-        text = "\n".join([*(source.path for source in self.sources), self.sha256])
+        text = "\n".join([*(source.place for source in self.sources), self.sha256])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     @property

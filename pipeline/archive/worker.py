@@ -62,7 +62,6 @@ class Worker:
     def __init__(self, analysis: Analysis, place: str, *, tick: Tick = lambda frames, faces: None) -> None:
         cv2.setNumThreads(1)
         self.analysis, self.store, self.tick = analysis, Store(place), tick
-        self._sha256 = functools.lru_cache(maxsize=4)(functools.partial(sha256_of, alive=self._alive))
 
     def _alive(self) -> None:
         self.tick(0, 0)
@@ -86,10 +85,13 @@ class Worker:
     def _cut(self, unit: Unit) -> tuple[Unit, ...]:
         """The stretches of a long film."""
         (source,) = unit.sources
-        with local_copy(source.path) as path:
-            stretch_s, step = self.analysis.stretch_s, self.analysis.step
-            stretches = stretches_of(path, stretch_s=stretch_s, step=step, alive=self._alive)
-        sha256 = self._sha256(source.path) if stretches else ""
+        stretch_s, step = self.analysis.stretch_s, self.analysis.step
+        try:
+            with local_copy(source.path, alive=self._alive) as path:
+                stretches = stretches_of(path, stretch_s=stretch_s, step=step, alive=self._alive)
+                sha256 = sha256_of(path, alive=self._alive) if stretches else ""
+        except OSError:  # of a bucket; reading it in one go says why
+            return ()
         return tuple(replace(unit, stretch=stretch, sha256=sha256) for stretch in stretches)
 
     def _analyse(self, unit: Unit) -> Outcome:
@@ -113,13 +115,15 @@ class Worker:
 
     def _source(self, source: Source, unit: Unit, rows: Rows, heatmaps: Heatmaps, times: Times) -> dict[str, Any]:
         """Analyse one source, or the stretch of it; its record."""
-        version = version_of(source.path)
-        record = new_record(source, version, unit.sha256 or (self._sha256(source.path) if version else ""))
+        record = new_record(source, unit.sha256)
         crops = Crops(self.store, source) if self.analysis.crops else None
         first = unit.stretch.first if unit.stretch else 0
+        path = source.path
         with contextlib.ExitStack() as opened:
             try:
-                path = opened.enter_context(local_copy(source.path))
+                record |= known(version_of(source.path))
+                path = opened.enter_context(local_copy(source.path, alive=self._alive))
+                record["sha256"] = unit.sha256 or sha256_of(path, alive=self._alive)
                 frames = opened.enter_context(self._open(path, source, unit.stretch, record))
                 for frame, result in self._results(frames, times):
                     rows.add(frame, result, source.own)
@@ -135,9 +139,10 @@ class Worker:
                     for skipped in frames.take_skipped():
                         self._skip(skipped, first, source, rows, record)
             except (UserError, OSError) as error:
-                record |= {"problem": str(error), "failed": record["frames"] == 0}
+                problem = str(error).replace(path, source.name)  # and not the name of a temporary copy
+                record |= {"problem": problem, "failed": record["frames"] == 0}
                 if record["failed"]:
-                    rows.add_skipped(Skipped(source.name, 0, str(error)), source.own)
+                    rows.add_skipped(Skipped(source.name, 0, problem), source.own)
             else:
                 for skipped in frames.take_skipped():
                     self._skip(skipped, first, source, rows, record)
@@ -201,11 +206,16 @@ def _with_skipped(film: FrameSource) -> Iterator[Frame | Skipped]:
     yield from film.take_skipped()
 
 
-def new_record(source: Source, version: Version | None, sha256: str) -> dict[str, Any]:
+def known(version: Version | None) -> dict[str, Any]:
+    """The columns of a record that tell a version."""
+    return {"bytes": version.size if version else None, "mtime_ns": version.mtime_ns if version else None}
+
+
+def new_record(source: Source, sha256: str = "") -> dict[str, Any]:
     """What is known of a source before it is read."""
     return {
         "source": source.name,
-        "path": source.path,
+        "path": source.place,
         "kind": "picture" if source.is_picture else "film",
         "frames": 0,
         "promised": None,
@@ -217,7 +227,6 @@ def new_record(source: Source, version: Version | None, sha256: str) -> dict[str
         "problem": None,
         "failed": False,
         "sha256": sha256,
-        "bytes": version.size if version else None,
-        "mtime_ns": version.mtime_ns if version else None,
+        **known(None),
         "own": list(source.own),
     }

@@ -12,7 +12,7 @@ import re
 import cv2
 
 from data.sources.frame import Frame
-from pipeline.archive.results.store import Store
+from pipeline.archive.results.store import CROPS, Store
 from pipeline.archive.sources import Source
 from pipeline.crops import crop_faces
 from pipeline.output.folders import CROP_PX
@@ -21,13 +21,18 @@ from pipeline.run import FrameResult
 LONGEST = 80  # characters of a source's name in its folder's
 
 
+def crops_folder(source: Source) -> str:
+    """A folder called after the source, and made unique by a digest of where that lies."""
+    plain = re.sub(r"[^\w.-]+", "_", source.name, flags=re.ASCII)[-LONGEST:].strip("._")
+    digest = hashlib.sha256(source.place.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{CROPS}/{plain}-{digest}"
+
+
 class Crops:
-    """Of one source; its folder is called after it, and made unique by a digest of where it lies."""
+    """Of one source."""
 
     def __init__(self, store: Store, source: Source) -> None:
-        plain = re.sub(r"[^\w.-]+", "_", source.name, flags=re.ASCII)[-LONGEST:].strip("._")
-        digest = hashlib.sha256(source.path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        self._store, self.folder = store, f"_crops/{plain}-{digest}"
+        self._store, self.folder = store, crops_folder(source)
 
     def add(self, frame: Frame, result: FrameResult) -> None:
         """Keep the faces of one frame; `UserError` where that fails."""

@@ -22,10 +22,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.archive.analysis import Analysis, digest_of
+from pipeline.archive.results.crops import crops_folder
 from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
 from pipeline.archive.results.store import Store, shown
 from pipeline.archive.sources import Source, Version, sha256_of, version_of
 from pipeline.archive.units import Unit
+from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from support import UserError
 from support.files import cannot_write
 
@@ -55,11 +57,13 @@ SOURCE_COLUMNS = {
 class Dataset:
     """A context manager, which keeps a second run out of the same folder.
 
-    Raises `UserError` where another run is at work, or the folder was made with other settings.
+    Raises `UserError` where another run is at work, the folder was made with other settings, or an own column has a
+    name that is taken.
     """
 
     def __init__(self, place: str, analysis: Analysis) -> None:
         self.store, self.analysis = Store(place), analysis
+        _check_columns(analysis.columns)
         self.described = analysis.described()
         self.settings = digest_of(self.described)
 
@@ -117,12 +121,14 @@ class Dataset:
         stale: dict[str, set[str]] = {}
         todo = []
         for source in sources:
-            version = version_of(source.path)
-            name, record = done.get(source.path, ("", None))
+            version = source.listed or version_of(source.path)
+            name, record = done.get(source.place, ("", None))
             if record is not None and not _is_stale(source, record, version):
                 continue
             if record is not None:
-                stale.setdefault(name, set()).add(source.path)
+                stale.setdefault(name, set()).add(source.place)
+                if self.analysis.crops:
+                    self.store.delete_folder(crops_folder(source))
             todo.append((source, version.size if version else 0))
         for name, paths in stale.items():
             self._without(name, self.store.records(name), paths)
@@ -182,12 +188,20 @@ class Dataset:
         return count
 
     def _all_records(self, failed: dict[Source, str]) -> Iterator[dict[str, Any]]:
-        from pipeline.archive.worker import new_record
+        from pipeline.archive.worker import known, new_record
 
         for _, records in self.parts():
             yield from records
         for source, why in failed.items():
-            yield new_record(source, version_of(source.path), "") | {"problem": why, "failed": True}
+            version = source.listed or version_of(source.path)
+            yield new_record(source) | known(version) | {"problem": why, "failed": True}
+
+
+def _check_columns(own: Sequence[str]) -> None:
+    taken = {*COLUMNS, *LAST_COLUMNS, *SOURCE_COLUMNS}
+    for name in own:
+        if name in taken or name.startswith("p_") or own.count(name) > 1:
+            raise UserError(f"the column {name!r} has a name that the results use; give it another.")
 
 
 def _is_stale(source: Source, record: dict[str, Any], version: Version | None) -> bool:

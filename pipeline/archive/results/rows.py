@@ -15,7 +15,6 @@ import pyarrow as pa
 from data.sources.frame import Frame, Skipped
 from pipeline.output.log import COLUMNS, LAST_COLUMNS, row_of_skipped, rows_of
 from pipeline.run import FrameResult
-from support import UserError
 
 TYPES = {
     "time_s": pa.float64(),
@@ -30,10 +29,8 @@ FLUSH = 4096  # rows that wait as Python's dicts
 
 
 def schema_of(class_names: Sequence[str], columns: Sequence[str] = ()) -> pa.Schema:
-    """Columns and types of the rows; `UserError` where an own column has a name that is taken."""
+    """Columns and types of the rows."""
     names = [*COLUMNS, *(f"p_{name}" for name in class_names), *LAST_COLUMNS]
-    if taken := [name for name in columns if name in names or columns.count(name) > 1]:
-        raise UserError(f"the column {taken[0]!r} has a name that the results use; give it another.")
     fields = [(name, TYPES.get(name, pa.float32())) for name in names]
     return pa.schema(fields + [(name, pa.string()) for name in columns])
 

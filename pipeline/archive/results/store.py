@@ -23,20 +23,31 @@ import pyarrow.parquet as pq
 
 from support import FAILED, UserError
 
+CROPS = "_crops"  # folder
 RECORDS = b"archive"  # key of a part's own metadata: what is known of its sources, as JSON
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://")
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://(.*?)(\?\w+=[^?]*)?", re.DOTALL)  # scheme, path, options
 _numbers = itertools.count()
 
 
 def is_address(name: str) -> bool:
     """Is it s3://bucket/folder or the like, and no path?"""
-    return _ADDRESS.match(name) is not None
+    return _ADDRESS.fullmatch(name) is not None
+
+
+def split_address(address: str) -> tuple[str, str, str]:
+    """The scheme, the path with its bucket and all its `?`s, and the options with the `?` before them, or ""."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise ValueError(f"{address} is no address")
+    return match[1], match[2], match[3] or ""
 
 
 def shown(address: str) -> str:
-    """The address as it may be printed: without a user, password or options."""
-    scheme, mark, rest = address.partition("://")
-    return scheme + mark + rest.partition("?")[0].rpartition("@")[2] if mark else address
+    """The address, or path, as it may be printed: without a user, password or options."""
+    if not is_address(address):
+        return address
+    scheme, path, _ = split_address(address)
+    return f"{scheme}://{path.rpartition('@')[2]}"
 
 
 @functools.cache
@@ -44,19 +55,25 @@ def _filesystem(scheme_and_host: str) -> pa.fs.FileSystem:
     try:
         return pa.fs.FileSystem.from_uri(scheme_and_host)[0]
     except (pa.ArrowInvalid, OSError, ImportError) as error:
-        raise UserError(f"{shown(scheme_and_host)} cannot be reached: {error}.", exit_code=FAILED) from error
+        name = shown(scheme_and_host)
+        reason = str(error).replace(scheme_and_host, name)
+        raise UserError(f"{name} cannot be reached: {reason}.", exit_code=FAILED) from error
+
+
+def whole_path(place: str) -> str:
+    """Absolute, or the address as it is."""
+    return place if is_address(place) else os.path.abspath(place)
 
 
 def open_place(address: str) -> tuple[pa.fs.FileSystem, str]:
     """The file system of an address or path, and the path in it."""
     if not is_address(address):
-        return pa.fs.LocalFileSystem(), os.path.abspath(address)
-    scheme, _, rest = address.partition("://")
-    path, _, options = rest.partition("?")  # s3://bucket/folder?endpoint_override=...
+        return pa.fs.LocalFileSystem(), whole_path(address)
+    scheme, path, options = split_address(address)  # s3://bucket/folder?endpoint_override=...
     if scheme == "file":
         return pa.fs.LocalFileSystem(), path
     bucket = path.partition("/")[0]
-    return _filesystem(f"{scheme}://{bucket}" + f"?{options}" * bool(options)), path.removesuffix("/")
+    return _filesystem(f"{scheme}://{bucket}{options}"), path.removesuffix("/")
 
 
 class Store:

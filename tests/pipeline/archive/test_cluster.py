@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
 import threading
 
 import pytest
 from helpers.archives import DEADLY_RGB, ColourAnalysis, plain, scene, write_picture, write_scenes
 from helpers.paths import ROOT
 
-from pipeline.archive.cluster import NOWHERE, QUIET, Cluster, _no_probes
-from pipeline.archive.pool import Pool
+from pipeline.archive import cluster as module
+from pipeline.archive.cluster import NOWHERE, QUIET, Cluster, RayWorker, _no_probes
+from pipeline.archive.pool import Failed, Pool
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.run import run_archive
-from pipeline.archive.sources import list_sources
+from pipeline.archive.sources import Source, list_sources
+from pipeline.archive.units import Unit
+from pipeline.archive.worker import Outcome
+from support import UserError
 
 pytestmark = pytest.mark.long
 
@@ -76,6 +82,44 @@ def test_one_process_two_and_a_cluster_that_loses_a_node_give_the_same(tmp_path,
     assert len(results[0]) > 1000
     for other in results[1:]:
         assert other.equals(results[0])
+
+
+def test_an_actor_tells_what_failed_and_what_no_second_try_mends(tmp_path):
+    """Without Ray: pickles in, pickles out."""
+    (tmp_path / "file").write_bytes(b"")
+    source = Source(str(write_picture(tmp_path / "a.png", scene(0))), "a.png", True)
+
+    def outcome_of(analysis, place, unit):
+        (said,) = RayWorker(analysis, str(place), 60)({"unit": [pickle.dumps(unit)]})["outcome"]
+        return pickle.loads(said)
+
+    assert outcome_of(ColourAnalysis(), tmp_path / "out", Unit((source,))).frames == 1
+    error = outcome_of(ColourAnalysis(), tmp_path / "file" / "out", Unit((source,)))
+    assert isinstance(error, UserError)
+    fault = outcome_of(ColourAnalysis(columns=("room",)), tmp_path / "out", Unit((source,)))
+    assert fault == Failed(Unit((source,)), fault.why)
+    assert "its analysis failed: ValueError" in fault.why
+
+
+def test_a_fault_is_tried_alone_and_then_listed_and_a_full_disk_ends_the_run(monkeypatch):
+    units = [Unit((Source("/a", "a", True), Source("/bad", "bad", True)))]
+    rounds = []
+
+    def a_round(self, ray, waiting):
+        rounds.append([[source.name for source in unit.sources] for unit in waiting])
+        for unit in waiting:
+            bad = any(source.name == "bad" for source in unit.sources)
+            yield Failed(unit, "a fault") if bad else Outcome(unit)
+
+    monkeypatch.setattr(module, "_connected", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(Cluster, "_round", a_round)
+    cluster = Cluster(ColourAnalysis(), "out", "auto", None, 60)
+    events = list(cluster.run(iter(units)))
+    assert rounds == [[["a", "bad"]], [["a"], ["bad"]]]
+    assert [event.why for event in events if isinstance(event, Failed)] == ["a fault"]
+    monkeypatch.setattr(Cluster, "_round", lambda *_: iter([UserError("the disk is full")]))
+    with pytest.raises(UserError, match="disk is full"):
+        list(cluster.run(iter(units)))
 
 
 def test_ray_asks_no_cloud_and_workers_keep_their_proxy(monkeypatch):

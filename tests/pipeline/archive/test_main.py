@@ -117,6 +117,12 @@ def test_what_it_will_take(folder, tmp_path, capsys):
 def test_bad_input_is_refused_before_anything_is_made(tmp_path):
     with pytest.raises(UserError, match="there is no file or folder"):
         main([str(tmp_path / "none.mp4"), "--out", str(tmp_path / "out")])
+    picture = write_picture(tmp_path / "a.png", sample_frame(0, (60, 80)))
+    with pytest.raises(UserError, match="s3://b/page is an address; name a folder"):
+        main([str(picture), "--out", str(tmp_path / "out"), "--report", "s3://user:secret@b/page"])
+    (tmp_path / "index.html").write_text("something else")
+    with pytest.raises(UserError, match="not a report"):
+        main([str(picture), "--out", str(tmp_path / "out"), "--report", str(tmp_path)])
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path / "out")])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from helpers.archives import ColourAnalysis, scene, write_picture, write_scenes
 
 from pipeline.archive.pool import Failed
 from pipeline.archive.progress import Progress
 from pipeline.archive.results.dataset import Dataset
+from pipeline.archive.results.page import write_report
+from pipeline.archive.results.store import Store, shown
 from pipeline.archive.run import Account, run_archive
 from pipeline.archive.sources import list_sources
 from pipeline.archive.units import Unit
@@ -62,6 +65,32 @@ def test_a_run_that_is_stopped_goes_on(tmp_path, sources, capsys):
     assert list(pd.read_parquet(f"{place}/_sources.parquet").frames) == list(
         pd.read_parquet(f"{whole}/_sources.parquet").frames
     )
+
+
+def test_a_whole_run_from_and_to_a_bucket_gives_the_rows_of_one_on_this_machine(tmp_path, sources, s3):
+    write_picture(tmp_path / "in" / "what? #1 100%20.png", scene(9))
+    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    films = s3.replace("/results", "/films")
+    for path in (tmp_path / "in").iterdir():
+        Store(films).write_bytes(path.name, path.read_bytes())
+    analysis, tables = ColourAnalysis(stretch_s=25, heatmaps="gradcam"), []
+    for name, place in ((str(tmp_path / "in"), str(tmp_path / "out")), (films, s3)):
+        found = list_sources([name], results=place)[0]
+        assert len(found) == 6
+        with Dataset(place, analysis) as dataset:
+            assert run_archive(found, dataset, in_this_process(analysis, place)) == 1
+            assert dataset.remaining(found) == []
+            rows = pa.concat_tables(dataset.store.read_table(part) for part, _ in dataset.parts()).to_pandas()
+            page = write_report(dataset, tmp_path / "page")
+            table = dataset.store.read_table("_sources.parquet").to_pandas()
+            assert len(dataset.store.names("_heatmaps")) == len(dataset.store.names("faces"))
+            assert not dataset.store.exists(".stretches")
+        for column in ("source", "problem"):
+            rows[column] = [str(text).replace(shown(name), "") for text in rows[column]]
+        tables.append(rows.sort_values(["source", "frame", "face"], ignore_index=True))
+        assert "long.mp4" in page.read_text()
+        assert "endpoint" not in table.to_string()
+    assert tables[0].equals(tables[1])
 
 
 def test_sources_that_fail_are_listed_and_tried_again_by_the_next_run(tmp_path, sources, capsys):

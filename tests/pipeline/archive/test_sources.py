@@ -8,7 +8,7 @@ import os
 import pytest
 from helpers.archives import scene, write_picture
 
-from pipeline.archive.sources import list_sources, local_copy, sha256_of, version_of
+from pipeline.archive.sources import CHUNK, list_sources, local_copy, sha256_of, version_of
 from support import UserError
 
 
@@ -61,6 +61,26 @@ def test_tables_that_are_none_are_refused(folder, content, said):
         list_sources([str(path)])
 
 
+def test_a_row_without_a_source_is_refused_and_one_that_is_missing_is_a_failure_of_its_own(folder):
+    path = folder / "in" / "list.csv"
+    path.write_text("room,source\n1,b9.png\n2, \n")
+    with pytest.raises(UserError, match="no source in row 2"):
+        list_sources([str(path)])
+    path.write_text("room,source\n1,b9.png\n2,gone.mp4\n")
+    assert [os.path.basename(source.path) for source in list_sources([str(path)])[0]] == ["b9.png", "gone.mp4"]
+
+
+def test_crops_of_the_results_are_no_sources(folder):
+    write_picture(folder / "in" / "out" / "_crops" / "a-1" / "0_0.png", scene(0))
+    write_picture(folder / "in" / "other" / "_crops" / "0_0.png", scene(0))
+    assert len(list_sources(["in"])[0]) == 5
+    for results in ("in/out", "in/../in/out/"):
+        assert "in/out/_crops/a-1/0_0.png" not in {s.name for s in list_sources(["in"], results=results)[0]}
+        assert len(list_sources(["in"], results=results)[0]) == 4
+    root = f"file://{folder}/in"
+    assert len(list_sources([root], results=f"{root}/out")[0]) == 4
+
+
 def test_what_is_not_there_is_refused(folder):
     for name in ("missing.mp4", "missing/", "file:///missing"):
         with pytest.raises(UserError, match=r"there is no film|there is no file"):
@@ -80,6 +100,17 @@ def test_addresses(folder):
             assert file.read() == b"12"
     assert not os.path.exists(copy)
     assert sha256_of(film.path) == hashlib.sha256(b"12").hexdigest()
+    assert film.listed == version_of(film.path)
+    (folder / "list.txt").write_text("in\n")
+    with pytest.raises(UserError, match="is a list; lists are read from this machine"):
+        list_sources([f"file://{folder}/list.txt"])
+
+
+def test_copying_what_lies_at_an_address_is_a_sign_of_life(folder):
+    (folder / "large.mp4").write_bytes(bytes(3 * CHUNK))
+    signs = []
+    with local_copy(f"file://{folder}/large.mp4", alive=lambda: signs.append(1)):
+        assert len(signs) == 3
 
 
 def test_a_password_is_in_no_name(folder, monkeypatch):
@@ -93,6 +124,7 @@ def test_a_password_is_in_no_name(folder, monkeypatch):
     assert "secret" not in source.name
     assert "endpoint" not in source.name
     assert "secret" in source.path
+    assert source.place == source.name
 
 
 def test_changes_are_seen(folder):

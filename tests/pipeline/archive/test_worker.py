@@ -134,6 +134,19 @@ def test_what_cannot_be_read_is_a_row_and_a_record(tmp_path):
     assert sum(row["face"] is not None for row in rows) == 3
 
 
+def test_what_is_wrong_with_a_copy_is_said_of_the_source(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    sources = [
+        Source(f"file://{tmp_path}/{name}", f"file:///{name}", name == "bad.png") for name in ("bad.png", "gone.mp4")
+    ]
+    outcomes = [Worker(ColourAnalysis(), str(tmp_path / "out"))(Unit((source,))) for source in sources]
+    store = Store(str(tmp_path / "out"))
+    bad, gone = (store.records(outcome.unit.name)[0] for outcome in outcomes)
+    assert bad["problem"] == "file:///bad.png is not a picture that can be read."
+    assert (bad["failed"], gone["failed"]) == (True, True)
+    assert gone["sha256"] == ""
+
+
 def test_crops_and_own_columns_on_request(tmp_path):
     picture = write_picture(tmp_path / "a.png", scene(0))
     source = Source(str(picture), "some/where/a.png", True, ("room 1", "=1+1"))

@@ -99,6 +99,24 @@ def test_other_settings_and_a_second_run_are_refused(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("columns", [("frame",), ("p_happiness",), ("x", "x"), ("kind",), ("seconds",)])
+def test_own_columns_with_names_that_are_taken_are_refused_before_the_work(tmp_path, columns):
+    with pytest.raises(UserError, match="give it another"):
+        Dataset(str(tmp_path / "out"), ColourAnalysis(columns=columns))
+    assert not (tmp_path / "out").exists()
+
+
+def test_crops_of_a_source_that_changed_go(tmp_path):
+    place, analysis = str(tmp_path / "out"), ColourAnalysis(crops=True)
+    sources = [Source(str(write_picture(tmp_path / f"{i}.png", scene(7 * i))), f"{i}.png", True) for i in range(2)]
+    with Dataset(place, analysis) as dataset:
+        analyse(dataset, sources, place=place)
+        assert len(list((tmp_path / "out" / "_crops").rglob("*.png"))) == 6
+        write_picture(tmp_path / "1.png", plain((90, 90, 90)))
+        assert analyse(dataset, sources, place=place) == 1
+    assert [path.parent.name[:5] for path in (tmp_path / "out" / "_crops").rglob("*.png")] == 3 * ["0.png"]
+
+
 def test_the_table_of_sources(tmp_path):
     place, sources = str(tmp_path / "out"), pictures(tmp_path, 2)
     bad = tmp_path / "bad.png"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from pipeline.archive.results.rows import Heatmaps, schema_of
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
-from support import UserError
 
 
 def test_columns_are_those_of_the_log_then_own_ones():
@@ -24,12 +22,6 @@ def test_columns_are_those_of_the_log_then_own_ones():
         "room": "string",
     }
     assert {name: str(schema.field(name).type) for name in kinds} == kinds
-
-
-@pytest.mark.parametrize("columns", [("frame",), ("p_a",), ("x", "x")])
-def test_names_that_are_taken_are_refused(columns):
-    with pytest.raises(UserError, match="give it another"):
-        schema_of(("a",), columns)
 
 
 def test_means_are_half_floats_of_double_sums():
