@@ -39,6 +39,7 @@ QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_raylet_start_wait_time_s": "180",  # on busy cores its processes need more than the half minute that it gives
 }
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else it listens to other machines, and looks up 8.8.8.8
 LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", "**/__pycache__"]  # of what nodes get
 
 
@@ -144,7 +145,8 @@ def _with_whole_paths(analysis: Analysis) -> Analysis:
 @contextlib.contextmanager
 def _connected(address: str, jobs: int | None) -> Iterator[Any]:
     """Ray, connected to a cluster, or to one on this machine that ends afterwards."""
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    wanted = QUIET | (ON_LOOPBACK if address == LOCAL else {})
+    os.environ.update({name: os.environ.get(name, value) for name, value in wanted.items()})
     try:
         import ray
         import ray.data
@@ -167,7 +169,7 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
             )  # fmt: skip
     except Exception as error:  # Ray raises plain ones, too, where one of its processes does not start
         what = "Ray does not start" if address == LOCAL else f"there is no Ray cluster at {address}"
-        raise UserError(f"{what}: {error}.", exit_code=FAILED) from error
+        raise UserError(f"{what}: {str(error).rstrip('.')}.", exit_code=FAILED) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()

@@ -9,12 +9,13 @@ Which units there are depends on the sources alone, not on how many processes do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.archive.sources import Source
 from pipeline.archive.stretches import Stretch
 
+UNITS = 64  # wanted at least, so that few sources keep many cores busy, too
 MOST_PICTURES = 100
 MOST_FILMS, MOST_BYTES = 20, 32 * 2**20  # of short films, which need no stretches
 
@@ -65,12 +66,13 @@ class Unit:
         return [Unit((source,), whole=not source.is_picture) for source in self.sources]
 
 
-def units_of(sources: Iterable[tuple[Source, int]]) -> Iterator[Unit]:
-    """Units of (source, bytes), in order: pictures together, and films that are small files."""
+def units_of(sources: Sequence[tuple[Source, int]]) -> Iterator[Unit]:
+    """Units of (source, bytes), in order: of many, pictures together, and films that are small files."""
+    share = max(1, len(sources) // UNITS)
     group: list[Source] = []
     group_bytes = 0
     for source, size in sources:
-        most = MOST_PICTURES if source.is_picture else MOST_FILMS
+        most = min(share, MOST_PICTURES if source.is_picture else MOST_FILMS)
         fits = source.is_picture or group_bytes + size <= MOST_BYTES
         if group and (group[0].is_picture != source.is_picture or len(group) >= most or not fits):
             yield Unit(tuple(group))

@@ -23,7 +23,7 @@ KEYS = ["source", "frame", "face"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Twelve pictures, of which one cannot be read, and a film: two units."""
+    """Twelve pictures, of which one cannot be read, and a film."""
     folder = tmp_path_factory.mktemp("in")
     for i in range(11):
         write_picture(folder / f"{i}.png", sample_frame(40 * i, (240, 320)))

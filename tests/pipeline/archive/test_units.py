@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pytest
+
 from pipeline.archive.sources import Source
 from pipeline.archive.stretches import Stretch
 from pipeline.archive.units import MOST_BYTES, MOST_FILMS, MOST_PICTURES, Unit, units_of
@@ -14,11 +16,16 @@ def sources(kind, count, size):
 
 
 def test_pictures_go_in_groups_and_small_films_too():
-    given = sources("picture", 450, 10**7) + sources("film", 25, 10) + sources("long", 2, MOST_BYTES)
+    given = sources("picture", 6450, 10**7) + sources("film", 25, 10) + sources("long", 2, MOST_BYTES)
     units = list(units_of(given))
-    assert [len(unit.sources) for unit in units] == [MOST_PICTURES] * 4 + [50, MOST_FILMS, 5, 1, 1]
+    assert [len(unit.sources) for unit in units] == [MOST_PICTURES] * 64 + [50, MOST_FILMS, 5, 1, 1]
     assert [source for unit in units for source in unit.sources] == [source for source, _ in given]
-    assert [unit.is_film for unit in units] == [False] * 7 + [True] * 2
+    assert [unit.is_film for unit in units] == [False] * 67 + [True] * 2
+
+
+@pytest.mark.parametrize(("count", "units"), [(1, 1), (6, 6), (64, 64), (300, 75), (1000, 67), (100_000, 1000)])
+def test_few_sources_are_enough_for_many_cores(count, units):
+    assert len(list(units_of(sources("picture", count, 1)))) == units
 
 
 def test_keys_are_their_sources():

@@ -18,7 +18,7 @@ def test_the_page_tells_films_people_and_what_could_not_be_read(tmp_path):
     (tmp_path / "in" / "bad.png").write_bytes(b"no")
     place, analysis = str(tmp_path / "out"), ColourAnalysis()
     with Dataset(place, analysis) as dataset:
-        for unit in units_of((source, 1) for source in list_sources([str(tmp_path / "in")])[0]):
+        for unit in units_of([(source, 1) for source in list_sources([str(tmp_path / "in")])[0]]):
             Worker(analysis, place)(unit)
         path = write_report(dataset, tmp_path / "report")
     text = path.read_text()
