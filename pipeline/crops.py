@@ -19,6 +19,7 @@ from models.preprocess import CROP_TEMPLATE
 from retinaface.face import Face
 
 FINEST = 4  # a large face is sampled up to so many times as finely as the crop, then averaged down
+FLAT = 1e-12  # determinant below which a matrix has no way back
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -62,16 +63,31 @@ def _warp(frame_rgb: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 def points_in_frame(points_xy: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
     """Points (P, 2) of a crop in pixels of the frame, (P, 2) float64; None where the matrix is one of zeros."""
     turn, shift = matrix[:, :2], matrix[:, 2]
-    if abs(np.linalg.det(turn)) < 1e-12:
+    if abs(np.linalg.det(turn)) < FLAT:
         return None
     return (points_xy - shift) @ np.linalg.inv(turn).T
 
 
-def back_to_frame(heatmap: np.ndarray, matrix: np.ndarray, *, rect_xyxy: np.ndarray) -> np.ndarray:
-    """A crop's heatmap (S, S) as it lies in the frame, cut to `rect_xyxy` (4,) int: (h, w) float32, 0 outside."""
-    left, top, right, bottom = (int(v) for v in rect_xyxy)
-    to_rect = matrix.copy()
-    to_rect[:, 2] += matrix[:, :2] @ [left, top]  # from pixels of the rectangle to pixels of the crop
-    return cv2.warpAffine(
-        heatmap, to_rect, (right - left, bottom - top), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0
-    )
+def crop_rects(matrices: np.ndarray, size: int, *, size_hw: tuple[int, int]) -> np.ndarray:
+    """(N, 4) int xyxy inside a frame of `size_hw`: what of it holds each crop of `size` pixels and a pixel around.
+
+    matrices: (N, 2, 3), frame to crop. Right and bottom are the first pixels outside. A matrix of zeros, or a crop
+    beyond the frame, gives a rectangle without a pixel.
+    """
+    (a, b, x), (c, d, y) = matrices.transpose(1, 2, 0)  # (N,) each
+    determinant = a * d - b * c
+    seen = np.abs(determinant) >= FLAT
+    inverse = np.array([[d, -b], [-c, a]]) / np.where(seen, determinant, 1)  # (2, 2, N)
+    middle, half = (size - 1) / 2, (size + 1) / 2
+    centres = np.einsum("ijn,jn->in", inverse, np.array([middle - x, middle - y]))  # (2, N)
+    reach = half * np.abs(inverse).sum(axis=1)
+    limit = np.array([[size_hw[1]], [size_hw[0]]]) * seen
+    corners = [np.floor(centres - reach), np.ceil(centres + reach) + 1]
+    return np.concatenate([corner.clip(0, limit) for corner in corners]).T.astype(int)
+
+
+def matrices_from(rects_xyxy: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """(N, 2, 3): from the pixels of each rectangle (N, 4) of a frame to its crop's; `matrices`: from the frame's."""
+    moved = matrices.copy()
+    moved[:, :, 2] += np.einsum("nij,nj->ni", matrices[:, :, :2], rects_xyxy[:, :2])
+    return moved

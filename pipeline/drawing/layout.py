@@ -11,6 +11,8 @@ face goes up again where there is ample room: below, it may stand where the bars
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,15 +56,18 @@ class Scene:
         candidates: position -> rectangle, best first; but the `previous` one is tried first.
         ample: pixels; a candidate better than `previous` is taken again where it has so much room around it.
         """
-        rects = (item.rect for item in placed if item)
-        occupied = [*self.occupied, *self.boxes[:index], *self.boxes[index + 1 :], *rects]
         names = list(candidates)
         better = names[: names.index(previous)] if ample and previous in names else []
         tries = [(name, ample) for name in better]
         tries += [(name, 0) for name in sorted(names, key=lambda name: name != previous)]
+        reach = functools.reduce(Rect.union, candidates.values()).padded(ample)
+        rects = itertools.chain(
+            self.occupied, self.boxes[:index], self.boxes[index + 1 :], (item.rect for item in placed if item)
+        )
+        near = [other for other in rects if reach.intersects(other)]
         for name, room in tries:
             rect = candidates[name].padded(room)
-            if rect.inside(self.bounds) and not any(rect.intersects(other) for other in occupied):
+            if rect.inside(self.bounds) and not any(rect.intersects(other) for other in near):
                 return name
         return None
 

@@ -11,18 +11,15 @@ All rectangles are chosen before anything is painted; heatmaps are painted first
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from gradcam import TURBO_RGB
-from pipeline.crops import back_to_frame, points_in_frame
+from pipeline.drawing.heat import paint_heatmaps
 from pipeline.drawing.labels import colour_of, paint_bars, paint_label
 from pipeline.drawing.layout import Scene, place_bars, place_labels, visible_box
-from pipeline.drawing.primitives import SUBPIXEL_BITS, OverlayPatch, Rect
+from pipeline.drawing.primitives import SUBPIXEL_BITS, Rect
 from pipeline.drawing.status_line import Status, paint_keys, paint_text_box, place_texts
 from pipeline.drawing.text import Colour, text_size
 from pipeline.options import SessionOptions
@@ -92,37 +89,6 @@ class Overlay:
         if show.keys:
             paint_keys(canvas, show.keys, size=size)
         return canvas
-
-
-def paint_heatmaps(canvas: np.ndarray, faces: Sequence[FaceResult], *, alpha: float) -> None:
-    """Each face's heatmap where its crop was cut from, as strong as it is high; nothing outside the crop.
-
-    As `gradcam.blend`, in whole numbers: every pixel of a heatmap has one of 256 heights, and each height keeps so much
-    of the background and adds so much colour.
-    """
-    frame, tables = Rect(0, 0, canvas.shape[1], canvas.shape[0]), _heatmap_tables(alpha)
-    for face in faces:
-        if face.heatmap is None:
-            continue
-        ends = (-1, len(face.heatmap))  # the pixels around the crop: no heat
-        corners_xy = points_in_frame(np.array([(x, y) for x in ends for y in ends]), face.to_crop)
-        if corners_xy is None:  # landmarks that all lie in one place
-            continue
-        left, top = np.floor(corners_xy.min(axis=0)).astype(int).tolist()
-        right, bottom = np.ceil(corners_xy.max(axis=0)).astype(int).tolist()
-        rect = Rect(left, top, right + 1, bottom + 1).intersection(frame)
-        if rect.area:
-            height = cv2.convertScaleAbs(face.heatmap, alpha=255)
-            in_frame = back_to_frame(height, face.to_crop, rect_xyxy=np.array(rect))
-            OverlayPatch(*(cv2.applyColorMap(in_frame, table) for table in tables)).paint_on(rect.view(canvas))
-
-
-@functools.lru_cache(maxsize=8)
-def _heatmap_tables(alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """(256, 1, 3) uint8 twice: how much of the background heat of each height keeps, and which colour it adds."""
-    strength = alpha * np.arange(256).reshape(256, 1, 1) / 255
-    keep, add = np.broadcast_to(255 * (1 - strength), (256, 1, 3)), strength * TURBO_RGB
-    return np.ascontiguousarray(keep.round().astype(np.uint8)), np.ascontiguousarray(add.round().astype(np.uint8))
 
 
 def paint_window(canvas: np.ndarray, face: FaceResult, *, colour: Colour) -> None:

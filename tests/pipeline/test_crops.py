@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.preprocess import CROP_TEMPLATE
-from pipeline.crops import back_to_frame, crop_faces, crop_matrix, points_in_frame, similarity
+from pipeline.crops import crop_faces, crop_matrix, crop_rects, matrices_from, points_in_frame, similarity
 from retinaface.face import Face
 
 
@@ -88,16 +88,19 @@ def test_faces_at_the_edge_and_no_faces():
     assert matrices.shape == (0, 2, 3)
 
 
-def test_heat_goes_back_to_where_the_crop_came_from():
-    matrix = turn(25, 2.0, (120, 60))
-    to_crop = crop_matrix(face_at(matrix), 48)
-    heat = np.zeros((48, 48), np.float32)
-    heat[10:13, 29:32] = 1  # around crop pixel x = 30, y = 11
-    x, y = matrix @ [30, 11, 1]
-    rect = np.array([100, 50, 300, 220])
-    inside = back_to_frame(heat, to_crop, rect_xyxy=rect)
-    assert inside.shape == (170, 200)
-    row, column = np.unravel_index(inside.argmax(), inside.shape)
-    assert abs(column + 100 - x) <= 3
-    assert abs(row + 50 - y) <= 3
-    assert inside[0, 0] == 0
+def test_rectangles_hold_crops_and_a_pixel_around_within_the_frame():
+    turns = [turn(25, 2.0, (120, 60)), turn(-70, 3.5, (10, 200)), turn(0, 1.0, (-500, 0))]
+    matrices = np.array([*(crop_matrix(face_at(matrix), 48) for matrix in turns), np.zeros((2, 3))])
+    rects = crop_rects(matrices, 48, size_hw=(220, 300))
+    for rect, matrix in zip(rects[:2], matrices, strict=False):
+        corners = points_in_frame(np.array([(x, y) for x in (-1, 48) for y in (-1, 48)]), matrix)
+        wanted = [*np.floor(corners.min(axis=0)), *np.ceil(corners.max(axis=0)) + 1]
+        np.testing.assert_array_equal(rect, np.clip(wanted, 0, [300, 220, 300, 220]))
+    assert ((rects[2:, 0] == rects[2:, 2]) | (rects[2:, 1] == rects[2:, 3])).all()  # beyond the frame; nowhere
+    assert crop_rects(matrices[:0], 48, size_hw=(9, 9)).shape == (0, 4)
+
+
+def test_a_rectangles_pixels_lie_in_the_crop_where_those_of_the_frame_do():
+    to_crop = crop_matrix(face_at(turn(25, 2.0, (120, 60))), 48)
+    (from_rect,) = matrices_from(np.array([[100, 50, 300, 220]]), to_crop[None])
+    np.testing.assert_allclose(from_rect @ [7, 9, 1], to_crop @ [107, 59, 1])

@@ -1,52 +1,19 @@
-"""The annotated picture: a new array, heat where the crop was cut and nowhere else, any frame, any number of faces."""
+"""The annotated picture: a new array, any frame, any number of faces."""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.turned_faces import CROP, NAMES, noise, spot, turned_face
 
-from gradcam import blend
-from pipeline.crops import back_to_frame, crop_matrix
-from pipeline.drawing.overlay import Overlay, Show, Status, draw, paint_heatmaps, paint_window
-from pipeline.run import FaceResult, FrameResult
-from retinaface.face import Face
+from pipeline.drawing.overlay import Overlay, Show, Status, draw, paint_window
+from pipeline.run import FrameResult
 
-NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-CROP = 32
 EVERYTHING: dict[str, Any] = {
     "show": Show(keys=(("q", "quit"), ("?", "help"))),
     "status": Status(24.0, "cpu", "gradcam", "happiness", True, True, "saved snapshot.png"),
 }
-
-
-def turned_face(centre_xy, *, side=100.0, degrees=0.0, heatmap=None, label="happiness"):
-    """A face whose crop is a square of about `side` pixels, turned."""
-    angle = np.deg2rad(degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    points = np.array([[-0.18, -0.12], [0.18, -0.12], [0, 0.085], [-0.14, 0.257], [0.14, 0.257]])
-    landmarks = side * points @ turn.T + centre_xy
-    box = np.array([*(centre_xy - 0.4 * np.array([side, side])), *(centre_xy + 0.4 * np.array([side, side]))])
-    found = Face(box.astype(np.float32), landmarks.astype(np.float32), 0.9)
-    probabilities = np.full(len(NAMES), 0.02, np.float32)
-    probabilities[NAMES.index(label)] = 0.86
-    return FaceResult(found, probabilities, label, 0.86, heatmap, label, crop_matrix(found, CROP))
-
-
-def spot(column, row, *, spread=2.0):
-    """(CROP, CROP) float32: a round spot of heat."""
-    y, x = np.mgrid[:CROP, :CROP]
-    return np.exp(-((x - column) ** 2 + (y - row) ** 2) / (2 * spread**2)).astype(np.float32)
-
-
-def noise(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def crop_coordinates(matrix, height, width):
-    """(height, width, 2): where each pixel of the frame lies in the crop."""
-    y, x = np.mgrid[:height, :width]
-    return np.stack([matrix[i, 0] * x + matrix[i, 1] * y + matrix[i, 2] for i in (0, 1)], axis=-1)
 
 
 @pytest.mark.parametrize("options", [{}, EVERYTHING])
@@ -63,50 +30,6 @@ def test_the_frame_stays_as_it_was(options, step):
     assert (drawn != frame).any()
     copied = dataclasses.replace(result, frame_rgb=kept)
     assert (draw(copied, **options) == drawn).all()  # a mirrored view is drawn like its copy
-
-
-@pytest.mark.parametrize("centre", [(150, 120), (5, 10), (315, 230)])
-@pytest.mark.parametrize("degrees", [0, 33, -75])
-def test_heat_changes_nothing_outside_the_crop_square(centre, degrees):
-    face = turned_face(centre, degrees=degrees, heatmap=np.ones((CROP, CROP), np.float32))
-    frame = np.full((240, 320, 3), 90, np.uint8)
-    canvas = frame.copy()
-    paint_heatmaps(canvas, [face], alpha=0.5)
-    place = crop_coordinates(face.to_crop, 240, 320)
-    changed = (canvas != frame).any(axis=2)
-    inside = ((place >= 0) & (place <= CROP - 1)).all(axis=2)
-    outside = ((place <= -1) | (place >= CROP)).any(axis=2)  # between the two: the crop's last pixel fades out
-    assert changed[inside].all()
-    assert not changed[outside].any()
-
-
-@pytest.mark.parametrize(
-    ("heatmap", "alpha", "side"),
-    [
-        (np.zeros((CROP, CROP), np.float32), 1.0, 100),
-        (spot(16, 16), 0.0, 100),
-        (None, 1.0, 100),
-        (spot(16, 16), 1.0, 0),  # landmarks that all lie in one place
-    ],
-)
-def test_no_heat_no_strength_or_no_crop_leaves_every_pixel(heatmap, alpha, side):
-    frame = noise(240, 320)
-    canvas = frame.copy()
-    paint_heatmaps(canvas, [turned_face((150, 120), side=side, degrees=20, heatmap=heatmap)], alpha=alpha)
-    assert (canvas == frame).all()
-
-
-@pytest.mark.parametrize("alpha", [0.3, 0.55, 1.0])
-def test_heat_is_that_of_the_explainers_own_picture(alpha):
-    """The overlay paints in whole numbers what `gradcam.blend` computes in floats."""
-    heatmap = np.random.default_rng(1).random((CROP, CROP)).astype(np.float32)
-    face, background = turned_face((150, 120), degrees=20, heatmap=heatmap), noise(240, 320)
-    canvas = background.copy()
-    paint_heatmaps(canvas, [face], alpha=alpha)
-    whole = back_to_frame(heatmap, face.to_crop, rect_xyxy=np.array([0, 0, 320, 240]))
-    away = np.abs(canvas.astype(int) - blend(background, whole, alpha=alpha))
-    assert away.max() <= 8  # a step of one in 256 heights
-    assert away.mean() < 0.5
 
 
 def test_bars_do_not_jump_between_the_sides_of_a_face_that_jitters():
