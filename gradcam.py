@@ -123,6 +123,10 @@ class ForwardPass:
         """dy^c/dA (N, C, h, w) of the logits of the classes (N,) int64, or of `score` (`heatmaps`)."""
         raise NotImplementedError
 
+    def maps(self, class_index: Array, method: str, score: Score | None = None) -> Array:
+        """(N, h, w) float32, 0 and more: what the explainer makes of the classes (N,) int64, cell by cell."""
+        return EXPLAINERS[method](self.activation, self.gradient(class_index, score))
+
     def heatmaps(
         self, class_index: int | Array | None = None, method: str = "gradcam", *, score: Score | None = None
     ) -> Array:
@@ -134,9 +138,7 @@ class ForwardPass:
         Raises KeyError for an unknown method, IndexError for a class out of range, `UserError` where the network gives
         NaN or infinity, or `score` is asked of a pass without autograd.
         """
-        to_map = EXPLAINERS[method]
-        gradient = self.gradient(self.class_indices(class_index), score)
-        maps = to_map(self.activation, gradient)
+        maps = self.maps(self.class_indices(class_index), method, score)
         if not (_finite(self.logits) and _finite(maps)):
             raise UserError(
                 "the network gives NaN or infinity, which explain nothing: its weights are damaged, its training "

@@ -150,7 +150,7 @@ def device_for(wanted: str) -> torch.device | str:
 def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPipeline:
     """The detector, classifier and explainer that the flags name."""
     from models.ensemble import classifier_from_files
-    from pipeline.run import EmotionPipeline
+    from pipeline.run import CAMERA_SIZES_HW, EmotionPipeline
     from support.onnx.session import available_threads
 
     threads = available_threads()
@@ -165,7 +165,10 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
     )
     explainer = None if settings.explainer == "none" else settings.explainer
     options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)
-    return EmotionPipeline(detector, classifier, options=options)
+    pipeline = EmotionPipeline(detector, classifier, options=options)
+    asked = [(settings.height, settings.width)] if settings.height and settings.width else CAMERA_SIZES_HW
+    pipeline.warm_up(asked)  # goes on while the camera opens
+    return pipeline
 
 
 def build_detector(settings: Settings, device: torch.device | str, *, threads: int) -> Detector:

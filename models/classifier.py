@@ -115,6 +115,10 @@ class Classifier:
         """Height and width in pixels of what the network sees, and of heatmaps."""
         return self.preprocess.size_hw
 
+    def warm_up(self) -> None:
+        """On a device, have passes of any number of crops of `size_hw` be quick; a thread sees to it."""
+        self.engine.warm_up(self.size_hw[0])
+
     def forward(self, crops: np.ndarray, *, tta: bool = False) -> NetworkPrediction:
         """One pass of crops (N, S, S, 3) uint8 RGB; N may be 0. With `tta` each goes in with its mirror image."""
         both = np.concatenate([crops, crops[:, :, ::-1]]) if tta else crops

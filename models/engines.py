@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradcam import Cells, ForwardPass, PooledPass, Warp, hooked_forward
+from gradcam import Cells, ForwardPass, HookedPass, PooledPass, Warp, hooked_forward
+from models.all_maps import AllMaps, all_maps
 from models.preprocess import Preprocess
 from support.onnx.session import OnnxSession
+from support.replay import SIZES, Replay, enough_memory
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
     from torch import Tensor, nn
+
+    from support.replay import Card
 
 
 class TorchEngine:
     """A network in eval mode, on a device, with its preprocessing.
 
     layer, cells, warp: the one to explain, where that is wanted, and where it looks (`ModelSpec`).
+    card: as for `support.replay.Replay`, by which passes that can be explained run on a device. A network that warps
+        its input runs there as on a CPU.
     """
 
     def __init__(
@@ -35,12 +41,14 @@ class TorchEngine:
         layer: str = "",
         cells: Cells = None,
         warp: Warp | None = None,
+        card: Card | None = None,
     ) -> None:
         import torch
 
         self.network, self.preprocess, self.device = network.eval(), preprocess, torch.device(device)
         self.layer, self.cells, self.warp = layer, cells, warp
         self._hooked = threading.Lock()  # another thread's pass would run into the hooks
+        self._replay = Replay(self._explained, self.device, card=card)
 
     def prepare(self, crops: np.ndarray) -> Tensor:
         """The network's input (N, C, h, w) float32 on the device."""
@@ -52,13 +60,33 @@ class TorchEngine:
         """(N, K) float32."""
         import torch
 
-        with torch.inference_mode(), self._hooked:
+        with torch.inference_mode(), self._hooked, enough_memory(self.device):
             return self.network(self.prepare(crops)).float().cpu().numpy()
 
     def forward(self, crops: np.ndarray) -> ForwardPass:
-        """One pass that can be explained afterwards, of tensors on the device."""
+        """One pass that can be explained afterwards: on a CPU of tensors, on a device of arrays."""
+        if self._replay.padded and self.warp is None:
+            logits, maps = self._replay(crops)
+            return AllMaps(logits, maps, self.preprocess.size_hw, self.cells)
+        with enough_memory(self.device):
+            return self._hooked_forward(self.prepare(crops))
+
+    def warm_up(self, crop_size: int) -> None:
+        """Have passes of any number of crops of so many pixels a side be quick; a thread sees to it."""
+        if self.layer and self.warp is None:
+            self._replay.warm_up((rows, crop_size, crop_size, 3) for rows in SIZES)
+
+    def _explained(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and all maps (N, E, K, h, w) of crops on the device; kernels only, nothing for the host."""
+        import torch
+
+        x = self.preprocess.of_tensor(crops).contiguous(memory_format=torch.channels_last)
+        passed = self._hooked_forward(x)
+        return passed.logits, all_maps(passed)
+
+    def _hooked_forward(self, x: Tensor) -> HookedPass:
         with self._hooked:
-            return hooked_forward(self.network, self.layer, self.prepare(crops), cells=self.cells, warp=self.warp)
+            return hooked_forward(self.network, self.layer, x, cells=self.cells, warp=self.warp)
 
 
 class OnnxEngine:
@@ -82,6 +110,9 @@ class OnnxEngine:
             classes, channels = self.head.shape
             logits, activation = np.empty((0, classes), np.float32), np.empty((0, channels, 1, 1), np.float32)
         return PooledPass(logits, activation, self.preprocess.size_hw, self.cells, self.head)
+
+    def warm_up(self, crop_size: int) -> None:
+        """There is nothing to capture."""
 
 
 Engine = TorchEngine | OnnxEngine

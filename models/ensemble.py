@@ -42,6 +42,11 @@ class Ensemble:
         self.size_hw = max(member.size_hw for member in members)
         self._orders = [np.array([one.class_names.index(name) for name in self.class_names]) for one in members]
 
+    def warm_up(self) -> None:
+        """As `Classifier.warm_up`, for crops of the ensemble's size."""
+        for member in self.members:
+            member.engine.warm_up(self.size_hw[0])
+
     def forward(self, crops: np.ndarray, *, tta: bool = False) -> EnsemblePrediction:
         """As `Classifier.forward`, one pass a member."""
         members = [member.forward(crops, tta=tta) for member in self.members]

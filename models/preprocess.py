@@ -9,6 +9,7 @@ Training, evaluation, the live loop and every export share one `Preprocess`, whi
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,16 @@ class Preprocess:
     def __call__(self, crops: np.ndarray, *, device: torch.device | str = "cpu") -> Tensor:
         """(N, S, S, 3) uint8 RGB -> (N, channels, *size_hw) float32 on `device`; N may be 0."""
         import torch
+
+        return self.of_tensor(torch.from_numpy(np.ascontiguousarray(crops)).to(device))
+
+    def of_tensor(self, crops: Tensor) -> Tensor:
+        """As calling it, of a tensor (N, S, S, 3) uint8, on its device; the host is not asked for anything."""
         import torch.nn.functional as F
 
-        pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2).float()  # (N, 3, S, S)
+        pixels = crops.permute(0, 3, 1, 2).float()  # (N, 3, S, S)
         if self.channels == 1:
-            luma = torch.tensor(LUMA_BT601, device=pixels.device).view(1, 3, 1, 1)
-            pixels = (pixels * luma).sum(dim=1, keepdim=True)  # (N, 1, S, S)
+            pixels = (pixels * on_device(LUMA_BT601, pixels.device)).sum(dim=1, keepdim=True)  # (N, 1, S, S)
         if not len(pixels):
             return pixels.new_empty((0, self.channels, *self.size_hw))
         if pixels.shape[-2:] != self.size_hw:
@@ -82,7 +87,7 @@ class Preprocess:
             return pixels / (variance**0.5).clip(min=STANDARD_DEVIATION_FLOOR)
         mean, std = np.array([self.mean, self.std], np.float32)[:, None, :, None, None]  # (1, C, 1, 1) each
         if not isinstance(pixels, np.ndarray):
-            mean, std = pixels.new_tensor(mean), pixels.new_tensor(std)
+            mean, std = on_device(self.mean, pixels.device), on_device(self.std, pixels.device)
         return (pixels / 255 - mean) / std
 
     def at_size(self, size: int) -> Preprocess:
@@ -110,3 +115,12 @@ class Preprocess:
         if mean is not None:
             mean, std = numbers(mean, channels, what="mean"), numbers(std, channels, what="std", above=0)
         return cls((height, width), channels, mean, std)
+
+
+@functools.lru_cache(maxsize=32)
+def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """One number a channel as (1, C, 1, 1) float32, copied once: a copy from the host makes a device wait."""
+    import torch
+
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1)

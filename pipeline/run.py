@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ from support import UserError
 if TYPE_CHECKING:
     import torch
 
+CAMERA_SIZES_HW = ((480, 640), (720, 1280))  # of nearly all cameras, once larger ones are reduced to --imgsz
 REDUCED_SAID = 2.0  # a frame made more than so many times smaller loses faces that a person sees at once: it is said
 
 
@@ -156,6 +157,11 @@ class EmotionPipeline:
             paths, device=device, confidence=confidence, prior=prior, engine=engine, threads=threads
         )
         return cls(detector, classifier, tracker=tracker, options=options)
+
+    def warm_up(self, sizes_hw: Iterable[tuple[int, int]] = CAMERA_SIZES_HW) -> None:
+        """On a device, have frames of these sizes be quick from the first on; threads see to it."""
+        self.detector.warm_up(sizes_hw)
+        self.classifier.warm_up()
 
     def close(self) -> None:
         """End the threads of the detector; more than once is fine."""

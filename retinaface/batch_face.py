@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,9 @@ class BatchFaceDetector:
                 gpu_id=number, device=device.type, model_path=str(file), network="mobilenet"
             )
         return cls(detector, conf=conf, max_faces=max_faces, imgsz=imgsz)
+
+    def warm_up(self, sizes_hw: Iterable[tuple[int, int]]) -> None:
+        """It cannot be prepared."""
 
     def close(self) -> None:
         """It has no threads of its own."""

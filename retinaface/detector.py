@@ -7,7 +7,7 @@ Out: for each frame its faces, best score first, in pixels of that frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ BLANK_HW = (64, 64)  # pixels of the frame that an .onnx file is tried on
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
+HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
 
@@ -100,6 +101,14 @@ class RetinaFace:
             network = load_network(path, RetinaFaceNetwork).to(device).to(memory_format=torch.channels_last)
         return cls(network, conf=conf, iou_threshold=iou_threshold, max_faces=max_faces, imgsz=imgsz)
 
+    def warm_up(self, sizes_hw: Iterable[tuple[int, int]]) -> None:
+        """As `retinaface.face.Detector`, also for faces that are so large that smaller frames are searched."""
+        searched = []
+        for size_hw in sizes_hw:
+            zoom = min(1.0, self.imgsz / max(size_hw)) if self.imgsz else 1.0
+            searched += [scaled_size(size_hw, zoom * 0.5**halvings) for halvings in range(HALVINGS)]
+        self.engine.warm_up(size_hw for size_hw in searched if len(tiles_of(size_hw)) == 1)
+
     def close(self) -> None:
         """End the threads of the engine; more than once is fine."""
         self.engine.close()
@@ -123,7 +132,7 @@ class RetinaFace:
         Of a face that fills the frame, and so is larger than the anchors, parts are taken for faces. In a smaller frame
         it is one face, and its landmarks are more exact: frames with a large face are searched there, too.
         """
-        if len(tiles_of(scaled_size(frames[0], zoom))) > 1:
+        if len(tiles_of(scaled_size(frames[0].shape[:2], zoom))) > 1:
             return [self._detect_in_tiles(frame, zoom) for frame in frames]
         detected = self._search(frames, zoom)
         for i, faces in enumerate(detected):
@@ -180,15 +189,15 @@ class RetinaFace:
         return non_maximum_suppression(boxes_xyxy, scores, iou_threshold=self.iou_threshold, containment=CONTAINMENT)
 
 
-def scaled_size(frame: np.ndarray, zoom: float) -> tuple[int, int]:
-    """Height and width of a frame made `zoom` times as large."""
-    height, width = frame.shape[:2]
+def scaled_size(size_hw: Sequence[int], zoom: float) -> tuple[int, int]:
+    """Height and width of a frame of `size_hw` made `zoom` times as large."""
+    height, width = size_hw
     return max(1, round(height * zoom)), max(1, round(width * zoom))
 
 
 def scaled(frame: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
     """The frame made `zoom` times as large, and what its pixels' x and y are to be multiplied by, (2,) float32."""
-    size_hw = scaled_size(frame, zoom)
+    size_hw = scaled_size(frame.shape[:2], zoom)
     if size_hw == frame.shape[:2]:
         return frame, np.ones(2, np.float32)
     scale = np.array([frame.shape[1] / size_hw[1], frame.shape[0] / size_hw[0]], np.float32)

@@ -74,6 +74,9 @@ class Detector(Protocol):
             left out, all are reduced to the detector's own.
         """
 
+    def warm_up(self, sizes_hw: Iterable[tuple[int, int]]) -> None:
+        """On a device, have single frames of these sizes be quick from the first on; a thread sees to it."""
+
     def close(self) -> None:
         """End its threads."""
 

@@ -5,24 +5,24 @@ Out: what the function gives for a batch, as float32 arrays of N rows.
 
 A small network is hundreds of kernels, and to launch them one by one takes longer than to run them. So on a device
 batches are padded to `SIZES` rows, which leaves few shapes. On cuda each shape is captured as a graph: bytes go up from
-pinned memory, the network runs, and one packed tensor comes back to pinned memory, all by one launch. `warm_up` captures
-in a thread; a shape that is not captured yet is launched kernel by kernel, and captured when it has come `OFTEN` times.
-On mps, which has no graphs, shapes are the same. On a CPU batches are not padded.
+pinned memory, one launch runs the network, and one packed tensor comes back to pinned memory. `warm_up` captures in a
+thread; a shape that is not captured yet is launched kernel by kernel, and captured once it has come `OFTEN` times. On
+mps, which has no graphs, shapes are the same. On a CPU batches are not padded.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from support.cli import UserError
+from support.cli import FAILED, UserError, notify
 
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch
@@ -37,16 +37,16 @@ Function = Callable[["Tensor"], Sequence["Tensor"]]
 
 
 class Card(Protocol):
-    """What can capture: `CudaCard`, or a stand-in on the CPU."""
+    """What captures: `CudaCard`, or a stand-in on the CPU."""
 
-    def pinned(self, like: Tensor) -> Tensor:
-        """An empty tensor of that shape and type on the host that the card can reach by itself."""
+    def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """A tensor of zeros on the host whose memory the card reaches by itself."""
 
     def on_stream(self) -> contextlib.AbstractContextManager[Any]:
-        """Inside it kernels go to the stream of this card object."""
+        """Inside it kernels go to this card's stream."""
 
-    def capture(self, launch: Callable[[], None]) -> Callable[[], None]:
-        """Record what `launch` launches; what is returned launches it again, on the same memory."""
+    def capture(self, launch: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        """What `launch` gives, and what launches the same kernels again, on the same memory."""
 
     def wait(self) -> None:
         """Until everything on the stream is done."""
@@ -59,13 +59,13 @@ class CudaCard:
         import torch
 
         torch.cuda.synchronize(device)  # the weights are there
-        self._device, self._stream, self._pool = device, torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
+        self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
 
-    def pinned(self, like: Tensor) -> Tensor:
+    def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """As `Card`."""
         import torch
 
-        return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+        return torch.zeros(tuple(shape), dtype=dtype, pin_memory=True)
 
     def on_stream(self) -> contextlib.AbstractContextManager[Any]:
         """As `Card`."""
@@ -73,14 +73,18 @@ class CudaCard:
 
         return torch.cuda.stream(self._stream)
 
-    def capture(self, launch: Callable[[], None]) -> Callable[[], None]:
-        """As `Card`. Other threads may go on with the card meanwhile."""
+    def capture(self, launch: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        """As `Card`; to be called on the stream. Other threads may go on with the device meanwhile."""
         import torch
 
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
-            launch()
-        return graph.replay
+        # not `torch.cuda.graph`, which collects garbage and empties the cache first: frames are being shown
+        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+        try:
+            packed = launch()
+        finally:
+            graph.capture_end()
+        return packed, graph.replay
 
     def wait(self) -> None:
         """As `Card`."""
@@ -89,113 +93,110 @@ class CudaCard:
 
 @dataclass(frozen=True, eq=False)
 class Captured:
-    """A shape that can be replayed: fill `given`, replay, wait, and `packed` holds the results side by side."""
+    """A shape that can be replayed: `given` goes to `on_device`, `packed` comes back to `host`; both are pinned."""
 
     given: Tensor
+    on_device: Tensor
     packed: Tensor
+    host: Tensor
     shapes: list[tuple[int, ...]]
     replay: Callable[[], None]
 
+    def __call__(self, card: Card, rows: np.ndarray) -> list[np.ndarray]:
+        """The results for `rows`. What an earlier batch left in the rows beyond is computed, and seen by nobody."""
+        self.given.numpy()[: len(rows)] = rows
+        with card.on_stream():
+            self.on_device.copy_(self.given, non_blocking=True)
+            self.replay()
+            self.host.copy_(self.packed, non_blocking=True)
+        card.wait()
+        return unpack(self.host, self.shapes, len(rows))
+
 
 class Replay:
-    """`function`, run on `device`; may be called from several threads.
+    """`function` on `device`; may be called by several threads.
 
-    card: what captures; left out: the device where it is cuda, else nothing. A context manager is not needed, but
-    `close` ends the thread that captures.
+    card: what captures; left out, the device itself where it is cuda.
     """
 
     def __init__(self, function: Function, device: torch.device | str, *, card: Card | None = None) -> None:
         import torch
 
         self._function, self._device = function, torch.device(device)
-        self.card = CudaCard(self._device) if card is None and self._device.type == "cuda" else card
+        self._card = CudaCard(self._device) if card is None and self._device.type == "cuda" else card
         self.padded = self._device.type != "cpu" or card is not None
         self._captured: dict[tuple[int, ...], Captured] = {}
-        self._seen: Counter[tuple[int, ...]] = Counter()
-        self._tails: dict[tuple[int, ...], list[tuple[int, ...]]] = {}  # of a row given -> of the rows that come back
-        self._device_lock = threading.Lock()  # buffers and stream are one thread's at a time
-        self._thread: ThreadPoolExecutor | None = None
+        self._came: Counter[tuple[int, ...]] = Counter()
+        self._tails: dict[tuple[int, ...], list[tuple[int, ...]]] = {}  # of a row given -> of the rows of the results
+        self._lock = threading.Lock()  # the buffers are one thread's at a time
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
-        """The results for the N rows of `batch`; `UserError` where the device has too little memory."""
-        if len(batch) == 0 and (tails := self._tails.get(batch.shape[1:])) is not None:
+        """The results for the N rows of `batch`; `UserError` where the device's memory is full."""
+        if not len(batch) and (tails := self._tails.get(batch.shape[1:])) is not None:
             return [np.empty((0, *tail), np.float32) for tail in tails]
-        most = SIZES[-1] if self.padded else max(1, len(batch))
-        starts = range(0, max(1, len(batch)), most)
+        rows = SIZES[-1] if self.padded else max(1, len(batch))
         with enough_memory(self._device):
-            parts = [self._run(batch[start : start + most]) for start in starts]
+            parts = [self._run(batch[start : start + rows]) for start in range(0, max(1, len(batch)), rows)]
         return parts[0] if len(parts) == 1 else [np.concatenate(results) for results in zip(*parts, strict=True)]
 
-    def warm_up(self, shapes: Sequence[tuple[int, ...]]) -> Future[None] | None:
-        """Have batches of these shapes be quick, in a thread: captured, or, without graphs, run once.
+    def warm_up(self, shapes: Iterable[tuple[int, ...]]) -> threading.Thread | None:
+        """Have batches of these shapes be quick from the first on: a thread captures them, or runs one of each.
 
-        None where nothing needs it. Calls go on meanwhile. What fails is raised by the future, and by a call later on.
+        None on a CPU, where there is nothing to do. Calls go on meanwhile.
         """
         if not self.padded:
             return None
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="warm-up")
-        return self._thread.submit(self._warm_up, [(padded_rows(rows), *tail) for rows, *tail in shapes])
-
-    def close(self) -> None:
-        """End the thread that captures, after the shape that it is at; more than once is fine."""
-        if self._thread is not None:
-            self._thread.shutdown(cancel_futures=True)
-            self._thread = None
+        padded = dict.fromkeys((padded_rows(rows), *tail) for rows, *tail in shapes)
+        thread = threading.Thread(target=self._warm_up, args=[list(padded)], name="warm-up")
+        thread.start()
+        return thread
 
     def _run(self, rows: np.ndarray) -> list[np.ndarray]:
         """The results for up to `SIZES[-1]` rows."""
         import torch
 
         shape = (padded_rows(len(rows)) if self.padded else len(rows), *rows.shape[1:])
-        with self._device_lock:
-            if (captured := self._captured.get(shape)) is not None:
-                return self._replay(captured, rows)
+        with self._lock:
+            if self._card and (captured := self._captured.get(shape)):
+                return captured(self._card, rows)
             given = torch.from_numpy(np.ascontiguousarray(rows))
             if len(rows) < shape[0]:
                 given = torch.cat([given, given.new_zeros((shape[0] - len(rows), *shape[1:]))])
             packed, shapes = pack(self._function(given.to(self._device)))
             results = unpack(packed.cpu(), shapes, len(rows))
-        self._tails[shape[1:]] = [tail for _, *tail in shapes]
-        self._seen[shape] += 1
-        if self.card and self._seen[shape] == OFTEN:
+            self._tails[shape[1:]] = [tail for _, *tail in shapes]
+            self._came[shape] += 1
+        if self._card and self._came[shape] == OFTEN:
             self.warm_up([shape])
         return results
 
-    def _replay(self, captured: Captured, rows: np.ndarray) -> list[np.ndarray]:
-        assert self.card is not None
-        captured.given.numpy()[: len(rows)] = rows  # rows beyond keep what an earlier batch left: nobody sees theirs
-        with self.card.on_stream():
-            captured.replay()
-        self.card.wait()
-        return unpack(captured.packed, captured.shapes, len(rows))
-
     def _warm_up(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        for shape in shapes:
+            try:
+                if self._card is None:
+                    self._run(np.zeros(shape, np.uint8))
+                else:
+                    self._capture(self._card, shape)
+            except RuntimeError as error:  # too little memory, or a kernel that cannot be part of a graph
+                self._card = None
+                notify(f"{self._device} runs without graphs, and so more slowly: {error!s:.200}")
+
+    def _capture(self, card: Card, shape: tuple[int, ...]) -> None:
+        """Have `shape` be replayed from now on."""
         import torch
 
-        with enough_memory(self._device):
-            for shape in shapes:
-                if self.card is None:
-                    self._run(np.zeros(shape, np.uint8))
-                elif shape not in self._captured and len(self._captured) < MOST:
-                    with self._device_lock, self.card.on_stream():
-                        given = self.card.pinned(torch.empty(shape, dtype=torch.uint8)).zero_()
-                        self._captured[shape] = self._capture(self.card, given)
-
-    def _capture(self, card: Card, given: Tensor) -> Captured:
-        """The function on batches of the shape of `given`, which lies in pinned memory."""
-        on_device = given.to(self._device)
-        for _ in range(WARM_UP):
-            packed, shapes = pack(self._function(on_device))
-        host = card.pinned(packed)
-        card.wait()
-
-        def launch() -> None:
-            on_device.copy_(given, non_blocking=True)
-            host.copy_(pack(self._function(on_device))[0], non_blocking=True)
-
-        self._tails[tuple(given.shape[1:])] = [tail for _, *tail in shapes]
-        return Captured(given, host, shapes, card.capture(launch))
+        with self._lock, card.on_stream():
+            if shape in self._captured or len(self._captured) == MOST:
+                return
+            given = card.pinned(shape, torch.uint8)
+            on_device = given.to(self._device, copy=True)
+            for _ in range(WARM_UP):
+                packed, shapes = pack(self._function(on_device))
+            host = card.pinned(packed.shape, packed.dtype)
+            card.wait()
+            packed, replay = card.capture(lambda: pack(self._function(on_device))[0])
+            self._tails[shape[1:]] = [tail for _, *tail in shapes]
+            self._captured[shape] = Captured(given, on_device, packed, host, shapes, replay)
 
 
 def padded_rows(rows: int) -> int:
@@ -211,24 +212,22 @@ def pack(results: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, ...]]]:
 
 
 def unpack(packed: Tensor, shapes: Sequence[tuple[int, ...]], rows: int) -> list[np.ndarray]:
-    """The first `rows` of what was packed (on the host), as float32 arrays of their own."""
-    values, results, start = packed[:rows].numpy().copy(), [], 0
-    for _, *tail in shapes:
-        stop = start + int(np.prod(tail))
-        results.append(values[:, start:stop].reshape(rows, *tail))
-        start = stop
-    return results
+    """The first `rows` of what `pack` gave, on the host, as float32 arrays that share no memory with it."""
+    ends = np.cumsum([math.prod(tail) for _, *tail in shapes])
+    columns = np.split(packed[:rows].numpy(), ends[:-1], axis=1)
+    return [part.reshape(rows, *shape[1:]).copy() for part, shape in zip(columns, shapes, strict=True)]
 
 
 @contextlib.contextmanager
 def enough_memory(device: object) -> Iterator[None]:
-    """A `UserError` where the device's memory is full inside."""
+    """`UserError` where the device's memory becomes full inside."""
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise UserError(
-            f"the memory of {device} is full; end other programs on it, detect faces in smaller frames (--imgsz 640, "
-            "--max-faces 20), or use --device cpu."
+            f"the memory of {device} is full: end other programs on it, have faces detected in smaller frames "
+            "(--imgsz 640), or use --device cpu.",
+            exit_code=FAILED,
         ) from error

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.exported import norms_that_have_seen_something
+from helpers.tape_card import TapeCard, join_warm_up
 
 from retinaface.anchors import anchors_for
 from retinaface.detector import FORMAT, ONNX_FORMAT
@@ -49,3 +50,15 @@ def test_in_torch_arrays_of_every_anchor_and_the_face_class_as_the_score(rng):
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(logits[..., 0] - logits[..., 1])), rtol=1e-4)
     assert not network.training
     assert not any(p.requires_grad for p in network.parameters())
+
+
+def test_replayed_numbers_are_the_eager_networks_and_one_frame_needs_one_replay(rng, network):
+    card = TapeCard()
+    eager, replayed = TorchEngine(network), TorchEngine(network, card=card)
+    replayed.warm_up([(64, 96), (48, 64)])
+    join_warm_up()
+    for size_hw, frames in (((64, 96), 1), ((48, 64), 1), ((64, 96), 3)):
+        batch = rng.integers(0, 256, (frames, *size_hw, 3), dtype=np.uint8)
+        for found, wanted in zip(replayed(batch), eager(batch), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    assert (card.captures, card.replays) == (2, 2)  # the three frames are no shape that was made ready
