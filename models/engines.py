@@ -14,22 +14,23 @@ import numpy as np
 from gradcam import Cells, ForwardPass, HookedPass, PooledPass, Warp, hooked_forward
 from models.all_maps import AllMaps, all_maps
 from models.preprocess import Preprocess
+from support.device.card import enough_memory
+from support.device.replay import SIZES, Replay
 from support.onnx.session import OnnxSession
-from support.replay import SIZES, Replay, enough_memory
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
     from torch import Tensor, nn
 
-    from support.replay import Card
+    from support.device.card import Card
 
 
 class TorchEngine:
     """A network in eval mode, on a device, with its preprocessing.
 
     layer, cells, warp: the one to explain, where that is wanted, and where it looks (`ModelSpec`).
-    card: as for `support.replay.Replay`, by which passes that can be explained run on a device. A network that warps
-        its input runs there as on a CPU.
+    card: as for `support.device.replay.Replay`, by which passes that can be explained run on a device. A network that
+        warps its input runs there as on a CPU.
     """
 
     def __init__(

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from support.device.replay import Replay
 from support.onnx.session import OnnxSession
-from support.replay import Replay
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor
 
     from retinaface.network import RetinaFaceNetwork
-    from support.replay import Card
+    from support.device.card import Card
 
 
 class TorchEngine:
     """A network in eval mode and without gradients, on the device that it is on.
 
-    card: as for `support.replay.Replay`, which it runs through.
+    card: as for `support.device.replay.Replay`, which it runs through.
     """
 
     def __init__(self, network: RetinaFaceNetwork, *, card: Card | None = None) -> None:

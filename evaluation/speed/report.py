@@ -39,15 +39,16 @@ def table(report: Mapping) -> Iterator[str]:
         yield _scene(scene) + f"{_detected(scene):>10}" + "".join(f"{_median_and_p95(cell):>15}" for cell in cells)
     yield ""
     yield "the live loop; lag from frame to annotated picture under a camera that is faster; a file nobody watches"
-    heads = ("frames/s", "camera", "lag p50 ms", "p95 ms", "p50 frames", "p95 frames", "lag grew ms", "file/s")
+    heads = ("frames/s", "warm-up/s", "camera", "lag p50 ms", "p95 ms", "p50 frames", "p95 frames", "lag grew ms")
+    heads += ("file/s", "warm-up/s")
     compared = ("baseline fps", "ms", "times faster") if "baseline" in scenes[0] else ()
     head = "".join(f"{name:>12}" for name in heads) + "".join(f"{name:>16}" for name in compared)
     yield f"{'size':<10}{'faces':>6}" + head
     for scene in scenes:
         live, lag = scene["live"], scene["lag"]
-        numbers = [live["fps"], lag["camera_fps"]]
+        numbers = [live["fps"], live["warm_up_fps"], lag["camera_fps"]]
         numbers += [lag[key] for key in ("p50_ms", "p95_ms", "p50_frames", "p95_frames", "growth_ms")]
-        numbers.append(scene["file"]["fps"])
+        numbers += [scene["file"]["fps"], scene["file"]["warm_up_fps"]]
         against = []
         if baseline := scene.get("baseline"):
             against = [baseline["fps"], baseline["frame_ms"]["median"], live["fps"] / baseline["fps"]]

@@ -100,7 +100,7 @@ def refuse_constants(monkeypatch) -> None:
 
 
 def join_warm_up() -> None:
-    """Wait for every thread of `support.replay`."""
+    """Wait for every thread of `support.device.replay`."""
     for thread in threading.enumerate():
         if thread.name == "warm-up":
             thread.join()

@@ -13,8 +13,8 @@ from models.engines import OnnxEngine, TorchEngine
 from models.preprocess import Preprocess
 from models.spec import all_specs, find_spec
 from support import UserError
+from support.device.replay import SIZES
 from support.onnx.session import OnnxSession
-from support.replay import SIZES
 
 HEAD = np.array([[1, -2], [3, 0.5]], np.float32)
 

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.tape_card import TapeCard, join_warm_up
 
 from data.sources import sample
 from models.checkpoint import SHIPPED, Checkpoint
 from models.classifier import Classifier
+from models.engines import TorchEngine as Classification
 from models.preprocess import CROP_TEMPLATE
 from models.spec import find_spec
 from pipeline.crops import crop_faces
@@ -20,6 +22,7 @@ from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from retinaface.detector import RetinaFace
+from retinaface.engines import TorchEngine as Detection
 from retinaface.face import Face
 from support import UserError
 
@@ -251,3 +254,30 @@ def test_the_window_that_a_network_attends_lies_in_the_frame():
     assert none.faces[0].window_xy is plain.faces[0].window_xy is None
     anew = attending.explain(none, PredictOptions(explainer="hirescam"))
     np.testing.assert_allclose(anew.faces[0].window_xy, expected, atol=0.01)
+
+
+def test_on_a_card_it_detects_predicts_and_explains_as_on_a_cpu_from_replays_alone():
+    """The card is a tape of kernels on the CPU."""
+    frames = [cv2.resize(sample.sample_frame(0), (320, 240)), np.zeros((240, 320, 3), np.uint8)]
+    plain = EmotionPipeline.from_files(engine="torch")
+    wanted = [plain([frame])[0] for frame in frames]
+    cards = TapeCard(), TapeCard()
+    pipeline = EmotionPipeline.from_files(engine="torch")
+    engine = pipeline.classifier.engine
+    place = {"layer": engine.layer, "cells": engine.cells}
+    pipeline.detector.engine = Detection(pipeline.detector.engine.network, card=cards[0])
+    pipeline.classifier.engine = Classification(engine.network, engine.preprocess, device="cpu", card=cards[1], **place)
+    pipeline.warm_up([(240, 320)])
+    join_warm_up()
+    passes = []
+    engine.network.register_forward_hook(lambda *given: passes.append(1))
+    found = [pipeline([frame])[0] for frame in frames]
+    assert passes == []
+    assert [len(result.faces) for result in found] == [len(result.faces) for result in wanted]
+    assert len(found[0].faces) >= 2
+    for one, other in zip(found[0].faces, wanted[0].faces, strict=True):
+        assert one.label == other.label
+        np.testing.assert_allclose(one.box_xyxy, other.box_xyxy, atol=1e-2)
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
+        np.testing.assert_allclose(one.heatmap, other.heatmap, atol=1e-3)
+    assert cards[1].replays == 1  # the frame without a face needs none

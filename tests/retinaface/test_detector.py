@@ -205,7 +205,7 @@ def test_weights_that_cannot_be_used_are_named(tmp_path):
 
 @pytest.mark.parametrize(("imgsz", "sizes_hw"), [(640, [(360, 640), (180, 320), (90, 160)]), (None, [(360, 640)])])
 def test_frames_are_made_ready_as_they_will_be_searched_also_for_large_faces(imgsz, sizes_hw):
-    detector, asked = RetinaFace(RetinaFaceNetwork(), imgsz=imgsz), []
+    detector, asked = RetinaFace.from_file(engine="torch", imgsz=imgsz), []
     detector.engine.warm_up = lambda sizes: asked.extend(sizes)
     detector.warm_up([(720, 1280)] if imgsz else [(360, 640)])
     assert asked[: len(sizes_hw)] == sizes_hw

@@ -12,17 +12,17 @@ mps, which has no graphs, shapes are the same. On a CPU batches are not padded.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from support.cli import FAILED, UserError, notify
+from support.cli import notify
+from support.device.card import Card, CudaCard, enough_memory
 
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch
@@ -34,61 +34,6 @@ MOST = 32  # shapes that are captured; each keeps memory of the card
 WARM_UP = 3  # passes before a capture: libraries choose their kernels and take their memory in them
 
 Function = Callable[["Tensor"], Sequence["Tensor"]]
-
-
-class Card(Protocol):
-    """What captures: `CudaCard`, or a stand-in on the CPU."""
-
-    def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """A tensor of zeros on the host whose memory the card reaches by itself."""
-
-    def on_stream(self) -> contextlib.AbstractContextManager[Any]:
-        """Inside it kernels go to this card's stream."""
-
-    def capture(self, launch: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-        """What `launch` gives, and what launches the same kernels again, on the same memory."""
-
-    def wait(self) -> None:
-        """Until everything on the stream is done."""
-
-
-class CudaCard:
-    """A CUDA device, with a stream and a memory pool of its own for one function's graphs."""
-
-    def __init__(self, device: torch.device) -> None:
-        import torch
-
-        torch.cuda.synchronize(device)  # the weights are there
-        self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
-
-    def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """As `Card`."""
-        import torch
-
-        return torch.zeros(tuple(shape), dtype=dtype, pin_memory=True)
-
-    def on_stream(self) -> contextlib.AbstractContextManager[Any]:
-        """As `Card`."""
-        import torch
-
-        return torch.cuda.stream(self._stream)
-
-    def capture(self, launch: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-        """As `Card`; to be called on the stream. Other threads may go on with the device meanwhile."""
-        import torch
-
-        graph = torch.cuda.CUDAGraph()
-        # not `torch.cuda.graph`, which collects garbage and empties the cache first: frames are being shown
-        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-        try:
-            packed = launch()
-        finally:
-            graph.capture_end()
-        return packed, graph.replay
-
-    def wait(self) -> None:
-        """As `Card`."""
-        self._stream.synchronize()
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,18 +161,3 @@ def unpack(packed: Tensor, shapes: Sequence[tuple[int, ...]], rows: int) -> list
     ends = np.cumsum([math.prod(tail) for _, *tail in shapes])
     columns = np.split(packed[:rows].numpy(), ends[:-1], axis=1)
     return [part.reshape(rows, *shape[1:]).copy() for part, shape in zip(columns, shapes, strict=True)]
-
-
-@contextlib.contextmanager
-def enough_memory(device: object) -> Iterator[None]:
-    """`UserError` where the device's memory becomes full inside."""
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"the memory of {device} is full: end other programs on it, have faces detected in smaller frames "
-            "(--imgsz 640), or use --device cpu.",
-            exit_code=FAILED,
-        ) from error

@@ -9,7 +9,8 @@ from helpers.tape_card import TapeCard
 from torch import nn
 
 from support import UserError
-from support.replay import MOST, OFTEN, SIZES, CudaCard, Replay
+from support.device.card import CudaCard
+from support.device.replay import MOST, OFTEN, SIZES, Replay
 
 TAIL = (8, 6, 3)
 

@@ -1,0 +1,1 @@
+"""How networks run on a GPU."""
