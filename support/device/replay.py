@@ -91,7 +91,7 @@ class Replay:
         """
         if not self.padded:
             return None
-        padded = dict.fromkeys((padded_rows(rows), *tail) for rows, *tail in shapes)
+        padded = dict.fromkeys((padded_rows(shape[0]), *shape[1:]) for shape in shapes)
         thread = threading.Thread(target=self._warm_up, args=[list(padded)], name="warm-up")
         thread.start()
         return thread
@@ -109,7 +109,7 @@ class Replay:
                 given = torch.cat([given, given.new_zeros((shape[0] - len(rows), *shape[1:]))])
             packed, shapes = pack(self._function(given.to(self._device)))
             results = unpack(packed.cpu(), shapes, len(rows))
-            self._tails[shape[1:]] = [tail for _, *tail in shapes]
+            self._tails[shape[1:]] = [tuple(tail) for _, *tail in shapes]
             self._came[shape] += 1
         if self._card and self._came[shape] == OFTEN:
             self.warm_up([shape])
@@ -140,7 +140,7 @@ class Replay:
             host = card.pinned(packed.shape, packed.dtype)
             card.wait()
             packed, replay = card.capture(lambda: pack(self._function(on_device))[0])
-            self._tails[shape[1:]] = [tail for _, *tail in shapes]
+            self._tails[shape[1:]] = [tuple(tail) for _, *tail in shapes]
             self._captured[shape] = Captured(given, on_device, packed, host, shapes, replay)
 
 

@@ -112,14 +112,6 @@ def test_a_network_that_warps_its_input_runs_as_on_a_cpu(rng):
     assert card.captures == 0
 
 
-def test_a_score_of_ones_own_is_refused_where_maps_are_made_on_the_device(rng):
-    passed = torch_engine("tiny_cnn", card=TapeCard()).forward(rng.integers(0, 256, (1, 48, 48, 3), dtype=np.uint8))
-    with pytest.raises(UserError, match="hooked_forward"):
-        passed.heatmaps(0, score=lambda logits: logits[:, 0])
-    with pytest.raises(IndexError):
-        passed.heatmaps(8)
-
-
 def test_too_little_memory_for_logits_is_one_sentence(rng, monkeypatch):
     engine = torch_engine("tiny_cnn")
 

@@ -9,7 +9,6 @@ from helpers.tape_card import TapeCard
 from torch import nn
 
 from support import UserError
-from support.device.card import CudaCard
 from support.device.replay import MOST, OFTEN, SIZES, Replay
 
 TAIL = (8, 6, 3)
@@ -128,31 +127,3 @@ def test_too_little_memory_is_one_sentence():
     with pytest.raises(UserError, match=r"the memory of cpu is full: .*--device cpu\.") as raised:
         Replay(full, "cpu")(bytes_of(1))
     assert raised.value.exit_code == 1
-
-
-def test_cudas_graphs_are_ended_also_where_they_fail_and_let_other_threads_go_on(monkeypatch):
-    """By a stand-in for `torch.cuda`: what a device makes of it only a device can show."""
-    calls = []
-
-    class Graph:
-        def capture_begin(self, **how):
-            calls.append(("begin", how))
-
-        def capture_end(self):
-            calls.append(("end", {}))
-
-        def replay(self):
-            calls.append(("replay", {}))
-
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (7, 7))
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    card = CudaCard(torch.device("cuda"))
-    packed, replay = card.capture(lambda: torch.ones(1))
-    replay()
-    with pytest.raises(ZeroDivisionError):
-        card.capture(lambda: torch.ones(1 // 0))
-    begin = ("begin", {"pool": (7, 7), "capture_error_mode": "thread_local"})
-    assert packed == 1
-    assert calls == [begin, ("end", {}), ("replay", {}), begin, ("end", {})]
