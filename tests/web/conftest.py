@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.chromium import Chromium
-from helpers.page import open_page
+from helpers.page import close_source, open_page
 
 from web.export import export
 from web.runtime import is_there
@@ -29,10 +29,19 @@ def site(site_folder: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="module")  # it goes on working as long as it is open
-def page(site: Site) -> Iterator[Chromium]:
-    """Chromium with the page open, its networks loaded, no source yet; with a fake camera that may be used."""
-    with Chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:
+@pytest.fixture(scope="session")
+def opened_page(site: Site) -> Iterator[Chromium]:
+    """Chromium with the page open, its networks loaded; with two fake cameras that may be used."""
+    with Chromium("--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream") as browser:
         browser.resize(1280, 800)
         open_page(browser, site)
         yield browser
+
+
+@pytest.fixture(scope="module")
+def page(opened_page: Chromium) -> Iterator[Chromium]:
+    """The page for the tests of a file: with no source at their start, and at rest after them."""
+    close_source(opened_page)
+    opened_page.console.clear()
+    yield opened_page
+    close_source(opened_page)

@@ -20,9 +20,9 @@ TROUBLE = "document.getElementById('trouble').textContent"
 
 @pytest.fixture(scope="module")
 def sample_mjpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty frames of the sample, which Chromium's fake camera shows again and again."""
+    """Sixty frames of the sample, its left half with one face, which Chromium's fake camera shows again and again."""
     path = tmp_path_factory.mktemp("camera") / "sample.mjpeg"
-    frames = (sample_frame(10 * i)[..., ::-1] for i in range(60))
+    frames = (sample_frame(10 * i)[:, :320, ::-1] for i in range(60))
     path.write_bytes(b"".join(cv2.imencode(".jpg", np.ascontiguousarray(frame))[1].tobytes() for frame in frames))
     return path
 
@@ -56,7 +56,7 @@ def test_faces_are_found_and_bars_move(browser):
     browser.evaluate(CLICK)
     wait_for_frames(browser, 3)
     first = browser.evaluate("document.getElementById('overlay').toDataURL()")
-    assert int(state(browser)["faces"]) == 4
+    assert state(browser)["faces"] == "1"
     assert "happiness" in spoken(browser)
     wait_for_frames(browser, 6)
     assert browser.evaluate("document.getElementById('overlay').toDataURL()") != first
@@ -67,14 +67,46 @@ def test_faces_are_found_and_bars_move(browser):
 @pytest.mark.long
 def test_memory_is_bounded(browser):
     browser.evaluate(CLICK)
-    wait_for_frames(browser, 40)
+    wait_for_frames(browser, 20)
     collect(browser)
     before = memory_mb(browser)
     assert before > 0
-    wait_for_frames(browser, 340, timeout_s=240)
+    wait_for_frames(browser, 320, timeout_s=600)
     collect(browser)
-    assert memory_mb(browser) - before < 60  # a megabyte a frame, as `createImageBitmap` keeps, would be 300
+    assert memory_mb(browser) - before < 60  # frames that `createImageBitmap` keeps would be 180
     close_source(browser)
+
+
+def test_another_camera_is_chosen(page):
+    """The chooser is there once a camera runs; the one that ran is let go before the other is opened."""
+    assert page.evaluate("document.getElementById('cameras-label').hidden")
+    page.evaluate(
+        "globalThis.real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); globalThis.live = [];"
+        "navigator.mediaDevices.getUserMedia = async (wanted) => {"
+        " live.push(globalThis.track?.readyState ?? 'none'); const stream = await real(wanted);"
+        " globalThis.track = stream.getVideoTracks()[0]; return stream }"
+    )
+    page.evaluate(CLICK)
+    wait_for_frames(page, 1)
+    page.wait_for("!document.getElementById('cameras-label').hidden")
+    names = page.evaluate("[...document.getElementById('cameras').options].map(({ text }) => text)")
+    assert names == ["fake_device_0", "fake_device_1"]
+    chosen = "[document.getElementById('cameras').selectedIndex, track.label]"
+    assert page.evaluate(chosen) == [0, "fake_device_0"]
+    page.evaluate("document.getElementById('cameras').focus()")
+    page.evaluate("document.getElementById('cameras').selectedIndex = 1")
+    page.evaluate("document.getElementById('cameras').dispatchEvent(new Event('change'))")
+    page.wait_for("track.label === 'fake_device_1'")
+    wait_for_frames(page, 1)
+    assert page.evaluate(chosen) == [1, "fake_device_1"]
+    assert page.evaluate("document.activeElement.id") == "cameras"  # the keyboard stays where it was
+    close_source(page)
+    page.evaluate(CLICK)  # the button opens the one that was chosen
+    wait_for_frames(page, 1)
+    assert page.evaluate(chosen) == [1, "fake_device_1"]
+    assert page.evaluate("live") == ["none", "ended", "ended"]
+    close_source(page)
+    page.evaluate("navigator.mediaDevices.getUserMedia = real")
 
 
 def test_an_unplugged_camera_is_said(browser):

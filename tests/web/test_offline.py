@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from helpers.chromium import Chromium
@@ -11,6 +12,7 @@ from helpers.page import close_source, open_page, spoken, wait_for_frames
 from web.export import POLICY, content_of, site_files
 from web.serve import Site
 
+TROUBLE = "document.getElementById('trouble').textContent"
 CLICK_SAMPLE = "document.getElementById('sample').click()"
 
 
@@ -95,6 +97,22 @@ def test_the_page_works_without_its_server(site_folder):
         browser.evaluate(CLICK_SAMPLE)
         wait_for_frames(browser, 1)
         assert "happiness" in spoken(browser)
+
+
+def test_parts_that_do_not_come_are_told(site_folder, tmp_path):
+    """A host that lost files: first the runtime, then what the page has to know."""
+    folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("ort", "*.onnx*"))
+    with Site(folder) as site, Chromium() as browser:
+        browser.open(site.address)
+        said = browser.wait_for(TROUBLE)
+        assert said.startswith("The networks do not work here (")
+        assert said.endswith("Reload the page, or open it in another browser.")
+        assert browser.evaluate("document.getElementById('loading').hidden")
+        (folder / "about.json").unlink()
+        browser.page("Page.reload")
+        browser.wait_for(
+            f"document.body && {TROUBLE} === 'A part of the page did not come (about.json). Reload the page.'"
+        )
 
 
 @pytest.mark.long

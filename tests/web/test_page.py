@@ -176,8 +176,13 @@ def test_a_film_plays_to_its_end(page, tmp_path):
     writer.release()
     page.upload("#file", path)
     wait_for_frames(page, 1)
-    page.wait_for(f"{MESSAGE} === 'the film is over'")
+    page.wait_for(f"{MESSAGE}.startsWith('the film is over')")
     assert page.evaluate("document.body.dataset.state") == "running"  # its last frame stays
+    assert page.evaluate(PRESSED.format("pause")) == "true"
+    seen = state(page)["frames"]
+    page.key(" ")  # and it plays again
+    wait_for_frames(page, seen + 1)
+    assert page.evaluate(PRESSED.format("pause")) == "false"
 
 
 @pytest.mark.parametrize(

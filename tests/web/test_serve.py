@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import socket
+import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,18 @@ def test_headers_are_on_every_answer(folder):
             assert HEADERS.items() <= ask(site, path)[1].items()
     with Site(folder, headers={"Cross-Origin-Opener-Policy": ""}) as site:
         assert "Cross-Origin-Opener-Policy" not in ask(site, "/")[1]
+
+
+def test_a_browser_that_leaves_early_is_nothing_to_tell(folder, capsys):
+    (folder / "large.js").write_bytes(b" " * 30_000_000)
+    before = set(threading.enumerate())
+    with Site(folder) as site, socket.create_connection(site.server_address[:2]) as gone:
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it hangs up rudely
+        gone.sendall(b"GET /large.js HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert gone.recv(10)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert capsys.readouterr().err == ""
 
 
 def test_it_is_on_this_machine_alone_and_says_a_taken_port(folder):

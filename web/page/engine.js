@@ -70,9 +70,9 @@ export async function gpuPossible() {
 
 /**
  * Milliseconds for a frame with one face, the least of a few.
- * @param {Engine} engine @param {About} about
+ * @param {Engine} engine @param {About} about @param {() => number} clock
  */
-export async function timeOf(engine, about, clock = () => performance.now()) {
+async function timeOf(engine, about, clock) {
   const side = about.page.imgsz;
   const rgb = new Uint8Array(side * side * 0.75 * 3);
   const dims = [1, about.classifier.preprocess.channels, ...about.classifier.preprocess.size_hw];
@@ -102,9 +102,9 @@ export async function openGpu(about) {
  * The faster one of two engines on this machine; the other is let go. One that fails is none.
  * @param {Engine} one @param {Engine} other @param {About} about
  */
-export async function fasterOf(one, other, about) {
-  const otherMs = await timeOf(other, about).catch(() => Infinity);
-  const faster = otherMs < (await timeOf(one, about)) ? other : one;
+export async function fasterOf(one, other, about, clock = () => performance.now()) {
+  const otherMs = await timeOf(other, about, clock).catch(() => Infinity);
+  const faster = otherMs < (await timeOf(one, about, clock)) ? other : one;
   await (faster === one ? other : one).release();
   return faster;
 }

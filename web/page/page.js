@@ -2,8 +2,10 @@
  * The page: buttons, keys, files, words. What a person sees and does; the work is done by app/session.js.
  */
 import { Analyst } from "./app/analyst.js";
+import { camerasThere } from "./app/cameras.js";
 import { Refusal } from "./app/canvas.js";
 import { Recorder, Table, download } from "./app/outputs.js";
+import { ownFilesKept } from "./app/own_files.js";
 import { openSample } from "./app/sample.js";
 import { Session } from "./app/session.js";
 import { openCamera, openFile } from "./app/sources.js";
@@ -21,13 +23,12 @@ const button = (/** @type {string} */ id) => byId(id, HTMLButtonElement);
 const select = (/** @type {string} */ id) => byId(id, HTMLSelectElement);
 const text = (/** @type {string} */ id) => byId(id, HTMLParagraphElement);
 
-await ownFilesKept();
 /** @type {import("./types.js").About} */
-const about = await (await fetch("about.json")).json();
+const about = await readAbout();
 const stage = new Stage(byId("stage", HTMLElement), about);
 const table = new Table(about);
 /** @type {Analyst} */
-const analyst = new Analyst({
+const analyst = new Analyst(ownFilesKept(), {
   ready(engine) {
     session.engine = engine;
     text("loading").hidden = true;
@@ -37,7 +38,10 @@ const analyst = new Analyst({
     refresh();
   },
   explained: (result) => session.explained(result),
-  failed: (sentence) => close(sentence),
+  failed(sentence) {
+    text("loading").hidden = true;
+    close(sentence);
+  },
 });
 /** @type {Session} */
 const session = new Session(about, stage, analyst, table, (sentence) => {
@@ -49,24 +53,26 @@ let recorder = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let messageTimer;
 
+session.over = () => {
+  notify("the film is over; space plays it again");
+  refresh();
+};
 session.presented = () => {
   if (recorder) stage.compose();
   const { frames, search, last } = session;
   Object.assign(stage.element.dataset, { frames, imgsz: search.imgsz, faces: last?.result.faces.length ?? 0 });
 };
 
-/** The page keeps itself, so that it works offline; and its large files come over the wire once. */
-async function ownFilesKept() {
-  const workers = navigator.serviceWorker;
-  if (!workers || !globalThis.isSecureContext) return;
-  const registration = await workers.register("sw.js").catch(() => null);
-  if (!registration || workers.controller) return;
-  await new Promise((resolve) => {
-    workers.addEventListener("controllerchange", resolve, { once: true });
-    const coming = registration.installing ?? registration.waiting;
-    coming?.addEventListener("statechange", () => coming.state === "redundant" && resolve(undefined));
-    if (!coming) resolve(undefined); // already there, but this load went past it
-  });
+/** @returns {Promise<import("./types.js").About>} */
+async function readAbout() {
+  try {
+    return await (await fetch("about.json")).json();
+  } catch (error) {
+    text("loading").hidden = true;
+    document.body.dataset.state = "trouble";
+    text("trouble").textContent = "A part of the page did not come (about.json). Reload the page.";
+    throw error;
+  }
 }
 
 /** A sentence for a moment. @param {string} sentence */
@@ -84,15 +90,11 @@ async function open(openSource) {
     const source = await openSource();
     document.body.dataset.state = "running";
     if (document.body.dataset.ready !== "yes") notify("loading the networks; the first faces come in a moment");
+    if (recorder) toggleRecording(); // a recording is of one source
     const running = session.run(source);
     refresh();
-    if (source.kind === "camera") await listCameras(source);
-    const endedByItself = await running;
-    if (endedByItself && source.kind === "film") {
-      notify("the film is over");
-      session.paused = true;
-      refresh();
-    }
+    if (source.kind === "camera") await listCameras();
+    await running;
   } catch (error) {
     if (!(error instanceof Refusal)) console.error(error);
     const sentence = error instanceof Refusal ? error.message : `That did not work (${error}). Reload the page.`;
@@ -112,16 +114,21 @@ function close(trouble = "") {
   refresh();
 }
 
-/** A chooser where there are several cameras; their names are known once one was allowed. @param {Source} source */
-async function listCameras(source) {
-  const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
-  byId("cameras-label", HTMLLabelElement).hidden = devices.length < 2;
-  const options = devices.map(({ deviceId, label }, i) => new Option(label || `camera ${i}`, deviceId));
-  select("cameras").replaceChildren(...options);
-  select("cameras").value = source.deviceId?.() ?? "";
+/** A chooser where there are several cameras; they are known once one was allowed. */
+async function listCameras() {
+  const cameras = await camerasThere();
+  const chosen = session.source?.deviceId?.() ?? select("cameras").value;
+  select("cameras").replaceChildren(...cameras.map(({ id, name }) => new Option(name, id)));
+  select("cameras").value = chosen;
+  byId("cameras-label", HTMLLabelElement).hidden = cameras.length < 2;
 }
 
-const camera = (deviceId = "") => open(() => openCamera(deviceId, (sentence) => close(sentence)));
+/** The camera that was chosen. One that runs is let go first: many phones open one at a time. */
+function camera() {
+  if (session.source?.kind === "camera") session.stop();
+  return open(() => openCamera(select("cameras").value, (sentence) => close(sentence)));
+}
+
 const showFile = (/** @type {File} */ file) => open(() => openFile(file, about));
 const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button(id).ariaPressed = String(on));
 
@@ -140,7 +147,6 @@ function refresh() {
   pressed("record", recorder !== null);
   select("explain").value = options.explainClass ?? "";
   if (options.explainer) select("explainer").value = options.explainer;
-  byId("cameras-label", HTMLLabelElement).hidden = source?.kind !== "camera" || select("cameras").length < 2;
 }
 
 function snapshot() {
@@ -228,7 +234,7 @@ for (const [id, key] of Object.entries(CLICKS)) button(id).addEventListener("cli
 document.querySelector("nav")?.addEventListener("click", ({ detail, target }) => {
   if (detail && target instanceof HTMLButtonElement) target.blur(); // by a pointer: the next space is a pause again
 });
-button("camera").addEventListener("click", () => camera());
+button("camera").addEventListener("click", camera);
 button("sample").addEventListener("click", () => open(() => openSample(about)));
 button("open").addEventListener("click", () => byId("file", HTMLInputElement).click());
 byId("file", HTMLInputElement).addEventListener("change", ({ target }) => {
@@ -236,7 +242,8 @@ byId("file", HTMLInputElement).addEventListener("change", ({ target }) => {
   if (input.files?.length) showFile(input.files[0]);
   input.value = ""; // the same file may be chosen again
 });
-select("cameras").addEventListener("change", () => camera(select("cameras").value));
+select("cameras").addEventListener("change", camera);
+navigator.mediaDevices?.addEventListener("devicechange", listCameras);
 select("explain").addEventListener("change", () => session.change({ explainClass: select("explain").value || null }));
 select("explainer").addEventListener("change", () => {
   session.change({ explainer: select("explainer").value });
@@ -277,5 +284,5 @@ select("explain").replaceChildren(
 );
 select("explainer").replaceChildren(...about.explainers.map((/** @type {string} */ name) => new Option(name, name)));
 text("notice").textContent = about.notice;
-text("loading").hidden = false;
+document.body.dataset.state = "empty";
 refresh();

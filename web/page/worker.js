@@ -35,6 +35,7 @@ const say = (answer, handedOver = []) => /** @type {any} */ (globalThis).postMes
 const opening = open();
 /** @type {Promise<unknown>} orders are carried out one after the other */
 let turn = opening;
+opening.catch(sayFailed);
 
 async function open() {
   const about = await (await fetch(new URL("about.json", import.meta.url))).json();
@@ -59,9 +60,13 @@ async function useGpu(pipeline, about) {
 
 /** @param {() => Promise<void>} task */
 function inTurn(task) {
-  turn = turn
-    .then(task)
-    .catch((error) => say({ type: "failed", sentence: `The networks do not work here (${error}).` }));
+  turn = turn.then(task).catch(sayFailed);
+}
+
+/** @param {unknown} error */
+function sayFailed(error) {
+  const sentence = `The networks do not work here (${error}). Reload the page, or open it in another browser.`;
+  say({ type: "failed", sentence });
 }
 
 /** @param {FrameOrder} order */

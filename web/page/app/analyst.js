@@ -6,21 +6,28 @@
 
 /** @typedef {import("../types.js").Frame} Frame @typedef {import("../types.js").FrameResult} FrameResult */
 /** @typedef {import("../types.js").PredictOptions} PredictOptions */
+/** @typedef {{ready: (engine: string) => void, explained: (result: FrameResult) => void,
+ *   failed: (sentence: string) => void}} Listener */
 /** @typedef {{frame: Frame, result: FrameResult, timeS: number | null, tookMs: number}} Analysed */
 
 export class Analyst {
   /**
-   * @param {{ready: (engine: string) => void, explained: (result: FrameResult) => void,
-   *   failed: (sentence: string) => void}} listener
+   * @param {Promise<unknown>} begin when the worker may be started; what is asked before waits for it
+   * @param {Listener} listener
    */
-  constructor(listener) {
-    this.worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
+  constructor(begin, listener) {
+    this.worker = begin.then(() => this.start(listener));
     /** @type {((analysed: Analysed | null) => void) | null} */
     this.waiting = null;
     this.number = 0; // of the order that is waited for; what another source ordered comes too late
     /** @type {Uint8ClampedArray<ArrayBuffer> | undefined} */
     this.spare = undefined;
-    this.worker.onmessage = ({ data }) => {
+  }
+
+  /** @param {Listener} listener */
+  start(listener) {
+    const worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }) => {
       const answer = /** @type {import("../worker.js").Answer} */ (data);
       if (answer.type === "ready") listener.ready(answer.engine);
       if (answer.type === "explained") listener.explained(answer.result);
@@ -31,12 +38,13 @@ export class Analyst {
         this.end(null);
       }
     };
-    this.worker.onerror = (event) => {
+    worker.onerror = (event) => {
       listener.failed(
         `The networks could not be started (${event.message || "their script did not load"}). Reload the page.`,
       );
       this.end(null);
     };
+    return worker;
   }
 
   /** @param {Analysed | null} analysed */
@@ -61,13 +69,13 @@ export class Analyst {
     const handedOver = [grab.video, grab.rgba?.buffer, spare?.buffer].filter((item) => item !== undefined);
     return new Promise((resolve) => {
       this.waiting = resolve;
-      this.worker.postMessage(order, /** @type {Transferable[]} */ (handedOver));
+      this.worker.then((worker) => worker.postMessage(order, /** @type {Transferable[]} */ (handedOver)));
     });
   }
 
   /** Other heatmaps of the last frame. @param {PredictOptions} options */
   explain(options) {
-    this.worker.postMessage({ type: "explain", options });
+    this.worker.then((worker) => worker.postMessage({ type: "explain", options }));
   }
 
   /** A frame that is shown no more: its buffer serves the next one. @param {Frame} frame */

@@ -94,7 +94,7 @@ export class Recorder {
   /** The film. @returns {Promise<{blob: Blob, suffix: string}>} */
   stop() {
     return new Promise((resolve) => {
-      this.recorder.onstop = () => {
+      const end = () => {
         this.stream.getTracks().forEach((track) => track.stop());
         const { mimeType } = this.recorder;
         resolve({
@@ -102,6 +102,8 @@ export class Recorder {
           suffix: mimeType.includes("mp4") ? ".mp4" : ".webm",
         });
       };
+      if (this.recorder.state === "inactive") return end(); // it has failed; what came before is a film
+      this.recorder.onstop = end;
       this.recorder.stop();
     });
   }

@@ -28,6 +28,8 @@ export class Session {
     this.recording = false;
     /** @type {(() => void)} called after each frame */
     this.presented = () => {};
+    /** @type {(() => void)} called when a film is over */
+    this.over = () => {};
     this.options = {
       explainer: /** @type {string | null} */ (about.explainers[0]),
       explainClass: /** @type {string | null} */ (null),
@@ -46,8 +48,6 @@ export class Session {
   }
 
   restart() {
-    this.paused = false;
-    this.resume();
     this.newScene = true;
     this.rate = new RateMeter();
     this.search = new SearchSize(this.about.page);
@@ -55,7 +55,7 @@ export class Session {
     this.last = null;
   }
 
-  /** Frames of `source` until it ends or another one is opened; true: it ended by itself. @param {Source} source */
+  /** Frames of `source` until it ends or another one is opened. A film that is over waits. @param {Source} source */
   async run(source) {
     this.stop();
     this.source = source;
@@ -66,6 +66,11 @@ export class Session {
     while (this.source === source) {
       if (this.paused) await new Promise((resolve) => (this.resume = () => resolve(undefined)));
       const grab = this.source === source ? await source.next() : null;
+      if (!grab && source.kind === "film" && this.source === source) {
+        this.pause(true);
+        this.over();
+        continue;
+      }
       if (!grab) break;
       if (this.source !== source) {
         grab.video?.close();
@@ -87,7 +92,6 @@ export class Session {
         if (this.paused || source.kind === "picture") await this.turn();
       }
     }
-    return this.source === source;
   }
 
   /** @param {Analysed} analysed */
@@ -171,6 +175,7 @@ export class Session {
   stop() {
     const { source } = this;
     this.source = null;
+    this.paused = false;
     source?.close();
     this.resume();
     this.stage.clear();

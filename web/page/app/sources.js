@@ -167,22 +167,19 @@ function framesOf(video, clock, longest = Infinity) {
     else setTimeout(arrived, 1000 / 30);
   };
   watch();
-  for (const event of ["ended", "emptied"]) video.addEventListener(event, () => wake?.());
-  const open = () => video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+  for (const event of ["ended", "emptied", "error"]) video.addEventListener(event, () => wake?.());
+  const open = () => !video.error && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   return {
     async next() {
-      for (;;) {
-        while (!fresh && !video.ended && open()) {
-          await new Promise((resolve) => {
-            wake = () => resolve(undefined);
-          });
-        }
-        if (!fresh || !open()) return null;
-        fresh = false;
-        const size = fitted(video.videoWidth, video.videoHeight, longest);
-        const pixels = pixelsOf(video, size);
-        if (pixels) return { ...size, timeS: clock(), ...pixels };
+      while (!fresh && !video.ended && open()) {
+        await new Promise((resolve) => {
+          wake = () => resolve(undefined);
+        });
       }
+      if (!fresh || !open()) return null;
+      fresh = false;
+      const size = fitted(video.videoWidth, video.videoHeight, longest);
+      return { ...size, timeS: clock(), ...pixelsOf(video, size) };
     },
     pause(/** @type {boolean} */ paused) {
       if (paused) video.pause();
@@ -192,14 +189,14 @@ function framesOf(video, clock, longest = Infinity) {
 }
 
 /**
- * The frame that the video shows; null where it shows none yet.
+ * The frame that the video shows, through a canvas where the browser cannot take it otherwise.
  * @param {HTMLVideoElement} video @param {{width: number, height: number}} size
  */
 function pixelsOf(video, { width, height }) {
   try {
     if ("VideoFrame" in globalThis) return { video: new VideoFrame(video) };
   } catch {
-    return null;
+    // a browser that has the class, and not for this video
   }
   const context = contextOf(width, height);
   context.drawImage(video, 0, 0, width, height);
