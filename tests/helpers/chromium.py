@@ -32,7 +32,7 @@ QUIET = (
     "--disable-dev-shm-usage",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a name that is asked for is never found
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 180.0  # beside a busy processor; nothing waits longer than it must
 
 
 def chromium_path() -> str:

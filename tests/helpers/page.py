@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.chromium import Chromium
+from helpers.chromium import PATIENCE_S, Chromium
 
 from web.serve import Site
 
@@ -12,7 +12,7 @@ RUNNING = "document.body.dataset.state === 'running'"
 def open_page(browser: Chromium, site: Site) -> None:
     """Load the page and wait for its networks."""
     browser.open(site.address)
-    browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+    browser.wait_for("document.body.dataset.ready === 'yes'")
 
 
 def state(page: Chromium) -> dict:
@@ -22,7 +22,7 @@ def state(page: Chromium) -> dict:
     }
 
 
-def wait_for_frames(page: Chromium, count: int, *, timeout_s: float = 60) -> None:
+def wait_for_frames(page: Chromium, count: int, *, timeout_s: float = PATIENCE_S) -> None:
     """Until so many frames of the open source were shown."""
     page.wait_for(
         f"{RUNNING} && Number(document.getElementById('stage').dataset.frames) >= {count}", timeout_s=timeout_s

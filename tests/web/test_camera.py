@@ -151,8 +151,6 @@ def test_a_refused_camera_is_said_and_the_sample_remains(site):
 def test_a_missing_camera_is_said(site):
     with Chromium("--use-fake-ui-for-media-stream") as browser:
         browser.open(site.address)
-        browser.wait_for(
-            "document.getElementById('help') && document.querySelectorAll('#keys dt').length", timeout_s=60
-        )
+        browser.wait_for("document.getElementById('help') && document.querySelectorAll('#keys dt').length")
         browser.evaluate(CLICK)
         assert browser.wait_for(TROUBLE).startswith("No camera was found.")

@@ -93,7 +93,7 @@ def test_the_page_works_without_its_server(site_folder):
         browser.page("Page.navigate", url="about:blank")
         browser.wait_for("location.href === 'about:blank'")
         browser.open(address)  # nobody answers there any more
-        browser.wait_for("document.body.dataset.ready === 'yes'", timeout_s=60)
+        browser.wait_for("document.body.dataset.ready === 'yes'")
         browser.evaluate(CLICK_SAMPLE)
         wait_for_frames(browser, 1)
         assert "happiness" in spoken(browser)
