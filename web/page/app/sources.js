@@ -168,7 +168,7 @@ function framesOf(video, clock, longest = Infinity) {
   };
   watch();
   for (const event of ["ended", "emptied", "error"]) video.addEventListener(event, () => wake?.());
-  const open = () => !video.error && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+  const open = () => !video.error && video.readyState > HTMLMediaElement.HAVE_NOTHING; // also while it seeks its start
   return {
     async next() {
       while (!fresh && !video.ended && open()) {
