@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data.emotions import ordered_names
-from data.pictures.store import Pictures, content_size, digest
+from data.pictures.store import Pictures, content_sizes, digest
 from support import UserError
 from support.one_hot import one_hot, take
 from support.strings import Strings
@@ -85,8 +85,7 @@ class FaceSet:
         content.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         if self.has_votes:  # else they are the labels
             content.update(np.ascontiguousarray(self.votes, dtype="<f4").tobytes())
-        sizes = [content_size(self.images, row) for row in range(len(self))]
-        content.update(np.array(sizes, dtype="<i8").tobytes())
+        content.update(content_sizes(self.images).astype("<i8").tobytes())
         return content.hexdigest()
 
 
@@ -153,19 +152,18 @@ def rows_without_duplicate(faces: FaceSet, *others: FaceSet) -> np.ndarray:
 
     Only pictures of a size that occurs on both sides are read.
     """
-    sizes = [np.array([content_size(each.images, row) for row in range(len(each))]) for each in (faces, *others)]
-    wanted = set(sizes[0].tolist())
+    sizes = [content_sizes(each.images) for each in (faces, *others)]
+    wanted = set(np.unique(sizes[0]).tolist())
     seen = {
         digest(other.images, row)
         for other, of_other in zip(others, sizes[1:], strict=True)
         for row, size in enumerate(of_other.tolist())
         if size in wanted
     }
-    possible = set(np.concatenate(sizes[1:]).tolist()) if others else set()
-    return np.array(
-        [size not in possible or digest(faces.images, row) not in seen for row, size in enumerate(sizes[0].tolist())],
-        dtype=bool,
-    )
+    possible = np.isin(sizes[0], np.concatenate([*sizes[1:], np.empty(0, int)]))
+    kept = ~possible
+    kept[possible] = [digest(faces.images, row) not in seen for row in np.flatnonzero(possible).tolist()]
+    return kept
 
 
 def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:
@@ -173,4 +171,5 @@ def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:
 
     FER2013 holds duplicates across its splits: 7.8 % of the FER+ test pictures have a duplicate in train.
     """
-    return faces.rows(rows_without_duplicate(faces, *others))
+    kept = rows_without_duplicate(faces, *others)
+    return faces if kept.all() else faces.rows(kept)

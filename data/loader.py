@@ -55,7 +55,8 @@ class EpochLoader:
     def epoch(self, epoch: int, *, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """The batches `first`, `first + 1`, ... of `epoch`, augmented, pictures of `size` pixels a side."""
         rows = sampled_rows(self.faces.labels, np.random.default_rng((self.seed, epoch)), balance=self.balance)
-        times = pd.Series(rows).groupby(rows).cumcount().to_numpy()  # how often the same row stands before
+        # How often the same row stands before.
+        times = pd.Series(rows).groupby(rows).cumcount().to_numpy() if self.balance else np.zeros_like(rows)
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque[Future[Batch]] = deque()
             for step in range(first, len(self)):

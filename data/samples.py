@@ -9,10 +9,12 @@ Rows that cannot be used become faults (data/faults.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from data.faults import Fault, raise_errors
 from data.pictures.store import Sources, Storage
 from support import UserError
 from support.one_hot import one_hot
-from support.strings import Strings
+from support.strings import Categorical, Strings
 
 NOTHING: dict[str, str] = {}  # one for all samples without attributes: there may be a million
 
@@ -51,6 +53,108 @@ class Sample:
     attributes: dict[str, str] = field(default_factory=lambda: NOTHING)
 
 
+class Samples(Sequence[Sample]):
+    """N samples as columns, in a fifth of the memory. An index gives one; an array of rows or a slice, more `Samples`.
+
+    Attributes that not all of them have are dropped.
+    """
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self.names, self.pictures = Strings(), Sources()
+        self.splits, self.persons, self._files = Categorical(), Categorical(), Categorical()
+        self._labels, self._lines = array("q"), array("q")  # a line of 0: none
+        self._votes, self._voted = array("f"), array("q")  # the votes of those that have some; their rows in it, or -1
+        self._classes = 0
+        self.attributes: dict[str, Categorical] = {}
+        for sample in samples:
+            self.append(sample)
+
+    def append(self, sample: Sample) -> None:
+        """One more sample at the end."""
+        if not self:
+            self.attributes = {name: Categorical() for name in sample.attributes}
+        for name in self.attributes.keys() - sample.attributes.keys():
+            del self.attributes[name]
+        for name, column in self.attributes.items():
+            column.append(sample.attributes[name])
+        self.names.append(sample.name)
+        self.pictures.append(sample.picture, sample.box_xyxy)
+        self.splits.append(sample.split)
+        self.persons.append(sample.person)
+        self._files.append(str(sample.file))
+        self._labels.append(sample.label)
+        self._lines.append(sample.line or 0)
+        self._voted.append(-1 if sample.votes is None else len(self._votes) // len(sample.votes))
+        if sample.votes is not None:
+            self._classes = len(sample.votes)
+            self._votes.frombytes(sample.votes.astype(np.float32).tobytes())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int64, to be let go of before the next `append`."""
+        return np.frombuffer(self._labels, np.int64) if self else np.empty(0, np.int64)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice | np.ndarray) -> Samples: ...
+    def __getitem__(self, index: int | slice | np.ndarray) -> Sample | Samples:
+        if isinstance(index, (slice, np.ndarray)):
+            return self._rows(np.arange(len(self))[index])
+        row = range(len(self))[index]
+        picture = self.pictures[row]
+        return Sample(
+            name=self.names[row],
+            split=self.splits[row],
+            label=self._labels[row],
+            picture=picture.source,
+            file=Path(self._files[row]),
+            line=self._lines[row] or None,
+            votes=None if self._voted[row] < 0 else self.votes(np.array([row]))[0],
+            person=self.persons[row],
+            box_xyxy=picture.box_xyxy,
+            attributes={name: column[row] for name, column in self.attributes.items()} or NOTHING,
+        )
+
+    def votes(self, rows: np.ndarray) -> np.ndarray:
+        """(M, K) float32 of `rows` (M,) int, all of which have some."""
+        votes = np.frombuffer(self._votes, np.float32).reshape(-1, self._classes)
+        return votes[np.frombuffer(self._voted, np.int64)[rows]]
+
+    def voted(self) -> np.ndarray:
+        """(N,) bool: which samples have votes."""
+        return np.frombuffer(self._voted, np.int64) >= 0 if self else np.empty(0, bool)
+
+    def with_split(self, split: str, where: np.ndarray) -> Samples:
+        """The same, of `split` at `where`, (N,) bool."""
+        changed = copy.copy(self)
+        changed.splits = self.splits.replaced(where, split)
+        return changed
+
+    def with_labels(self, labels: np.ndarray) -> Samples:
+        """The same with other labels (N,) int."""
+        changed = copy.copy(self)
+        changed._labels = array("q", labels.astype(np.int64).tobytes())
+        return changed
+
+    def _rows(self, rows: np.ndarray) -> Samples:
+        some = Samples()
+        some.names, some.pictures = self.names[rows], self.pictures[rows]
+        some.splits, some.persons, some._files = (
+            column.rows(rows) for column in (self.splits, self.persons, self._files)
+        )
+        some.attributes = {name: column.rows(rows) for name, column in self.attributes.items()}
+        some._votes, some._classes = self._votes, self._classes
+        some._labels, some._lines, some._voted = (
+            array("q", np.frombuffer(column, np.int64)[rows].tobytes()) if len(rows) else array("q")
+            for column in (self._labels, self._lines, self._voted)
+        )
+        return some
+
+
 class NoFaces(UserError):
     """A split has no face that can be used."""
 
@@ -66,7 +170,7 @@ class Listing(NamedTuple):
 
 
 def build_face_set(
-    samples: Sequence[Sample],
+    samples: Iterable[Sample],
     faults: list[Fault],
     *,
     split: str,
@@ -79,33 +183,36 @@ def build_face_set(
     Votes are scaled to sum to 1; where the samples have none they are the labels, one-hot. storage: how the pictures
     are kept; None: all decoded, in memory.
     """
-    kept = [sample for sample in samples if sample.split == split]
-    images, broken = (storage or Storage()).store(Sources((sample.picture, sample.box_xyxy) for sample in kept))
+    kept = samples_of(samples, split)
+    images, broken = (storage or Storage()).store(kept.pictures)
     faults += [Fault(kept[row].file, kept[row].line, what) for row, what in broken.items()]
-    kept = [sample for row, sample in enumerate(kept) if row not in broken]
+    if broken:
+        kept = kept[np.delete(np.arange(len(kept)), list(broken))]
     raise_errors(faults, skip_bad=skip_bad)
     if not kept:
         raise NoFaces(split)
-    labels = np.array([sample.label for sample in kept], dtype=np.int64)
-    counts = [sample.votes for sample in kept if sample.votes is not None]
-    if counts and len(counts) < len(kept):
-        raise UserError(f"{len(kept) - len(counts)} of {len(kept)} faces for {split} have no votes; give all, or none.")
-    if counts:
-        votes = np.stack(counts).astype(np.float32)
+    voted = kept.voted()
+    if voted.any() and not voted.all():
+        raise UserError(f"{(~voted).sum()} of {len(kept)} faces for {split} have no votes; give all, or none.")
+    if voted.any():
+        votes = kept.votes(np.arange(len(kept)))
         votes /= votes.sum(axis=1, keepdims=True)
     else:
-        votes = one_hot(labels, len(class_names))
-    persons = [sample.person for sample in kept]
-    names = set.intersection(*({*sample.attributes} for sample in kept))
+        votes = one_hot(kept.labels, len(class_names))
     return FaceSet(
         images=images,
         votes=votes,
-        labels=labels,
-        names=(tuple if images.decoded is not None else Strings)(sample.name for sample in kept),
+        labels=kept.labels,
+        names=kept.names if images.decoded is None else tuple(kept.names),
         class_names=class_names,
-        has_votes=bool(counts),
-        attributes={
-            name: np.array([sample.attributes[name] for sample in kept]) for name in kept[0].attributes if name in names
-        },
-        persons=np.array(persons) if all(persons) else None,
+        has_votes=bool(voted.any()),
+        attributes={name: column.array() for name, column in kept.attributes.items()},
+        persons=None if kept.persons.equal("").any() else kept.persons.array(),
     )
+
+
+def samples_of(samples: Iterable[Sample], split: str) -> Samples:
+    """Those of `split`, as columns."""
+    columns = samples if isinstance(samples, Samples) else Samples(samples)
+    mine = columns.splits.equal(split)
+    return columns if mine.all() else columns[np.flatnonzero(mine)]

@@ -9,16 +9,15 @@ who is who, all pictures of a person go the same way; a split of faces would tes
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from data.face_set import FaceSet
-from data.samples import Sample
+from data.samples import Sample, Samples
 from support import UserError
 
 SPLIT_SEED = 0
@@ -26,27 +25,39 @@ TEST_SHARE = 0.2  # of all faces, where a data set names none
 VALIDATION_SHARE = 0.1  # of the training faces, where a data set names none
 
 
-def split_off(samples: Sequence[Sample], share: float, *, split: str) -> list[Sample]:
+def split_off(samples: Iterable[Sample], share: float, *, split: str) -> Samples:
     """`samples`, with a fixed `share` of the "train" ones moved to `split`.
 
     Where every one of these has a `person`, whole people are moved, at least one of two, until `share` of the faces is
     reached; otherwise faces of every class, at least one of two.
     """
-    training = [sample for sample in samples if sample.split == "train"]
-    if training and all(sample.person for sample in training):
-        people = _draw_people(Counter(sample.person for sample in training), share)
-        return [
-            dataclasses.replace(sample, split=split) if sample.split == "train" and sample.person in people else sample
-            for sample in samples
-        ]
-    by_class = defaultdict(list)
-    for sample in training:
-        by_class[sample.label].append(sample.name)
-    moved: set[str] = set()
-    for names in by_class.values():
-        count = max(round(share * len(names)), 1) if len(names) > 1 else 0
-        moved.update(sorted(names, key=_name_hash)[:count])
-    return [dataclasses.replace(sample, split=split) if sample.name in moved else sample for sample in samples]
+    columns = samples if isinstance(samples, Samples) else Samples(samples)
+    training = columns.splits.equal("train")
+    moved = np.zeros(len(columns), bool)
+    if training.any() and not columns.persons.equal("")[training].any():
+        persons = columns.persons.categories
+        codes = columns.persons.codes
+        counts = np.bincount(codes[training], minlength=len(persons)).tolist()
+        drawn = _draw_people(Counter({person: n for person, n in zip(persons, counts, strict=True) if n}), share)
+        moved = training & np.isin(codes, [code for code, person in enumerate(persons) if person in drawn])
+    else:
+        hashes = np.fromiter(map(_name_hash, columns.names), np.uint64, len(columns))
+        rows = np.flatnonzero(training)
+        rows = rows[np.lexsort((hashes[rows], columns.labels[rows]))]
+        for of_class in np.split(rows, np.flatnonzero(np.diff(columns.labels[rows])) + 1):
+            count = max(round(share * len(of_class)), 1) if len(of_class) > 1 else 0
+            moved[of_class[:count]] = True
+        moved = training & np.isin(hashes, hashes[moved])  # a picture that is listed twice goes one way
+    return columns.with_split(split, moved)
+
+
+def split_off_missing(samples: Iterable[Sample]) -> Samples:
+    """`samples`, with the parts that none of them is in split off train: a fifth as test, a tenth as validation."""
+    columns = samples if isinstance(samples, Samples) else Samples(samples)
+    for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
+        if not columns.splits.equal(split).any():
+            columns = split_off(columns, share, split=split)
+    return columns
 
 
 def _draw_people(faces: Counter[str], share: float) -> set[str]:
@@ -93,5 +104,5 @@ def fold_splits(faces: FaceSet, folds: Sequence[np.ndarray], number: int) -> tup
     return faces.rows(np.sort(train)), faces.rows(folds[validation]), faces.rows(folds[number])
 
 
-def _name_hash(name: str) -> bytes:
-    return hashlib.blake2b(os.fsencode(f"{SPLIT_SEED} {name}"), digest_size=8).digest()
+def _name_hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(os.fsencode(f"{SPLIT_SEED} {name}"), digest_size=8).digest())

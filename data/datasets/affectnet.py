@@ -61,7 +61,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     root = find_root(folder, lambda path: is_cropped(path) or bool(lists_of(path)))
     if root is None:
         raise UserError(f"{folder} holds neither train_set and val_set nor training.csv; see data/raw/README.md.")
-    samples = list(read_sets(root, faults) if is_cropped(root) else read_lists(root, faults))
+    samples = read_sets(root, faults) if is_cropped(root) else read_lists(root, faults)
     return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)
 
 

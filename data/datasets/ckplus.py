@@ -19,7 +19,7 @@ from data.emotions import EMOTIONS, canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root, folders_in, pictures_in
 from data.samples import Listing, Sample
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.splits import split_off_missing
 from data.tables import read_rows, to_number
 from support import UserError
 
@@ -68,8 +68,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
         )
         for word, picture, file in rows
     ]
-    samples = split_off(samples, TEST_SHARE, split="test")
-    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), class_names)
+    return Listing(split_off_missing(samples), class_names)
 
 
 def read_sequences(root: Path, faults: list[Fault]) -> Iterator[tuple[str, Path, Path]]:

@@ -20,8 +20,8 @@ import numpy as np
 
 from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
-from data.samples import Listing, Sample
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.samples import Listing, Sample, Samples
+from data.splits import split_off_missing
 from data.tables import SPLITS, read_header, read_records, vote_counts
 from support import UserError
 
@@ -60,15 +60,16 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
     header = read_header(file)
     if twice := {name for name in header if header.count(name) > 1}:
         raise UserError(f"{file}:1 names the column {', '.join(sorted(twice))} twice; name each once.")
-    records = [(line, dict(zip(header, fields, strict=True))) for line, fields in read_records(file, header, faults)]
     columns = [name for name in header if name.startswith(VOTE)]
     voted = [canonical_name(name.removeprefix(VOTE)) for name in columns]
-    words = {canonical_name(record["label"]) for _, record in records if record.get("label")} if not columns else set()
+    labels = () if columns else read_records(file, ("label",), [])
+    words = {canonical_name(label) for _, (label,) in labels if label}
     if len(set(voted)) < len(voted):
         raise UserError(f"{file}:1 has two columns of votes for one class; they are for {', '.join(voted)}.")
     class_names = ordered_names(words | set(voted))
-    samples = []
-    for line, record in records:
+    samples = Samples()
+    for line, fields in read_records(file, header, faults):
+        record = dict(zip(header, fields, strict=True))
         with collect_errors(faults, file, line):
             counts = vote_counts([record[name] for name in columns]) if columns else None
             if counts is not None:
@@ -91,16 +92,7 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
             )
             if "label" in record or part == "train" or counts is None or (counts == counts.max()).sum() == 1:
                 samples.append(sample)
-    return Listing(draw_missing(samples), class_names)
-
-
-def draw_missing(samples: list[Sample]) -> list[Sample]:
-    """`samples`, with the parts that no row is in split off train."""
-    given = {sample.split for sample in samples}
-    for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
-        if split not in given:
-            samples = split_off(samples, share, split=split)
-    return samples
+    return Listing(split_off_missing(samples), class_names)
 
 
 def split_of(word: str) -> str:

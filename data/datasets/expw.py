@@ -17,7 +17,7 @@ from data.datasets.fer2013 import CLASS_NAMES, LABELS
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root, pictures_in
 from data.samples import Listing, Sample
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.splits import split_off_missing
 from data.tables import box_numbers, check_field_count, read_rows, register_name, whole_number
 from support import UserError
 
@@ -69,5 +69,4 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
             label = CLASS_NAMES.index(LABELS[whole_number(fields[7], len(LABELS) - 1)])
             picture = by_name.get(name, pictures / name)
             samples.append(Sample(key, "train", label, picture, path, line, box_xyxy=(left, top, right, bottom)))
-    samples = split_off(samples, TEST_SHARE, split="test")
-    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)
+    return Listing(split_off_missing(samples), CLASS_NAMES)

@@ -18,7 +18,7 @@ from data.emotions import EMOTIONS, canonical_name
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root
 from data.samples import Listing, Sample
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.splits import split_off_missing
 from data.tables import read_header, read_records, whole_number
 from support import UserError
 
@@ -69,10 +69,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
             if drawn or part == split:
                 label = CLASS_NAMES.index(LABELS[whole_number(emotion, len(LABELS) - 1)])
                 samples.append(Sample(f"line {line}", part, label, grey_pixels(pixels), path, line))
-    if drawn:
-        samples = split_off(samples, TEST_SHARE, split="test")
-        samples = split_off(samples, VALIDATION_SHARE, split="validation")
-    return Listing(samples, CLASS_NAMES)
+    return Listing(split_off_missing(samples) if drawn else samples, CLASS_NAMES)
 
 
 def split_of(usage: str) -> str:

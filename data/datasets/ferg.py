@@ -16,7 +16,7 @@ from data.emotions import EMOTIONS, canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import find_root, folders_in, pictures_in
 from data.samples import Listing, Sample
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.splits import split_off_missing
 from support import UserError
 
 NAME = "ferg"
@@ -58,5 +58,4 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
         Sample(picture.relative_to(root).as_posix(), "train", class_names.index(word), picture, path, person=person)
         for word, path, person, picture in found
     ]
-    samples = split_off(samples, TEST_SHARE, split="test")
-    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), class_names)
+    return Listing(split_off_missing(samples), class_names)

@@ -18,10 +18,12 @@ import itertools
 import os
 from pathlib import Path
 
+import numpy as np
+
 from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import LEVELS, folders_in, is_leftover, picture_names, pictures_in
-from data.samples import Listing, Sample
+from data.samples import Listing, Sample, Samples
 from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
 from support import UserError
 
@@ -59,22 +61,21 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     parts = split_folders(root)
     drawn = {"validation", "test"} - parts.keys()  # from train
     listed = "train" if split in drawn or (split == "train" and drawn) else split
-    found: list[tuple[str, str, Path, list[str]]] = []  # split, class, its folder, pictures
+    numbers: dict[str, int] = {}  # of the classes, as they come
+    samples = Samples()
     for part, part_folder in parts.items():
         for path in folders_in(part_folder):
             with collect_errors(faults, path, None):
-                pictures = list(itertools.islice(picture_names(str(path)), None if part == listed else 1))
-                if not pictures:
+                pictures = picture_names(str(path))
+                first = next(pictures, None)
+                if first is None:
                     raise UserError(f"this class folder holds no picture{_what_instead(path)}")
-                found.append((part, canonical_name(path.name), path, pictures))
-    class_names = ordered_names({class_name for _, class_name, _, _ in found})
-    index = {name: number for number, name in enumerate(class_names)}
-    prefix = len(str(root)) + 1
-    samples = [
-        Sample(picture[prefix:].replace(os.sep, "/"), part, index[class_name], picture, path)
-        for part, class_name, path, pictures in found
-        for picture in pictures
-    ]
+                label = numbers.setdefault(canonical_name(path.name), len(numbers))
+                for picture in itertools.chain([first], pictures) if part == listed else ():
+                    name = picture[len(str(root)) + 1 :].replace(os.sep, "/")
+                    samples.append(Sample(name, part, label, picture, path))
+    class_names = ordered_names(set(numbers))
+    samples = samples.with_labels(np.array([class_names.index(name) for name in numbers], int)[samples.labels])
     if "test" in drawn:
         samples = split_off(samples, TEST_SHARE, split="test")
     if "validation" in drawn:

@@ -17,7 +17,7 @@ from data.faults import Fault, collect_errors
 from data.layout import find_root, is_leftover
 from data.samples import Listing, Sample
 from data.sources.files import is_picture
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.splits import split_off_missing
 from support import UserError
 
 NAME = "jaffe"
@@ -55,5 +55,4 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
                 raise UserError(f"{picture.name} does not tell person and expression, as KA.AN1.39.tiff does")
             label = CLASS_NAMES.index(canonical_name(match[2]))
             samples.append(Sample(picture.name, "train", label, picture, root, person=match[1].upper()))
-    samples = split_off(samples, TEST_SHARE, split="test")
-    return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)
+    return Listing(split_off_missing(samples), CLASS_NAMES)

@@ -22,7 +22,7 @@ from data.datasets._raf_annotations import RAF_ORDER, join_attributes, join_vote
 from data.emotions import EMOTIONS
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root, folders_in, pictures_in, unpacked
-from data.samples import Listing, Sample
+from data.samples import Listing, Sample, samples_of
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import check_field_count, read_records, read_rows, register_name, whole_number
 from support import UserError
@@ -48,17 +48,15 @@ def recognise(folder: Path) -> bool:
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 100x100 pixels as RAF-DB aligned them."""
     if root := find_root(folder, is_kaggle):
-        samples = split_off(read_kaggle(root, faults), VALIDATION_SHARE, split="validation")
-        return Listing(samples, CLASS_NAMES)
+        return Listing(split_off(read_kaggle(root, faults), VALIDATION_SHARE, split="validation"), CLASS_NAMES)
     root = find_root(folder, is_official)
     if root is None:
         raise UserError(f"{folder} holds no EmoLabel with labels beside Image/aligned; see data/raw/README.md.")
     samples, class_names = read_labels(root, faults)
-    samples = split_off(samples, VALIDATION_SHARE, split="validation")
-    samples = [sample for sample in samples if sample.split == split]
+    drawn = split_off(samples, VALIDATION_SHARE, split="validation")
     samples = join_votes(
         root,
-        samples,
+        list(samples_of(drawn, split)),
         faults,
         order=RAF_ORDER if class_names == CLASS_NAMES else class_names,
         class_names=class_names,

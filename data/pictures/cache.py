@@ -34,9 +34,16 @@ class Picture(NamedTuple):
 
 
 def decode(picture: Picture | Path | np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; grey pixels are spread to three equal channels. Raises `UserError`."""
+    """(H, W, 3) uint8 RGB; grey pixels are spread to three equal channels. Raises `UserError`.
+
+    Whether a JPEG is damaged inside is not asked each time: data/pictures/check.py has.
+    """
     source, box = picture if isinstance(picture, Picture) else Picture(picture)
-    image = cv2.cvtColor(source, cv2.COLOR_GRAY2RGB) if isinstance(source, np.ndarray) else read_picture(source)
+    image = (
+        cv2.cvtColor(source, cv2.COLOR_GRAY2RGB)
+        if isinstance(source, np.ndarray)
+        else read_picture(source, checked=True)
+    )
     if box is None:
         return image
     height, width = image.shape[:2]

@@ -10,6 +10,7 @@ on the same files decodes nothing.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -20,10 +21,12 @@ from functools import partial
 import numpy as np
 
 from data.pictures.cache import Picture, PictureCache, decode
+from data.sources.pictures import refuse_damaged_jpeg
 from support import UserError, atomic_write
-from support.jpeg_damage import JpegDamage
+from support.jpeg_damage import START, JpegDamage
 
 CHUNK = 256  # pictures that a process checks at a time
+WAITING = 64  # chunks that are handed to the processes at a time: a million pictures are not copied at once
 ALONE = 512  # no more than so many are checked in this process
 
 
@@ -46,16 +49,19 @@ def broken_rows(pictures: Sequence[Picture], use: Callable[[Picture], object]) -
 def refuse_damage(picture: Picture, damage: JpegDamage) -> None:
     """Raise `UserError` where the picture's file cannot be read, or a stretch inside it is damaged.
 
-    libjpeg complains of more than `read_picture` refuses: of 20 baseline JPEGs with 20 bytes removed, 19 instead of 7.
+    Both libjpeg and FFmpeg are asked, here and not in every epoch: of 20 baseline JPEGs with 20 bytes removed libjpeg
+    complains of 19, FFmpeg of 7.
     """
     if isinstance(picture.source, np.ndarray):
         return
     try:
-        words = damage.find(picture.source.read_bytes())
+        encoded = picture.source.read_bytes()
     except OSError as error:
         raise UserError(f"cannot open {picture.source}: {error.strerror}.") from error
-    if words:
+    if words := damage.find(encoded):
         raise UserError(f"{picture.source} is damaged, and would be trained on: {words}")
+    if encoded.startswith(START):
+        refuse_damaged_jpeg(encoded, picture.source)
 
 
 def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int, str]:
@@ -66,16 +72,15 @@ def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> 
             return {int(row): str(what) for row, what in json.loads(note.read_text(encoding="utf-8")).items()}
         except (OSError, ValueError, AttributeError):  # cut off, or another's
             pass
-    chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
+    chunks = (pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK))
     check = partial(broken_rows, use=cache.shrunk if cache else decode)
-    broken: dict[int, str] = {}
     if len(pictures) <= ALONE:
         found = list(map(check, chunks))
     else:  # spawn: threads of torch may be running, and a fork would copy their locks
         with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
-            found = list(pool.map(check, chunks))
-    for number, rows in enumerate(found):
-        broken |= {number * CHUNK + row: what for row, what in rows.items()}
+            waiting = iter(lambda: list(itertools.islice(chunks, WAITING)), [])
+            found = [rows for some in waiting for rows in pool.map(check, some)]
+    broken = {number * CHUNK + row: what for number, rows in enumerate(found) for row, what in rows.items()}
     if note:
         with atomic_write(note) as temporary:
             temporary.write_text(json.dumps(broken), encoding="utf-8")

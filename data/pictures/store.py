@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,26 +34,26 @@ DECODERS = 2  # threads that do so
 SHRUNK = ROOT / ".cache" / "pictures"
 ENLARGED = 2  # a picture is shrunk to so many times the side that the network takes
 Images = Sequence[np.ndarray] | np.ndarray
+Box = tuple[int, int, int, int]
 
 
 class Sources(Sequence[Picture]):
     """Where N pictures come from, in few bytes each; of one set all are files or all pixels, all have a box or none."""
 
-    def __init__(self, pictures: Iterable[tuple[Path | str | np.ndarray, tuple[int, int, int, int] | None]]) -> None:
+    def __init__(self, pictures: Iterable[tuple[Path | str | np.ndarray, Box | None]] = ()) -> None:
         self.pixels: list[np.ndarray] = []
-        boxes = []
+        self.paths = Strings()
+        self._boxes = array("i")  # four numbers a picture
+        for source, box in pictures:
+            self.append(source, box)
 
-        def paths() -> Iterator[str]:
-            for source, box in pictures:
-                if box is not None:
-                    boxes.append(box)
-                if isinstance(source, np.ndarray):
-                    self.pixels.append(source)
-                else:
-                    yield str(source)
-
-        self.paths = Strings(paths())
-        self.boxes = np.array(boxes, np.int32) if boxes else None
+    def append(self, source: Path | str | np.ndarray, box: Box | None) -> None:
+        """One more picture at the end."""
+        if isinstance(source, np.ndarray):
+            self.pixels.append(source)
+        else:
+            self.paths.append(str(source))
+        self._boxes.extend(box or ())
 
     def __len__(self) -> int:
         return len(self.pixels) or len(self.paths)
@@ -63,11 +64,18 @@ class Sources(Sequence[Picture]):
     def __getitem__(self, index: slice | np.ndarray) -> Sources: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> Picture | Sources:
         if isinstance(index, (slice, np.ndarray)):
-            return Sources(self[row] for row in np.arange(len(self))[index].tolist())
-        box = None if self.boxes is None else self.boxes[index].tolist()
+            rows = np.arange(len(self))[index]
+            some = Sources()
+            some.pixels = [self.pixels[row] for row in rows.tolist()] if self.pixels else []
+            some.paths = Strings() if self.pixels else self.paths[rows]
+            if self._boxes:
+                some._boxes = array("i", np.frombuffer(self._boxes, np.int32).reshape(-1, 4)[rows].tobytes())
+            return some
+        row = range(len(self))[index]
+        box = self._boxes[4 * row : 4 * row + 4]
         return Picture(
-            self.pixels[index] if self.pixels else Path(self.paths[index]),
-            None if box is None else (box[0], box[1], box[2], box[3]),
+            self.pixels[row] if self.pixels else Path(self.paths[row]),
+            (box[0], box[1], box[2], box[3]) if box else None,
         )
 
 
@@ -76,7 +84,7 @@ class Pictures(Sequence[np.ndarray]):
 
     def __init__(
         self,
-        sources: Sequence[Picture],
+        sources: Sources,
         decoded: Sequence[np.ndarray] | None = None,
         cache: PictureCache | None = None,
     ) -> None:
@@ -103,7 +111,7 @@ class Pictures(Sequence[np.ndarray]):
         if isinstance(index, (slice, np.ndarray)):
             rows = np.arange(len(self))[index]
             decoded = None if self.decoded is None else [self.decoded[row] for row in rows.tolist()]
-            return Pictures(Sources(self.sources[row] for row in rows.tolist()), decoded, self.cache)
+            return Pictures(self.sources[rows], decoded, self.cache)
         return self.decoded[index] if self.decoded is not None else self.read(self.sources[index])
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -120,10 +128,15 @@ class Pictures(Sequence[np.ndarray]):
         return self.cache.shrunk(picture) if self.cache else decode(picture)
 
 
-def content_size(images: Images | Pictures, row: int) -> int:
-    """Bytes of a picture as its data set has it: of its file, or of its pixels. Different sizes, different pictures."""
-    source = images.sources[row].source if isinstance(images, Pictures) else images[row]
-    return source.nbytes if isinstance(source, np.ndarray) else source.stat().st_size
+def content_sizes(images: Images | Pictures) -> np.ndarray:
+    """(N,) int64 bytes of each picture as its data set has it: of its file, or of its pixels.
+
+    Different sizes, different pictures.
+    """
+    if isinstance(images, Pictures) and not images.sources.pixels:
+        return np.fromiter((os.stat(path).st_size for path in images.sources.paths), np.int64, len(images))
+    pixels = images.sources.pixels if isinstance(images, Pictures) else images
+    return np.fromiter((image.nbytes for image in pixels), np.int64, len(images))
 
 
 def digest(images: Images | Pictures, row: int) -> bytes:
@@ -147,19 +160,19 @@ class Storage:
     cache: PictureCache | None = None
     check: bool = True
 
-    def store(self, pictures: Sequence[Picture]) -> tuple[Pictures, dict[int, str]]:
+    def store(self, pictures: Sources) -> tuple[Pictures, dict[int, str]]:
         """The pictures that can be decoded; and what is wrong with the others, by their row in `pictures`."""
         if not self.check:
             broken = missing_pictures(pictures)
-            return Pictures(Sources(_without(pictures, broken)), None, self.cache), broken
+            return Pictures(_without(pictures, broken), None, self.cache), broken
         plain = self.cache and dataclasses.replace(self.cache, folder=None)
         stored = Pictures(pictures, cache=plain)
         if self.memory is None or self.estimate(stored) <= memory_budget(self.memory):
             decoded, broken = decode_all(stored)
-            return Pictures(Sources(_without(pictures, broken)), decoded, plain), broken
+            return Pictures(_without(pictures, broken), decoded, plain), broken
         notify(f"{len(pictures)} pictures take more memory than --memory allows: they are decoded as they are used")
         broken = broken_pictures(pictures, self.cache)
-        return Pictures(Sources(_without(pictures, broken)), None, self.cache), broken
+        return Pictures(_without(pictures, broken), None, self.cache), broken
 
     @staticmethod
     def estimate(pictures: Pictures) -> float:
@@ -201,5 +214,5 @@ def missing_pictures(pictures: Sequence[Picture]) -> dict[int, str]:
     return broken
 
 
-def _without(pictures: Sequence[Picture], broken: dict[int, str]) -> Sequence[Picture]:
-    return [picture for row, picture in enumerate(pictures) if row not in broken] if broken else pictures
+def _without(pictures: Sources, broken: dict[int, str]) -> Sources:
+    return pictures[np.delete(np.arange(len(pictures)), list(broken))] if broken else pictures

@@ -55,13 +55,14 @@ def holds_picture(path: str | Path) -> bool:
         return True
 
 
-def read_picture(path: str | Path) -> np.ndarray:
+def read_picture(path: str | Path, *, checked: bool = False) -> np.ndarray:
     """A picture of any kind as (H, W, 3) uint8 RGB, turned and mirrored as its file says.
 
     Grey is spread to three channels, 16 bits are scaled to 8, CMYK and palettes become RGB, transparency is dropped.
-    Raises `UserError` where it is broken, too large, ends too early, or holds several pictures.
+    Raises `UserError` where it is broken, too large, ends too early, or holds several pictures. checked: it is known
+    not to be damaged inside, which takes as long to find out as to decode it.
     """
-    with _opened(path) as image:
+    with _opened(path, checked=checked) as image:
         if image.format in ANIMATIONS and frame_count(image) > 1:
             raise UserError(f"{printable(path)} is an animation of {frame_count(image)} frames; wanted is one picture.")
         return _rgb(image, path)
@@ -107,7 +108,7 @@ def frame_count(image: Image.Image) -> int:
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[Image.Image]:
+def _opened(path: str | Path, *, checked: bool = False) -> Iterator[Image.Image]:
     """The picture at `path` with its size and kind known and no pixel read; several pages are refused."""
     with contextlib.ExitStack() as opened:
         file = opened.enter_context(open_file(path))
@@ -118,8 +119,9 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
             if image.width * image.height > MAX_PIXELS:
                 size, limit = f"{image.width}x{image.height}", f"{MAX_PIXELS // 10**6} million"
                 raise UserError(f"{printable(path)} has {size} pixels; at most {limit} are read: make it smaller.")
-            if image.format in ("JPEG", "MPO") and _is_damaged_jpeg(file):
-                raise UserError(f"{printable(path)} is a damaged JPEG; open and save it again if what is left will do.")
+            if image.format in ("JPEG", "MPO") and not checked:
+                file.seek(0)
+                refuse_damaged_jpeg(file.read(), path)
             _go_to_the_page(image, path)
         yield image
 
@@ -152,22 +154,22 @@ def _teach_heic(path: str | Path) -> None:
         raise UserError(f"{printable(path)} is a HEIC picture, which needs pillow-heif: {advice}.") from error
 
 
-def _is_damaged_jpeg(file: BinaryIO) -> bool:
-    """Does `file` hold a stretch that is no picture data? Pillow's decoder patches it with grey and says nothing.
+def refuse_damaged_jpeg(encoded: bytes, path: str | Path) -> None:
+    """Raise `UserError` where a JPEG holds a stretch that is no picture data: Pillow patches it with grey, unsaid.
 
     Pictures are read in threads, so `support.jpeg_damage`, which takes the process's stderr, cannot be asked here.
     """
-    file.seek(0)
     decoder = av.CodecContext.create("mjpeg", "r")
     decoder.options = {"err_detect": "explode"}
     decoder.thread_count = 1
     try:
-        decoder.decode(av.Packet(file.read()))
-    except av.InvalidDataError:
-        return True
+        decoder.decode(av.Packet(encoded))
+    except av.InvalidDataError as error:
+        raise UserError(
+            f"{printable(path)} is a damaged JPEG; open and save it again if what is left will do."
+        ) from error
     except av.FFmpegError:  # of a kind that it does not know; Pillow does
-        return False
-    return False
+        return
 
 
 def _go_to_the_page(image: Image.Image, path: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,47 @@ import pytest
 from helpers.tiny_sets import write_picture
 
 from data.faults import FaultyData
-from data.samples import Sample, build_face_set
+from data.samples import Sample, Samples, build_face_set
 from support import UserError
 
 
 def sample(name: str, *, label: int = 0, split: str = "train", picture: Path = Path("a.png"), **more) -> Sample:
     return Sample(name=name, split=split, label=label, picture=picture, file=Path("list.csv"), line=1, **more)
+
+
+def test_columns_are_what_went_in(tmp_path):
+    rows = [
+        sample("a", label=1, picture=tmp_path / "a.png", person="p", box_xyxy=(1, 2, 3, 4), attributes={"age": "4"}),
+        sample("b", split="test", picture=tmp_path / "ä.png", box_xyxy=(5, 6, 7, 8), attributes={"age": "70+"}),
+    ]
+    columns = Samples(rows)
+    assert list(columns) == rows
+    assert list(columns[::-1]) == rows[::-1]
+    assert list(columns[np.array([1])]) == rows[1:]
+    assert list(columns[:0]) == []
+    assert [row.label for row in columns.with_labels(np.array([2, 0]))] == [2, 0]
+    assert [row.split for row in columns.with_split("validation", np.array([True, False]))] == ["validation", "test"]
+    assert list(columns) == rows
+
+
+def test_columns_of_votes_keep_those_of_each_row():
+    votes = [np.array([1, 2], np.float32), None, np.array([0, 4], np.float32)]
+    columns = Samples(sample(str(row), votes=counts) for row, counts in enumerate(votes))
+    assert columns.voted().tolist() == [True, False, True]
+    some = columns[np.array([2, 0])]
+    assert some.votes(np.arange(2)).tolist() == [[0, 4], [1, 2]]
+    assert [row.votes.tolist() for row in some] == [[0, 4], [1, 2]]
+    assert columns[1].votes is None
+
+
+def test_a_listed_picture_takes_little_memory():
+    names = [f"train/n0001/n0001_{number:07}.jpg" for number in range(5000)]
+    tracemalloc.start()
+    columns = Samples(sample(name, picture=f"/data/imagenet/{name}") for name in names)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(columns) == 5000
+    assert taken / 5000 < 180  # 32 + 47 of it are the two names; as a list of `Sample`s, 350 or more
 
 
 def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):

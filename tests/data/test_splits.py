@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_the_split_does_not_depend_on_the_order_of_rows(rng):
     assert names_of(second, "test").isdisjoint(names_of(second, "validation"))
 
 
+def test_those_with_the_smallest_hashes_are_moved_and_one_listed_twice_goes_one_way():
+    rows = [sample(f"{i % 50}", label=i % 2) for i in range(100)] + [sample("7", split="test")]
+    hashes = {row.name: hashlib.blake2b(f"0 {row.name}".encode(), digest_size=8).digest() for row in rows}
+    moved = names_of(split_off(rows, 0.1, split="validation"), "validation")
+    assert moved == {name for odd in (0, 1) for name in sorted(map(str, range(odd, 50, 2)), key=hashes.get)[:3]}
+    assert names_of(split_off(rows, 1.0, split="validation"), "test") == {"7"}
+
+
 def test_people_are_never_divided():
     rows = [sample(f"{person}-{i}", label=i % 2, person=f"p{person}") for person in range(20) for i in range(5)]
     split = split_off(split_off(rows, 0.2, split="test"), 0.1, split="validation")
@@ -51,14 +60,14 @@ def test_people_are_never_divided():
     assert {name: len(found) for name, found in people.items()} == {"train": 14, "validation": 2, "test": 4}
     assert not people["train"] & people["test"]
     assert not people["train"] & people["validation"]
-    assert split_off(rows[::-1], 0.2, split="test")[::-1] == split_off(rows, 0.2, split="test")
+    assert list(split_off(rows[::-1], 0.2, split="test"))[::-1] == list(split_off(rows, 0.2, split="test"))
 
 
 def test_of_two_people_one_is_moved_however_many_faces_each_has():
     rows = [sample(f"{person}-{i}", person=person) for person, count in (("a", 90), ("b", 10)) for i in range(count)]
     assert len({row.person for row in split_off(rows, 0.1, split="test") if row.split == "test"}) == 1
     alone = [sample(str(i), person="a") for i in range(4)]
-    assert split_off(alone, 0.2, split="test") == alone
+    assert list(split_off(alone, 0.2, split="test")) == alone
 
 
 def faces_of(persons: list[str] | None, labels: list[int]) -> FaceSet:

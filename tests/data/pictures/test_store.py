@@ -89,7 +89,7 @@ def test_without_a_check_only_missing_files_are_told_and_nothing_is_decoded(tmp_
     good, text = write_grey(tmp_path / "a.png", 3), tmp_path / "b.png"
     text.write_text("no picture")
     pictures, broken = Storage(memory, check=False).store(
-        [Picture(good), Picture(text), Picture(tmp_path / "gone.png")]
+        Sources([Picture(good), Picture(text), Picture(tmp_path / "gone.png")])
     )
     assert list(broken) == [2]
     assert pictures.decoded is None
