@@ -16,8 +16,8 @@ import numpy as np
 from data.face_set import FaceSet
 from support import UserError
 
-VOTE_ORDER, LABEL_SCHEME, CLASS_NAMES = "vote-order", "label-scheme", "class-names"
-ALL_DOUBTS = (VOTE_ORDER, LABEL_SCHEME, CLASS_NAMES)
+VOTE_ORDER, LABEL_SCHEME, CLASS_NAMES, ONE_CLASS = "vote-order", "label-scheme", "class-names", "one-class"
+ALL_DOUBTS = (VOTE_ORDER, LABEL_SCHEME, CLASS_NAMES, ONE_CLASS)
 ENOUGH = 10  # faces of a class whose votes are compared with its label
 ENOUGH_LABELS = 500  # faces whose labels are compared with published counts
 FAR, NEAR = 0.1, 0.05  # total variation of two distributions over classes: another one, the same one
@@ -41,7 +41,7 @@ class Doubt(NamedTuple):
 
 def find_doubts(faces: FaceSet, published: Mapping[str, int]) -> list[Doubt]:
     """All doubts about some training faces. published: faces a class, by its name; empty where nothing is known."""
-    return [*_class_names(faces), *_label_scheme(faces, published), *_vote_order(faces)]
+    return [*_class_names(faces), *_one_class(faces), *_label_scheme(faces, published), *_vote_order(faces)]
 
 
 def refuse_doubts(doubts: Sequence[Doubt], accepted: Sequence[str]) -> None:
@@ -60,6 +60,14 @@ def _class_names(faces: FaceSet) -> list[Doubt]:
         return []
     sentence = f"the folders {', '.join(found)} would be classes, and they are named like parts of a data set."
     return [Doubt(CLASS_NAMES, f"{sentence} Name the folder that holds one folder a class.")]
+
+
+def _one_class(faces: FaceSet) -> list[Doubt]:
+    labels = np.unique(faces.labels)
+    if faces.has_votes or len(labels) != 1:
+        return []
+    name = faces.class_names[labels[0]]
+    return [Doubt(ONE_CLASS, f"every training face is labelled {name}, so that there is nothing to tell apart.")]
 
 
 def _label_scheme(faces: FaceSet, published: Mapping[str, int]) -> list[Doubt]:

@@ -72,8 +72,12 @@ def pictures_in(folder: Path) -> Iterator[Path]:
     return map(Path, picture_names(str(folder)))
 
 
-def picture_names(folder: str) -> Iterator[str]:
-    """As `pictures_in`, as text: of a million `Path`s each would take half a kilobyte."""
+def picture_names(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """As `pictures_in`, as text: of a million `Path`s each would take half a kilobyte.
+
+    above: the folders around `folder`, as they really are; a link back to one of them is passed over.
+    """
+    above = (*above, os.path.realpath(folder))
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -83,7 +87,8 @@ def picture_names(folder: str) -> Iterator[str]:
         if is_leftover(entry.name):
             continue
         if entry.is_dir():
-            yield from picture_names(entry.path)
+            if os.path.realpath(entry.path) not in above:
+                yield from picture_names(entry.path, above)
         elif is_picture(entry.name):
             yield entry.path
 

@@ -41,7 +41,7 @@ def split_off(samples: Iterable[Sample], share: float, *, split: str) -> Samples
         drawn = _draw_people(Counter({person: n for person, n in zip(persons, counts, strict=True) if n}), share)
         moved = training & np.isin(codes, [code for code, person in enumerate(persons) if person in drawn])
     else:
-        hashes = np.fromiter(map(_name_hash, columns.names), np.uint64, len(columns))
+        hashes = np.fromiter(map(name_hash, columns.names), np.uint64, len(columns))
         rows = np.flatnonzero(training)
         rows = rows[np.lexsort((hashes[rows], columns.labels[rows]))]
         for of_class in np.split(rows, np.flatnonzero(np.diff(columns.labels[rows])) + 1):
@@ -64,7 +64,7 @@ def _draw_people(faces: Counter[str], share: float) -> set[str]:
     """People by their hash, until they have `share` of the `faces` that everyone has; never all of them."""
     drawn: set[str] = set()
     count = 0
-    for person in sorted(faces, key=_name_hash)[: len(faces) - 1]:
+    for person in sorted(faces, key=name_hash)[: len(faces) - 1]:
         if drawn and count + faces[person] / 2 > share * faces.total():
             break
         drawn.add(person)
@@ -83,12 +83,12 @@ def make_folds(faces: FaceSet, folds: int) -> list[np.ndarray]:
         people = Counter(faces.persons.tolist())
         sizes = [0] * folds
         fold_of = {}
-        for person in sorted(people, key=lambda person: (-people[person], _name_hash(person))):
+        for person in sorted(people, key=lambda person: (-people[person], name_hash(person))):
             fold_of[person] = sizes.index(min(sizes))
             sizes[fold_of[person]] += people[person]
         of_fold[:] = [fold_of[person] for person in faces.persons.tolist()]
     else:
-        order = sorted(range(len(faces)), key=lambda row: (faces.labels[row], _name_hash(faces.names[row])))
+        order = sorted(range(len(faces)), key=lambda row: (faces.labels[row], name_hash(faces.names[row])))
         of_fold[order] = np.arange(len(faces)) % folds
     rows = [np.flatnonzero(of_fold == fold) for fold in range(folds)]
     if not all(map(len, rows)):
@@ -104,5 +104,6 @@ def fold_splits(faces: FaceSet, folds: Sequence[np.ndarray], number: int) -> tup
     return faces.rows(np.sort(train)), faces.rows(folds[validation]), faces.rows(folds[number])
 
 
-def _name_hash(name: str) -> int:
+def name_hash(name: str) -> int:
+    """A number below 2 ** 64 that stands for a name, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(os.fsencode(f"{SPLIT_SEED} {name}"), digest_size=8).digest())

@@ -1,4 +1,4 @@
-"""How much memory is free.
+"""How much memory is free, and how much this process has had at most.
 
 In:  the operating system, and the limit of the container that the process runs in.
 Out: bytes.
@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
+STATUS = Path("/proc/self/status")
 CGROUP = Path("/sys/fs/cgroup")  # version 2
 UNKNOWN = 4e9  # bytes that are taken for free where the system does not tell
 
@@ -28,6 +29,14 @@ def free_memory(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> float:
         used = int((cgroup / "memory.current").read_text())
         free = min(free, int((cgroup / "memory.max").read_text()) - used)
     return max(free, 0.0)
+
+
+def peak_memory(status: Path = STATUS) -> float | None:
+    """The most bytes that this process has had in memory at any moment; None where the system does not tell."""
+    with contextlib.suppress(OSError, KeyError, ValueError):
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024.0
+    return None
 
 
 def memory_budget(share: float) -> float:

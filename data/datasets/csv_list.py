@@ -4,7 +4,7 @@ In:  FILE.csv, or a folder that holds one such file, with a header that names `p
      `p_<class>` (p_happy,p_sad,...), or all of these; with commas, semicolons or tabs. Paths count from the list's
      folder. Any of these columns may be there too:
        split   train, validation (val) or test; empty: train
-       person  who it is: all pictures of a person then go the same way where a split is drawn
+       person  who it is, never empty: all pictures of a person then go the same way where a split is drawn
        others  become attributes, for each of which the scores are also given by group
 Out: a `FaceSet`. Class names become the project's own as in data/datasets/image_folder.py. Without `label` a face's
      label is its top vote; a face with a tie for the top is left out of validation and test.
@@ -21,7 +21,7 @@ import numpy as np
 from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.samples import Listing, Sample, Samples
-from data.splits import split_off_missing
+from data.splits import name_hash, split_off_missing
 from data.tables import SPLITS, read_header, read_records, vote_counts
 from support import UserError
 
@@ -71,6 +71,8 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
     for line, fields in read_records(file, header, faults):
         record = dict(zip(header, fields, strict=True))
         with collect_errors(faults, file, line):
+            if not record.get("person", "unknown"):
+                raise UserError("the person is empty; say who it is, or give each who is not known a name of their own")
             counts = vote_counts([record[name] for name in columns]) if columns else None
             if counts is not None:
                 counts = counts[[voted.index(name) for name in class_names]]
@@ -92,7 +94,19 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
             )
             if "label" in record or part == "train" or counts is None or (counts == counts.max()).sum() == 1:
                 samples.append(sample)
-    return Listing(split_off_missing(samples), class_names)
+    return Listing(split_off_missing(listed_once(samples, faults)), class_names)
+
+
+def listed_once(samples: Samples, faults: list[Fault]) -> Samples:
+    """`samples` less those of a picture that stands further up; these are faults."""
+    hashes = np.fromiter(map(name_hash, samples.names), np.uint64, len(samples))
+    _, first, same = np.unique(hashes, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[same] < np.arange(len(samples)))
+    for row in again.tolist():
+        twin = samples[int(first[same[row]])]
+        with collect_errors(faults, twin.file, samples[row].line):
+            raise UserError(f"{twin.name} is a duplicate of {twin.file.name}:{twin.line}")
+    return samples[np.delete(np.arange(len(samples)), again)] if len(again) else samples
 
 
 def split_of(word: str) -> str:

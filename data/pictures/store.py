@@ -186,13 +186,13 @@ class Storage:
         return len(pictures) * (sum(sizes) / len(sizes)) if sizes else 0.0
 
 
-def training_storage(memory: float, *, side: int, folder: Path = SHRUNK) -> Storage:
-    """How training keeps its pictures, for a network that takes `side` pixels; `folder` has the shrunk ones.
+def training_storage(memory: float, *, side: int, folder: Path | None = None) -> Storage:
+    """How training keeps its pictures, for a network that takes `side` pixels.
 
-    The processes of one machine share its memory.
+    The processes of one machine share its memory. folder: has the shrunk ones; None: `SHRUNK`.
     """
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    return Storage(memory / processes, PictureCache(ENLARGED * side, folder))
+    return Storage(memory / processes, PictureCache(ENLARGED * side, folder or SHRUNK))
 
 
 def decode_all(pictures: Pictures) -> tuple[list[np.ndarray], dict[int, str]]:

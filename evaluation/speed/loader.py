@@ -1,8 +1,9 @@
 """Does the loader keep the device busy? python -m evaluation.speed.loader --data-path DIR
 
-In:  a data set's folder, a network, a batch size.
+In:  a data set's folder, a network, a batch size; how much memory the pictures may take (0: all stay on disk).
 Out: on stdout, as JSON: faces a second of training steps on the loader's batches; of the same steps on batches in
-     memory; the first as a share of the second; and faces a second of the loader alone.
+     memory; the first as a share of the second; faces a second of the loader alone; the most memory that the process
+     had, listing and torch included.
 
 Steps are those of train.py (models/training/learner.py), preprocessing included. The two take turns; each turn begins
 with more steps than the loader has batches prefetched, which are not counted. Other programs change the results.
@@ -24,13 +25,15 @@ import numpy as np
 import torch
 
 from data.augment import Augment
-from data.datasets import load_faces
+from data.datasets import load_for_training
 from data.loader import PREFETCH, EpochLoader
+from data.pictures.store import training_storage
 from evaluation.speed.machine import machine, versions
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from models.training.learner import Learner
 from support import command, pick_device, run_and_exit, setting, write_json
+from support.memory import peak_memory
 from support.training.distributed import Distributed
 
 WARM_UP = PREFETCH + 2  # steps at the beginning of each turn
@@ -46,6 +49,7 @@ class Settings:
     dataset: str = setting("", "format of the data set; left out: recognised by its layout")
     model: str = setting("small_resnet18_w32", "network, a name from models/networks/")
     batch_size: int = setting(64, "faces a step", within=(1, math.inf))
+    memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=(0, 1))
     steps: int = setting(12, "steps counted a turn", within=(1, math.inf))
     turns: int = setting(2, "turns of each", within=(1, math.inf))
     threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=(0, math.inf))
@@ -57,13 +61,15 @@ def run(settings: Settings) -> int:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec, device = find_spec(settings.model), pick_device(settings.device)
-    faces = load_faces(settings.data_path, "train", name=settings.dataset)
+    storage = training_storage(settings.memory, side=max(spec.preprocess.size_hw))
+    faces, _ = load_for_training(settings.data_path, name=settings.dataset, storage=storage)
     loader = EpochLoader(faces, Augment(), settings.batch_size)
     learner = Learner(spec.build(len(faces.class_names)), Distributed(device))
-    report = {"model": settings.model, "batch_size": settings.batch_size, "device": str(device)}
+    report = {"model": settings.model, "batch_size": settings.batch_size, "device": str(device), "faces": len(faces)}
     rates = measure(loader, learner, spec.preprocess, steps=settings.steps, turns=settings.turns)
+    peak = peak_memory()
     about = {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
-    write_json(report | rates | about)
+    write_json(report | rates | {"peak_mb": peak and peak / 1e6} | about)
     return 0
 
 

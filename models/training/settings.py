@@ -99,6 +99,17 @@ def check(settings: Settings) -> None:
         raise UserError("--teacher FILE or --soft FILE, and --distill SHARE above 0, go together; give both or none.")
     if s.batch_size % s.accumulate:
         raise UserError(f"--batch-size {s.batch_size} cannot be split into {s.accumulate} parts; lower --accumulate.")
+    if 0 < s.folds < 3:
+        raise UserError(
+            f"--folds {s.folds} leaves no face to train on: each fold is the test once, and the next one the "
+            "validation; give 3 or more."
+        )
+    _check_paths(s)
+
+
+def _check_paths(s: Settings) -> None:
+    if Path(s.out).exists() and not Path(s.out).is_dir():
+        raise UserError(f"--out names {s.out}, which is no folder; name another place.")
     if s.resume and not s.folds and not any((Path(s.out) / name).is_file() for name in ("last.pt", "previous.pt")):
         raise UserError(f"--resume found no last.pt or previous.pt in {s.out}; name the run's folder with --out.")
     for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),

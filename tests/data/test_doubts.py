@@ -37,6 +37,11 @@ def test_votes_in_the_order_of_the_labels_raise_no_doubt(rng):
     assert names_of(faces_with(labels)) == []
 
 
+def test_one_label_for_all_faces_is_in_doubt():
+    assert names_of(faces_with(np.full(5, 2))) == ["one-class"]
+    assert names_of(faces_with(np.array([2, 2, 3]))) == []
+
+
 @pytest.mark.parametrize("order", [[6, 0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 6, 5]])
 def test_votes_in_another_order_do_even_if_only_two_columns_are_swapped(rng, order):
     labels = rng.integers(0, 7, 400)
@@ -74,5 +79,7 @@ def test_a_doubt_is_refused_unless_it_is_named():
     with pytest.raises(UserError, match="train in spite of it with --accept class-names"):
         refuse_doubts(doubts, ["vote-order"])
     refuse_doubts(doubts, ["class-names"])
-    with pytest.raises(UserError, match="--accept takes vote-order, label-scheme, class-names, not everything"):
+    with pytest.raises(
+        UserError, match="--accept takes vote-order, label-scheme, class-names, one-class, not everything"
+    ):
         refuse_doubts([], ["everything"])

@@ -88,3 +88,12 @@ def test_an_archive_larger_than_the_disk_is_refused(tmp_path, monkeypatch, cache
     with pytest.raises(UserError, match="make room"):
         unpacked(archive)
     assert list(cache.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links there")
+def test_a_link_to_a_folder_around_it_is_passed_over(tmp_path):
+    picture = write_grey(tmp_path / "happy/in/0.png", 1)
+    other = write_grey(tmp_path / "elsewhere/1.png", 1)
+    (picture.parent / "again").symlink_to(tmp_path / "happy")
+    (picture.parent / "other").symlink_to(other.parent)
+    assert list(pictures_in(tmp_path / "happy")) == [picture, picture.parent / "other/1.png"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from helpers.tiny_sets import write_lines
 
-from support.memory import UNKNOWN, free_memory, memory_budget
+from support.memory import UNKNOWN, free_memory, memory_budget, peak_memory
 
 
 def test_the_smaller_of_system_and_container(tmp_path):
@@ -27,3 +27,9 @@ def test_a_system_that_does_not_tell_has_some(tmp_path):
 def test_a_budget_is_a_share():
     assert memory_budget(0) == 0
     assert 0 < memory_budget(0.5) < 1e13
+
+
+def test_the_peak_is_the_high_water_mark(tmp_path):
+    status = write_lines(tmp_path / "status", ["Name:\tpython", "VmHWM:\t  2000 kB", "VmRSS:\t 1000 kB"])
+    assert peak_memory(status) == 2_048_000
+    assert peak_memory(tmp_path / "nowhere") is None

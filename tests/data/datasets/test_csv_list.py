@@ -84,6 +84,7 @@ def test_any_names_become_ours_by_a_file(tmp_path):
         ("1.png,,train", "the label must be one of"),
         ("1.png,sad", "wanted 3 fields (values as in the header), found 2"),
         ("gone.png,sad,train", "cannot open"),
+        ("0.png,sad,train", "0.png is a duplicate of faces.csv:2"),
     ],
 )
 def test_faults(tmp_path, line, fault):
@@ -93,6 +94,12 @@ def test_faults(tmp_path, line, fault):
         return
     (found,) = faults_of(load, tmp_path)
     assert found.startswith(f"faces.csv:3: {fault}")
+
+
+def test_a_list_that_knows_people_knows_all_of_them(tmp_path):
+    make_list(tmp_path, ["path,label,person", "0.png,happy,p", "1.png,sad,", "2.png,sad,q", "3.png,sad,p"])
+    (found,) = faults_of(load, tmp_path)
+    assert found.startswith("faces.csv:3: the person is empty")
 
 
 def test_headers_that_cannot_be_meant_are_refused(tmp_path):

@@ -14,6 +14,7 @@ from helpers.tiny_runs import make_learnable
 from data.augment import Augment
 from data.datasets import load_faces
 from data.loader import EpochLoader
+from data.pictures import store
 from evaluation.speed import loader as loader_speed
 from evaluation.speed.loader import endless, main, measure
 from models.preprocess import Preprocess
@@ -78,10 +79,15 @@ def test_batches_go_on_after_an_epoch(folder):
     assert not np.array_equal(batches[0][0], batches[2][0])
 
 
-def test_the_command_prints_json(folder, capsys, monkeypatch):
+@pytest.mark.parametrize("memory", ["1", "0"])
+def test_the_command_prints_json(folder, tmp_path, capsys, monkeypatch, memory):
     monkeypatch.setattr(loader_speed, "WARM_UP", 1)
+    monkeypatch.setattr(store, "SHRUNK", tmp_path)
     flags = ["--model", "deep_emotion", "--batch-size", "8", "--steps", "1", "--turns", "1", "--device", "cpu"]
-    assert main(["--data-path", str(folder), *flags, "--threads", "1"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert (report["threads"], report["batch_size"], report["device"]) == (1, 8, "cpu")
+    assert main(["--data-path", str(folder), *flags, "--threads", "1", "--memory", memory]) == 0
+    shown = capsys.readouterr()
+    assert ("decoded as they are used" in shown.err) == (memory == "0")
+    report = json.loads(shown.out)
+    assert (report["threads"], report["batch_size"], report["device"], report["faces"]) == (1, 8, "cpu", 64)
+    assert report["peak_mb"] is None or 50 < report["peak_mb"] < 1e5
     assert report["share"] == pytest.approx(report["loader_faces_per_s"] / report["memory_faces_per_s"])

@@ -17,6 +17,8 @@ from support import UserError
         ({"soft": "none.csv"}, "go together"),
         ({"soft": "a", "teacher": ["b"], "distill": 0.5}, "two sources"),
         ({"init": "a", "pretrained": True}, "two beginnings"),
+        ({"folds": 2}, "--folds 2 leaves no face to train on"),
+        ({"out": __file__}, "which is no folder"),
         ({"accumulate": 3}, "--batch-size 64 cannot be split into 3 parts"),
     ],
 )
