@@ -106,7 +106,10 @@ class Classifier:
                 return cls(checkpoint, confidence=confidence, prior=known, engine=onnx_engine)
             why = f"above the explained layer of {checkpoint.network} is more than a mean and one linear layer"
             if engine == "onnx" or path.suffix == ".onnx":
-                raise UserError(f"--engine onnx cannot explain {path.name}: {why}; name weights, and leave it out.")
+                named = path.with_suffix(".safetensors").name
+                raise UserError(
+                    f"--engine onnx cannot explain {path.name}: {why}; give torch {named}, without --engine."
+                )
         checkpoint = load_checkpoint(path)
         return cls(checkpoint, device=device, confidence=confidence, prior=known_prior(prior, checkpoint, path))
 
