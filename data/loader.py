@@ -12,18 +12,20 @@ and decode pictures that are not in memory; OpenCV and Pillow release Python's l
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from data.augment import Augment
+from data.augment import Augment, Keys, changed
 from data.face_set import FaceSet
 from support.one_hot import weighted_mean
 
-Batch = tuple[np.ndarray, np.ndarray]  # crops, votes
+Batch = tuple[Any, Any]  # crops, votes: arrays, or tensors of a device (data/device/loader.py)
+Made = TypeVar("Made")
 PREFETCH = 4  # batches made before they are asked for
 
 
@@ -54,25 +56,32 @@ class EpochLoader:
 
     def epoch(self, epoch: int, *, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """The batches `first`, `first + 1`, ... of `epoch`, augmented, pictures of `size` pixels a side."""
+        yield from self.prefetched(lambda keys: self._make(keys, size), self.keys(epoch, first))
+
+    def keys(self, epoch: int, first: int) -> Iterator[Keys]:
+        """What each of these batches shows, of which this process has its share."""
         rows = sampled_rows(self.faces.labels, np.random.default_rng((self.seed, epoch)), balance=self.balance)
         # How often the same row stands before.
         times = pd.Series(rows).groupby(rows).cumcount().to_numpy() if self.balance else np.zeros_like(rows)
+        for step in range(first, len(self)):
+            share = slice(step * self.batch_size + self.rank, (step + 1) * self.batch_size, self.world_size)
+            yield Keys(self.seed, epoch, rows[share], times[share])
+
+    def prefetched(self, make: Callable[[Keys], Made], keys: Iterable[Keys]) -> Generator[Made, None, None]:
+        """What `make` makes of each of `keys`, in threads, some ahead."""
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[Future[Batch]] = deque()
-            for step in range(first, len(self)):
-                share = slice(step * self.batch_size + self.rank, (step + 1) * self.batch_size, self.world_size)
-                waiting.append(pool.submit(self._make, rows[share], times[share], epoch, size))
+            waiting: deque[Future[Made]] = deque()
+            for key in keys:
+                waiting.append(pool.submit(make, key))
                 if len(waiting) > PREFETCH:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _make(self, rows: np.ndarray, times: np.ndarray, epoch: int, size: int) -> Batch:
-        crops = [
-            self.augment(self.faces.images[row], np.random.default_rng((self.seed, epoch, row, time)), size=size)
-            for row, time in zip(rows, times, strict=True)
-        ]
-        return np.stack(crops), self.faces.votes[rows]
+    def _make(self, keys: Keys, size: int) -> Batch:
+        images = [self.faces.images[row] for row in keys.rows.tolist()]
+        crops = [changed(*pair, size=size) for pair in zip(images, keys.changes(self.augment, size=size), strict=True)]
+        return np.stack(crops), self.faces.votes[keys.rows]
 
 
 def row_weights(labels: np.ndarray, balance: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How much memory is free, and how much this process has had at most.
 
-In:  the operating system, and the limit of the container that the process runs in.
+In:  the operating system, and the limit of the container that the process runs in; a device of torch.
 Out: bytes.
 """
 
@@ -9,6 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported where it is used
+    import torch
 
 MEMINFO = Path("/proc/meminfo")
 STATUS = Path("/proc/self/status")
@@ -42,3 +46,14 @@ def peak_memory(status: Path = STATUS) -> float | None:
 def memory_budget(share: float) -> float:
     """`share`, 0 to 1, of the memory that is free now, in bytes."""
     return share * free_memory()
+
+
+def free_memory_on(device: torch.device) -> float:
+    """Bytes that the process can take on `device`; on a CPU those of the system."""
+    import torch
+
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return float(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return free_memory()

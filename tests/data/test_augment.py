@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.augment import Augment, erase_rectangle
+from data.augment import Augment, changed, draw_rectangle, noise_levels
 
 OFF = Augment(mirror=False, rotation_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
 
@@ -45,7 +45,9 @@ def test_no_face_is_turned_upside_down_and_half_are_mirrored(image):
     assert 70 < left < 130
 
 
-@pytest.mark.parametrize("name", ["rotation_deg", "scale", "stretch", "shift", "gamma", "blur", "erase"])
+@pytest.mark.parametrize(
+    "name", ["rotation_deg", "scale", "stretch", "shift", "gamma", "blur", "erase", "light", "noise"]
+)
 def test_every_strength_does_something(image, name):
     strength: dict[str, Any] = {name: 1.0}
     change = dataclasses.replace(OFF, **strength)
@@ -54,7 +56,39 @@ def test_every_strength_does_something(image, name):
 
 def test_erasing_keeps_to_its_share():
     for seed in range(50):
-        image = np.full((48, 48, 3), 7, np.uint8)
-        erase_rectangle(image, np.random.default_rng(seed))
-        share = (image != 7).any(axis=2).mean()
-        assert 0.02 < share < 0.22 or (image == 7).all()  # a fill of 7 cannot be seen
+        (top, left, height, width), fill = draw_rectangle(np.random.default_rng(seed), size=48)
+        assert 0.02 < height * width / 48**2 < 0.22
+        assert min(top, left) >= 0
+        assert max(top + height, left + width) <= 48
+        assert fill.shape in ((1, 1, 1), (height, width, 1))
+
+
+def test_light_and_noise_leave_the_other_changes_as_they_were():
+    for seed in range(20):
+        plain, more = (
+            augment.draw(np.random.default_rng(seed), size=48) for augment in (Augment(), Augment(light=0.5, noise=9.0))
+        )
+        for name, value in plain._asdict().items():
+            if name not in ("light_xy", "noise", "noise_seed"):
+                np.testing.assert_array_equal(getattr(more, name), value)
+
+
+def test_light_falls_from_one_side_and_noise_has_its_deviation():
+    grey, plain = np.full((64, 64, 3), 100, np.uint8), OFF.draw(np.random.default_rng(0), size=64)
+    lit = changed(grey, plain._replace(light_xy=(0.5, 0.0)), size=64)
+    np.testing.assert_array_equal(lit[0, [0, -1], 0], [50, 150])
+    assert (lit == lit[:1]).all()
+    assert (np.diff(lit[0, :, 0].astype(int)) >= 0).all()
+    noisy = changed(grey, plain._replace(noise=8.0, noise_seed=5), size=64).astype(float) - 100
+    assert abs(noisy.mean()) < 0.5
+    assert noisy.std() == pytest.approx(8, rel=0.05)
+    other = changed(grey, plain._replace(noise=8.0, noise_seed=6), size=64).astype(float) - 100
+    assert abs(np.corrcoef(noisy[..., 0].ravel(), other[..., 0].ravel())[0, 1]) < 0.1
+
+
+def test_noise_is_nearly_gaussian_and_without_a_pattern():
+    levels = noise_levels(np.arange(10**5) + (7 << 32))
+    assert levels.std() == pytest.approx(1, abs=0.01)
+    shares = [(np.abs(levels) < deviations).mean() for deviations in (1, 2)]
+    np.testing.assert_allclose(shares, [0.683, 0.954], atol=0.015)
+    assert all(abs(np.corrcoef(levels[:-lag], levels[lag:])[0, 1]) < 0.01 for lag in (1, 48, 224))

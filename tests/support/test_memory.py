@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from helpers.tiny_sets import write_lines
 
-from support.memory import UNKNOWN, free_memory, memory_budget, peak_memory
+from support.memory import UNKNOWN, free_memory, free_memory_on, memory_budget, peak_memory
 
 
 def test_the_smaller_of_system_and_container(tmp_path):
@@ -33,3 +34,10 @@ def test_the_peak_is_the_high_water_mark(tmp_path):
     status = write_lines(tmp_path / "status", ["Name:\tpython", "VmHWM:\t  2000 kB", "VmRSS:\t 1000 kB"])
     assert peak_memory(status) == 2_048_000
     assert peak_memory(tmp_path / "nowhere") is None
+
+
+def test_a_device_tells_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * 10**9, 8 * 10**9))
+    assert free_memory_on(torch.device("cuda:1")) == 3e9
+    monkeypatch.setattr("support.memory.free_memory", lambda: 7.0)
+    assert free_memory_on(torch.device("cpu")) == 7

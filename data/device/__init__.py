@@ -1,0 +1,1 @@
+"""Batches whose pictures are changed on the device that trains."""
