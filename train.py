@@ -18,6 +18,7 @@ import signal
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the imports ends them without a traceback
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -30,7 +31,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which python -
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow each other down
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from models.training.settings import Settings, check, check_batches, progressive_size
+from models.training.settings import Settings, check, check_batches, epoch_sizes
 from support import command, notify, pick_device, run_and_exit
 from support.training.resuming import resumable
 
@@ -114,7 +115,7 @@ class Trainer:
         from data.augment import Augment
         from data.loader import EpochLoader
         from models.training.distillation import Teachers, soft_votes
-        from models.training.learner import make_learner, weights_of_classes
+        from models.training.learner import Losses, make_learner, weights_of_classes
         from models.training.transfer import freeze_layers, head_tensors, initial_network
         from support.training.run_state import RunFolder
 
@@ -123,19 +124,14 @@ class Trainer:
         self.class_names, self.validation = train.class_names, validation
         self.folder = RunFolder(s.out, s, distributed, data=train.identity())
         self.preprocess = spec.preprocess_at(s.imgsz)
+        self.sizes = epoch_sizes(s, self.preprocess.size_hw[0], fixed=spec.fixed_size)
         if s.soft:
             votes = soft_votes(s.soft, train.names, train.class_names, train.votes, share=s.distill)
             train = dataclasses.replace(train, votes=votes)
         self.loader = EpochLoader(
-            train,
-            Augment.of_strength(s.augment),
-            s.batch_size,
-            seed=s.seed,
-            balance=s.balance,
-            rank=rank,
-            world_size=world_size,
-            threads=s.workers,
-        )
+            train, Augment.of_strength(s.augment, light=s.light, noise=s.noise), s.batch_size, seed=s.seed,
+            balance=s.balance, rank=rank, world_size=world_size, threads=s.workers,
+        )  # fmt: skip
         self.steps = s.epochs * len(self.loader)
         check_batches(s, faces=len(train), batches=len(self.loader), world_size=world_size)
         torch.manual_seed(s.seed)
@@ -146,33 +142,41 @@ class Trainer:
         weights = torch.from_numpy(weights_of_classes(train.votes, s.class_weights)).to(distributed.device)
         self.class_weights = weights if s.class_weights else None
         self.teachers = Teachers(s.teacher, train.class_names, device=distributed.device)
-        self.epoch, self.step, self.loss_sum, self.faces_per_s = 0, 0, 0.0, 0.0
+        self.epoch, self.step, self.losses, self.faces_per_s = 0, 0, Losses(distributed), 0.0
         self.history: list[dict[str, float]] = []
 
     def run(self) -> int:
-        """Train to the end, or until Ctrl-C; 0 or 130, everything saved."""
+        """Train to the end, or until Ctrl-C; 0 or 130, everything saved. `UserError` where memory runs out."""
+        import torch
+
+        from models.training.computing import too_large
+
+        with contextlib.suppress(torch.OutOfMemoryError):  # what it held is free when the sentence is looked for
+            return self.train()
+        raise too_large(self.settings, self.distributed, self.shape(), self.learner.probe)
+
+    def train(self) -> int:
+        """As `run`."""
         from models.export import export_checkpoint
         from models.training.run_log import HIDDEN_COLUMNS, TRAINING_COLUMNS, progress_of, training_curves
         from support.training.run_log import RunLog
         from support.training.run_state import stop_requests
 
-        if state := self.folder.begin():
-            self.learner.load_state(state)
+        state = self.folder.begin()
+        if state:
             progress = progress_of(state, epochs=self.settings.epochs, steps=len(self.loader))
-            (self.epoch, self.step, self.loss_sum), self.history = progress
+            (self.epoch, self.step, self.losses.sum), self.history = progress
+        self.choose_computing(state.get("computing"))
+        if state:
+            self.learner.load_state(state)
         else:
             self.save_state()
+        growth = sum(size**2 for size in self.sizes) / len(self.sizes) / self.sizes[0] ** 2
         log = RunLog(
-            self.folder.path,
-            steps=self.steps,
-            done=self.steps_done(),
-            silent=not self.distributed.is_main,
-            training=TRAINING_COLUMNS,
-            hidden=HIDDEN_COLUMNS,
-            tensorboard=self.settings.tensorboard,
-            figure=training_curves,
-            growth=1.0 if self.steps_done() else self.growth(),
-        )
+            self.folder.path, steps=self.steps, done=self.steps_done(), silent=not self.distributed.is_main,
+            training=TRAINING_COLUMNS, hidden=HIDDEN_COLUMNS, tensorboard=self.settings.tensorboard,
+            figure=training_curves, growth=1.0 if self.steps_done() else growth,
+        )  # fmt: skip
         with stop_requests() as stop_requested:
             while not self.finished() and self.train_epoch(stop_requested, log):
                 self.finish_epoch()
@@ -186,22 +190,40 @@ class Trainer:
         self.folder.export(export_checkpoint, "best.safetensors")
         return 0
 
+    def choose_computing(self, saved: object) -> None:
+        """Fix how this run computes, say so, and make the loader and the learner do it."""
+        from data.device.loader import DeviceLoader
+        from models.training.computing import choose
+
+        s, distributed, left = self.settings, self.distributed, self.steps - self.steps_done()
+        self.computing, why = choose(s, self.learner.network, self.shape(), distributed, steps=left, saved=saved)
+        self.learner.compute_as(self.computing)
+        if self.computing.augment_on == "device":
+            memory = s.memory / distributed.sharing
+            self.loader = DeviceLoader.of(self.loader, distributed.device, memory=memory)
+        if distributed.is_main:
+            notify("; ".join(filter(None, [f"computing in {self.computing}", why, self.loader.place])))
+
+    def shape(self) -> tuple[int, ...]:
+        """(B, C, h, w) of the largest pass of this process."""
+        passes = self.distributed.world_size * self.settings.accumulate
+        return (self.settings.batch_size // passes, self.preprocess.channels, *self.preprocess.size_hw)
+
     def train_epoch(self, stop_requested: Callable[[], bool], log: RunLog) -> bool:
         """The steps of this epoch that are still to do; False where a stop was requested before its end."""
-        import torch
-
+        from data.device.loader import upload
         from data.mixing import mix
 
-        s, size, device = self.settings, self.picture_size(), self.distributed.device
+        s, size, device = self.settings, self.sizes[self.epoch], self.distributed.device
         preprocess = self.preprocess.at_size(size)
         started, first = time.perf_counter(), self.step
         for crops, votes in self.loader.epoch(self.epoch, size=size, first=self.step):
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return False
-            x = preprocess(crops, device=device).contiguous(memory_format=torch.channels_last)
-            target = torch.from_numpy(votes).to(device)
+            x = preprocess.of_tensor(upload(crops, device)).contiguous(memory_format=self.computing.memory_format)
+            target = upload(votes, device)
             if s.teacher:
-                target = (1 - s.distill) * target + s.distill * torch.from_numpy(self.teachers(crops)).to(device)
+                target = (1 - s.distill) * target + s.distill * upload(self.teachers(crops), device)
             key = (s.seed, self.epoch, self.step)  # seeds what is random in a step, so that a run can be resumed
             x, target = mix(x, target, key=key, mixup_alpha=s.mixup, cutmix_alpha=s.cutmix)
             loss = self.learner.step(
@@ -209,8 +231,9 @@ class Trainer:
                 class_weights=self.class_weights,
             )  # fmt: skip
             self.step += 1
-            self.loss_sum += loss
-            log.step(loss)
+            self.losses.add(loss)
+            log.step(self.losses.last)
+        self.losses.read()
         self.faces_per_s = (self.step - first) * s.batch_size / (time.perf_counter() - started)
         return True
 
@@ -220,18 +243,6 @@ class Trainer:
 
         s = self.settings
         return s.highest_lr() * lr_factor(self.steps_done() / self.steps, warmup=s.warmup, schedule=s.schedule)
-
-    def picture_size(self, epoch: int | None = None) -> int:
-        """Pixels a side in this epoch, or in another (`progressive_size`)."""
-        full, epoch = self.preprocess.size_hw[0], self.epoch if epoch is None else epoch
-        if self.spec.fixed_size or not self.settings.progressive_resizing:
-            return full
-        return progressive_size(full, epoch / self.settings.epochs)
-
-    def growth(self) -> float:
-        """How many pixels a mean epoch shows, in proportion to the first one."""
-        pixels = [self.picture_size(epoch) ** 2 for epoch in range(self.settings.epochs)]
-        return sum(pixels) / len(pixels) / pixels[0]
 
     def steps_done(self) -> int:
         """Steps since the run began."""
@@ -247,50 +258,35 @@ class Trainer:
     def finish_epoch(self) -> None:
         """Validate, save the network if it is the best so far, save the state."""
         from models.training.run_log import epochs_since_best
+        from models.training.validation import save_best
 
         network = self.learner.averaged()
         scores, logits = self.validate(network)
-        row = {"epoch": self.epoch + 1, "size": self.picture_size(), "lr": self.lr(),
-               "train_loss": self.loss_sum / len(self.loader), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
+        row = {"epoch": self.epoch + 1, "size": self.sizes[self.epoch], "lr": self.lr(),
+               "train_loss": self.losses.sum / len(self.loader), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
         self.history.append({key: round(value, 5) for key, value in row.items()})
         if epochs_since_best(self.history, self.settings.monitor) == 0 and self.distributed.is_main:
-            self.save_best(network, scores, logits)
-        self.epoch, self.step, self.loss_sum = self.epoch + 1, 0, 0.0
+            faces = self.validation
+            save_best(
+                self.folder.path / "best.safetensors", network, settings=self.settings, preprocess=self.preprocess,
+                class_names=self.class_names, scores=scores, epoch=self.epoch + 1, logits=logits, labels=faces.labels,
+                votes=faces.votes, class_shares=self.loader.class_shares(),
+            )  # fmt: skip
+        self.epoch, self.step, self.losses.sum = self.epoch + 1, 0, 0.0
         self.save_state()
 
     def validate(self, network: nn.Module) -> tuple[dict[str, float], np.ndarray]:
-        """Scores of `network` on all validation faces, and their logits (N, K) float32; all processes must call it."""
-        from models.classifier import predict_logits
-        from support.metrics import score, softmax
+        """As `validate` of models/training/validation.py, on the validation faces."""
+        from models.training.validation import validate
 
-        faces, distributed = self.validation, self.distributed
-        mine = faces.images[distributed.rank :: distributed.world_size]
-        logits = distributed.gather(predict_logits(network, self.preprocess, mine, device=distributed.device))
-        scores = score(faces.labels, softmax(logits), faces.votes)
-        scores["ece_uncalibrated"] = scores.pop("ece")
-        return scores, logits
-
-    def save_best(self, network: nn.Module, scores: dict[str, float], logits: np.ndarray) -> None:
-        """Write best.safetensors, calibrated on the validation's logits (N, K)."""
-        from models.checkpoint import Checkpoint, save_checkpoint
-        from models.training.calibration import calibrate
-
-        checkpoint = Checkpoint(
-            network=self.settings.model,
-            class_names=self.class_names,
-            preprocess=self.preprocess,
-            weights=network.state_dict(),
-            settings=dataclasses.asdict(self.settings),
-            scores={"validation": scores, "epoch": self.epoch + 1},
-        )
         faces = self.validation
-        checkpoint = calibrate(checkpoint, logits, faces.labels, faces.votes, class_shares=self.loader.class_shares())
-        save_checkpoint(self.folder.path / "best.safetensors", checkpoint)
+        return validate(network, self.preprocess, faces.images, faces.labels, faces.votes, self.distributed)
 
     def save_state(self) -> None:
         """All that --resume needs to repeat the run exactly."""
-        progress = self.epoch, self.step, self.loss_sum
-        self.folder.save({"progress": progress, "history": self.history} | self.learner.state())
+        self.losses.read()  # which refuses to save what is not finite
+        values = {"progress": (self.epoch, self.step, self.losses.sum), "history": self.history}
+        self.folder.save(values | {"computing": dataclasses.asdict(self.computing)} | self.learner.state())
 
 
 main = resumable(command(Settings, run, prog="train.py", doc=__doc__))

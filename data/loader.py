@@ -50,6 +50,11 @@ class EpochLoader:
         """Batches an epoch."""
         return len(self.faces) // self.batch_size
 
+    @property
+    def place(self) -> str:
+        """Where pictures are changed, in words."""
+        return "pictures are changed on the CPU"
+
     def class_shares(self) -> np.ndarray:
         """(K,) float64, sum 1: the mean of the votes over the faces that an epoch shows."""
         return weighted_mean(self.faces.votes, row_weights(self.faces.labels, self.balance))

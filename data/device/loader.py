@@ -58,6 +58,11 @@ class DeviceLoader(EpochLoader):
         values = {each.name: getattr(loader, each.name) for each in dataclasses.fields(loader)}
         return cls(**values, device=device, memory=memory)
 
+    @property
+    def place(self) -> str:
+        """As that of `EpochLoader`."""
+        return f"pictures are changed on {self.device}, {'where they rest' if self.fits else 'sent batch by batch'}"
+
     @functools.cached_property
     def fits(self) -> bool:
         """May all pictures rest on the device?"""

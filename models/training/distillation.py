@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.classifier import Classifier
 from support import UserError
@@ -43,8 +44,9 @@ class Teachers:
                 )
             self.members.append((member, [member.class_names.index(name) for name in class_names]))
 
-    def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """Rows sum to 1; classes that only a teacher knows are left out."""
+    def __call__(self, crops: np.ndarray | Tensor) -> np.ndarray:
+        """Rows sum to 1; classes that only a teacher knows are left out. Crops of a device are brought here."""
+        crops = crops if isinstance(crops, np.ndarray) else crops.cpu().numpy()
         return np.mean([softmax(member.logits(crops)[:, columns]) for member, columns in self.members], axis=0)
 
 

@@ -1,7 +1,7 @@
 """One training step of a classifier: from a batch and its targets to new weights.
 
 In:  a network; x (B, C, h, w) and target distributions (B, K), float32 on its device; the step's learning rate.
-Out: the loss, and in the learner the weights, their moving average, and all that the next step needs.
+Out: the loss on that device, and in the learner the weights, their moving average, and all that the next step needs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from models.training.computing import Computing
 from models.training.settings import Settings
 from support import FAILED, UserError
 from support.training.distributed import Distributed
@@ -28,10 +30,20 @@ TINY = 1e-12  # avoids a division by a gradient of zero
 class Learner(BaseLearner[nn.Module]):
     """A classifier under training, over all processes; made as `BaseLearner` is."""
 
+    compiled = False
+
+    def compute_as(self, how: Computing) -> None:
+        """Compute so from the first step on, which comes after this."""
+        self.mix_precision(how.mixed)
+        self.compiled = how.compiled
+        for network in (self.network, self.ema):
+            network.to(memory_format=how.memory_format)
+
     @functools.cached_property
     def parallel(self) -> nn.Module:
-        """The network, whose gradients are then the mean over all processes."""
-        return self.distributed.parallel(self.network)
+        """The network, whose gradients are then the mean over all processes; compiled where `compute_as` says so."""
+        network = self.distributed.parallel(self.network)
+        return cast(nn.Module, torch.compile(network)) if self.compiled else network
 
     @functools.cached_property
     def frozen_norms(self) -> list[nn.Module]:
@@ -50,14 +62,13 @@ class Learner(BaseLearner[nn.Module]):
         sam: float = 0.0,
         parts: int = 1,
         class_weights: Tensor | None = None,
-    ) -> float:
-        """Update the weights once; returns the loss before it, as the mean over all processes.
+    ) -> Tensor:
+        """Update the weights once; returns the loss of this process before it, which nobody has waited for: `Losses`.
 
         key: numbers that, together with the rank, seed the dropout masks, so that a resumed run repeats them.
         smoothing, class_weights: see `kl_loss`. sam: radius of `perturbed_weights`; 0 for none.
         parts: how many passes the batch is split into, whose gradients are summed: the same step in less memory, but
             for batch norms, which see a part at a time.
-        Raises `UserError` where the loss is not finite.
         """
         seed = int(np.random.SeedSequence((*key, self.distributed.rank)).generate_state(1)[0])
         self.parallel.train()
@@ -66,14 +77,20 @@ class Learner(BaseLearner[nn.Module]):
         backward = functools.partial(
             self._backward, x, target, seed, smoothing=smoothing, parts=parts, class_weights=class_weights
         )
-        loss = self.distributed.mean(backward())
-        if not math.isfinite(loss):
-            raise UserError(f"the loss is {loss}; start a new run with a lower --lr.", exit_code=FAILED)
+        loss = backward()
         if sam:
             with perturbed_weights(self.network, sam):
                 backward()
         self.update(lr=lr)
         return loss
+
+    def probe(self, shape: tuple[int, ...]) -> None:
+        """A forward and a backward pass of this process alone on zeros of `shape` (B, C, h, w), to see if they fit."""
+        device = self.distributed.device
+        with torch.autocast(device.type, self.dtype, enabled=self.dtype is not None):
+            logits = self.network.train()(torch.zeros(shape, device=device))
+        logits.float().square().mean().backward()
+        self.optimiser.zero_grad(set_to_none=True)
 
     def _backward(
         self,
@@ -84,19 +101,52 @@ class Learner(BaseLearner[nn.Module]):
         *,
         parts: int = 1,
         class_weights: Tensor | None = None,
-    ) -> float:
+    ) -> Tensor:
         """Leave the gradient of the loss in the network; returns the loss of this process."""
         torch.manual_seed(seed)
         self.optimiser.zero_grad(set_to_none=True)
-        total = 0.0
+        total = torch.zeros((), device=x.device)
         for some, wanted in zip(x.chunk(parts), target.chunk(parts), strict=True):
             with torch.autocast(x.device.type, self.dtype, enabled=self.dtype is not None):
                 logits = self.parallel(some)
             loss = kl_loss(logits.float(), wanted, smoothing=smoothing, class_weights=class_weights)
             loss = loss * (len(some) / len(x))
             self.scaler.scale(loss).backward()
-            total += loss.item()
+            total += loss.detach()
         return total
+
+
+class Losses:
+    """The losses of steps as numbers, which are read once in a while: reading one waits until its step is done.
+
+    sum: of all that were read, as means over all processes. last: the latest of them.
+    every: how many steps are read at once; those of a CPU, which has done them by then, each.
+    """
+
+    def __init__(self, distributed: Distributed, *, every: int = 32) -> None:
+        self.distributed = distributed
+        self.every = 1 if distributed.device.type == "cpu" else every
+        self.waiting: list[Tensor] = []
+        self.sum, self.last = 0.0, math.nan
+
+    def add(self, loss: Tensor) -> None:
+        """After a step; may raise as `read` does."""
+        self.waiting.append(loss)
+        if len(self.waiting) >= self.every or math.isnan(self.last):
+            self.read()
+
+    def read(self) -> None:
+        """Wait for all steps. Raises `UserError` where a loss is not finite, which comes before anything is saved."""
+        if not self.waiting:
+            return
+        for loss in self.distributed.means(torch.stack(self.waiting).tolist()):
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"the loss is {loss}; what was saved before is kept; start a new run with a lower --lr.",
+                    exit_code=FAILED,
+                )
+            self.sum, self.last = self.sum + loss, loss
+        self.waiting = []
 
 
 def make_learner(settings: Settings, network: nn.Module, distributed: Distributed) -> Learner:

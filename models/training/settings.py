@@ -14,6 +14,7 @@ from support import UserError, setting
 
 ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
 SCORES = ["accuracy", "macro_f1", "kl"]
+SWITCH = ["auto", "on", "off"]
 
 
 @dataclasses.dataclass
@@ -26,7 +27,9 @@ class Settings:
     classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
     accept: list[str] = setting([], "doubts about the data set, as data.check names them, to train in spite of")
     folds: int = setting(0, "cross-validate in so many parts, by person where people are known; 0: off", within=ANY)
-    memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=SHARE)
+    memory: float = setting(
+        0.5, "share of the free memory, of the machine and of a card, that decoded pictures may take", within=SHARE
+    )
     model: str = setting("small_resnet18_w32", "network, a name from models/networks/, or timm/NAME")
     init: str = setting(
         "", "weights of the same network to start from: a checkpoint, or any state_dict", metavar="FILE"
@@ -55,6 +58,8 @@ class Settings:
         0.0, "weigh the loss of a class of n faces in proportion to n ** -class_weights", within=SHARE
     )
     augment: float = setting(1.0, "strength of the augmentation; 0: none, 2: twice as strong", within=(0, 4))
+    light: float = setting(0.0, "largest share by which light from one side changes a picture; 0: none", within=SHARE)
+    noise: float = setting(0.0, "largest deviation of noise on a picture, grey levels; 0: none", within=(0, 64))
     mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=ANY)
     cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=ANY)
     progressive_resizing: bool = setting(
@@ -76,9 +81,16 @@ class Settings:
     monitor: str = setting("accuracy", "validation score that picks the best epoch", choices=SCORES)
     patience: int = setting(0, "stop after so many epochs without a better validation macro-F1; 0: never", within=ANY)
     seed: int = setting(0, "seed of weights, order and augmentation", within=ANY)
-    amp: bool = setting(True, "mixed precision on cuda and mps; a CPU computes in float32")
+    amp: bool = setting(True, "mixed precision on mps, and on cuda where it measures faster; a CPU computes in float32")
+    channels_last: str = setting("auto", "memory layout; auto: the faster one on cuda, else on", choices=SWITCH)
+    compile: str = setting("auto", "torch.compile; auto: on cuda, in runs that it makes shorter", choices=SWITCH)
+    augment_on: str = setting(
+        "auto", "where pictures are changed; auto: on cuda the device", choices=["auto", "cpu", "device"]
+    )
     threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=ANY)
-    workers: int = setting(2, "threads that decode and augment pictures", within=FROM_1)
+    workers: int = setting(
+        2, "threads that decode and augment pictures, processes that draw changes for a device", within=FROM_1
+    )
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
     resume: bool = setting(False, "continue the run in --out, which then has the same settings")
@@ -135,3 +147,10 @@ def progressive_size(full: int, done: float) -> int:
     Smaller pictures cost less, and suffice early in a training (Tan & Le 2021, arXiv 2104.00298, section 4.2).
     """
     return round(full * (3 / 4 if done < 3 / 8 else 7 / 8 if done < 3 / 4 else 1))
+
+
+def epoch_sizes(settings: Settings, full: int, *, fixed: bool) -> list[int]:
+    """Pixels a side in each epoch of a run (`progressive_size`); `fixed`: the network takes no other size."""
+    if fixed or not settings.progressive_resizing:
+        return [full] * settings.epochs
+    return [progressive_size(full, epoch / settings.epochs) for epoch in range(settings.epochs)]

@@ -3,7 +3,7 @@
 In:  what torchrun puts into the environment of each process: RANK, LOCAL_RANK and WORLD_SIZE. Without it, one process.
 Out: `Distributed`: the rank of this process, the world size, and the collective operations of a training.
 
-The backend is nccl on cuda and gloo on the CPU.
+Gradients go through nccl on cuda; numbers, and all on the CPU, through gloo.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from support.cli import UserError
+from support.cli import UserError, notify
 
 
 @dataclass(frozen=True)
 class Distributed:
-    """This process is number `rank` of `world_size`; all of them must call each method at the same point."""
+    """This process is number `rank` of `world_size`; all of them must call each method at the same point.
+
+    sharing: how many of them have this device.
+    """
 
     device: torch.device
     rank: int = 0
     world_size: int = 1
+    sharing: int = 1
 
     @property
     def is_main(self) -> bool:
@@ -36,11 +40,15 @@ class Distributed:
 
     def mean(self, value: float) -> float:
         """The mean of a number over all processes."""
+        return self.means([value])[0]
+
+    def means(self, values: list[float]) -> list[float]:
+        """The mean of each number over all processes, which wait for each other, but for no card."""
         if self.world_size == 1:
-            return value
-        total = torch.tensor(value, dtype=torch.float64, device=self.device)
+            return values
+        total = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(total)
-        return total.item() / self.world_size
+        return (total / self.world_size).tolist()
 
     def gather(self, part: np.ndarray) -> np.ndarray:
         """(N, ...) on every process, from the rows `rank`, `rank + world_size`, ... that each process has."""
@@ -77,7 +85,8 @@ class Distributed:
 def process_group(device: torch.device) -> Iterator[Distributed]:
     """The group of the processes that torchrun started, until the `with` ends; without torchrun, this one alone.
 
-    On cuda each process takes the card of its LOCAL_RANK. Raises `UserError` on mps, for which torch has no backend.
+    On cuda each process takes the card of its LOCAL_RANK; where there are fewer cards than processes they share them,
+    which is said. Raises `UserError` on mps, for which torch has no backend.
     """
     world_size = int(os.environ.get("WORLD_SIZE", 1))
     if world_size == 1:
@@ -85,12 +94,22 @@ def process_group(device: torch.device) -> Iterator[Distributed]:
         return
     if device.type == "mps":
         raise UserError("several processes train on cuda or the CPU, not on mps; add --device cpu, or start one.")
+    here, backend = int(os.environ.get("LOCAL_WORLD_SIZE", world_size)), "gloo"
+    sharing = here
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        cards, local_rank = torch.cuda.device_count(), int(os.environ["LOCAL_RANK"])
+        device, sharing = torch.device("cuda", local_rank % cards), -(-here // cards)
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if sharing == 1:
+            backend = "cpu:gloo,cuda:nccl"  # nccl takes one process a card
+        elif not local_rank:
+            notify(
+                f"{here} processes share {cards} card(s): gradients are summed by way of the CPU; "
+                f"--nproc-per-node={cards} is faster"
+            )
+    dist.init_process_group(backend)
     try:
-        yield Distributed(device, dist.get_rank(), world_size)
+        yield Distributed(device, dist.get_rank(), world_size, sharing)
         dist.barrier()  # torchrun ends the others when one leaves with an exit code other than 0
     finally:
         dist.destroy_process_group()

@@ -7,12 +7,12 @@ Out: new weights, their average, and the state that a resumed run needs; factors
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from collections.abc import Sequence
 from typing import Generic, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from support.training.distributed import Distributed
@@ -25,7 +25,7 @@ PARTS = ("network", "ema", "optimiser", "scaler")  # of the state
 class BaseLearner(Generic[Network]):
     """A network under training, its optimiser and the moving average of its weights, on the device of `distributed`.
 
-    optimiser, weight_decay, momentum, ema: see `make_optimiser` and `moving_average`.
+    optimiser, weight_decay, momentum, ema: see `make_optimiser` and `MovingAverage`.
     clip_norm: largest norm of the gradient; 0 for any.
     mixed: mixed precision where the device has it, see `mixed_format`; `scaler` is then to scale the loss.
     """
@@ -45,8 +45,13 @@ class BaseLearner(Generic[Network]):
         device = distributed.device
         self.distributed, self.clip_norm = distributed, clip_norm
         self.network: Network = network.to(device).to(memory_format=torch.channels_last)
-        self.ema = moving_average(self.network, ema)
+        self.ema = MovingAverage(self.network, ema)
         self.optimiser = make_optimiser(optimiser, self.network, weight_decay=weight_decay, momentum=momentum)
+        self.mix_precision(mixed)
+
+    def mix_precision(self, mixed: bool) -> None:
+        """From now on, or no more; before the first step."""
+        device = self.distributed.device
         self.dtype = mixed_format(device) if mixed else None
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
 
@@ -94,21 +99,31 @@ def mixed_format(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if native else torch.float16
 
 
-def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+class MovingAverage(AveragedModel):
     """An average of all parameters and buffers: average = decay * average + (1 - decay) * weights. 0: the weights.
 
-    At step t the decay is at most (1 + t) / (10 + t), so that the untrained weights do not stay in the average.
+    At step t the decay is at most (1 + t) / (10 + t), so that the untrained weights do not stay in the average. Unlike
+    the average of torch, this one counts on the CPU: asking a device for the count would wait for all its work.
     """
 
-    @torch.no_grad()
-    def update(average: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
-        now = min(decay, (1 + int(steps)) / (10 + int(steps)))
-        if average[0].is_floating_point():
-            torch._foreach_lerp_(list(average), list(weights), 1 - now)
-        else:  # counters
-            torch._foreach_copy_(list(average), list(weights))
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network, use_buffers=True)
+        self.decay = decay
 
-    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take the weights of `model` in."""
+        averages, weights = (list(itertools.chain(m.parameters(), m.buffers())) for m in (self.module, model))
+        real = [average.is_floating_point() for average in averages]
+        steps = int(self.n_averaged)
+        if steps:
+            now = min(self.decay, (1 + steps) / (10 + steps))
+            mean, latest = (list(itertools.compress(tensors, real)) for tensors in (averages, weights))
+            torch._foreach_lerp_(mean, latest, 1 - now)
+        for average, weight, is_real in zip(averages, weights, real, strict=True):
+            if not (steps and is_real):  # counters, and all at first
+                average.copy_(weight)
+        self.n_averaged += 1
 
 
 def make_optimiser(

@@ -10,7 +10,7 @@ from torch import nn
 
 from support.training import learner as learner_module
 from support.training.distributed import Distributed
-from support.training.learner import BaseLearner, lr_factor, make_optimiser, mixed_format, moving_average
+from support.training.learner import BaseLearner, MovingAverage, lr_factor, make_optimiser, mixed_format
 
 ALONE = Distributed(torch.device("cpu"))
 
@@ -79,7 +79,7 @@ def test_a_loaded_state_continues_exactly(optimiser, tmp_path):
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.99])
 def test_the_average_is_the_exponential_average_with_a_warm_start(decay):
     network = nn.Linear(1, 1, bias=False)
-    average, expected = moving_average(network, decay), None
+    average, expected = MovingAverage(network, decay), None
     for step in range(40):
         with torch.no_grad():
             network.weight.fill_(step**0.5)
@@ -91,7 +91,7 @@ def test_the_average_is_the_exponential_average_with_a_warm_start(decay):
 
 def test_buffers_are_averaged_and_counters_copied():
     network = nn.BatchNorm1d(2)
-    average = moving_average(network, 0.5)
+    average = MovingAverage(network, 0.5)
     for _ in range(3):
         network(torch.randn(8, 2) + 4)
         average.update_parameters(network)
