@@ -41,7 +41,7 @@ def plain(folder, tmp_path_factory):
 CHANGES = (
     "loss cross_entropy, label-smoothing 0.2, balance 1, mixup 1, cutmix 1, optimiser adam, optimiser adamw, "
     "schedule constant, warmup 0.5, weight-decay 0.1, momentum 0, sam 0.1, clip-norm 0.1, seed 1, accumulate 2, "
-    "freeze fc1, class-weights 1, augment 0.5, lr-batch 32"
+    "freeze fc1, class-weights 1, augment 0.5, lr-batch 32, light 0.5, noise 20, augment-on device"
 )
 
 
@@ -68,7 +68,7 @@ def batches_of(folder, out, monkeypatch, *flags: str, model: str = TINY[1]) -> l
 
     def step(self, x, target, **options):
         seen.append((x.numpy(), target.numpy()))
-        return 1.0
+        return torch.tensor(1.0)
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "step", step)

@@ -105,7 +105,7 @@ def _chosen(
     ]
     seconds = {way: measure(way) for way in ways}
     best = min(ways, key=seconds.__getitem__)
-    compiled = dataclasses.replace(best, compiled=True)
+    compiled, failed = dataclasses.replace(best, compiled=True), ""
     if settings.compile == "on":
         seconds[compiled], best = compile_or_refuse(compiled, measure), compiled
     elif settings.compile == "auto" and steps * seconds[best] > COMPILING_PAYS_S:
@@ -113,8 +113,9 @@ def _chosen(
             seconds[compiled] = measure(compiled)
             best = min(best, compiled, key=seconds.__getitem__)
         except Exception:  # whatever the compiler lacks: the run goes on without
-            seconds[compiled] = float("inf")
-    return best, "a pass takes " + ", ".join(f"{1000 * s:.2f} ms in {way}" for way, s in seconds.items())
+            failed = f"; not possible: {compiled}"
+    measured = ", ".join(f"{1000 * taken:.2f} ms in {way}" for way, taken in seconds.items())
+    return best, f"a pass takes {measured}{failed}"
 
 
 def compile_or_refuse(way: Computing, measure: Measure) -> float:

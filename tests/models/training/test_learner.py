@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from models.training.learner import Learner, kl_loss, make_learner, perturbed_weights, weights_of_classes
+from models.training.computing import Computing
+from models.training.learner import Learner, Losses, kl_loss, make_learner, perturbed_weights, weights_of_classes
 from models.training.settings import Settings
 from models.training.transfer import freeze_layers
 from support import UserError
@@ -34,7 +36,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_step_is_that_of_torch(batch):
     x, target = batch
     found = Learner(small_network(), ALONE, weight_decay=0.0, ema=0.0, clip_norm=0.05)
-    loss = found.step(x, target, lr=0.1, key=(1, 2, 3))
+    loss = found.step(x, target, lr=0.1, key=(1, 2, 3)).item()
     network = small_network().train()
     torch.manual_seed(int(np.random.SeedSequence((1, 2, 3, 0)).generate_state(1)[0]))
     expected = (target * (target.log() - network(x).log_softmax(dim=1))).sum(dim=1).mean()
@@ -50,7 +52,7 @@ def test_a_step_is_that_of_torch(batch):
 @pytest.mark.parametrize("options", [{}, {"optimiser": "adamw"}, {"ema": 0.0}, {"clip_norm": 0.0}])
 def test_it_overfits_a_batch(batch, options, sam):
     found = Learner(small_network(), ALONE, **options)
-    losses = [found.step(*batch, lr=0.02, key=(0, 0, step), sam=sam) for step in range(40)]
+    losses = [found.step(*batch, lr=0.02, key=(0, 0, step), sam=sam).item() for step in range(40)]
     assert losses[-1] < 0.5 * losses[0]
     assert not found.averaged().training
 
@@ -103,7 +105,7 @@ def test_float16_with_a_scaler_steps_as_float32_does(batch, monkeypatch):
     half = Learner(small_network(), ALONE)
     assert half.scaler.is_enabled()
     for step in range(3):
-        losses = [one.step(*batch, lr=0.05, key=(step,)) for one in (exact, half)]
+        losses = [one.step(*batch, lr=0.05, key=(step,)).item() for one in (exact, half)]
         assert losses[1] == pytest.approx(losses[0], rel=0.01)
     torch.testing.assert_close(half.network[0].weight, exact.network[0].weight, atol=2e-3, rtol=0.01)
     other = Learner(small_network(), ALONE)
@@ -123,11 +125,66 @@ def test_a_gradient_that_overflows_in_float16_is_skipped(batch, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_a_sentence(batch):
-    found = Learner(small_network(), ALONE)
+    found, losses = Learner(small_network(), ALONE), Losses(ALONE)
     nn.init.constant_(found.network[5].bias, float("nan"))
-    with pytest.raises(UserError, match="the loss is nan; start a new run with a lower --lr") as error:
-        found.step(*batch, lr=0.1, key=(0,))
+    with pytest.raises(UserError, match="the loss is nan; what was saved before is kept; start a new run") as error:
+        losses.add(found.step(*batch, lr=0.1, key=(0,)))
     assert error.value.exit_code == 1
+
+
+def test_losses_of_a_device_are_read_once_in_a_while_and_none_is_lost():
+    losses, values = Losses(Distributed(torch.device("meta")), every=4), torch.arange(1.0, 11.0)
+    read = []
+    for value in values:
+        losses.add(value)
+        read.append(losses.sum)
+    assert read == [1, 1, 1, 1, 15, 15, 15, 15, 45, 45]  # the first at once, for the bar
+    losses.read()
+    losses.read()
+    assert (losses.sum, losses.last) == (55, 10)
+    losses.add(torch.tensor(float("inf")))
+    with pytest.raises(UserError, match="the loss is inf"):
+        losses.read()
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often a number of a tensor is asked for, which on a device waits for all its work."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.is_nonzero.default)
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("options", [{}, {"sam": 0.1, "parts": 2, "class_weights": torch.ones(3)}])
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_step_asks_the_device_for_no_number(batch, options, optimiser):
+    found = Learner(small_network(), ALONE, optimiser=optimiser)
+    allowed = 1  # the count of the moving average, which is on the CPU; that of adamw, one a parameter, is there, too
+    if optimiser == "adamw":
+        allowed += len(list(found.network.parameters()))
+    for step in range(2):
+        with Reads() as reads:
+            loss = found.step(*batch, lr=0.1, key=(step,), **options)
+        assert reads.count <= allowed
+    with Reads() as reads:
+        loss.item()
+    assert reads.count == 1
+
+
+def test_it_computes_as_was_chosen(batch, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
+    found, plain = Learner(small_network(), ALONE), Learner(small_network(), ALONE)
+    found.compute_as(Computing("cpu", "cpu", mixed=True, channels_last=False, compiled=True))
+    assert found.network[0].weight.is_contiguous()
+    assert (found.dtype, plain.dtype) == (None, None)  # a CPU has none
+    losses = [one.step(*batch, lr=0.1, key=(0,)).item() for one in (found, plain)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert compiled == [found.network]
+    found.probe((4, 1, 8, 8))
+    assert all(parameter.grad is None for parameter in found.network.parameters())
 
 
 def test_weighted_classes_count_as_often_as_their_weights_say():
@@ -158,7 +215,7 @@ def test_a_step_in_parts_is_the_step():
         network = nn.Sequential(nn.Conv2d(1, 2, 5, 5), nn.ReLU(), nn.Flatten(), nn.Linear(162, 2))
         learner = Learner(network, Distributed(torch.device("cpu")))
         loss = learner.step(x, target, lr=0.1, key=(0, 0, 0), parts=parts, class_weights=torch.tensor([1.0, 2.0]))
-        found.append((loss, network[0].weight.detach().clone()))
+        found.append((loss.item(), network[0].weight.detach().clone()))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
     torch.testing.assert_close(found[0][1], found[1][1])
 

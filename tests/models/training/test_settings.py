@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.training.settings import Settings, check, progressive_size
+from models.training.settings import Settings, check, epoch_sizes, progressive_size
 from support import UserError
 
 
@@ -37,3 +37,9 @@ def test_a_resumed_run_needs_its_beginning_no_more(tmp_path):
 
 def test_sizes_grow_in_three_steps():
     assert [progressive_size(48, done) for done in (0, 0.37, 0.375, 0.74, 0.75, 1)] == [36, 36, 42, 42, 48, 48]
+
+
+def test_each_epoch_has_its_size():
+    assert epoch_sizes(Settings(epochs=4), 48, fixed=False) == [36, 36, 42, 48]
+    assert epoch_sizes(Settings(epochs=2, progressive_resizing=False), 48, fixed=False) == [48, 48]
+    assert epoch_sizes(Settings(epochs=2), 48, fixed=True) == [48, 48]

@@ -34,6 +34,25 @@ def test_processes_do_not_train_on_mps(monkeypatch):
         pass
 
 
+def test_fewer_cards_than_processes_are_shared_and_said(monkeypatch, capsys):
+    begun = []
+    for name, value in {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    for name in ("init_process_group", "get_rank", "barrier", "destroy_process_group"):
+        monkeypatch.setattr(f"torch.distributed.{name}", lambda *backend: begun.extend(backend) or 0)
+    for cards, rank, sharing in ((4, 3, 1), (2, 1, 2), (3, 2, 2)):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda cards=cards: cards)
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        with process_group(torch.device("cuda")) as distributed:
+            assert (distributed.device, distributed.sharing) == (torch.device("cuda", rank % cards), sharing)
+    assert begun == ["cpu:gloo,cuda:nccl", "gloo", "gloo"]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with process_group(torch.device("cuda")):
+        assert "4 processes share 3 card(s): gradients are summed by way of the CPU" in capsys.readouterr().err
+
+
 MIXED = ["--model", "plain", "--epochs", "2", "--lr", "0.003", "--optimiser", "adamw"]
 MIXED += ["--balance", "0.5", "--mixup", "0.4", "--cutmix", "1", "--sam", "0.05"]
 
