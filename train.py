@@ -58,6 +58,7 @@ def run(settings: Settings) -> int:
     from models.spec import find_spec
     from support.training.distributed import process_group
 
+    torch.backends.cudnn.deterministic = True  # a resumed run ends with the same weights
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec = find_spec(settings.model)

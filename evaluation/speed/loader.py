@@ -1,9 +1,10 @@
 """Does the loader keep the device busy? python -m evaluation.speed.loader --data-path DIR
 
 In:  a data set's folder, a network, a batch size; how much memory the pictures may take (0: all stay on disk).
-Out: on stdout, as JSON: faces a second of training steps on the loader's batches; of the same steps on batches in
-     memory; the first as a share of the second; faces a second of the loader alone; the most memory that the process
-     had, listing and torch included.
+Out: on stdout, as JSON, for pictures changed on the CPU and on the device (train.py's --augment-on): faces a second of
+     training steps on the loader's batches; of the same steps on batches in memory; the first as a share of the
+     second; of the loader alone. The same as a Markdown table on stderr. And the most memory that the process
+     had before it changed pictures on the device, listing and torch included.
 
 Steps are those of train.py (models/training/learner.py), preprocessing included. The two take turns; each turn begins
 with more steps than the loader has batches prefetched, which are not counted. Other programs change the results.
@@ -16,7 +17,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as train.py: before numpy and torch are imported
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -26,19 +27,19 @@ import torch
 
 from data.augment import Augment
 from data.datasets import load_for_training
-from data.loader import PREFETCH, EpochLoader
+from data.device.loader import DeviceLoader, upload
+from data.loader import PREFETCH, Batch, EpochLoader
 from data.pictures.store import training_storage
 from evaluation.speed.machine import machine, versions
 from models.preprocess import Preprocess
 from models.spec import find_spec
+from models.training.computing import synchronise
 from models.training.learner import Learner
-from support import command, pick_device, run_and_exit, setting, write_json
+from support import command, notify, pick_device, run_and_exit, setting, write_json
 from support.memory import peak_memory
 from support.training.distributed import Distributed
 
 WARM_UP = PREFETCH + 2  # steps at the beginning of each turn
-
-Batch = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass
@@ -52,6 +53,7 @@ class Settings:
     memory: float = setting(0.5, "share of the free memory that decoded pictures may take", within=(0, 1))
     steps: int = setting(12, "steps counted a turn", within=(1, math.inf))
     turns: int = setting(2, "turns of each", within=(1, math.inf))
+    workers: int = setting(2, "threads and processes of the loader", within=(1, math.inf))
     threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=(0, math.inf))
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
@@ -63,14 +65,29 @@ def run(settings: Settings) -> int:
     spec, device = find_spec(settings.model), pick_device(settings.device)
     storage = training_storage(settings.memory, side=max(spec.preprocess.size_hw))
     faces, _ = load_for_training(settings.data_path, name=settings.dataset, storage=storage)
-    loader = EpochLoader(faces, Augment(), settings.batch_size)
+    on_cpu = EpochLoader(faces, Augment(), settings.batch_size, threads=settings.workers)
+    on_device = DeviceLoader.of(on_cpu, device, memory=settings.memory)
     learner = Learner(spec.build(len(faces.class_names)), Distributed(device))
     report = {"model": settings.model, "batch_size": settings.batch_size, "device": str(device), "faces": len(faces)}
-    rates = measure(loader, learner, spec.preprocess, steps=settings.steps, turns=settings.turns)
+    how = {"steps": settings.steps, "turns": settings.turns}
+    rates = {"cpu": measure(on_cpu, learner, spec.preprocess, **how)}
     peak = peak_memory()
+    rates["device"] = measure(on_device, learner, spec.preprocess, **how)
     about = {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
-    write_json(report | rates | {"peak_mb": peak and peak / 1e6} | about)
+    notify(table(rates))
+    write_json(report | {"augment_on": rates, "peak_mb": peak and peak / 1e6} | about)
     return 0
+
+
+def table(rates: Mapping[str, Mapping[str, float]]) -> str:
+    """Rates by where pictures are changed, as Markdown."""
+    rows = [
+        f"| {where} | {r['loader_faces_per_s']:,.0f} | {r['memory_faces_per_s']:,.0f} | {r['share']:.0%} | "
+        f"{r['loader_alone_faces_per_s']:,.0f} |"
+        for where, r in rates.items()
+    ]
+    head = "| faces a second, pictures changed on | training | on batches in memory | share | the loader alone |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
 
 
 def measure(
@@ -89,9 +106,11 @@ def measure(
     for _ in range(turns):
         for name, batches in (("loader", endless(loader, size=size)), ("memory", ready)):
             times_s[name] += step_times_s(itertools.islice(batches, count), learner, preprocess, clock)[WARM_UP:]
+    device, batches = learner.distributed.device, itertools.islice(endless(loader, size=size), count)
     started = clock()
-    for _ in itertools.islice(endless(loader, size=size), count):
+    for _ in batches:
         pass
+    synchronise(device)
     alone = count * loader.batch_size / (clock() - started)
     rates = {name: loader.batch_size / float(np.median(times)) for name, times in times_s.items()}
     return {
@@ -105,11 +124,12 @@ def measure(
 def step_times_s(
     batches: Iterable[Batch], learner: Learner, preprocess: Preprocess, clock: Callable[[], float]
 ) -> list[float]:
-    """Seconds of the step on each batch, from asking for it until the loss is known."""
+    """Seconds of the step on each batch, from asking for it until the device has done it."""
     device, times, last = learner.distributed.device, [], clock()
     for step, (crops, votes) in enumerate(batches):
-        x = preprocess(crops, device=device).contiguous(memory_format=torch.channels_last)
-        learner.step(x, torch.from_numpy(votes).to(device), lr=0.01, key=(step,))
+        x = preprocess.of_tensor(upload(crops, device)).contiguous(memory_format=torch.channels_last)
+        learner.step(x, upload(votes, device), lr=0.01, key=(step,))
+        synchronise(device)
         now = clock()
         times.append(now - last)
         last = now

@@ -16,7 +16,7 @@ from data.datasets import load_faces
 from data.loader import EpochLoader
 from data.pictures import store
 from evaluation.speed import loader as loader_speed
-from evaluation.speed.loader import endless, main, measure
+from evaluation.speed.loader import endless, main, measure, table
 from models.preprocess import Preprocess
 from support.training.distributed import Distributed
 
@@ -90,4 +90,12 @@ def test_the_command_prints_json(folder, tmp_path, capsys, monkeypatch, memory):
     report = json.loads(shown.out)
     assert (report["threads"], report["batch_size"], report["device"], report["faces"]) == (1, 8, "cpu", 64)
     assert report["peak_mb"] is None or 50 < report["peak_mb"] < 1e5
-    assert report["share"] == pytest.approx(report["loader_faces_per_s"] / report["memory_faces_per_s"])
+    assert list(report["augment_on"]) == ["cpu", "device"]
+    for rates in report["augment_on"].values():
+        assert rates["share"] == pytest.approx(rates["loader_faces_per_s"] / rates["memory_faces_per_s"])
+
+
+def test_the_table_has_a_row_for_each_place():
+    rates = {"loader_faces_per_s": 1234.4, "memory_faces_per_s": 2468.8, "share": 0.5, "loader_alone_faces_per_s": 9e4}
+    lines = table({"cpu": rates, "device": rates}).split("\n")
+    assert lines[2:] == [f"| {where} | 1,234 | 2,469 | 50% | 90,000 |" for where in ("cpu", "device")]
