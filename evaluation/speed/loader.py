@@ -13,6 +13,7 @@ with more steps than the loader has batches prefetched, which are not counted. O
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import os
@@ -69,10 +70,12 @@ def run(settings: Settings) -> int:
     on_device = DeviceLoader.of(on_cpu, device, memory=settings.memory)
     learner = Learner(spec.build(len(faces.class_names)), Distributed(device))
     report = {"model": settings.model, "batch_size": settings.batch_size, "device": str(device), "faces": len(faces)}
-    how = {"steps": settings.steps, "turns": settings.turns}
-    rates = {"cpu": measure(on_cpu, learner, spec.preprocess, **how)}
+    timed = functools.partial(
+        measure, learner=learner, preprocess=spec.preprocess, steps=settings.steps, turns=settings.turns
+    )
+    rates = {"cpu": timed(on_cpu)}
     peak = peak_memory()
-    rates["device"] = measure(on_device, learner, spec.preprocess, **how)
+    rates["device"] = timed(on_device)
     about = {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
     notify(table(rates))
     write_json(report | {"augment_on": rates, "peak_mb": peak and peak / 1e6} | about)
