@@ -262,11 +262,12 @@ def test_on_a_card_it_detects_predicts_and_explains_as_on_a_cpu_from_replays_alo
     plain = EmotionPipeline.from_files(engine="torch")
     wanted = [plain([frame])[0] for frame in frames]
     cards = TapeCard(), TapeCard()
-    pipeline = EmotionPipeline.from_files(engine="torch")
-    engine = pipeline.classifier.engine
+    detector, classifier = RetinaFace.from_file(engine="torch"), Classifier.from_file(engine="torch")
+    engine = classifier.engine
     place = {"layer": engine.layer, "cells": engine.cells}
-    pipeline.detector.engine = Detection(pipeline.detector.engine.network, card=cards[0])
-    pipeline.classifier.engine = Classification(engine.network, engine.preprocess, device="cpu", card=cards[1], **place)
+    detector.engine = Detection(detector.engine.network, card=cards[0])
+    classifier.engine = Classification(engine.network, engine.preprocess, device="cpu", card=cards[1], **place)
+    pipeline = EmotionPipeline(detector, classifier)
     pipeline.warm_up([(240, 320)])
     join_warm_up()
     passes = []
