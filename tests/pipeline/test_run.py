@@ -262,7 +262,8 @@ def test_on_a_card_it_detects_predicts_and_explains_as_on_a_cpu_from_replays_alo
     plain = EmotionPipeline.from_files(engine="torch")
     wanted = [plain([frame])[0] for frame in frames]
     cards = TapeCard(), TapeCard()
-    detector, classifier = RetinaFace.from_file(engine="torch"), Classifier.from_file(engine="torch")
+    detector = RetinaFace.from_file(engine="torch")
+    classifier = Classifier.from_file(engine="torch", prior="balanced")
     engine = classifier.engine
     place = {"layer": engine.layer, "cells": engine.cells}
     detector.engine = Detection(detector.engine.network, card=cards[0])
