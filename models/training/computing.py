@@ -16,6 +16,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -60,7 +61,7 @@ def choose(
     distributed: Distributed,
     *,
     steps: int,
-    saved: object = None,
+    saved: Any = None,
     measure: Measure | None = None,
 ) -> tuple[Computing, str]:
     """How to compute, the same in all processes, and what there is to say of it, perhaps nothing.
@@ -78,7 +79,7 @@ def choose(
 
 
 def _chosen(
-    settings: Settings, device: torch.device, steps: int, saved: object, measure: Measure
+    settings: Settings, device: torch.device, steps: int, saved: Any, measure: Measure
 ) -> tuple[Computing, str]:
     on_cuda = device.type == "cuda"
     auto = "device" if on_cuda else "cpu"
@@ -91,7 +92,7 @@ def _chosen(
     )
     if saved is not None:
         check_part(saved, dataclasses.asdict(first), what="way to compute")
-        kept = Computing(**saved)  # type: ignore[arg-type]  # check_part has compared it
+        kept = Computing(**saved)
         if kept.device == device.type:
             return kept, "as when the run began"
     if not on_cuda:
