@@ -113,10 +113,24 @@ def test_every_command_in_order(here, monkeypatch, capsys):
 
 def test_the_library_as_it_is_pasted(here, monkeypatch, capsys):
     monkeypatch.chdir(here)
-    (code,) = [block for language, block in FENCES if language == "python"]
+    (code,) = [block for language, block in FENCES if language == "python" and "EmotionPipeline" in block]
     (here / "paste.py").write_text(code)
     names = runpy.run_path("paste.py")
     names["pipeline"].close()
     assert capsys.readouterr().out.startswith("happiness ")
     seen = cv2.imread("seen.png")
     assert np.abs(seen.astype(int) - portrait()[..., ::-1]).max() > 50
+
+
+def test_results_of_an_archive_are_read_as_pasted(here, monkeypatch):
+    pandas, duckdb = pytest.importorskip("pandas"), pytest.importorskip("duckdb")
+    pytest.importorskip("pyarrow")
+    from pipeline.archive.__main__ import main
+
+    monkeypatch.chdir(here)
+    assert main(["holiday.jpg", "--out", "results", "--jobs", "1", "--device", "cpu"]) == 0
+    first, second = next(block for _, block in FENCES if "read_parquet" in block).strip().splitlines()
+    names = {"pandas": pandas, "duckdb": duckdb}
+    exec(first, names)
+    assert names["faces"]["label"].tolist() == ["happiness"]
+    assert eval(second, names).fetchall() == [("holiday.jpg", "happiness", 1)]
