@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,6 +15,7 @@ import pytest
 import torch
 from helpers.paths import PUBLIC_WEIGHTS
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests in the background ignores Ctrl-C
 mpl.use("Agg")
 torch.set_num_threads(1)  # tests are small: threads would cost more than they bring
 

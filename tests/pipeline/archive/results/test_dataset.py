@@ -125,10 +125,11 @@ def test_the_table_of_sources(tmp_path):
     with Dataset(place, OWN) as dataset:
         analyse(dataset, [*sources, Source(str(bad), "bad.png", True, ("1",))], place=place)
         assert dataset.write_sources({crashed: "its process ended, twice"}) == 2
-    table = pd.read_parquet(f"{place}/_sources.parquet").set_index("source")
+    table = pd.read_parquet(f"{place}/_sources.parquet").set_index("source").sort_index()
+    assert list(table.index) == ["0.png", "1.png", "?.png", "bad.png"]
     assert list(table.failed) == [False, False, True, True]
     assert list(table.faces) == [3, 3, 0, 0]
-    assert list(table.room) == ["1", "1", "1", "9"]
+    assert list(table.room) == ["1", "1", "9", "1"]
     assert table.problem["?.png"] == "its process ended, twice"
     assert set(table.settings) == {dataset.settings}
     assert table.bytes["0.png"] == os.path.getsize(sources[0].path)
