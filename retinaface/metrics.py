@@ -1,7 +1,7 @@
 """Detection metrics: average precision, recall, false positives and landmark error over a set of pictures.
 
-In:  pictures with annotated boxes and landmarks, a detector (frames -> faces).
-Out: `Scores` over all faces, or by their size.
+In:  pictures with annotated boxes, landmarks and regions to ignore, a detector (frames -> faces).
+Out: `Scores` over all faces, or over those of a size or a brightness.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ LOWEST_SCORE = 0.002  # the detector's score threshold while average precision i
 SCORE_THRESHOLD = 0.5  # recall and false positives are counted at this score
 MATCH_IOU = 0.5
 SIZE_BINS = ((0, 24), (24, 48), (48, 96), (96, 192), (192, float("inf")))  # pixels, longer side of the box
+LUMINANCE_BINS = ((0, 70), (70, 140), (140, 256))  # mean grey level of the box, 0 to 255: dark, middling, bright
+FALSE, IGNORED = -1, -2  # instead of a matched face
 
 
 class AnnotatedPicture(Protocol):
@@ -37,6 +39,10 @@ class AnnotatedPicture(Protocol):
     def landmarks(self) -> np.ndarray:
         """(M, 5, 2) float32, pixels; NaN where unknown."""
 
+    @property
+    def ignore(self) -> np.ndarray:
+        """(K, 4) float32 xyxy, pixels: regions that may or may not be a face."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -52,51 +58,70 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """The detections in a set of pictures, matched to its faces.
+    """The D detections in a set of pictures, matched to its F faces.
 
-    scores (D,) float; matched_sizes (D,) float: the size in pixels of the matched face, NaN for a false positive;
-    sizes (F,) float: of all faces; landmark_errors (F,) float: NaN where unknown or not detected.
+    scores (D,) float; rows (D,) int: the face that a detection matches, or `FALSE`; sizes (F,) float: longer sides in
+    pixels; luminances (F,) float: mean grey level of the box, 0 to 255; landmark_errors (F,) float: NaN where unknown
+    or not detected.
     """
 
     scores: np.ndarray
-    matched_sizes: np.ndarray
+    rows: np.ndarray
     sizes: np.ndarray
+    luminances: np.ndarray
     landmark_errors: np.ndarray
     images: int
 
 
-def match_pictures(pictures: Iterable[AnnotatedPicture], detector: Detector, *, min_size: float = 0.0) -> Matches:
+def match_pictures(pictures: Iterable[AnnotatedPicture], detector: Detector) -> Matches:
     """Run `detector` over the pictures and match its detections to the faces, best score first.
 
-    min_size: faces whose longer side is shorter (pixels), and detections that match them, are left out.
+    A detection that matches no face but a region to ignore is left out.
     """
-    detected: list[tuple[float, float]] = []  # score, size of the matched face
-    annotated: list[tuple[float, float]] = []  # size, landmark error
+    detected: list[tuple[float, int]] = []  # score, matched face
+    annotated: list[tuple[float, float, float]] = []  # size, luminance, landmark error
     images = 0
     for picture in pictures:
         images += 1
-        detections = detector([picture.image])[0]
+        image = picture.image
+        detections = detector([image])[0]
         sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).max(axis=1, initial=0)
         errors = np.full(len(sides), np.nan)
-        for face, row in zip(detections, match_faces(detections, picture.boxes), strict=True):
-            detected.append((face.score, sides[row] if row >= 0 else np.nan))
+        for face, row in zip(detections, match_faces(detections, picture.boxes, picture.ignore), strict=True):
+            if row != IGNORED:
+                detected.append((face.score, row if row == FALSE else len(annotated) + row))
             if row >= 0:
                 errors[row] = landmark_error(face.landmarks_xy, picture.landmarks[row])
-        annotated.extend(zip(sides, errors, strict=True))
-    scores, matched_sizes = np.array(detected, float).reshape(-1, 2).T
-    sizes, landmark_errors = np.array(annotated, float).reshape(-1, 2).T
-    kept, faces = ~(matched_sizes < min_size), sizes >= min_size
-    return Matches(scores[kept], matched_sizes[kept], sizes[faces], landmark_errors[faces], images)
+        luminances = [luminance_of(image, box) for box in picture.boxes]
+        annotated.extend(zip(sides, luminances, errors, strict=True))
+    scores, rows = np.array(detected, float).reshape(-1, 2).T
+    sizes, luminance, landmark_errors = np.array(annotated, float).reshape(-1, 3).T
+    return Matches(scores, rows.astype(int), sizes, luminance, landmark_errors, images)
 
 
-def match_faces(detections: Sequence[Face], boxes: np.ndarray) -> list[int]:
-    """For each detection, best score first, the row of the box (M, 4) that it matches, or -1; a box matches once."""
-    if not detections or not len(boxes):
-        return [-1] * len(detections)
+def luminance_of(image: np.ndarray, box_xyxy: np.ndarray) -> float:
+    """Mean grey level, 0 to 255 (Rec. 601), of the part of (H, W, 3) uint8 RGB in the box; NaN where there is none."""
+    left, top, right, bottom = np.round(box_xyxy).astype(int).clip(0)
+    part = image[top:bottom, left:right]
+    return float(part.mean(axis=(0, 1)) @ [0.299, 0.587, 0.114]) if part.size else float("nan")
+
+
+def match_faces(detections: Sequence[Face], boxes: np.ndarray, ignore: np.ndarray) -> list[int]:
+    """For each detection, best score first, the row of the box (M, 4) that it matches, `IGNORED` or `FALSE`.
+
+    A box matches once. ignore: (K, 4), of which one may match often.
+    """
+    if not detections:
+        return []
+    found = np.stack([face.box_xyxy for face in detections])
+    may_be = iou(found, ignore).max(axis=1, initial=0) >= MATCH_IOU
     matches: list[int] = []
-    for overlaps in iou(np.stack([face.box_xyxy for face in detections]), boxes):
-        best = int(overlaps.argmax())
-        matches.append(best if overlaps[best] >= MATCH_IOU and best not in matches else -1)
+    for overlaps, ignored in zip(iou(found, boxes), may_be, strict=True):
+        best = int(overlaps.argmax()) if len(boxes) else 0
+        if overlaps.max(initial=0) >= MATCH_IOU and best not in matches:
+            matches.append(best)
+        else:
+            matches.append(IGNORED if ignored else FALSE)
     return matches
 
 
@@ -106,17 +131,18 @@ def landmark_error(detected: np.ndarray, annotated: np.ndarray) -> float:
     return float(np.linalg.norm(detected - annotated, axis=1).mean() / eye_distance)
 
 
-def scores_of(matches: Matches, *, sizes: tuple[float, float] = (0, float("inf"))) -> Scores:
-    """Metrics over all faces, or over those whose size lies in the half-open range `sizes`.
+def scores_of(matches: Matches, chosen: np.ndarray | None = None) -> Scores:
+    """Metrics over all faces, or over the `chosen` ones, (F,) bool; detections that match others are left out.
 
-    A false positive counts in every range: the size of a face that is not there is not known.
+    A false positive counts whichever are chosen: the size and brightness of a face that is not there are not known.
     """
-    matched = matches.matched_sizes
-    counts, hits = ((these >= sizes[0]) & (these < sizes[1]) for these in (matches.sizes, matched))
-    relevant = hits | np.isnan(matched)
+    chosen = np.full(len(matches.sizes), True) if chosen is None else chosen
+    hits = matches.rows >= 0
+    relevant = ~hits
+    relevant[hits] = chosen[matches.rows[hits]]
     scores, hits = matches.scores[relevant], hits[relevant]
-    faces = int(counts.sum())
-    errors = matches.landmark_errors[counts]
+    faces = int(chosen.sum())
+    errors = matches.landmark_errors[chosen]
     return Scores(
         ap=average_precision(scores, hits, faces=faces) if faces else None,
         recall=float((hits & (scores >= SCORE_THRESHOLD)).sum() / faces) if faces else None,
@@ -127,6 +153,11 @@ def scores_of(matches: Matches, *, sizes: tuple[float, float] = (0, float("inf")
     )
 
 
-def scores_by_size(matches: Matches) -> dict[str, dict]:
-    """Metrics for each of `SIZE_BINS`, by a name such as "24-48"."""
-    return {f"{low:g}-{high:g}": asdict(scores_of(matches, sizes=(low, high))) for low, high in SIZE_BINS}
+def scores_by(
+    matches: Matches, values: np.ndarray, bins: Sequence[tuple[float, float]], *, chosen: np.ndarray
+) -> dict[str, dict]:
+    """Metrics of the `chosen` faces, (F,) bool, for each half-open range of their `values`, by a name as "24-48"."""
+    return {
+        f"{low:g}-{high:g}": asdict(scores_of(matches, chosen & (values >= low) & (values < high)))
+        for low, high in bins
+    }

@@ -1,11 +1,12 @@
 """Score detector weights on annotated pictures: python -m evaluation.detection --annotations A.jsonl --images DIR
 
 In:  weights (left out: the shipped ones), annotations as in retinaface/training/annotations.py, the pictures.
-Out: JSON: ap, recall, false_positives, landmark_error, faces, images; and the same for faces of each size.
+Out: JSON: ap, recall, false_positives, landmark_error, faces, images; and the same for faces of each size (pixels) and
+     each brightness (mean grey level).
 
 AP is the area under the precision-recall curve at IoU 0.5, all points (VOC 2010). Recall and false positives are
 counted at score 0.5. The landmark error is the mean distance over the distance between the eyes. Faces whose longer
-side is below `--min-size`, and detections that match them, are left out.
+side is below `--min-size`, detections that match them, and detections of regions to ignore are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 from evaluation.detection.annotated_pictures import PictureSettings
 from evaluation.detection.corruptions import CORRUPTIONS, corrupt
-from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_by_size, scores_of
+from retinaface.metrics import LOWEST_SCORE, LUMINANCE_BINS, SIZE_BINS, match_pictures, scores_by, scores_of
 from support import command, notify, run_and_exit, setting, write_json
 
 
@@ -32,13 +33,16 @@ def run(settings: Settings) -> int:
     pictures = settings.pictures()
     if settings.corruption:
         pictures = (corrupt(picture, settings.corruption) for picture in pictures)
-    matches = match_pictures(pictures, settings.detector(conf=LOWEST_SCORE), min_size=settings.min_size)
-    report = asdict(scores_of(matches)) | {"by_size": scores_by_size(matches)}
-    write_json(report, settings.out)
+    matches = match_pictures(pictures, settings.detector(conf=LOWEST_SCORE))
+    chosen = matches.sizes >= settings.min_size
+    report = asdict(scores_of(matches, chosen))
+    tables = {
+        "by_size": scores_by(matches, matches.sizes, SIZE_BINS, chosen=chosen),
+        "by_luminance": scores_by(matches, matches.luminances, LUMINANCE_BINS, chosen=chosen),
+    }
+    write_json(report | tables, settings.out)
     if settings.out:
-        notify(
-            f"{settings.out}: " + ", ".join(f"{name} {value}" for name, value in report.items() if name != "by_size")
-        )
+        notify(f"{settings.out}: " + ", ".join(f"{name} {value}" for name, value in report.items()))
     return 0
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from evaluation.detection.annotated_pictures import PictureSettings
 from evaluation.sheets import contact_sheet
 from retinaface.face import Face
-from retinaface.metrics import SCORE_THRESHOLD, AnnotatedPicture, match_faces
+from retinaface.metrics import FALSE, SCORE_THRESHOLD, AnnotatedPicture, match_faces
 from support import command, notify, run_and_exit, setting
 from support.figures import save_figure
 
@@ -66,7 +66,7 @@ def cutouts_of(
     picture: AnnotatedPicture, detections: Sequence[Face], rng: np.random.Generator
 ) -> dict[str, list[Cutout]]:
     """Cutouts of one picture's hits (sorted at random), misses (by size) and false positives (by score)."""
-    matches = match_faces(detections, picture.boxes)
+    matches = match_faces(detections, picture.boxes, picture.ignore)
     drawing = picture.image.copy()
     for boxes, colour in ((picture.boxes, ANNOTATED_RGB), ([face.box_xyxy for face in detections], DETECTED_RGB)):
         for x1, y1, x2, y2 in np.asarray(boxes).round().astype(int).tolist():
@@ -74,7 +74,7 @@ def cutouts_of(
     sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).max(axis=1, initial=0)
     missed = sorted(set(range(len(picture.boxes))) - set(matches))
     hits = [face for face, row in zip(detections, matches, strict=True) if row >= 0]
-    false = [face for face, row in zip(detections, matches, strict=True) if row < 0]
+    false = [face for face, row in zip(detections, matches, strict=True) if row == FALSE]
     return {
         "hits": [Cutout(cut_out(drawing, f.box_xyxy), rng.random(), f"{f.score:.2f}") for f in hits],
         "misses": [Cutout(cut_out(drawing, picture.boxes[row]), sides[row], f"{sides[row]:.0f} px") for row in missed],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from retinaface.face import Face
-from retinaface.metrics import match_faces, match_pictures, scores_by_size, scores_of
+from retinaface.metrics import SIZE_BINS, luminance_of, match_faces, match_pictures, scores_by, scores_of
 from retinaface.training.annotations import Picture
 
 POINTS = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
@@ -24,10 +26,26 @@ def picture(*xs: float, side: float = 40) -> Picture:
 
 
 def test_a_box_matches_once_and_by_enough_overlap():
-    boxes = picture(0, 100).boxes
-    assert match_faces([face(0, 0.9), face(2, 0.8), face(99, 0.7), face(130, 0.6)], boxes) == [0, -1, 1, -1]
-    assert match_faces([], boxes) == []
-    assert match_faces([face(0, 0.9)], np.empty((0, 4))) == [-1]
+    boxes, none = picture(0, 100).boxes, np.empty((0, 4), np.float32)
+    assert match_faces([face(0, 0.9), face(2, 0.8), face(99, 0.7), face(130, 0.6)], boxes, none) == [0, -1, 1, -1]
+    assert match_faces([], boxes, none) == []
+    assert match_faces([face(0, 0.9)], none, none) == [-1]
+
+
+def test_a_region_to_ignore_matches_often_and_counts_neither_way():
+    boxes, ignore = picture(0).boxes, picture(100).boxes
+    found = [face(0, 0.9), face(100, 0.8), face(103, 0.7), face(200, 0.6)]
+    assert match_faces(found, boxes, ignore) == [0, -2, -2, -1]
+    scores = scores_of(match_pictures([replace(picture(0), ignore=ignore)], lambda frames: [found]))
+    assert (scores.recall, scores.false_positives, scores.ap) == (1, 1, 1)
+
+
+def test_luminance_is_that_of_the_box_inside_the_picture():
+    image = np.zeros((50, 60, 3), np.uint8)
+    image[:10, :20] = (255, 0, 0)
+    assert luminance_of(image, np.array([-5.0, -5, 20, 10])) == pytest.approx(0.299 * 255)
+    assert luminance_of(image, np.array([0.0, 0, 20, 20])) == pytest.approx(0.299 * 255 / 2)
+    assert np.isnan(luminance_of(image, np.array([70.0, 0, 90, 20])))
 
 
 def test_scores_of_a_small_set():
@@ -44,10 +62,11 @@ def test_scores_of_a_small_set():
 def test_faces_by_size_and_without_the_small_ones():
     mixed = picture(0, 100)
     mixed.boxes[1] = [100, 0, 120, 20]
-    detect = lambda frames: [[face(0, 0.9), face(100, 0.8, side=20)]]  # noqa: E731
-    scores = scores_of(match_pictures([mixed], detect, min_size=30))
+    matches = match_pictures([mixed], lambda frames: [[face(0, 0.9), face(100, 0.8, side=20)]])
+    scores = scores_of(matches, matches.sizes >= 30)
     assert (scores.faces, scores.ap, scores.false_positives) == (1, pytest.approx(1), 0)
-    table = scores_by_size(match_pictures([mixed], detect))
+    table = scores_by(matches, matches.sizes, SIZE_BINS, chosen=np.full(2, True))
     assert table["0-24"]["faces"] == table["24-48"]["faces"] == 1
     assert table["0-24"]["ap"] == table["24-48"]["ap"] == pytest.approx(1)
     assert table["48-96"]["ap"] is None
+    assert scores_by(matches, matches.sizes, SIZE_BINS, chosen=matches.sizes >= 30)["0-24"]["faces"] == 0

@@ -25,7 +25,7 @@ def test_the_command_scores_the_shipped_weights(flags, tmp_path):
     assert {"ap", "recall", "false_positives", "landmark_error", "faces", "images"} <= scores.keys()
     assert (scores["ap"], scores["recall"], scores["faces"], scores["images"]) == (1.0, 1.0, 1, 1)
     assert scores["landmark_error"] is None
-    assert scores["by_size"]["96-192"]["faces"] == 1
+    assert scores["by_size"]["96-192"]["faces"] == scores["by_luminance"]["140-256"]["faces"] == 1
 
 
 def test_corrupted_pictures_are_scored_at_their_own_size(flags, capsys):

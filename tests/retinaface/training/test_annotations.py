@@ -74,7 +74,7 @@ ROW = {"image": "a.png", "boxes": [[1, 2, 30, 33]], "landmarks": [[[9, 9], [20, 
         {"image": 3}, {"image": ""}, {"image": "a\x00.png"}, {"boxes": None}, {"boxes": [[1, 2, 3]]}, {"boxes": [1]},
         {"boxes": [[1, 2, 3, "4"]]}, {"boxes": [[1, 2, 3, 1e40]]}, {"boxes": [[1, 2, 3, float("nan")]]},
         {"landmarks": [[[1, 2]]]}, {"landmarks": [7]}, {"landmarks": [[[1, 2, 3]] * 5]},
-        {"landmarks": {"a": 1}}, {"valid": [1]}, {"valid": "all"},
+        {"landmarks": {"a": 1}}, {"ignore": [[1]]}, {"ignore": "all"},
     ],
 )  # fmt: skip
 def test_entries_of_another_kind_are_told_with_their_line(tmp_path, change):
