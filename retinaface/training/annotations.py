@@ -1,8 +1,8 @@
 """Annotated pictures, to train a detector and to score it.
 
 In:  `annotations.jsonl`, one JSON object a line with `image`, `boxes` [[x1, y1, x2, y2]], `landmarks` (for each box
-     five [x, y] or null), and where known `split`, `complete`, `valid` and `gt` (whether the landmarks were set by
-     hand); a folder of pictures.
+     five [x, y] or null), and where known `split`, `complete`, `valid`, `ignore` [[x1, y1, x2, y2]] and `gt` (whether
+     the landmarks were set by hand); a folder of pictures.
 Out: `Picture` objects, decoded.
 """
 
@@ -79,8 +79,11 @@ def fault_of(row: Any) -> str:
         return "image must be a text, and boxes a list"
     if not row["image"] or not row["image"].isprintable():
         return "image must be the name of a file"
-    if not all(_are_numbers(box, 4) for box in row["boxes"]) or not _are_numbers(row.get("valid") or [0] * 4, 4):
-        return "a box, and valid, must be four numbers"
+    ignore = row.get("ignore") or []
+    if not isinstance(ignore, list) or not all(_are_numbers(box, 4) for box in [*row["boxes"], *ignore]):
+        return "a box, and a region to ignore, must be four numbers"
+    if not _are_numbers(row.get("valid") or [0] * 4, 4):
+        return "valid must be four numbers"
     landmarks = row.get("landmarks") or [None] * len(row["boxes"])
     if not isinstance(landmarks, list) or len(landmarks) != len(row["boxes"]):
         return "landmarks must be as many as boxes"
@@ -131,7 +134,7 @@ def read_pictures(rows: Iterable[dict], images: str | Path) -> Iterator[Picture]
             image=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
             boxes=np.array(row["boxes"], np.float32).reshape(-1, 4),
             landmarks=np.array(points, np.float32).reshape(-1, 5, 2),
-            ignore=np.empty((0, 4), np.float32),
+            ignore=np.array(row.get("ignore") or [], np.float32).reshape(-1, 4),
             valid=np.array(row.get("valid") or [0, 0, width, height], np.float32),
             complete=bool(row.get("complete", True)),
             by_hand=bool(row.get("gt", True)),

@@ -22,7 +22,7 @@ def folder(tmp_path):
         write_picture(tmp_path / name, image)
     rows = [
         {"image": "a/one.png", "boxes": [[10, 10, 50, 50], [55, 5, 70, 20]], "landmarks": [POINTS, None]},
-        {"image": "a/two.png", "boxes": [], "complete": False, "valid": [5, 0, 80, 60]},
+        {"image": "a/two.png", "boxes": [], "complete": False, "valid": [5, 0, 80, 60], "ignore": [[1, 2, 9, 8]]},
     ]
     write_lines(tmp_path / "annotations.jsonl", [json.dumps(row) for row in rows])
     return tmp_path
@@ -40,6 +40,8 @@ def test_pictures_are_rgb_with_boxes_and_landmarks(folder):
     assert not two.complete
     assert one.valid.tolist() == [0, 0, 80, 60]
     assert two.valid.tolist() == [5, 0, 80, 60]
+    assert one.ignore.shape == (0, 4)
+    assert two.ignore.tolist() == [[1, 2, 9, 8]]
 
 
 def test_faults_are_sentences_with_the_line(folder):
@@ -74,7 +76,7 @@ ROW = {"image": "a.png", "boxes": [[1, 2, 30, 33]], "landmarks": [[[9, 9], [20, 
         {"image": 3}, {"image": ""}, {"image": "a\x00.png"}, {"boxes": None}, {"boxes": [[1, 2, 3]]}, {"boxes": [1]},
         {"boxes": [[1, 2, 3, "4"]]}, {"boxes": [[1, 2, 3, 1e40]]}, {"boxes": [[1, 2, 3, float("nan")]]},
         {"landmarks": [[[1, 2]]]}, {"landmarks": [7]}, {"landmarks": [[[1, 2, 3]] * 5]},
-        {"landmarks": {"a": 1}}, {"ignore": [[1]]}, {"ignore": "all"},
+        {"landmarks": {"a": 1}}, {"valid": [1]}, {"valid": "all"}, {"ignore": [[1]]}, {"ignore": "all"},
     ],
 )  # fmt: skip
 def test_entries_of_another_kind_are_told_with_their_line(tmp_path, change):
