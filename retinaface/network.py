@@ -169,5 +169,6 @@ def with_folded_norms(network: nn.Module) -> nn.Module:
 
 def to_input(frames: Tensor) -> Tensor:
     """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32, BGR less the mean, channels last in memory."""
-    bgr = frames.flip(-1).float() - torch.tensor(MEAN_BGR, device=frames.device)
+    blue_green_red = zip(frames.float().unbind(-1)[::-1], MEAN_BGR, strict=True)
+    bgr = torch.stack([values - mean for values, mean in blue_green_red], dim=-1)  # no tensor from the host: see Replay
     return bgr.permute(0, 3, 1, 2)  # a view: the memory stays channels last

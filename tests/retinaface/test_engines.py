@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.exported import norms_that_have_seen_something
-from helpers.tape_card import TapeCard, join_warm_up
+from helpers.tape_card import DeviceOnly, TapeCard, join_warm_up, refuse_constants
 
 from retinaface.anchors import anchors_for
 from retinaface.detector import FORMAT, ONNX_FORMAT
@@ -62,3 +62,12 @@ def test_replayed_numbers_are_the_eager_networks_and_one_frame_needs_one_replay(
         for found, wanted in zip(replayed(batch), eager(batch), strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
     assert (card.captures, card.replays) == (2, 2)  # the three frames are no shape that was made ready
+
+
+def test_what_is_captured_needs_nothing_of_the_host(monkeypatch):
+    engine = TorchEngine(RetinaFaceNetwork().to("meta"))
+    refuse_constants(monkeypatch)
+    with DeviceOnly():
+        outputs = engine._outputs(torch.empty((1, 64, 96, 3), dtype=torch.uint8, device="meta"))
+    anchors = len(anchors_for((64, 96)))
+    assert [tuple(output.shape) for output in outputs] == [(1, anchors), (1, anchors, 4), (1, anchors, 10)]
