@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 
@@ -19,6 +21,9 @@ from pipeline.options import AnalysisOptions
 from support import FAILED, UserError, command, notify, run_and_exit, setting
 from support.memory import free_memory
 from support.process import stop_at_once, stop_requests
+
+if TYPE_CHECKING:  # pyarrow is an optional package
+    from pipeline.archive.analysis import Analysis
 
 JOB_BYTES = 0.6e9  # that a process needs, with films of 1920x1080
 
@@ -63,7 +68,6 @@ def run(settings: Settings) -> int:
             advice = "pip install -r requirements-archive.txt"
             sentence = f"an archive needs pyarrow, which is not installed; {advice}."
             raise UserError(sentence, exit_code=FAILED) from error
-        from pipeline.archive.analysis import Analysis
         from pipeline.archive.estimate import estimate
         from pipeline.archive.results.dataset import Dataset
         from pipeline.archive.results.page import write_report
@@ -79,23 +83,7 @@ def run(settings: Settings) -> int:
         sources, columns, notes = list_sources(settings.sources, results=settings.out)
         for note in notes:
             notify(note)
-        analysis = Analysis(
-            weights=tuple(settings.weights),
-            detector_weights=settings.detector_weights or "",
-            imgsz=settings.imgsz,
-            conf=settings.conf,
-            max_faces=settings.max_faces,
-            confidence=settings.confidence,
-            prior=settings.prior,
-            tta=settings.tta,
-            smooth_s=settings.smooth_s,
-            step=settings.step,
-            stretch_s=settings.stretch_s,
-            heatmaps=settings.explainer if settings.heatmaps else None,
-            crops=settings.crops,
-            columns=columns,
-            device=settings.device,
-        )
+        analysis = analysis_of(settings, columns)
         jobs = settings.jobs or default_jobs()
         if settings.dry_run:
             for sentence in estimate(sources, analysis, jobs=jobs):
@@ -115,6 +103,29 @@ def run(settings: Settings) -> int:
         if settings.report:
             print(write_report(dataset, settings.report))
     return code
+
+
+def analysis_of(settings: Settings, columns: Sequence[str]) -> Analysis:
+    """What the flags ask for; columns: the sources' own."""
+    from pipeline.archive.analysis import Analysis
+
+    return Analysis(
+        weights=tuple(settings.weights),
+        detector_weights=settings.detector_weights or "",
+        imgsz=settings.imgsz,
+        conf=settings.conf,
+        max_faces=settings.max_faces,
+        confidence=settings.confidence,
+        prior=settings.prior,
+        tta=settings.tta,
+        smooth_s=settings.smooth_s,
+        step=settings.step,
+        stretch_s=settings.stretch_s,
+        heatmaps=settings.explainer if settings.heatmaps else None,
+        crops=settings.crops,
+        columns=tuple(columns),
+        device=settings.device,
+    )
 
 
 def default_jobs() -> int:
