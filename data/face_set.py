@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data.emotions import ordered_names
-from data.pictures.store import Pictures, content_sizes, digest
+from data.pictures.store import Pictures, content_sizes, digests
 from support import UserError
 from support.one_hot import one_hot, take
 from support.strings import Strings
+
+END = 4096  # bytes of a file by which most pictures of the same size are told apart
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class FaceSet:
         Sizes stand for the pixels, which would have to be read: two class folders that were swapped differ by them.
         """
         content = hashlib.blake2b(digest_size=16)
-        for name in (*self.class_names, "", *self.names):
+        for name in itertools.chain(self.class_names, [""], self.names):
             content.update(os.fsencode(name) + b"\0")
         content.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         if self.has_votes:  # else they are the labels
@@ -150,19 +153,22 @@ def map_classes(faces: FaceSet, mapping: Mapping[str, str]) -> FaceSet:
 def rows_without_duplicate(faces: FaceSet, *others: FaceSet) -> np.ndarray:
     """(N,) bool: the faces whose picture stands in none of `others`, compared byte for byte as its data set has it.
 
-    Only pictures of a size that occurs on both sides are read.
+    Of those whose size occurs on both sides the ends are read, and where these do, too, all of it.
     """
-    sizes = [content_sizes(each.images) for each in (faces, *others)]
-    wanted = set(np.unique(sizes[0]).tolist())
-    seen = {
-        digest(other.images, row)
-        for other, of_other in zip(others, sizes[1:], strict=True)
-        for row, size in enumerate(of_other.tolist())
-        if size in wanted
-    }
-    possible = np.isin(sizes[0], np.concatenate([*sizes[1:], np.empty(0, int)]))
-    kept = ~possible
-    kept[possible] = [digest(faces.images, row) not in seen for row in np.flatnonzero(possible).tolist()]
+    sets = (faces, *others)
+    rows = [np.arange(len(each)) for each in sets]  # that may be duplicates
+    for last in (0, END, None):
+        keys = [
+            digests(each.images, some, last=last) if last != 0 else content_sizes(each.images)
+            for each, some in zip(sets, rows, strict=True)
+        ]
+        elsewhere = np.concatenate([*keys[1:], keys[0][:0]])
+        rows = [
+            some[np.isin(key, keys[0] if number else elsewhere)]
+            for number, (some, key) in enumerate(zip(rows, keys, strict=True))
+        ]
+    kept = np.ones(len(faces), bool)
+    kept[rows[0]] = False
     return kept
 
 

@@ -54,7 +54,7 @@ class Sample:
 
 
 class Samples(Sequence[Sample]):
-    """N samples as columns, in a fifth of the memory. An index gives one; an array of rows or a slice, more `Samples`.
+    """N samples as columns, in a tenth of the memory. An index gives one; an array of rows or a slice, more `Samples`.
 
     Attributes that not all of them have are dropped.
     """
@@ -62,8 +62,8 @@ class Samples(Sequence[Sample]):
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
         self.names, self.pictures = Strings(), Sources()
         self.splits, self.persons, self._files = Categorical(), Categorical(), Categorical()
-        self._labels, self._lines = array("q"), array("q")  # a line of 0: none
-        self._votes, self._voted = array("f"), array("q")  # the votes of those that have some; their rows in it, or -1
+        self._labels, self._lines = array("q"), array("i")  # a line of 0: none
+        self._votes, self._voted = array("f"), array("i")  # the votes of those that have some; their rows in it, or -1
         self._classes = 0
         self.attributes: dict[str, Categorical] = {}
         for sample in samples:
@@ -71,12 +71,8 @@ class Samples(Sequence[Sample]):
 
     def append(self, sample: Sample) -> None:
         """One more sample at the end."""
-        if not self:
-            self.attributes = {name: Categorical() for name in sample.attributes}
-        for name in self.attributes.keys() - sample.attributes.keys():
-            del self.attributes[name]
-        for name, column in self.attributes.items():
-            column.append(sample.attributes[name])
+        if self.attributes or sample.attributes:
+            self._append_attributes(sample.attributes)
         self.names.append(sample.name)
         self.pictures.append(sample.picture, sample.box_xyxy)
         self.splits.append(sample.split)
@@ -88,6 +84,14 @@ class Samples(Sequence[Sample]):
         if sample.votes is not None:
             self._classes = len(sample.votes)
             self._votes.frombytes(sample.votes.astype(np.float32).tobytes())
+
+    def _append_attributes(self, attributes: dict[str, str]) -> None:
+        if not self:
+            self.attributes = {name: Categorical() for name in attributes}
+        for name in self.attributes.keys() - attributes.keys():
+            del self.attributes[name]
+        for name, column in self.attributes.items():
+            column.append(attributes[name])
 
     def __len__(self) -> int:
         return len(self.names)
@@ -122,11 +126,11 @@ class Samples(Sequence[Sample]):
     def votes(self, rows: np.ndarray) -> np.ndarray:
         """(M, K) float32 of `rows` (M,) int, all of which have some."""
         votes = np.frombuffer(self._votes, np.float32).reshape(-1, self._classes)
-        return votes[np.frombuffer(self._voted, np.int64)[rows]]
+        return votes[np.frombuffer(self._voted, np.int32)[rows]]
 
     def voted(self) -> np.ndarray:
         """(N,) bool: which samples have votes."""
-        return np.frombuffer(self._voted, np.int64) >= 0 if self else np.empty(0, bool)
+        return np.frombuffer(self._voted, np.int32) >= 0 if self else np.empty(0, bool)
 
     def with_split(self, split: str, where: np.ndarray) -> Samples:
         """The same, of `split` at `where`, (N,) bool."""
@@ -149,7 +153,7 @@ class Samples(Sequence[Sample]):
         some.attributes = {name: column.rows(rows) for name, column in self.attributes.items()}
         some._votes, some._classes = self._votes, self._classes
         some._labels, some._lines, some._voted = (
-            array("q", np.frombuffer(column, np.int64)[rows].tobytes()) if len(rows) else array("q")
+            array(column.typecode, np.frombuffer(column, column.typecode)[rows].tobytes()) if len(rows) else column[:0]
             for column in (self._labels, self._lines, self._voted)
         )
         return some

@@ -41,7 +41,7 @@ def split_off(samples: Iterable[Sample], share: float, *, split: str) -> Samples
         drawn = _draw_people(Counter({person: n for person, n in zip(persons, counts, strict=True) if n}), share)
         moved = training & np.isin(codes, [code for code, person in enumerate(persons) if person in drawn])
     else:
-        hashes = np.fromiter(map(name_hash, columns.names), np.uint64, len(columns))
+        hashes = name_hashes(columns.names)
         rows = np.flatnonzero(training)
         rows = rows[np.lexsort((hashes[rows], columns.labels[rows]))]
         for of_class in np.split(rows, np.flatnonzero(np.diff(columns.labels[rows])) + 1):
@@ -88,7 +88,7 @@ def make_folds(faces: FaceSet, folds: int) -> list[np.ndarray]:
             sizes[fold_of[person]] += people[person]
         of_fold[:] = [fold_of[person] for person in faces.persons.tolist()]
     else:
-        order = sorted(range(len(faces)), key=lambda row: (faces.labels[row], name_hash(faces.names[row])))
+        order = np.lexsort((name_hashes(faces.names), faces.labels))
         of_fold[order] = np.arange(len(faces)) % folds
     rows = [np.flatnonzero(of_fold == fold) for fold in range(folds)]
     if not all(map(len, rows)):
@@ -102,6 +102,11 @@ def fold_splits(faces: FaceSet, folds: Sequence[np.ndarray], number: int) -> tup
     validation = (number + 1) % len(folds)
     train = np.concatenate([rows for index, rows in enumerate(folds) if index not in (number, validation)])
     return faces.rows(np.sort(train)), faces.rows(folds[validation]), faces.rows(folds[number])
+
+
+def name_hashes(names: Sequence[str]) -> np.ndarray:
+    """(N,) uint64: the `name_hash` of each."""
+    return np.fromiter(map(name_hash, names), np.uint64, len(names))
 
 
 def name_hash(name: str) -> int:

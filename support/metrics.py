@@ -188,7 +188,7 @@ def average_precision(scores: np.ndarray, hits: np.ndarray, *, faces: int) -> fl
 
 
 def _kl_rows(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    p, q = p.astype(np.float64), q.astype(np.float64)
+    p, q = np.asarray(p, np.float64), np.asarray(q, np.float64)
     return (p * (np.log(p.clip(TINY)) - np.log(q.clip(TINY)))).sum(axis=1)
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-DENSE = 2**26  # values (256 MB) up to which rows are simply made
+DENSE = 2**20  # values (4 MB) up to which rows are simply made
 
 
 class OneHot:
@@ -28,10 +28,9 @@ class OneHot:
     def __getitem__(self, index: Any) -> np.ndarray:
         """Rows, made; [rows, columns] as of an array."""
         rows, *columns = index if isinstance(index, tuple) else (index,)
-        made = np.equal.outer(self.labels[rows], np.arange(self.shape[1])).astype(np.float32)
-        if not columns:
-            return made
-        return made[..., columns[0]] if np.ndim(self.labels[rows]) == 0 else made[np.arange(len(made)), columns[0]]
+        if columns:
+            return np.equal(self.labels[rows], columns[0]).astype(np.float32)
+        return np.equal.outer(self.labels[rows], np.arange(self.shape[1])).astype(np.float32)
 
     def rows(self, index: np.ndarray) -> OneHot:
         """Some rows, not made yet."""
@@ -40,6 +39,11 @@ class OneHot:
     def argmax(self, axis: int) -> np.ndarray:
         """(N,) int: the labels; axis must be 1."""
         return self.labels
+
+    def sum(self, axis: int, dtype: Any = np.float32) -> np.ndarray:
+        """(K,) how often each label stands, or (N,) ones."""
+        counts = np.bincount(self.labels, minlength=self.shape[1]) if axis == 0 else np.ones(len(self))
+        return counts.astype(dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[slice(None)].astype(dtype or np.float32)

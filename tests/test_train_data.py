@@ -11,7 +11,7 @@ from helpers.tiny_runs import TINY, make_learnable, run, same_weights
 from helpers.tiny_sets import make_image_folder, write_grey, write_lines, write_picture
 
 from models.checkpoint import load_checkpoint
-from support import UserError
+from support import UserError, one_hot
 
 SHORT = [*TINY, "--epochs", "1"]
 
@@ -54,6 +54,15 @@ def test_pictures_on_disk_train_the_same_weights(tmp_path, monkeypatch):
         assert run(folder, tmp_path / memory, *SHORT, "--memory", memory) == 0
     assert same_weights(tmp_path / "1", tmp_path / "0")
     assert run(folder, tmp_path / "0", *SHORT, "--memory", "1", "--resume") == 0  # this may change
+
+
+@pytest.mark.parametrize("flags", [(), ("--augment-on", "device"), ("--loss", "cross_entropy", "--class-weights", "1")])
+def test_labels_of_very_many_faces_and_classes_train_the_same_weights(tmp_path, monkeypatch, flags):
+    folder = make_image_folder(tmp_path / "data", {"happy": 20, "sad": 20})
+    for name, dense in (("dense", 2**20), ("lazy", 0)):
+        monkeypatch.setattr(one_hot, "DENSE", dense)
+        assert run(folder, tmp_path / name, *SHORT, *flags) == 0
+    assert same_weights(tmp_path / "dense", tmp_path / "lazy")
 
 
 def test_a_renamed_or_swapped_class_folder_is_another_data_set(tmp_path):

@@ -22,7 +22,7 @@ from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_vot
 from data.faults import Fault
 from data.layout import unpacked
 from data.pictures.store import Storage
-from data.samples import NoFaces, build_face_set
+from data.samples import NoFaces, build_face_set, samples_of
 from data.tables import ALL, SPLITS, check_field_count, read_rows
 from support import UserError, notify
 
@@ -106,10 +106,9 @@ def load_format(
 ) -> FaceSet:
     """The faces of `split` in `folder`, a data set of this format."""
     faults: list[Fault] = []
-    listing = layout.read(find_folder(folder), split, faults)
-    return build_face_set(
-        listing.samples, faults, split=split, class_names=listing.class_names, skip_bad=skip_bad, storage=storage
-    )
+    samples, class_names = layout.read(find_folder(folder), split, faults)
+    samples = samples_of(samples, split)  # here, so that nobody holds those of other splits
+    return build_face_set(samples, faults, split=split, class_names=class_names, skip_bad=skip_bad, storage=storage)
 
 
 def _load(source: Source, split: str) -> FaceSet:

@@ -21,7 +21,7 @@ import numpy as np
 from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.samples import Listing, Sample, Samples
-from data.splits import name_hash, split_off_missing
+from data.splits import name_hashes, split_off_missing
 from data.tables import SPLITS, read_header, read_records, vote_counts
 from support import UserError
 
@@ -99,7 +99,7 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
 
 def listed_once(samples: Samples, faults: list[Fault]) -> Samples:
     """`samples` less those of a picture that stands further up; these are faults."""
-    hashes = np.fromiter(map(name_hash, samples.names), np.uint64, len(samples))
+    hashes = name_hashes(samples.names)
     _, first, same = np.unique(hashes, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[same] < np.arange(len(samples)))
     for row in again.tolist():

@@ -88,11 +88,6 @@ class DeviceLoader(EpochLoader):
         return Pixels(pixels, *(self.upload(array) for array in (begins_of(sizes_hw), sizes_hw)))
 
     @functools.cached_property
-    def votes(self) -> Tensor:
-        """(N, K) float32, on the device."""
-        return self.upload(np.asarray(self.faces.votes))
-
-    @functools.cached_property
     def drawers(self) -> Drawers:
         """The processes that draw the changes."""
         return Drawers(self.augment, self.threads)
@@ -105,9 +100,8 @@ class DeviceLoader(EpochLoader):
             return keys.rows, None if fits else self.read(keys.rows), drawers.draw(keys, size=size)
 
         for rows, pixels, changes in self.prefetched(make, self.keys(epoch, first)):
-            chosen = self.upload(rows)
-            batch = self.resident.of(chosen) if pixels is None else Pixels(*map(self.upload, pixels))
-            yield render(*batch, changes, size=size, upload=self.upload), self.votes[chosen]
+            batch = self.resident.of(self.upload(rows)) if pixels is None else Pixels(*map(self.upload, pixels))
+            yield render(*batch, changes, size=size, upload=self.upload), self.upload(self.faces.votes[rows])
 
     def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`Pixels` of the faces `rows`, as arrays."""

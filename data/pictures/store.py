@@ -58,6 +58,11 @@ class Sources(Sequence[Picture]):
     def __len__(self) -> int:
         return len(self.pixels) or len(self.paths)
 
+    def __iter__(self) -> Iterator[Picture]:
+        sources: Iterable[Path | np.ndarray] = self.pixels or map(Path, self.paths)
+        for row, source in enumerate(sources):
+            yield Picture(source, self._box(row))
+
     @overload
     def __getitem__(self, index: int) -> Picture: ...
     @overload
@@ -72,11 +77,13 @@ class Sources(Sequence[Picture]):
                 some._boxes = array("i", np.frombuffer(self._boxes, np.int32).reshape(-1, 4)[rows].tobytes())
             return some
         row = range(len(self))[index]
-        box = self._boxes[4 * row : 4 * row + 4]
-        return Picture(
-            self.pixels[row] if self.pixels else Path(self.paths[row]),
-            (box[0], box[1], box[2], box[3]) if box else None,
-        )
+        return Picture(self.pixels[row] if self.pixels else Path(self.paths[row]), self._box(row))
+
+    def _box(self, row: int) -> Box | None:
+        if not self._boxes:
+            return None
+        left, top, right, bottom = self._boxes[4 * row : 4 * row + 4]
+        return left, top, right, bottom
 
 
 class Pictures(Sequence[np.ndarray]):
@@ -139,12 +146,26 @@ def content_sizes(images: Images | Pictures) -> np.ndarray:
     return np.fromiter((image.nbytes for image in pixels), np.int64, len(images))
 
 
-def digest(images: Images | Pictures, row: int) -> bytes:
-    """16 bytes that stand for the bytes of a picture as its data set has it, and for its box."""
-    picture = images.sources[row] if isinstance(images, Pictures) else Picture(images[row])
-    source = picture.source
-    content = np.ascontiguousarray(source).tobytes() if isinstance(source, np.ndarray) else source.read_bytes()
-    return hashlib.blake2b(content + repr(picture.box_xyxy).encode(), digest_size=16).digest()
+def digests(images: Images | Pictures, rows: np.ndarray, *, last: int | None = None) -> np.ndarray:
+    """(M,) uint64 that stand for the bytes of the pictures `rows` as their data set has them, and for their boxes.
+
+    last: of a file only so many bytes at its end count.
+    """
+    pictures: Iterable[Picture] = (
+        images.sources[rows] if isinstance(images, Pictures) else (Picture(images[row]) for row in rows.tolist())
+    )
+    return np.fromiter((_digest(picture, last) for picture in pictures), np.uint64, len(rows))
+
+
+def _digest(picture: Picture, last: int | None) -> int:
+    if isinstance(picture.source, np.ndarray):
+        content = np.ascontiguousarray(picture.source).tobytes()
+    else:
+        with open(picture.source, "rb", buffering=0) as file:
+            if last is not None:
+                file.seek(max(file.seek(0, os.SEEK_END) - last, 0))
+            content = file.read()
+    return int.from_bytes(hashlib.blake2b(content + repr(picture.box_xyxy).encode(), digest_size=8).digest())
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class SourceFiles:
 
 def is_picture(path: str | Path) -> bool:
     """Does the name end like a picture's?"""
-    return Path(path).suffix.lower() in PICTURE_SUFFIXES
+    return os.path.splitext(path)[1].lower() in PICTURE_SUFFIXES
 
 
 def is_film(path: str | Path) -> bool:

@@ -60,7 +60,7 @@ def soft_votes(
     Raises `UserError`, with the line, where it cannot be read so.
     """
     rows = {name: row for row, name in enumerate(names)}
-    mixed, found = votes.copy(), set()
+    mixed, found = np.array(votes), set()
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)

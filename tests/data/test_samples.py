@@ -50,7 +50,7 @@ def test_a_listed_picture_takes_little_memory():
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(columns) == 5000
-    assert taken / 5000 < 180  # 32 + 47 of it are the two names; as a list of `Sample`s, 350 or more
+    assert taken / 5000 < 50  # as a list of `Sample`s, 350 or more
 
 
 def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):

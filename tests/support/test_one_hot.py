@@ -25,7 +25,8 @@ def test_small_ones_are_arrays():
     assert isinstance(one_hot(LABELS, 3), np.ndarray)
 
 
-@pytest.mark.parametrize("index", [slice(1, 4), np.array([4, 0]), [1, 2], 3, (np.arange(2), np.array([2, 2])), (3, 1)])
+@pytest.mark.parametrize("index", [slice(1, 4), np.array([4, 0]), [1, 2], 3, (np.arange(2), np.array([2, 2])), (3, 1),
+                                   (slice(None), 2)])  # fmt: skip
 def test_an_index_gives_what_it_gives_of_an_array(lazy, index):
     found = lazy[index]
     np.testing.assert_array_equal(found, MADE[index])
@@ -39,6 +40,9 @@ def test_parts_means_and_arrays(lazy):
     assert isinstance(part, OneHot)
     np.testing.assert_array_equal(np.asarray(part), take(MADE, np.array([4, 2])))
     np.testing.assert_array_equal(lazy.argmax(axis=1), MADE.argmax(axis=1))
+    for axis in (0, 1):
+        np.testing.assert_array_equal(lazy.sum(axis=axis), MADE.sum(axis=axis))
+    assert lazy.sum(axis=0, dtype=np.float64).dtype == np.float64
     weights = np.array([1.0, 2.0, 0.5, 0.25, 3.0])
     np.testing.assert_allclose(weighted_mean(lazy, weights), weighted_mean(MADE, weights))
     np.testing.assert_allclose(weighted_mean(MADE, weights), weights @ MADE / weights.sum())

@@ -8,11 +8,11 @@ from helpers.tiny_sets import make_image_folder, write_grey, write_picture
 
 from data.augment import Augment
 from data.datasets import load_faces, load_for_training
-from data.face_set import rows_without_duplicate
+from data.face_set import END, FaceSet, rows_without_duplicate
 from data.faults import FaultyData
 from data.loader import EpochLoader
 from data.pictures.cache import Picture, PictureCache
-from data.pictures.store import Pictures, Sources, Storage, training_storage
+from data.pictures.store import Pictures, Sources, Storage, digests, training_storage
 
 
 @pytest.fixture
@@ -71,6 +71,21 @@ def test_duplicates_are_found_either_way(tmp_path, memory):
     assert train.names == ("train/happy/3.png", "train/happy/4.png", "train/happy/5.png", "train/sad/3.png",
                            "train/sad/4.png", "train/sad/5.png")  # fmt: skip
     assert rows_without_duplicate(validation, train).tolist() == [True]
+
+
+def test_only_files_that_end_alike_are_read_whole(tmp_path):
+    end = bytes(END)
+    contents = [b"a" + end, b"b" + end, b"a" + end + b"c", b"short", b"a" + end]
+    for number, content in enumerate(contents):
+        (tmp_path / f"{number}.png").write_bytes(content)
+    pictures = Pictures(Sources((tmp_path / f"{number}.png", None) for number in range(5)))
+    ends, whole = (digests(pictures, np.arange(5), last=last) for last in (END, None))
+    assert [len(set(ends[list(rows)].tolist())) for rows in ((0, 1, 4), (0, 2), (0, 3))] == [1, 2, 2]
+    assert whole[0] == whole[4]
+    assert len(set(whole.tolist())) == 4
+    faces = FaceSet(pictures, np.ones((5, 1)), np.zeros(5, int), tuple("abcde"), ("x",))
+    assert rows_without_duplicate(faces.rows(np.arange(4)), faces.rows(np.array([4]))).tolist() == [False, *[True] * 3]
+    assert rows_without_duplicate(faces).all()
 
 
 def test_rows_slices_and_iteration_agree(folder, tmp_path):
