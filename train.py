@@ -18,7 +18,6 @@ import signal
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the imports ends them without a traceback
 
-import contextlib
 import dataclasses
 import os
 import sys
@@ -148,12 +147,15 @@ class Trainer:
 
     def run(self) -> int:
         """Train to the end, or until Ctrl-C; 0 or 130, everything saved. `UserError` where memory runs out."""
-        import torch
-
         from models.training.computing import too_large
+        from support.device.card import is_out_of_memory
 
-        with contextlib.suppress(torch.OutOfMemoryError):  # what it held is free when the sentence is looked for
+        try:
             return self.train()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        # behind the except: what the training held is free when the sentence is looked for
         raise too_large(self.settings, self.distributed, self.shape(), self.learner.probe)
 
     def train(self) -> int:

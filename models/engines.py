@@ -6,7 +6,6 @@ Out: logits (N, K) float32, or a `gradcam.ForwardPass` that can be explained aft
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from gradcam import Cells, ForwardPass, HookedPass, PooledPass, Warp, hooked_forward
 from models.all_maps import AllMaps, all_maps
 from models.preprocess import Preprocess
-from support.device.card import enough_memory
+from support.device.card import enough_memory, lock_of
 from support.device.replay import SIZES, Replay
 from support.onnx.session import OnnxSession
 
@@ -48,7 +47,7 @@ class TorchEngine:
 
         self.network, self.preprocess, self.device = network.eval(), preprocess, torch.device(device)
         self.layer, self.cells, self.warp = layer, cells, warp
-        self._hooked = threading.Lock()  # another thread's pass would run into the hooks
+        self._hooked = lock_of(self.device)  # another thread's pass would run into the hooks
         self._replay = Replay(self._explained, self.device, card=card)
 
     def prepare(self, crops: np.ndarray) -> Tensor:
@@ -69,7 +68,7 @@ class TorchEngine:
         if self._replay.padded and self.warp is None:
             logits, maps = self._replay(crops)
             return AllMaps(logits, maps, self.preprocess.size_hw, self.cells)
-        with enough_memory(self.device):
+        with self._hooked, enough_memory(self.device):
             return self._hooked_forward(self.prepare(crops))
 
     def warm_up(self, crop_size: int) -> None:

@@ -117,7 +117,7 @@ class Preprocess:
         return cls((height, width), channels, mean, std)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.cache  # kept for ever: a captured graph reads it where it lies
 def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
     """One number a channel as (1, C, 1, 1) float32, copied once: a copy from the host makes a device wait."""
     import torch

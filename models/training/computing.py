@@ -23,6 +23,7 @@ from torch import nn
 
 from models.training.settings import Settings
 from support import FAILED, UserError
+from support.device.card import is_out_of_memory
 from support.training.distributed import Distributed
 from support.training.learner import mixed_format
 from support.training.state_check import check_part
@@ -187,7 +188,9 @@ def too_large(
         try:
             probe((fitting, *rest))
             break
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             fitting //= 2
     here = f"the memory of {distributed.device} does not hold {settings.batch_size} faces a step at {rest[-1]} pixels"
     if not fitting:

@@ -1,12 +1,13 @@
-"""What a CUDA device does for `support.device.replay`: a stream, pinned memory, graphs; and what a full one says.
+"""What a CUDA device does for `support.device.replay`: a stream, pinned memory, graphs; what threads do not share.
 
-In:  a device; functions that launch kernels.
-Out: functions that launch the same kernels again, all at once.
+In:  a device; functions that launch kernels; errors.
+Out: functions that launch the same kernels again, all at once; a lock; a sentence where a device's memory is full.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,9 @@ from support.cli import FAILED, UserError
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch
     from torch import Tensor
+
+_CAPTURING = threading.Lock()  # CUDA: one capture at a time in a process
+_MPS = threading.RLock()
 
 
 class Card(Protocol):
@@ -39,8 +43,9 @@ class CudaCard:
     def __init__(self, device: torch.device) -> None:
         import torch
 
-        torch.cuda.synchronize(device)  # the weights are there
         self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
+        # for the weights; to wait for the whole device is an error while another thread captures
+        self._stream.wait_stream(torch.cuda.current_stream(device))
 
     def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """As `Card`."""
@@ -60,10 +65,14 @@ class CudaCard:
 
         graph = torch.cuda.CUDAGraph()
         # not `torch.cuda.graph`, which collects garbage and empties the cache first: frames are being shown
-        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-        try:
-            packed = launch()
-        finally:
+        with _CAPTURING:
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                packed = launch()
+            except BaseException:
+                with contextlib.suppress(RuntimeError):  # that of a spoilt capture would hide what spoilt it
+                    graph.capture_end()
+                raise
             graph.capture_end()
         return packed, graph.replay
 
@@ -72,14 +81,30 @@ class CudaCard:
         self._stream.synchronize()
 
 
+def lock_of(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """What a thread holds while it uses its network on `device`; the same thread may take it again.
+
+    On mps all networks share one, for there two threads at a time crash the process (pytorch issue 197805).
+    """
+    return _MPS if device.type == "mps" else threading.RLock()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Is it torch's error for a full memory, or the one of mps, of pinned memory or of CUDA's libraries?"""
+    import torch
+
+    full = ("out of memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in full)
+
+
 @contextlib.contextmanager
 def enough_memory(device: object) -> Iterator[None]:
     """`UserError` where the device's memory becomes full inside."""
-    import torch
-
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         raise UserError(
             f"the memory of {device} is full: end other programs on it, have faces detected in smaller frames "
             "(--imgsz 640), or use --device cpu.",

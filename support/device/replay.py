@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from support.cli import notify
-from support.device.card import Card, CudaCard, enough_memory
+from support.device.card import Card, CudaCard, enough_memory, lock_of
 
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch
@@ -73,7 +73,7 @@ class Replay:
         self._captured: dict[tuple[int, ...], Captured] = {}
         self._came: Counter[tuple[int, ...]] = Counter()
         self._tails: dict[tuple[int, ...], list[tuple[int, ...]]] = {}  # of a row given -> of the rows of the results
-        self._lock = threading.Lock()  # the buffers are one thread's at a time
+        self._lock = lock_of(self._device)  # the buffers are one thread's at a time
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """The results for the N rows of `batch`; `UserError` where the device's memory is full."""
@@ -123,7 +123,8 @@ class Replay:
                 else:
                     self._capture(self._card, shape)
             except RuntimeError as error:  # too little memory, or a kernel that cannot be part of a graph
-                self._card = None
+                with self._lock:
+                    self._card = None
                 notify(f"{self._device} runs without graphs, and so more slowly: {error!s:.200}")
 
     def _capture(self, card: Card, shape: tuple[int, ...]) -> None:

@@ -95,8 +95,10 @@ def mixed_format(device: torch.device) -> torch.dtype | None:
     """
     if device.type == "cpu":
         return None
-    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if native else torch.float16
+    if device.type != "cuda":
+        return torch.float16
+    with torch.cuda.device(device):  # of which torch tells, though another one may be the first
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 class MovingAverage(AveragedModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
@@ -134,14 +135,17 @@ def test_the_learning_rate_rises_then_falls_or_stays():
     ("kind", "native", "expected"),
     [
         ("cpu", True, None),
-        ("cuda", True, torch.bfloat16),
-        ("cuda", False, torch.float16),
+        ("cuda:1", True, torch.bfloat16),
+        ("cuda:1", False, torch.float16),
         ("mps", False, torch.float16),
     ],
 )
 def test_each_device_gets_its_format_and_only_float16_is_scaled(monkeypatch, kind, native, expected):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext(asked.append(device)))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
     assert mixed_format(torch.device(kind)) == expected
+    assert asked == [torch.device(kind)] * (kind == "cuda:1")  # of two cards, the one that is used
     monkeypatch.setattr(learner_module, "mixed_format", lambda device: expected)
     for mixed in (True, False):
         made = BaseLearner(small_network(), ALONE, mixed=mixed)
