@@ -71,11 +71,11 @@ def run_main(main: Callable[[list[str]], int], *argv: str, export: bool) -> int:
         return main([*argv])
 
 
-def torchrun(*argv: str) -> subprocess.CompletedProcess:
-    """helpers/distributed_run.py in two processes, to its end."""
+def torchrun(*argv: str, stop_in_step: int = 0) -> subprocess.CompletedProcess:
+    """helpers/distributed_run.py in two processes, to its end, or until Ctrl-C comes in that step, counted from 1."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["tests/helpers/distributed_run.py", *argv]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "STOP_IN_STEP": str(stop_in_step)}
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600, env=environment)
 
 
