@@ -38,7 +38,7 @@ from support.training.distributed import Distributed
 CLASSES = 8
 ANALYSIS, DRAWING = ("grab", "detect", "track", "crop", "classify", "explain"), ("draw", "show")  # a thread each
 SHOWN = ("detect", "crop", "classify", "explain", "draw")
-WARM_UP, TURN = 3, 10  # steps that do not count; steps from one look at the clock to the next
+WARM_UP, TURN = 3, 10  # steps that do not count; the most steps from one look at the clock to the next
 
 
 @dataclasses.dataclass
@@ -99,19 +99,22 @@ def training_rate(
     crops = torch.randint(256, (batch_size, height, width, 3), dtype=torch.uint8).to(device)
     votes = torch.rand(batch_size, CLASSES).softmax(dim=1).to(device)
 
-    def steps(numbers: range) -> None:
-        for number in numbers:
+    def train(steps: int) -> float:
+        """So many steps; the time when the device has finished."""
+        for number in range(steps):
             x = spec.preprocess.of_tensor(crops).contiguous(memory_format=torch.channels_last)
             loss = learner.step(x, votes, lr=0.01, key=(number,))
-        float(loss)  # the device has finished
+        float(loss)
+        return clock()
 
-    steps(range(WARM_UP))
-    started_s = clock()
-    turns, took_s = 0, 0.0
-    while took_s < seconds:
-        steps(range(TURN))
-        turns, took_s = turns + 1, clock() - started_s
-    return turns * TURN * batch_size / took_s
+    began_s, warm = clock(), 0
+    while warm < WARM_UP and (started_s := train(1)) - began_s < seconds:  # a slow device's first step says enough
+        warm += 1
+    done, turn, now_s = 0, 1, started_s
+    while now_s - started_s < seconds:
+        now_s = train(turn)
+        done, turn = done + turn, min(2 * turn, TURN)
+    return done * batch_size / (now_s - started_s)
 
 
 def limit_of(scene: Mapping) -> str:

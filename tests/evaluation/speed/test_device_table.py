@@ -10,6 +10,7 @@ import torch
 from evaluation.speed import device_table
 from evaluation.speed.device_table import TURN, Settings, limit_of, run, training_rate
 from evaluation.speed.stage_times import STAGES
+from models.training.learner import Learner
 
 
 def scene(*, draw_ms: float = 1.0, source_fps: float = 1000.0) -> dict:
@@ -46,7 +47,17 @@ def test_all_figures_stand_in_the_table(monkeypatch, capsys):
     assert lines[-1] == "| tiny_cnn | 12,346 |"
 
 
-def test_training_counts_the_steps_after_its_warm_up():
+@pytest.mark.parametrize(
+    ("seconds", "warm_up", "turns"),
+    [
+        (13.0, 3, [1, 2, 4, 8, TURN, TURN, TURN]),
+        (3.0, 2, [1, 2]),  # of a device on which a step takes most of the time that there is
+    ],
+)
+def test_training_counts_the_steps_after_its_warm_up(monkeypatch, seconds, warm_up, turns):
+    steps, step = [], Learner.step
+    monkeypatch.setattr(Learner, "step", lambda *args, **options: steps.append(1) or step(*args, **options))
     ticks = itertools.count(0, 2)  # 2 s a turn
-    rate = training_rate("tiny_cnn", torch.device("cpu"), batch_size=2, seconds=3.0, clock=lambda: next(ticks))
-    assert rate == pytest.approx(2 * TURN * 2 / 4)
+    rate = training_rate("tiny_cnn", torch.device("cpu"), batch_size=2, seconds=seconds, clock=lambda: next(ticks))
+    assert rate == pytest.approx(2 * sum(turns) / (2 * len(turns)))
+    assert len(steps) == warm_up + sum(turns)
