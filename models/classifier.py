@@ -118,9 +118,17 @@ class Classifier:
         """Height and width in pixels of what the network sees, and of heatmaps."""
         return self.preprocess.size_hw
 
-    def warm_up(self) -> None:
-        """On a device, have passes of any number of crops of `size_hw` be quick; a thread sees to it."""
-        self.engine.warm_up(self.size_hw[0])
+    @property
+    def computing(self) -> str:
+        """As that of `TorchEngine`."""
+        return self.engine.computing
+
+    def warm_up(self, *, amp: bool = True) -> None:
+        """On a device, have passes of any number of crops of `size_hw` be quick; a thread sees to it.
+
+        amp: as for `TorchEngine.warm_up`.
+        """
+        self.engine.warm_up(self.size_hw[0], amp=amp)
 
     def forward(self, crops: np.ndarray, *, tta: bool = False) -> NetworkPrediction:
         """One pass of crops (N, S, S, 3) uint8 RGB; N may be 0. With `tta` each goes in with its mirror image."""

@@ -42,10 +42,15 @@ class Ensemble:
         self.size_hw = max(member.size_hw for member in members)
         self._orders = [np.array([one.class_names.index(name) for name in self.class_names]) for one in members]
 
-    def warm_up(self) -> None:
+    @property
+    def computing(self) -> str:
+        """Those of the members, where they have any."""
+        return " + ".join(filter(None, (member.computing for member in self.members)))
+
+    def warm_up(self, *, amp: bool = True) -> None:
         """As `Classifier.warm_up`, for crops of the ensemble's size."""
         for member in self.members:
-            member.engine.warm_up(self.size_hw[0])
+            member.engine.warm_up(self.size_hw[0], amp=amp)
 
     def forward(self, crops: np.ndarray, *, tta: bool = False) -> EnsemblePrediction:
         """As `Classifier.forward`, one pass a member."""

@@ -158,10 +158,10 @@ class EmotionPipeline:
         )
         return cls(detector, classifier, tracker=tracker, options=options)
 
-    def warm_up(self, sizes_hw: Iterable[tuple[int, int]] = CAMERA_SIZES_HW) -> None:
-        """On a device, have frames of these sizes be quick from the first on; threads see to it."""
+    def warm_up(self, sizes_hw: Iterable[tuple[int, int]] = CAMERA_SIZES_HW, *, amp: bool = True) -> None:
+        """Have frames of these sizes be quick on a device; threads see to it. amp: as for `Classifier.warm_up`."""
         self.detector.warm_up(sizes_hw)
-        self.classifier.warm_up()
+        self.classifier.warm_up(amp=amp)
 
     def close(self) -> None:
         """End the threads of the detector; more than once is fine."""

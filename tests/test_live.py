@@ -18,6 +18,7 @@ import live
 from data.emotions import EMOTIONS
 from data.sources.sample import PERIOD
 from models.checkpoint import SHIPPED
+from models.engines import TorchEngine
 from pipeline.options import PredictOptions
 from pipeline.output import window
 from pipeline.run import EmotionPipeline
@@ -145,6 +146,16 @@ def test_flags_reach_the_networks_and_the_options():
     assert live.Settings().conf == CONF
     assert pipeline.classifier.name == "small_resnet18_w32 + small_resnet18_w32"
     assert pipeline.options == PredictOptions(explainer=None, explain_class="anger", tta=True, smooth_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "allowed"), [({}, True), ({"amp": False}, False), ({"log": "a.csv"}, False), ({"report": "a"}, False)]
+)
+def test_what_is_kept_is_computed_in_float32(monkeypatch, flags, allowed):
+    asked = []
+    monkeypatch.setattr(TorchEngine, "warm_up", lambda self, crop_size, *, amp: asked.append(amp))
+    live.build_pipeline(live.Settings(engine="torch", **flags), "cpu")
+    assert asked == [allowed]
 
 
 def test_former_names_of_flags_still_work(monkeypatch, capsys):

@@ -126,7 +126,7 @@ def engine_of(pipeline: EmotionPipeline) -> str:
     engines = [getattr(part, "engine", None) for part in (pipeline.detector, pipeline.classifier)]
     first, second = ("ONNX Runtime" if isinstance(one, OnnxClassifier | OnnxDetector) else "torch" for one in engines)
     both = first if first == second else f"{first} (faces) and {second} (expressions)"
-    return f"{both} on {pipeline.classifier.device}"
+    return ", ".join(filter(None, [f"{both} on {pipeline.classifier.device}", pipeline.classifier.computing]))
 
 
 main = command(Settings, run, prog="python -m evaluation.speed", doc=__doc__)

@@ -67,7 +67,6 @@ def run(settings: Settings) -> int:
     report: dict = {
         "machine": about,
         "versions": versions(),
-        "engine": engine_of(pipeline) + (f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""),
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "scenes": {},
         "training": {},
@@ -77,6 +76,8 @@ def run(settings: Settings) -> int:
         for faces in settings.faces:
             notify(f"{settings.size} with {faces} face{'s' * (faces != 1)}")
             report["scenes"][faces] = measure_scene(pipeline, settings.size, faces, settings.seconds)
+    card = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
+    report["engine"] = engine_of(pipeline) + card  # known by now, after the warm-up
     for name in settings.models:
         notify(f"training {name}")
         report["training"][name] = training_rate(name, device, batch_size=settings.batch_size, seconds=settings.seconds)
@@ -135,8 +136,10 @@ def median_of(scene: Mapping, *, stage: str) -> str:
 
 def table(report: Mapping, settings: Settings) -> Iterator[str]:
     """The report as a table in Markdown, under a line that says on what it was measured."""
-    scenes = report["scenes"]
+    scenes, busy = report["scenes"], not_idle(report["machine"])
     yield f"{origin(report)}; frames of {settings.size}, training batches of {settings.batch_size}"
+    if busy:
+        yield busy
     yield ""
     yield "| | " + " | ".join(f"{faces} face{'s' * (faces != 1)}" for faces in scenes) + " |"
     yield "|---|" + "---|" * len(scenes)

@@ -229,8 +229,10 @@ class Session:
             case "b":
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":
-                prior = ("--prior", PRIOR_WORDS[self.feed.pipeline.classifier.prior])
-                self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, prior))
+                classifier = self.feed.pipeline.classifier
+                about = [("--prior", PRIOR_WORDS[classifier.prior])]
+                about += [("--amp", classifier.computing)] * bool(classifier.computing)
+                self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, *about))
             case "s" if self.last and self.annotated is not None:
                 blur = self.options.blur
                 self.outputs.snapshot(self._paint(self.last, blurred=True) if blur else self.annotated)

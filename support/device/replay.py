@@ -6,14 +6,18 @@ Out: what the function gives for a batch, as float32 arrays of N rows.
 A small network is hundreds of kernels, and to launch them one by one takes longer than to run them. So on a device
 batches are padded to `SIZES` rows, which leaves few shapes. On cuda each shape is captured as a graph: bytes go up from
 pinned memory, one launch runs the network, and one packed tensor comes back to pinned memory. `warm_up` captures in a
-thread; a shape that is not captured yet is launched kernel by kernel, and captured once it has come `OFTEN` times. On
-mps, which has no graphs, shapes are the same. On a CPU batches are not padded.
+thread, which first finds the fastest of several ways to compute the results, where there are any; a shape that is not
+captured yet is launched kernel by kernel, and captured once it has come `OFTEN` times. On mps, which has no graphs,
+shapes are the same. On a CPU batches are not padded.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +27,7 @@ import numpy as np
 
 from support.cli import notify
 from support.device.card import Card, CudaCard, enough_memory, lock_of
+from support.device.ways import Ways, fastest
 
 if TYPE_CHECKING:  # torch is imported where it is used
     import torch
@@ -61,13 +66,23 @@ class Captured:
 class Replay:
     """`function` on `device`; may be called by several threads.
 
-    card: what captures; left out, the device itself where it is cuda.
+    card: what captures; left out, the device itself where it is cuda. clock: gives seconds.
+    way: the name of the one that was found to be the fastest, where there were several.
     """
 
-    def __init__(self, function: Function, device: torch.device | str, *, card: Card | None = None) -> None:
+    way = ""
+
+    def __init__(
+        self,
+        function: Function,
+        device: torch.device | str,
+        *,
+        card: Card | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         import torch
 
-        self._function, self._device = function, torch.device(device)
+        self._function, self._device, self._clock = function, torch.device(device), clock
         self._card = CudaCard(self._device) if card is None and self._device.type == "cuda" else card
         self.padded = self._device.type != "cpu" or card is not None
         self._captured: dict[tuple[int, ...], Captured] = {}
@@ -84,15 +99,18 @@ class Replay:
             parts = [self._run(batch[start : start + rows]) for start in range(0, max(1, len(batch)), rows)]
         return parts[0] if len(parts) == 1 else [np.concatenate(results) for results in zip(*parts, strict=True)]
 
-    def warm_up(self, shapes: Iterable[tuple[int, ...]]) -> threading.Thread | None:
+    def warm_up(
+        self, shapes: Iterable[tuple[int, ...]], ways: Callable[[], Ways[Function]] | None = None
+    ) -> threading.Thread | None:
         """Have batches of these shapes be quick from the first on: a thread captures them, or runs one of each.
 
         None on a CPU, where there is nothing to do. Calls go on meanwhile.
+        ways: makes what may run in the place of `function`. Where graphs are captured, the fastest is found first.
         """
         if not self.padded:
             return None
         padded = dict.fromkeys((padded_rows(shape[0]), *shape[1:]) for shape in shapes)
-        thread = threading.Thread(target=self._warm_up, args=[list(padded)], name="warm-up")
+        thread = threading.Thread(target=self._warm_up, args=[list(padded), ways], name="warm-up")
         thread.start()
         return thread
 
@@ -115,7 +133,10 @@ class Replay:
             self.warm_up([shape])
         return results
 
-    def _warm_up(self, shapes: Sequence[tuple[int, ...]]) -> None:
+    def _warm_up(self, shapes: Sequence[tuple[int, ...]], ways: Callable[[], Ways[Function]] | None) -> None:
+        if self._card and ways:
+            with contextlib.suppress(RuntimeError):  # which the shapes meet, too, and which is said then
+                self._choose(self._card, ways())
         for shape in shapes:
             try:
                 if self._card is None:
@@ -127,22 +148,46 @@ class Replay:
                     self._card = None
                 notify(f"{self._device} runs without graphs, and so more slowly: {error!s:.200}")
 
+    def _choose(self, card: Card, ways: Ways[Function]) -> None:
+        """Run the fastest from now on, and say so."""
+        shape = (padded_rows(len(ways.batch)), *ways.batch.shape[1:])
+        functions = {ways.first: self._function, **ways.others}
+        captured = {ways.first: self._record(card, shape, self._function)}
+        for name, function in ways.others.items():
+            with contextlib.suppress(RuntimeError):  # what the card lacks memory or kernels for
+                captured[name] = self._record(card, shape, function)
+
+        def run(one: Captured, batch: np.ndarray) -> list[np.ndarray]:
+            with self._lock:
+                return one(card, batch)
+
+        runs = {name: functools.partial(run, one) for name, one in captured.items()}
+        self.way, sentence = fastest(ways, runs, clock=self._clock)
+        with self._lock:
+            self._function = functions[self.way]
+            self._captured.clear()  # what came often meanwhile
+        notify(sentence)
+
     def _capture(self, card: Card, shape: tuple[int, ...]) -> None:
         """Have `shape` be replayed from now on."""
+        with self._lock:
+            if shape not in self._captured and len(self._captured) < MOST:
+                self._captured[shape] = self._record(card, shape, self._function)
+
+    def _record(self, card: Card, shape: tuple[int, ...], function: Function) -> Captured:
+        """`function` of a batch of `shape`, captured."""
         import torch
 
         with self._lock, card.on_stream():
-            if shape in self._captured or len(self._captured) == MOST:
-                return
             given = card.pinned(shape, torch.uint8)
             on_device = given.to(self._device, copy=True)
             for _ in range(WARM_UP):
-                packed, shapes = pack(self._function(on_device))
+                packed, shapes = pack(function(on_device))
             host = card.pinned(packed.shape, packed.dtype)
             card.wait()
-            packed, replay = card.capture(lambda: pack(self._function(on_device))[0])
+            packed, replay = card.capture(lambda: pack(function(on_device))[0])
             self._tails[shape[1:]] = [tuple(tail) for _, *tail in shapes]
-            self._captured[shape] = Captured(given, on_device, packed, host, shapes, replay)
+            return Captured(given, on_device, packed, host, shapes, replay)
 
 
 def padded_rows(rows: int) -> int:

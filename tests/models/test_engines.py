@@ -67,15 +67,17 @@ def torch_engine(name: str, device: str = "cpu", card: TapeCard | None = None) -
     if device == "cpu":
         norms_that_have_seen_something(network)
     place = {"layer": spec.explain_layer, "cells": spec.cells, "warp": spec.warp}
-    return TorchEngine(network, spec.preprocess, device=device, card=card, **place)
+    clock = {"clock": card.clock} if isinstance(card, TimedCard) else {}
+    return TorchEngine(network, spec.preprocess, device=device, card=card, **clock, **place)
 
 
 def test_replayed_logits_and_heatmaps_are_the_eager_networks_for_any_number_of_faces(rng):
     card = TapeCard()
     eager, replayed = torch_engine("tiny_cnn"), torch_engine("tiny_cnn", card=card)
-    replayed.warm_up(48)
+    replayed.warm_up(48, amp=False)
     join_warm_up()
-    assert card.captures == len(SIZES)
+    assert card.captures == 2 + len(SIZES)  # both layouts were timed
+    card.replays = 0
     crops = rng.integers(0, 256, (40, 48, 48, 3), dtype=np.uint8)
     wanted, index = eager.forward(crops), rng.integers(0, 8, 40)
     maps = {method: wanted.heatmaps(torch.from_numpy(index), method).numpy() for method in EXPLAINERS}
@@ -104,7 +106,7 @@ def test_what_is_captured_needs_nothing_of_the_host(name, monkeypatch):
 def test_a_network_that_warps_its_input_runs_as_on_a_cpu(rng):
     card = TapeCard()
     eager, other = torch_engine("deep_emotion"), torch_engine("deep_emotion", card=card)
-    other.warm_up(48)
+    other.warm_up(48, amp=True)
     crops = rng.integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
     wanted, found = eager.forward(crops), other.forward(crops)
     torch.testing.assert_close(found.heatmaps(1), wanted.heatmaps(1))
@@ -122,3 +124,86 @@ def test_too_little_memory_for_logits_is_one_sentence(rng, monkeypatch):
     for run in (engine.logits, engine.forward):
         with pytest.raises(UserError, match="the memory of cpu is full"):
             run(rng.integers(0, 256, (1, 48, 48, 3), dtype=np.uint8))
+
+
+class TimedCard(TapeCard):
+    """Its replays take so many seconds by `clock`, in the order of the captures; further ones nothing."""
+
+    def __init__(self, *took_s: float) -> None:
+        super().__init__()
+        self.now_s, self._took_s = 0.0, list(took_s)
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def capture(self, launch):
+        packed, replay = super().capture(launch)
+        took_s = self._took_s.pop(0) if self._took_s else 0.0
+
+        def timed():
+            self.now_s += took_s
+            replay()
+
+        return packed, timed
+
+
+@pytest.mark.parametrize(
+    ("took_s", "amp", "expected"),
+    [
+        ((4, 3, 1, 2), True, "bfloat16, channels-last"),
+        ((4, 3, 2, 1), True, "bfloat16, channels-first"),
+        ((1, 4, 3, 2), True, "float32, channels-last"),
+        ((4, 3), False, "float32, channels-first"),
+    ],
+)
+def test_the_format_and_layout_that_measure_faster_are_captured_and_said(
+    rng, monkeypatch, capfd, took_s, amp, expected
+):
+    monkeypatch.setattr("models.precision.mixed_format", lambda device: torch.bfloat16)
+    card = TimedCard(*took_s)
+    eager, replayed = torch_engine("tiny_cnn"), torch_engine("tiny_cnn", card=card)
+    assert replayed.computing == ""
+    replayed.warm_up(48, amp=amp)
+    join_warm_up()
+    assert replayed.computing == expected
+    assert f"the expression network on cpu computes in {expected}: a batch of 8 takes" in capfd.readouterr().err
+    assert card.captures == len(took_s) + len(SIZES)
+    crops, index = rng.integers(0, 256, (5, 48, 48, 3), dtype=np.uint8), np.arange(5)
+    passed, wanted = replayed.forward(crops), eager.forward(crops)
+    assert card.replays > 0
+    np.testing.assert_allclose(passed.logits, wanted.logits, atol=0.05)
+    differ = np.abs(passed.logits - wanted.logits.numpy()).max()
+    assert (differ > 1e-4) == ("bfloat16" in expected)  # it does compute so
+    for values in (passed.logits, passed.activation, passed.heatmaps(index)):
+        assert values.dtype == np.float32  # what is shown and kept
+    np.testing.assert_allclose(replayed.logits(crops), eager.logits(crops), rtol=1e-5, atol=1e-6)  # of evaluations
+
+
+def test_float32_is_kept_where_others_are_faster_but_differ(rng, monkeypatch, capfd):
+    monkeypatch.setattr("models.precision.mixed_format", lambda device: torch.bfloat16)
+    monkeypatch.setattr("models.precision.PROBABILITY", 1e-9)
+    eager, replayed = torch_engine("tiny_cnn"), torch_engine("tiny_cnn", card=(card := TimedCard(4, 5, 1, 2)))
+    replayed.warm_up(48, amp=True)
+    join_warm_up()
+    assert replayed.computing == "float32, channels-last"
+    assert "1000.00 ms in bfloat16, channels-last, which differs too much" in capfd.readouterr().err
+    crops = rng.integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+    np.testing.assert_allclose(replayed.forward(crops).logits, eager.forward(crops).logits, rtol=1e-4, atol=1e-5)
+    assert card.captures == 4 + len(SIZES)
+
+
+def test_a_format_that_the_card_cannot_do_is_left_out(monkeypatch):
+    monkeypatch.setattr("models.precision.mixed_format", lambda device: torch.bfloat16)
+    engine = torch_engine("tiny_cnn", card=(card := TimedCard(4, 1)))
+    explained = engine._explained
+
+    def no_kernels(crops, how=None):
+        if how and how.dtype:
+            raise RuntimeError("no kernel image is available for execution on the device")
+        return explained(crops, how)
+
+    monkeypatch.setattr(engine, "_explained", no_kernels)
+    engine.warm_up(48, amp=True)
+    join_warm_up()
+    assert engine.computing == "float32, channels-first"
+    assert card.captures == 2 + len(SIZES)

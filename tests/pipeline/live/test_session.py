@@ -162,12 +162,15 @@ def test_pause_holds_the_frame_and_goes_on_after(play):
     assert levels.count(levels[0]) == 5  # as it came, paused, b, ?, and going on
 
 
-def test_keys_switch_what_is_seen_and_computed(play, parts):
+def test_keys_switch_what_is_seen_and_computed(play, parts, monkeypatch):
     session, *_ = play(clip(40), keys=["h", "b", "?"])
     assert session.feed.options.predict.explainer is None
     assert not session.show.bars
     assert session.show.keys[:-1] == module.KEYS
     assert session.show.keys[-1] == ("--prior", module.PRIOR_WORDS[session.feed.pipeline.classifier.prior])
+    monkeypatch.setattr(type(session.feed.pipeline.classifier), "computing", "bfloat16, channels-last")  # as on cuda
+    session, *_ = play(clip(40), keys=["?"])
+    assert session.show.keys[-1] == ("--amp", "bfloat16, channels-last")
     session, *_ = play(clip(40), keys=["e", "e", "x", "h", "h"])
     assert session.feed.options.predict.explain_class == parts[1].class_names[1]
     assert session.feed.options.predict.explainer == "gradcam++"  # also after h was pressed twice
