@@ -23,9 +23,8 @@ from torch import nn
 
 from models.training.settings import Settings
 from support import FAILED, UserError
-from support.device.card import is_out_of_memory
+from support.device.card import is_out_of_memory, mixed_format
 from support.training.distributed import Distributed
-from support.training.learner import mixed_format
 from support.training.state_check import check_part
 
 WARM_UP, PASSES = 3, 8

@@ -1,7 +1,8 @@
 """What a CUDA device does for `support.device.replay`: a stream, pinned memory, graphs; what threads do not share.
 
 In:  a device; functions that launch kernels; errors.
-Out: functions that launch the same kernels again, all at once; a lock; a sentence where a device's memory is full.
+Out: functions that launch the same kernels again, all at once; a number format, a lock; a sentence where a device's
+     memory is full.
 """
 
 from __future__ import annotations
@@ -79,6 +80,22 @@ class CudaCard:
     def wait(self) -> None:
         """As `Card`."""
         self._stream.synchronize()
+
+
+def mixed_format(device: torch.device) -> torch.dtype | None:
+    """bfloat16 on cuda from Ampere on, float16 on older cards and on mps; None on a CPU, where autocast is slower.
+
+    bfloat16 has the range of float32, so its gradients need no scaling. In float16 small gradients become 0 unless the
+    loss is scaled (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2).
+    """
+    import torch
+
+    if device.type == "cpu":
+        return None
+    if device.type != "cuda":
+        return torch.float16
+    with torch.cuda.device(device):  # of which torch tells, though another one may be the first
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 def lock_of(device: torch.device) -> contextlib.AbstractContextManager[Any]:

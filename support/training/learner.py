@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from support.device.card import mixed_format
 from support.training.distributed import Distributed
 from support.training.state_check import check_optimiser, check_part
 
@@ -85,20 +86,6 @@ class BaseLearner(Generic[Network]):
         for part in PARTS:
             if isinstance(state.get(part), dict) and state[part]:
                 getattr(self, part).load_state_dict(state[part])
-
-
-def mixed_format(device: torch.device) -> torch.dtype | None:
-    """bfloat16 on cuda from Ampere on, float16 on older cards and on mps; None on a CPU, where autocast is slower.
-
-    bfloat16 has the range of float32, so its gradients need no scaling. In float16 small gradients become 0 unless the
-    loss is scaled (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2).
-    """
-    if device.type == "cpu":
-        return None
-    if device.type != "cuda":
-        return torch.float16
-    with torch.cuda.device(device):  # of which torch tells, though another one may be the first
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
 class MovingAverage(AveragedModel):

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from support.device.card import mixed_format
 from support.training import learner as learner_module
 from support.training.distributed import Distributed
-from support.training.learner import BaseLearner, MovingAverage, lr_factor, make_optimiser, mixed_format
+from support.training.learner import BaseLearner, MovingAverage, lr_factor, make_optimiser
 
 ALONE = Distributed(torch.device("cpu"))
 
