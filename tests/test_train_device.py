@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -9,12 +10,18 @@ import signal
 import numpy as np
 import pytest
 import torch
+from helpers.tape_card import DeviceOnly
 from helpers.tiny_runs import PLAIN, TINY, make_learnable, run, same_weights, state_of
 
+from data.augment import Augment, Keys
+from data.device.drawing import pack
+from data.device.render import render
+from data.mixing import mix
 from models.checkpoint import load_checkpoint
 from models.spec import all_specs
 from models.training.learner import Learner
 from support import UserError
+from support.training.distributed import Distributed
 
 DEVICE = [*TINY, "--augment-on", "device", "--workers", "1"]
 MIXED = ["--mixup", "0.4", "--cutmix", "1", "--light", "0.3", "--noise", "5"]
@@ -80,6 +87,32 @@ def test_a_resumed_run_does_not_change_where_pictures_are_changed(folder, tmp_pa
     assert state_of(tmp_path / "run")["computing"]["augment_on"] == "cpu"
     with pytest.raises(UserError, match="started with augment_on 'auto' and not 'device'"):
         run(folder, tmp_path / "run", *flags, "--augment-on", "device", "--resume")
+
+
+@pytest.mark.parametrize("sam", [0.0, 0.05])
+def test_no_step_waits_for_a_number_or_reads_memory_of_the_host(monkeypatch, sam):
+    """On a device without numbers; what is uploaded lies there already."""
+    monkeypatch.setattr(torch, "autocast", lambda *how, **more: contextlib.nullcontext())  # knows no such device
+    meta, spec, count = torch.device("meta"), all_specs()["tiny_cnn"], 16
+    keys = Keys(0, 0, np.arange(count), np.zeros(count, int))
+    changes = pack(keys.changes(Augment(light=0.3, noise=5), size=48), size=48)
+    assert len(changes.coarse)  # one loses resolution at least
+    lying = {id(array): torch.as_tensor(array).to(meta) for array in changes}
+    with meta:
+        pixels = torch.empty((count * 48 * 48, 3), dtype=torch.uint8)
+        begins, sizes_hw = torch.empty(count, dtype=torch.int64), torch.empty((count, 2), dtype=torch.int64)
+        network, votes = spec.build(8), torch.empty((count, 8))
+    learner = Learner(network, Distributed(meta), mixed=False)
+    learner.scaler = torch.amp.GradScaler("cpu", enabled=False)
+    spec.preprocess.of_tensor(pixels.view(count, 48, 48, 3))  # constants are copied the first time
+    for number in range(2):
+        with DeviceOnly(host=True):
+            crops = render(pixels, begins, sizes_hw, changes, size=48, upload=lambda array: lying[id(array)])
+            x, target = mix(
+                spec.preprocess.of_tensor(crops), votes, key=(0, 0, number), mixup_alpha=0.4, cutmix_alpha=1.0
+            )
+            learner.step(x, target, lr=0.1, key=(number,), sam=sam)
+    assert int(learner.ema.n_averaged) == 2
 
 
 class Small(torch.nn.Module):
