@@ -54,6 +54,7 @@ def run(settings: Settings) -> int:
 
     from data.datasets import load_faces, load_for_training
     from data.pictures.store import training_storage
+    from models.cells import check_side
     from models.spec import find_spec
     from support.training.distributed import process_group
 
@@ -61,6 +62,7 @@ def run(settings: Settings) -> int:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec = find_spec(settings.model)
+    check_side(spec, settings.imgsz, epoch_sizes(settings, settings.imgsz, fixed=spec.fixed_size))
     with process_group(pick_device(settings.device)) as distributed:
         source: dict[str, Any] = {
             "name": settings.dataset,

@@ -11,13 +11,18 @@ middle of what the cell sees. Gates over the whole picture add an even floor, wh
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from support import UserError
+
+if TYPE_CHECKING:  # networks import this file
+    from models.spec import ModelSpec
 
 FEWEST_CELLS = 6  # a side, where the network has a layer with so many
 SIDE = 256  # pixels: a multiple of every stride
@@ -77,6 +82,24 @@ def takes(build: Callable[[], nn.Module], channels: int, side: int) -> bool:
     except (RuntimeError, ValueError, AssertionError, IndexError):
         return False
     return True
+
+
+def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
+    """Raise `UserError` where pictures of `side` pixels, or of any that training begins with, do not suit the network.
+
+    They must go through it, and leave a heatmap of more than one cell. side: 0 is the network's own, which does.
+    """
+    if spec.preprocess_at(side) == spec.preprocess:
+        return
+    build, channels = partial(spec.build, 2), spec.preprocess.channels
+    wrong = [size for size in {side, *smaller} if not takes(build, channels, size)]
+    if wrong:
+        hint = "" if side in wrong else ", as training begins with, unless with --no-progressive-resizing"
+        raise UserError(f"this network takes no pictures of {min(wrong)} pixels a side{hint}; give a larger --imgsz.")
+    with torch.device("meta"):
+        network = build().eval()
+    if cells_at(network, spec.explain_layer, channels, side) < 2:
+        raise UserError(f"this network's heatmap of {side} pixels a side is a single cell; give a larger --imgsz.")
 
 
 def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -> tuple[float, float]:

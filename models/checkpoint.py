@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
 
 FORMAT = "facial-expression-checkpoint/1"
 ONNX_FORMAT = "facial-expression-onnx/2"  # of the .onnx file beside it
+UNEXPLAINED = "above the layer that heatmaps explain is more than a mean and one linear layer"  # in an .onnx file
 LEAST_TEMPERATURE = 1e-3  # far below what a fit gives; logits divided by less leave float32
 SHIPPED = Path(__file__).parent / "weights" / "emotion.safetensors"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.checkpoint import ONNX_FORMAT, SHIPPED, Checkpoint, load_checkpoint
+from models.checkpoint import ONNX_FORMAT, SHIPPED, UNEXPLAINED, Checkpoint, load_checkpoint
 from models.engines import Engine, OnnxEngine, TorchEngine
 from models.header import matrix, number, numbers
 from models.prediction import NetworkPrediction
@@ -104,12 +104,10 @@ class Classifier:
                 onnx_engine = OnnxEngine(session, checkpoint.preprocess, head, cells=cells)
                 known = known_prior(prior, checkpoint, path)
                 return cls(checkpoint, confidence=confidence, prior=known, engine=onnx_engine)
-            why = f"above the explained layer of {checkpoint.network} is more than a mean and one linear layer"
             if engine == "onnx" or path.suffix == ".onnx":
-                named = path.with_suffix(".safetensors").name
-                raise UserError(
-                    f"--engine onnx cannot explain {path.name}: {why}; give torch {named}, without --engine."
-                )
+                weights = path.with_suffix(".safetensors")
+                raise UserError(f"ONNX Runtime cannot explain {path.name}: {UNEXPLAINED}; give --weights {weights}, "
+                                "which torch explains, without --engine onnx.")  # fmt: skip
         checkpoint = load_checkpoint(path)
         return cls(checkpoint, device=device, confidence=confidence, prior=known_prior(prior, checkpoint, path))
 

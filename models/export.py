@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.checkpoint import ONNX_FORMAT, SHIPPED, Checkpoint, load_checkpoint
+from models.checkpoint import ONNX_FORMAT, SHIPPED, UNEXPLAINED, Checkpoint, load_checkpoint
 from models.preprocess import CROP_TEMPLATE
 from models.spec import find_spec
-from support import command, run_and_exit, setting
+from support import command, notify, run_and_exit, setting
 
 OUTPUTS = ("logits", "activation")
 
@@ -51,7 +51,7 @@ def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
     # a copy, because a layer above may work in place
     network.get_submodule(spec.explain_layer).register_forward_hook(lambda *call: kept.append(call[-1].clone()))
     network.register_forward_hook(lambda *call: (call[-1], kept.pop()))
-    return export_file(
+    written = export_file(
         path,
         out,
         network,
@@ -60,6 +60,9 @@ def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
         outputs=OUTPUTS,
         metadata=metadata_of(checkpoint, head=head),
     )
+    if head is None:
+        notify(f"{written.name} gives logits, and no heatmaps, since {UNEXPLAINED}: live.py takes {path}, with torch.")
+    return written
 
 
 def metadata_of(checkpoint: Checkpoint, *, head: str | None) -> dict:

@@ -25,8 +25,10 @@ class Settings:
     model: str = setting("", "network, a name from models/networks/ or timm/NAME")
     classes: list[str] = setting([], "names of its classes, in the order of its outputs", metavar="NAME")
     imgsz: int = setting(0, "pixels a side that it was trained on; 0: the network's own", within=(0, math.inf))
-    mean: list[float] = setting([], "mean of each channel, from 0 to 1; left out: the network's own", metavar="X")
-    std: list[float] = setting([], "standard deviation of each channel, likewise", metavar="X")
+    mean: list[float] = setting(
+        [], "mean of each channel, from 0 to 1; left out: the network's own", metavar="X", within=(0, 1)
+    )
+    std: list[float] = setting([], "standard deviation of each channel, likewise", metavar="X", within=(1e-6, 1))
     out: str = setting("", "the checkpoint; left out: beside the weights, NAME.checkpoint.safetensors", metavar="FILE")
 
 
@@ -46,9 +48,11 @@ def run(settings: Settings) -> None:
 
 def import_checkpoint(settings: Settings) -> Checkpoint:
     """The checkpoint that the flags describe; `UserError` where its weights do not fit the network wholly."""
+    from models.cells import check_side
     from models.state_dict import match, read_state_dict
 
     spec, names = find_spec(settings.model), tuple(settings.classes)
+    check_side(spec, settings.imgsz)
     preprocess = preprocess_of(settings, spec.preprocess)
     found = read_state_dict(settings.weights)
     network = spec.build(len(names))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models import networks
-from models.preprocess import Preprocess
+from models.preprocess import LARGEST_SIDE, Preprocess
 from support import UserError
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class ModelSpec:
     def preprocess_at(self, imgsz: int) -> Preprocess:
         """`preprocess` at `imgsz` pixels a side, 0 for its own; `UserError` where only its own fits."""
         own = self.preprocess
+        if imgsz > LARGEST_SIDE:
+            raise UserError(f"--imgsz takes up to {LARGEST_SIDE} pixels, not {imgsz}.")
         if self.fixed_size and imgsz not in (0, own.size_hw[0]):
             raise UserError(f"this network takes pictures of {own.size_hw[0]} pixels only; leave --imgsz {imgsz} out.")
         return own.at_size(imgsz) if imgsz else own

@@ -93,7 +93,8 @@ def command(
 def setting(default: object, help: str, **argparse_options: object) -> typing.Any:
     """A dataclass field with its help text; `argparse_options` (choices, metavar, nargs ...) go to the flag.
 
-    within=(low, high): a number must lie there, both ends included. positional=True: an argument, not a flag.
+    within=(low, high): a number, or each of a list, must lie there, both ends included.
+    positional=True: an argument, not a flag.
     aliases=["--old-name"]: former names of the flag, which still work but are not shown by --help.
     """
     metadata: dict[str, object] = {"help": help, **argparse_options}
@@ -120,8 +121,8 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
             options["action"] = argparse.BooleanOptionalAction
         elif typing.get_origin(kind) is list:
             options.setdefault("nargs", "*")
-            options["type"] = typing.get_args(kind)[0]
-        else:
+            kind = typing.get_args(kind)[0]
+        if kind is not bool:
             options["type"] = functools.partial(_number_within, kind, within or ANY) if kind in (int, float) else kind
         if default not in (None, [], "") and kind is not bool:
             options["help"] += f" (default: {default})"
@@ -273,7 +274,7 @@ def _checked(value: typing.Any, kind: type, options: Mapping[str, typing.Any], w
         (item,) = typing.get_args(kind)
         if type(value) is not list or any(type(one) is not item for one in value):
             raise UserError(f"{what} must be a list of {ITEMS[item]}, not {value!r:.60}.")
-        return value
+        return [_checked(one, item, options, f"each of {what}") for one in value]
     if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not kind:  # type and not isinstance: true is no number

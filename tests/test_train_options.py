@@ -15,6 +15,8 @@ import train
 from evaluation.classification import __main__ as evaluation
 from models.checkpoint import load_checkpoint
 from models.training.learner import Learner
+from support import UserError
+from support.cli import kinds_of
 from support.training.run_log import RunLog
 
 
@@ -104,14 +106,14 @@ def test_balance_shows_rare_classes_as_often(folder, tmp_path, monkeypatch):
 
 def test_init_maps_the_head_by_class_name_from_ferplus_to_raf_db(plain, tmp_path):
     raf = make_raf_reference(tmp_path / "RAF")
-    flags = ["--epochs", "1", "--lr", "0", "--init", str(plain / "best.safetensors")]
+    flags = ["--epochs", "1", "--lr", "1e-9", "--init", str(plain / "best.safetensors")]
     assert run(raf, tmp_path / "raf", *TINY, *flags) == 0
     before, after = (load_checkpoint(out / "best.safetensors") for out in (plain, tmp_path / "raf"))
     assert (len(before.class_names), len(after.class_names)) == (8, 7)
     for key in ("fc2.weight", "fc2.bias"):
         rows = [before.class_names.index(name) for name in after.class_names]
-        assert torch.equal(after.weights[key], before.weights[key][rows])
-    assert torch.equal(after.weights["fc1.weight"], before.weights["fc1.weight"])
+        torch.testing.assert_close(after.weights[key], before.weights[key][rows], atol=1e-6, rtol=0)
+    torch.testing.assert_close(after.weights["fc1.weight"], before.weights["fc1.weight"], atol=1e-6, rtol=0)
 
 
 def test_a_run_stops_early_and_stays_stopped(folder, tmp_path, monkeypatch, capsys):
@@ -143,6 +145,37 @@ def test_the_kept_epoch_is_the_best_of_the_monitored_score(folder, tmp_path, mon
     monkeypatch.setattr(train.Trainer, "validate", scored)
     assert run(folder, tmp_path / "run", *TINY, "--epochs", "3", "--monitor", monitor) == 0
     assert load_checkpoint(tmp_path / "run" / "best.safetensors").scores["epoch"] == kept
+
+
+NUMBERS = [name for name, kind in kinds_of(train.Settings).items() if kind in (int, float)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_that_mean_nothing_are_refused_before_data_are_read(name, capsys):
+    for value in ("-1", "nan", "inf", "1e300"):
+        with pytest.raises(SystemExit, match="2"):
+            train.main([f"--{name.replace('_', '-')}", value, "--data-path", "nowhere"])
+        assert f"argument --{name.replace('_', '-')}: wanted a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags", ["ema 1", "momentum 1", "label-smoothing 1", "lr 0", "lr 1000", "epochs 2000000", "workers 5000",
+              "threads 5000", "weight-decay 2", "sam 1000", "mixup 1e6"],
+)  # fmt: skip
+def test_numbers_with_which_nothing_would_be_learned_are_refused(flags, capsys):
+    flag, value = flags.split()
+    with pytest.raises(SystemExit, match="2"):
+        train.main([f"--{flag}", value])
+    assert f"argument --{flag}: wanted a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"), [("imgsz 1", "larger --imgsz"), ("lr-batch 1000000000", "another --lr-batch")]
+)
+def test_sides_and_rates_that_mean_nothing_are_refused(folder, tmp_path, flags, words):
+    flag, value = flags.split()
+    with pytest.raises(UserError, match=words):
+        run(folder, tmp_path / "run", f"--{flag}", value)
 
 
 def make_expressions(root):

@@ -36,7 +36,7 @@ class Settings(SplitSettings):
     weights: str | None = setting(None, "emotion checkpoint (default: the shipped one)", metavar="FILE")
     detector_weights: str | None = setting(None, "detector weights (default: the shipped ones)", metavar="FILE")
     template: bool = setting(False, f"print the mean landmarks of {TEMPLATE_FACES:,} training pictures instead")
-    limit: int | None = setting(None, "use only the first so many pictures", metavar="N")
+    limit: int | None = setting(None, "use only the first so many pictures", metavar="N", within=(1, 1e9))
     out: str = setting("", "also write the JSON here", metavar="FILE.json")
 
 

@@ -24,7 +24,9 @@ class Settings(PictureSettings):
     """Flags of `python -m evaluation.detection`."""
 
     corruption: str | None = setting(None, "corrupt the pictures in this way", choices=list(CORRUPTIONS))
-    min_size: float = setting(0.0, "faces with a longer side of fewer pixels are left out", metavar="PX")
+    min_size: float = setting(
+        0.0, "faces with a longer side of fewer pixels are left out", metavar="PX", within=(0, 1e5)
+    )
     out: str = setting("", "where the scores go as JSON; left out: stdout", metavar="scores.json")
 
 

@@ -35,20 +35,18 @@ class Settings:
     """Flags of `python -m evaluation.detection.jitter_and_lag`."""
 
     weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    smooth: float = setting(0.4, "as live.py's --smooth")
-    fps: float = setting(30.0, "frames a second")
-    frames: int = setting(120, "frames a video")
-    face: float = setting(110.0, "side of the face in pixels")
-    noise: float = setting(4.0, "standard deviation of the sensor noise, of 255")
-    sway: float = setting(0.6, "how far the moving face sways to either side, in face sizes")
+    smooth: float = setting(0.4, "as live.py's --smooth-s", within=(0, 60))
+    fps: float = setting(30.0, "frames a second", within=(0.01, 1000))
+    frames: int = setting(120, "frames a video", within=(FEWEST_FRAMES, 100_000))
+    face: float = setting(110.0, "side of the face in pixels", within=(16, 480))
+    noise: float = setting(4.0, "standard deviation of the sensor noise, of 255", within=(0, 255))
+    sway: float = setting(0.6, "how far the moving face sways to either side, in face sizes", within=(0, 2))
     out: str = setting("", "where the figures go as JSON; left out: stdout", metavar="FILE.json")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
     """Detect and track in both videos, write."""
-    if settings.frames < FEWEST_FRAMES or settings.fps <= 0:
-        raise UserError(f"--frames takes {FEWEST_FRAMES} or more and --fps a number above 0.")
     detector = RetinaFace.from_file(settings.weights, device=pick_device(settings.device), max_faces=1)
     rest, sway = sway_path(settings, sway=0.0), sway_path(settings, sway=settings.sway)
     rest_detected, rest_tracked = detect_and_track(detector, rest, settings)

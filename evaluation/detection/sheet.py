@@ -31,7 +31,7 @@ class Settings(PictureSettings):
     """Flags of `python -m evaluation.detection.sheet`."""
 
     split: str = setting("val", "which of the pictures", choices=["all", "train", "val"])
-    count: int = setting(32, "cutouts a sheet")
+    count: int = setting(32, "cutouts a sheet", within=(1, 10_000))
     out: str = setting("runs/detector_sheet", "folder of the sheets", metavar="DIR")
 
 

@@ -37,10 +37,10 @@ FEWEST = 3  # frames that are measured whatever time they take
 class Settings:
     """Flags of `python -m evaluation.speed.baseline_loop`; those of `python -m evaluation.speed` mean the same."""
 
-    faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N")
+    faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N", within=(0, 1000))
     sizes: list[str] = setting(["640x480"], "sizes of the frames", metavar="WxH")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    seconds: float = setting(2.0, "how long each measurement takes")
+    seconds: float = setting(2.0, "how long each measurement takes", within=(0.01, 86400))
 
 
 def run(settings: Settings) -> int:

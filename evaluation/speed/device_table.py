@@ -47,7 +47,7 @@ class Settings:
 
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     engine: str = setting("auto", "what runs the networks", choices=["auto", "onnx", "torch"])
-    faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N")
+    faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N", within=(0, 1000))
     size: str = setting("640x480", "size of the frames", metavar="WxH")
     models: list[str] = setting(
         ["small_resnet18_w64", "small_resnet18_w32", "resnet34"], "networks that are trained", metavar="NAME"

@@ -108,12 +108,23 @@ class Learner(BaseLearner[nn.Module]):
         total = torch.zeros((), device=x.device)
         for some, wanted in zip(x.chunk(parts), target.chunk(parts), strict=True):
             with torch.autocast(x.device.type, self.dtype, enabled=self.dtype is not None):
-                logits = self.parallel(some)
+                logits = self._logits(some)
             loss = kl_loss(logits.float(), wanted, smoothing=smoothing, class_weights=class_weights)
             loss = loss * (len(some) / len(x))
             self.scaler.scale(loss).backward()
             total += loss.detach()
         return total
+
+    def _logits(self, x: Tensor) -> Tensor:
+        try:
+            return cast(Tensor, self.parallel(x))
+        except ValueError as error:
+            if len(x) > 1:
+                raise
+            raise UserError(
+                "a batch norm of this network cannot be trained on one face at a time; raise --batch-size, or lower "
+                "--accumulate."
+            ) from error
 
 
 class Losses:

@@ -13,6 +13,9 @@ from pathlib import Path
 from support import UserError, setting
 
 ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
+LR = (1e-9, 100)
+DECAY = (0, 0.999999)  # at 1 an average would never move
+THREADS = 1024  # more than a machine has
 SCORES = ["accuracy", "macro_f1", "kl"]
 SWITCH = ["auto", "on", "off"]
 
@@ -39,12 +42,12 @@ class Settings:
         [], "layers that are not trained, by the beginnings of their names; backbone: all but the last", metavar="LAYER"
     )
     out: str = setting("runs/latest", "folder of this run", metavar="DIR")
-    epochs: int = setting(50, "passes over the training faces", within=FROM_1)
+    epochs: int = setting(50, "passes over the training faces", within=(1, 1e6))
     batch_size: int = setting(64, "faces a step, over all processes", within=FROM_1)
     accumulate: int = setting(1, "parts in which a step's gradient is summed, to need less memory", within=FROM_1)
     imgsz: int = setting(0, "pixels a side that the network sees; 0: its own size", metavar="PX", within=ANY)
     loss: str = setting("kl", "kl to the votes, or cross_entropy to the label", choices=["kl", "cross_entropy"])
-    label_smoothing: float = setting(0.0, "share of every target that is spread over all classes", within=SHARE)
+    label_smoothing: float = setting(0.0, "share of every target that is spread over all classes", within=(0, 0.99))
     teacher: list[str] = setting([], "checkpoints whose mean prediction joins the target", metavar="FILE")
     distill: float = setting(
         0.0, "share of the teachers, or of --soft, in the target; votes have the rest", within=SHARE
@@ -60,24 +63,26 @@ class Settings:
     augment: float = setting(1.0, "strength of the augmentation; 0: none, 2: twice as strong", within=(0, 4))
     light: float = setting(0.0, "largest share by which light from one side changes a picture; 0: none", within=SHARE)
     noise: float = setting(0.0, "largest deviation of noise on a picture, grey levels; 0: none", within=(0, 64))
-    mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=ANY)
-    cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=ANY)
+    mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=(0, 1000))
+    cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=(0, 1000))
     progressive_resizing: bool = setting(
         True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8", aliases=["--grow"]
     )
     optimiser: str = setting("sgd", "optimiser", choices=["sgd", "adamw", "adam"])
-    lr: float = setting(0.1, "highest learning rate", within=ANY)
+    lr: float = setting(0.1, "highest learning rate", within=LR)
     lr_batch: int = setting(
         0, "--lr is for steps of so many faces, and scaled linearly to --batch-size (Goyal et al. 2017); 0: not scaled",
         metavar="N", within=ANY,
     )  # fmt: skip
     schedule: str = setting("cosine", "learning rate after the warm-up", choices=["cosine", "constant"])
     warmup: float = setting(0.06, "share of the run in which the learning rate rises from 0", within=SHARE)
-    weight_decay: float = setting(5e-4, "L2 decay of weights; norms and biases have none", within=ANY)
-    momentum: float = setting(0.9, "Nesterov momentum of sgd", within=SHARE)
-    sam: float = setting(0.0, "radius of sharpness-aware steps, twice the cost (Foret et al. 2021); 0: off", within=ANY)
+    weight_decay: float = setting(5e-4, "L2 decay of weights; norms and biases have none", within=SHARE)
+    momentum: float = setting(0.9, "Nesterov momentum of sgd", within=DECAY)
+    sam: float = setting(
+        0.0, "radius of sharpness-aware steps, twice the cost (Foret et al. 2021); 0: off", within=(0, 100)
+    )
     clip_norm: float = setting(5.0, "largest norm of the gradient; 0: any", within=ANY)
-    ema: float = setting(0.998, "decay of the weights' moving average, which is what is saved; 0: off", within=SHARE)
+    ema: float = setting(0.998, "decay of the weights' moving average, which is what is saved; 0: off", within=DECAY)
     monitor: str = setting("accuracy", "validation score that picks the best epoch", choices=SCORES)
     patience: int = setting(0, "stop after so many epochs without a better validation macro-F1; 0: never", within=ANY)
     seed: int = setting(0, "seed of weights, order and augmentation", within=ANY)
@@ -87,9 +92,9 @@ class Settings:
     augment_on: str = setting(
         "auto", "where pictures are changed; auto: on cuda the device", choices=["auto", "cpu", "device"]
     )
-    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=ANY)
+    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=(0, THREADS))
     workers: int = setting(
-        2, "threads that decode and augment pictures, processes that draw changes for a device", within=FROM_1
+        2, "threads that decode and augment pictures, processes that draw changes for a device", within=(1, THREADS)
     )
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
@@ -111,6 +116,11 @@ def check(settings: Settings) -> None:
         raise UserError("--teacher FILE or --soft FILE, and --distill SHARE above 0, go together; give both or none.")
     if s.batch_size % s.accumulate:
         raise UserError(f"--batch-size {s.batch_size} cannot be split into {s.accumulate} parts; lower --accumulate.")
+    if not LR[0] <= s.highest_lr() <= LR[1]:
+        raise UserError(
+            f"--lr {s.lr:g} for steps of {s.lr_batch} faces is {s.highest_lr():g} for steps of {s.batch_size}; give "
+            "another --lr-batch."
+        )
     if 0 < s.folds < 3:
         raise UserError(
             f"--folds {s.folds} leaves no face to train on: each fold is the test once, and the next one the "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcam import enlarge, hooked_forward
-from models.cells import find_grid, measure_cells, takes
+from models.cells import check_side, find_grid, measure_cells, takes
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec, model_names
@@ -164,6 +164,29 @@ def test_a_spot_is_hot_where_it_is():
     heat = hooked_forward(network, "1", x, cells=(0, 4)).heatmaps(0)[0].numpy()
     at = [float((heat.sum(axis=axis) * np.arange(32)).sum() / heat.sum()) for axis in (1, 0)]
     assert at == [pytest.approx(12, abs=0.01), pytest.approx(16, abs=0.01)]
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "smaller", "words"),
+    [
+        ("small_resnet18_w32", 1, (), "of 1 pixels a side is a single cell; give a larger --imgsz"),
+        ("resnet18", 32, (), "of 32 pixels a side is a single cell"),
+        ("alexnet", 40, (40, 35, 30), "takes no pictures of 30 pixels"),
+        ("inception_v3", 64, (), "takes no pictures of 64 pixels"),
+        ("resnet18", 5000, (), "--imgsz takes up to 4096 pixels, not 5000"),
+        ("deep_emotion", 40, (), "takes pictures of 48 pixels only"),
+    ],
+)
+def test_sides_that_leave_nothing_to_see_are_refused(name, side, smaller, words):
+    with pytest.raises(UserError, match=words):
+        check_side(find_spec(name), side, smaller)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "smaller"), [("resnet18", 64, (64, 48)), ("alexnet", 0, (1,)), ("deep_emotion", 48, ())]
+)
+def test_other_sides_are_taken(name, side, smaller):
+    check_side(find_spec(name), side, smaller)
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])

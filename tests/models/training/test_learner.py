@@ -232,3 +232,11 @@ def test_frozen_layers_and_their_statistics_stay():
         make_learner(Settings(momentum=0.5), network, Distributed(torch.device("cpu"))).optimiser.defaults["momentum"]
         == 0.5
     )
+
+
+def test_a_batch_norm_that_sees_one_number_is_a_sentence(batch):
+    x, target = batch
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.BatchNorm1d(3))
+    with pytest.raises(UserError, match="one face at a time; raise --batch-size"):
+        Learner(network, ALONE).step(x, target, lr=0.1, key=(0,), parts=6)
+    assert Learner(network, ALONE).step(x, target, lr=0.1, key=(0,), parts=3).isfinite()
