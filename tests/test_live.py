@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 import live
 from data.emotions import EMOTIONS
@@ -32,7 +33,7 @@ NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DIS
 def run_live(*argv: str, cwd) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, str(ROOT / "live.py"), "--device", "cpu", *argv],
-        cwd=cwd, env=NO_SCREEN, capture_output=True, text=True, timeout=120, check=False,
+        cwd=cwd, env=NO_SCREEN, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 
@@ -250,7 +251,7 @@ def test_version_and_cameras(tmp_path):
 def test_output_may_be_cut_off_by_a_reader(tmp_path):
     command = f"{sys.executable} {ROOT / 'live.py'} --device cpu --source sample --no-show --max-frames 30 | head -n 1"
     script = ["bash", "-c", f"set -o pipefail; {command}"]
-    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stdout.splitlines()) == 1

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 POSIX = pytest.mark.skipif(
     os.name != "posix", reason="Windows sends no signal to one process, and has no terminal files"
@@ -59,7 +60,7 @@ def test_ctrl_c_in_the_first_import_ends_without_a_traceback(tmp_path, door):
     (tmp_path / "dataclasses.py").write_text(interrupt)  # found before Python's own
     done = subprocess.run(
         [sys.executable, str(ROOT / door)], env=NO_SCREEN | {"PYTHONPATH": str(tmp_path)}, capture_output=True,
-        timeout=60, preexec_fn=default_signals,
+        timeout=PATIENCE_S, preexec_fn=default_signals,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
@@ -73,7 +74,7 @@ def test_a_stop_signal_finishes_the_files(tmp_path, stop):
         for _ in range(20):
             assert process.stdout.readline()
         process.send_signal(stop)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 128 + stop, err
@@ -103,7 +104,7 @@ def test_a_terminal_shows_a_bar_and_whole_lines_and_when_it_closes_files_are_fin
         while shown.count(b"looks like") < 60 or b"frames/s" not in shown:
             shown += os.read(terminal, 4096)
         os.close(terminal)  # the system sends SIGHUP, and nothing can be written any more
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 128 + signal.SIGHUP
@@ -141,7 +142,7 @@ def test_a_stop_signal_while_a_package_is_imported_is_the_end(tmp_path, package,
     try:
         assert process.stdout.readline() == b"here\n"
         process.send_signal(stop)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert (process.returncode, out) == (128 + stop, b"")
@@ -155,7 +156,7 @@ def test_a_full_disk_behind_stdout_is_one_sentence_and_files_are_finished(tmp_pa
     with open("/dev/full", "w") as full:
         process = recording(tmp_path, full)
         try:
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
     assert process.returncode == 1
@@ -172,7 +173,7 @@ def test_it_runs_isolated_without_docstrings_and_without_a_home(tmp_path, portra
     done = subprocess.run(
         [sys.executable, "-I", "-OO", str(ROOT / "live.py"), "--source", name, "--no-show"], cwd=tmp_path,
         env={key: value for key, value in NO_SCREEN.items() if key != "HOME"} | {"LC_ALL": "C", "PYTHONUTF8": "0"},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "looks like happiness" in done.stdout

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny_detector_runs
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 from helpers.tiny_runs import FLAGS, TINY, make_learnable
 
 from models.checkpoint import SHIPPED
@@ -47,7 +48,7 @@ def traced(argv: list[str], folder: Path, *, cwd: Path | None = None, **environm
     own = {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
     command = [*STRACE, str(trace), sys.executable, *argv]
     done = subprocess.run(command, cwd=cwd or folder, env=inherited | own | environment, capture_output=True, text=True,
-                          check=False, timeout=1200)  # fmt: skip
+                          check=False, timeout=PATIENCE_S)  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = trace.read_text(errors="replace").splitlines()
     addresses = {match[1] for line in lines if (match := ADDRESS.search(line))}

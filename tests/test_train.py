@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 from helpers.tiny_runs import FLAGS, TINY, make_learnable, run, same_weights, state_of
 
 import train
@@ -137,7 +138,7 @@ for moment in moments:
 def test_a_run_that_was_killed_again_and_again_ends_with_the_same_weights(folder, tiny, tmp_path):
     argv = ["--data-path", str(folder), "--out", str(tmp_path / "killed"), *FLAGS, *TINY]
     done = subprocess.run(
-        [sys.executable, "-c", KILLER, *argv], cwd=ROOT, capture_output=True, text=True, check=True, timeout=600
+        [sys.executable, "-c", KILLER, *argv], cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     codes = done.stdout.split()
     assert len(codes) == 5

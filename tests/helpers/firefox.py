@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.patience import PATIENCE_S
 
-PATIENCE_S = 60.0
 PREFERENCES = {
     "marionette.port": 0,  # any free one; it then stands in the profile
     "app.update.enabled": False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.chromium import PATIENCE_S, Chromium
+from helpers.chromium import Chromium
 
 from web.serve import Site
 
@@ -22,11 +22,9 @@ def state(page: Chromium) -> dict:
     }
 
 
-def wait_for_frames(page: Chromium, count: int, *, timeout_s: float = PATIENCE_S) -> None:
+def wait_for_frames(page: Chromium, count: int) -> None:
     """Until so many frames of the open source were shown."""
-    page.wait_for(
-        f"{RUNNING} && Number(document.getElementById('stage').dataset.frames) >= {count}", timeout_s=timeout_s
-    )
+    page.wait_for(f"{RUNNING} && Number(document.getElementById('stage').dataset.frames) >= {count}")
 
 
 def spoken(page: Chromium) -> str:

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 from helpers.tiny_sets import write_lines, write_picture
 from torch import nn
 
@@ -76,7 +77,9 @@ def torchrun(*argv: str, stop_in_step: int = 0) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["tests/helpers/distributed_run.py", *argv]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "STOP_IN_STEP": str(stop_in_step)}
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600, env=environment)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment
+    )
 
 
 def state_of(out: Path) -> dict:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 import live
 from pipeline.run import EmotionPipeline
@@ -23,4 +24,4 @@ def test_the_library_and_the_flags_have_the_same():
 
 def test_the_flags_of_live_need_no_numpy():
     code = "import sys, live; assert 'numpy' not in sys.modules, 'a start would wait for it'"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=PATIENCE_S)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from support import UserError, atomic_write
 from support.files import PartialFile, left_behind
@@ -95,7 +96,7 @@ growing.file.write(b"kept")
 with atomic_write({str(tmp_path / "b.txt")!r}):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=PATIENCE_S, check=False)
     running = PartialFile(tmp_path / "a[1].txt")
     assert running.partial.name == "a[1].partial-2.txt"
     (tmp_path / "another.txt").touch()

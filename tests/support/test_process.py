@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from support import FAILED, UserError
 from support.process import LONGEST_SENTENCE, notify, outcome_of, stop_requests
@@ -18,7 +19,6 @@ from support.process import LONGEST_SENTENCE, notify, outcome_of, stop_requests
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and descriptors of POSIX")
 ONE_A_SIGNAL = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
 START = "import time\nfrom support.process import *\nbegin()\n"
-PATIENCE_S = 30
 
 
 def heeding() -> None:

@@ -71,7 +71,7 @@ def test_memory_is_bounded(browser):
     collect(browser)
     before = memory_mb(browser)
     assert before > 0
-    wait_for_frames(browser, 320, timeout_s=600)
+    wait_for_frames(browser, 320)
     collect(browser)
     assert memory_mb(browser) - before < 60  # frames that `createImageBitmap` keeps would be 180
     close_source(browser)

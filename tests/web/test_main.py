@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from web import __main__ as command
 from web import export as exporting
@@ -26,7 +27,7 @@ def test_it_serves_prints_the_address_and_opens_the_browser(tmp_path, monkeypatc
 
     def look_and_leave() -> None:
         address = capsys.readouterr().out.strip()
-        seen.append((address, urllib.request.urlopen(address, timeout=30).read()))
+        seen.append((address, urllib.request.urlopen(address, timeout=PATIENCE_S).read()))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(exporting, "runtime_files", list)

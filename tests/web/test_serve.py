@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from helpers.patience import PATIENCE_S
 
 from support import UserError
 from web.export import HEADERS
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ask(site: Site, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", site.server_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", site.server_port, timeout=PATIENCE_S)
     connection.putrequest(method, path, skip_accept_encoding=True)
     for name, value in headers.items():
         connection.putheader(name.replace("_", "-"), value)

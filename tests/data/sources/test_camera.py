@@ -9,12 +9,12 @@ from typing import ClassVar
 import cv2
 import numpy as np
 import pytest
+from helpers.patience import PATIENCE_S
 
 from data.sources import camera
 from data.sources.camera import FrameGap, LiveSource, list_cameras, open_camera, open_stream
 from support import UserError
 
-WAIT_S = 30.0  # at most, for what comes at once on an idle machine
 UNPLUGGED = object()
 
 
@@ -35,7 +35,7 @@ class FakeCapture:
     def wait_until_read(self):
         """All that was put in has been read, and published: the next read has begun."""
         with self.changed:
-            assert self.changed.wait_for(lambda: self.begun > self.given, WAIT_S)
+            assert self.changed.wait_for(lambda: self.begun > self.given, PATIENCE_S)
 
     def read(self):
         with self.changed:
@@ -137,7 +137,7 @@ def test_unplugged_and_back(caplog):
     with _live(first, dead, back) as source:
         before = source.read()
         first.put(UNPLUGGED)
-        after = source.read(timeout_s=WAIT_S)
+        after = source.read(timeout_s=PATIENCE_S)
         assert after.image_rgb[0, 0, 0] == 2
         assert after.index == 1
         assert after.time_s > before.time_s
@@ -174,7 +174,7 @@ def test_closing_ends_the_thread_and_releases():
     for _ in source:
         break
     capture.put(0)
-    source._thread.join(WAIT_S)
+    source._thread.join(PATIENCE_S)
     assert source.ended
     assert capture.released == 1
 
@@ -183,7 +183,7 @@ def test_a_hanging_driver_does_not_hold_up_the_exit():
     source = _live(FakeCapture(1))  # its second read never returns
     closing = threading.Thread(target=source.close, daemon=True)
     closing.start()
-    closing.join(WAIT_S)
+    closing.join(PATIENCE_S)
     assert not closing.is_alive()
     assert source._thread.daemon
 

@@ -13,6 +13,7 @@ import pytest
 from helpers.archives import write_picture
 from helpers.films import write_film
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from data.sources.sample import sample_frame
 from pipeline.archive.__main__ import default_jobs, main
@@ -82,7 +83,7 @@ def test_kill_9_at_any_moment_costs_only_what_was_under_way(folder, tmp_path):
         run.kill()
         run.communicate()
     run = command(sources, "--out", out, "--jobs", 2)
-    _, errors = run.communicate(timeout=300)
+    _, errors = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 1, errors
     assert rows_in(out).equals(rows_in(whole))
     assert pd.read_parquet(out / "_sources.parquet").source.nunique() == 13
@@ -92,12 +93,12 @@ def test_kill_9_at_any_moment_costs_only_what_was_under_way(folder, tmp_path):
 def test_ctrl_c_says_how_to_go_on(folder, tmp_path):
     run = command(folder, "--out", tmp_path / "out", "--jobs", 1)
     place = tmp_path / "out" / "_settings.json"
-    for _ in range(300):
+    for _ in range(round(10 * PATIENCE_S)):
         if place.exists():
             break
         time.sleep(0.1)
     run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=60)
+    _, errors = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 130
     assert f"this goes on: python -m pipeline.archive {folder} --out" in errors
     assert "Traceback" not in errors

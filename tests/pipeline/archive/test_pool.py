@@ -10,6 +10,7 @@ import sys
 import pytest
 from helpers.archives import DEADLY_RGB, ENDLESS_RGB, ColourAnalysis, plain, scene, write_picture
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from pipeline.archive.pool import Failed, Pool, Ticked
 from pipeline.archive.results.store import Store
@@ -124,6 +125,6 @@ def test_processes_end_with_their_parent(tmp_path):
     script.write_text(PARENT)
     argv = [sys.executable, str(script), str(write_picture(tmp_path / "a.png", scene(0))), str(tmp_path / "out")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    done = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=120)
+    done = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == -signal.SIGKILL
     assert int(done.stdout) > 0  # that it was read to its end says that the process has closed it, too

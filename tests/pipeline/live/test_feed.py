@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.patience import PATIENCE_S
 
 from data.sources.frame import FileSource, Frame, FrameSource
 from pipeline.live import feed as module
@@ -34,7 +35,7 @@ def drain(feed: Feed) -> list[AnalysedFrame]:
     analysed: list[AnalysedFrame] = []
     with feed.threads() as threads:
         while not threads.ended:
-            analysed += threads.get(timeout_s=30) or []
+            analysed += threads.get(timeout_s=PATIENCE_S) or []
     return analysed
 
 

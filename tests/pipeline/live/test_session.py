@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from helpers.patience import PATIENCE_S
 
 from data.sources.frame import FileSource, Frame, FrameSource, Skipped
 from data.sources.open_source import read_picture
@@ -24,7 +25,6 @@ from retinaface.detector import RetinaFace
 from retinaface.face import Face
 
 SIZE = (96, 128, 3)
-PATIENCE_S = 30
 
 
 class Clock:

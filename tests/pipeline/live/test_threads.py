@@ -8,10 +8,9 @@ import time
 
 import numpy as np
 import pytest
+from helpers.patience import PATIENCE_S
 
 from pipeline.live.threads import StageThreads
-
-PATIENCE_S = 30
 
 
 def same(item):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from helpers.films import PATCHES, patch_colours, patches, write_film
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from pipeline.output import film as module
 from pipeline.output.encoders import CONTAINERS
@@ -170,7 +171,7 @@ def test_after_a_kill_what_was_recorded_a_second_before_plays(tmp_path):
     film = write_film(tmp_path / "film.mp4", [_grey(0)] * 25, sound_hz=440)
     names = [f"a{suffix}" for suffix in CONTAINERS] + ["sound.mp4", "sound.webm"]
     argv = [sys.executable, "-c", KILLED, str(film), *(str(tmp_path / name) for name in names)]
-    subprocess.run(argv, cwd=ROOT, timeout=60, check=False)
+    subprocess.run(argv, cwd=ROOT, timeout=PATIENCE_S, check=False)
     for stem, suffix in map(os.path.splitext, names):
         assert not (tmp_path / f"{stem}{suffix}").exists()
         read_s, levels = _times_and_levels(tmp_path / f"{stem}.partial{suffix}")

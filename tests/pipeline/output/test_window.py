@@ -12,13 +12,13 @@ import time
 import numpy as np
 import pytest
 from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 from pipeline.output import window as screen
 from pipeline.output.window import RateMeter, Window, display_available
 from support import UserError
 
 LINUX = sys.platform.startswith("linux")
-PATIENCE_S = 30
 
 SHOW_UNTIL_CLOSED = """
 import numpy as np
@@ -123,7 +123,7 @@ def _pixel_rgb(framebuffer, x, y):
 
 def _wait_for_colour(framebuffer, window):
     """Without a window manager Qt misses its first Expose event in 1 start of 7; mapping again sends another."""
-    for _ in range(PATIENCE_S):
+    for _ in range(int(PATIENCE_S)):
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             if _pixel_rgb(framebuffer, 320, 240) == (200, 40, 10):

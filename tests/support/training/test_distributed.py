@@ -55,26 +55,22 @@ def test_fewer_cards_than_processes_are_shared_and_said(monkeypatch, capsys):
 
 MIXED = ["--model", "plain", "--epochs", "2", "--lr", "0.003", "--optimiser", "adamw"]
 MIXED += ["--balance", "0.5", "--mixup", "0.4", "--cutmix", "1", "--sam", "0.05"]
-
-
-DEVICE = ["--augment-on", "device", "--workers", "1", "--light", "0.3", "--noise", "5"]
+MIXED += ["--augment-on", "device", "--workers", "1", "--light", "0.3", "--noise", "5"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("flags", [MIXED, [*MIXED, *DEVICE]], ids=["cpu", "device"])
-def test_two_processes_end_with_the_weights_of_one(tmp_path, monkeypatch, flags):
+def test_two_processes_that_are_stopped_and_resumed_end_with_the_weights_of_one(tmp_path, monkeypatch):
     folder = make_learnable(tmp_path / "data", every=4)
-    two = ["--data-path", str(folder), "--out", str(tmp_path / "two"), *FLAGS, *flags]
-    if "device" in flags:  # in the second epoch
-        stopped = torchrun("train", *two, stop_in_step=11)
-        assert stopped.stderr.count("stopped in epoch 2; everything is saved") == 1, stopped.stderr
-        assert state_of(tmp_path / "two")["progress"][:2] == (1, 3)
-        two.append("--resume")
+    two = ["--data-path", str(folder), "--out", str(tmp_path / "two"), *FLAGS, *MIXED]
+    stopped = torchrun("train", *two, stop_in_step=11)  # in the second epoch
+    assert stopped.stderr.count("stopped in epoch 2; everything is saved") == 1, stopped.stderr
+    assert state_of(tmp_path / "two")["progress"][:2] == (1, 3)
+    two.append("--resume")
     done = torchrun("train", *two)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("2 processes: 64 faces, validating on 24") == 1  # one of them speaks
     monkeypatch.setitem(all_specs(), "plain", PLAIN)
-    assert run(folder, tmp_path / "one", *flags) == 0
+    assert run(folder, tmp_path / "one", *MIXED) == 0
     first, second = state_of(tmp_path / "one"), state_of(tmp_path / "two")
     start = plain_network(8).state_dict()
     for part in ("network", "ema"):
