@@ -3,17 +3,21 @@
 In:  units.
 Out: outcomes, as they come; units that Ray gave up.
 
-Ray Data hands units to a pool of actors, does those of a lost node elsewhere, and starts a process anew that died. It
-is imported only here, its usage statistics and dashboard are off. `pip install "ray[data]"`.
+Units are tasks of Ray Data: those of a lost node are done elsewhere, and of a process that died in another one. (In its
+pool of actors they wait for the very actor that was lost, and that for a processor which an idle one keeps.) Ray is
+imported only here, its usage statistics and dashboard are off. `pip install "ray[data]"`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import pickle
+import queue
+import socket
 import threading
 import time
 import warnings
@@ -30,7 +34,9 @@ from support import FAILED, UserError
 from support.process import ROOT
 
 LOCAL = "local"  # in place of an address: this machine
-TRIES = 3  # of a unit whose process dies or whose node is lost, after the first
+TRIES = 1  # of a unit whose process dies or whose node is lost, after the first
+LOST_S = 20  # without an answer of the cluster's head; Ray ends the process after 60
+LOST = "does not answer any more; start it again, and the same command goes on with what is left."
 NOWHERE = "http://127.0.0.1:9"
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -44,12 +50,12 @@ LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", 
 
 
 class RayWorker:
-    """An actor: units as pickles in, what becomes of them as pickles out."""
+    """What does units in one of Ray's processes: its networks stay, and what takes too long ends the process."""
 
     def __init__(self, analysis: Analysis, place: str, time_limit: float) -> None:
         self._seen_s, self._limit_s = time.monotonic(), time_limit
-        self._worker = Worker(analysis, place, tick=self._tick)
         self._busy = False
+        self._worker = Worker(analysis, place, tick=self._tick)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _tick(self, frames: int, faces: int) -> None:
@@ -62,25 +68,34 @@ class RayWorker:
             if self._busy and time.monotonic() - self._seen_s > self._limit_s:
                 os._exit(1)
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Do the units of a batch."""
-        return {"outcome": [pickle.dumps(self._do(pickle.loads(pickled))) for pickled in batch["unit"]]}
-
-    def _do(self, unit: Unit) -> Outcome | Failed | UserError:
+    def __call__(self, unit: Unit) -> Outcome:
+        """Do a unit."""
         self._seen_s, self._busy = time.monotonic(), True
         try:
             return self._worker(unit)
-        except UserError as error:  # the disk is full, the weights are not there
-            return error
-        except Exception as error:  # a fault of a decoder or of the program: this unit's, not the others'
-            return Failed(unit, what_failed(error))
         finally:
             self._busy = False
 
 
+ray_worker = functools.cache(RayWorker)  # one a process: Ray gives its processes one task after the other
+
+
+def do_units(batch: dict[str, Any], *, analysis: Analysis, place: str, time_limit: float) -> dict[str, list[bytes]]:
+    """A task: units as pickles in, what becomes of them as pickles out."""
+    said: list[Outcome | Failed | UserError] = []
+    for unit in map(pickle.loads, batch["unit"]):
+        try:
+            said.append(ray_worker(analysis, place, time_limit)(unit))
+        except UserError as error:  # the disk is full, the weights are not there
+            said.append(error)
+        except Exception as error:  # a fault of a decoder or of the program: this unit's, not the others'
+            said.append(Failed(unit, what_failed(error)))
+    return {"outcome": list(map(pickle.dumps, said))}
+
+
 @dataclass
 class Cluster:
-    """address: of a Ray cluster, or `LOCAL`. jobs: actors, None: one a processor (or GPU) of the cluster."""
+    """address: of a Ray cluster, or `LOCAL`. jobs: units at a time, None: one a processor (or GPU) of the cluster."""
 
     analysis: Analysis
     place: str
@@ -111,7 +126,7 @@ class Cluster:
                         return
                 given_up = [unit for unit in waiting if unit not in done]
                 if alone:
-                    died = f"its process died {TRIES + 1} times on Ray"
+                    died = f"its process or its node was lost {TRIES + 1} times on Ray"
                     yield from (Failed(unit, faults.get(unit, died)) for unit in given_up)
                 else:
                     again += [single for unit in given_up for single in unit.alone()]
@@ -120,24 +135,63 @@ class Cluster:
 
     def _round(self, ray: Any, units: Sequence[Unit]) -> Iterator[Outcome | Failed | UserError]:
         gpus = 1 if self.analysis.device.startswith("cuda") else 0
-        most = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
         rows = [{"unit": pickle.dumps(unit)} for unit in units]
-        warnings.filterwarnings("ignore", message=".*ray_remote_args_fn.*")  # Ray has no other way to bound retries
+        warnings.filterwarnings("ignore", message=".*ray_remote_args.*")  # Ray has no other way to bound retries
+        settings = {"analysis": _with_whole_paths(self.analysis), "place": whole_path(self.place)}
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            RayWorker,
-            fn_constructor_args=(_with_whole_paths(self.analysis), whole_path(self.place), self.time_limit),
+            do_units,
+            fn_kwargs=settings | {"time_limit": self.time_limit},
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(self.jobs or most, len(rows))),
+            compute=ray.data.TaskPoolStrategy(self.jobs and min(self.jobs, len(rows))),
             num_cpus=0 if gpus else 1,
             num_gpus=gpus,
-            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
+            max_retries=TRIES,
+            max_calls=0,  # else each unit on a GPU would have a process of its own, and load the networks
         )
-        for row in done.iter_rows():
+        for row in self._followed(done.iter_rows(), ray.get_runtime_context().gcs_address):
             yield pickle.loads(row["outcome"])
+
+    def _followed(self, rows: Iterator[Any], head: str) -> Iterator[Any]:
+        """Rows, read in a thread, so that a stop request and a lost cluster are noticed while none comes."""
+        said: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        threading.Thread(target=_read, args=(rows, said), daemon=True).start()
+        seen_s = time.monotonic()
+        while not self.stop_requested():
+            try:
+                row = said.get(timeout=1)
+            except queue.Empty:
+                if _answers(head):
+                    seen_s = time.monotonic()
+                elif time.monotonic() - seen_s > LOST_S:
+                    raise UserError(f"the Ray cluster at {head} {LOST}", exit_code=FAILED) from None
+                continue
+            if row is None:
+                return
+            if isinstance(row, Exception):
+                raise UserError(f"Ray ended the work: {str(row).rstrip('.')}.", exit_code=FAILED) from row
+            yield row
+
+
+def _read(rows: Iterator[Any], said: queue.SimpleQueue[Any]) -> None:
+    try:
+        for row in rows:
+            said.put(row)
+        said.put(None)
+    except Exception as error:
+        said.put(error)
+
+
+def _answers(address: str) -> bool:
+    host, port = address.rsplit(":", 1)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _with_whole_paths(analysis: Analysis) -> Analysis:
-    """Paths that are right in an actor of a cluster, too, which works in a folder of Ray's."""
+    """Paths that are right in a process of a cluster, too, which works in a folder of Ray's."""
     detector = analysis.detector_weights and whole_path(analysis.detector_weights)
     return dataclasses.replace(analysis, weights=tuple(map(whole_path, analysis.weights)), detector_weights=detector)
 
@@ -171,7 +225,7 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
         what = "Ray does not start" if address == LOCAL else f"there is no Ray cluster at {address}"
         raise UserError(f"{what}: {str(error).rstrip('.')}.", exit_code=FAILED) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # else a traceback for each process that died
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks, context.enable_progress_bars = -1, False  # what fails is found missing, and listed
     try:

@@ -12,7 +12,7 @@ from helpers.archives import DEADLY_RGB, ColourAnalysis, plain, scene, write_pic
 from helpers.paths import ROOT
 
 from pipeline.archive import cluster as module
-from pipeline.archive.cluster import NOWHERE, QUIET, Cluster, RayWorker, _no_probes
+from pipeline.archive.cluster import NOWHERE, QUIET, Cluster, _no_probes, do_units
 from pipeline.archive.pool import Failed, Pool
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.run import run_archive
@@ -84,14 +84,14 @@ def test_one_process_two_and_a_cluster_that_loses_a_node_give_the_same(tmp_path,
         assert other.equals(results[0])
 
 
-def test_an_actor_tells_what_failed_and_what_no_second_try_mends(tmp_path):
+def test_a_task_tells_what_failed_and_what_no_second_try_mends(tmp_path):
     """Without Ray: pickles in, pickles out."""
     (tmp_path / "file").write_bytes(b"")
     source = Source(str(write_picture(tmp_path / "a.png", scene(0))), "a.png", True)
 
     def outcome_of(analysis, place, unit):
-        (said,) = RayWorker(analysis, str(place), 60)({"unit": [pickle.dumps(unit)]})["outcome"]
-        return pickle.loads(said)
+        said = do_units({"unit": [pickle.dumps(unit)]}, analysis=analysis, place=str(place), time_limit=60)["outcome"]
+        return pickle.loads(said[0])
 
     assert outcome_of(ColourAnalysis(), tmp_path / "out", Unit((source,))).frames == 1
     error = outcome_of(ColourAnalysis(), tmp_path / "file" / "out", Unit((source,)))
