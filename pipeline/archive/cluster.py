@@ -46,7 +46,16 @@ QUIET = {
     "RAY_raylet_start_wait_time_s": "180",  # on busy cores its processes need more than the half minute that it gives
 }
 ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else it listens to other machines, and looks up 8.8.8.8
-LEFT_OUT = [".git", ".venv", ".cache", "tests", "notebooks", "runs", "results", "**/__pycache__"]  # of what nodes get
+LEFT_OUT = [
+    "/.git",
+    "/.venv",
+    "/.cache",
+    "/tests",
+    "/notebooks",
+    "/runs",
+    "/results",
+    "__pycache__",
+]  # of what nodes get
 
 
 class RayWorker:
@@ -148,8 +157,11 @@ class Cluster:
             max_retries=TRIES,
             max_calls=0,  # else each unit on a GPU would have a process of its own, and load the networks
         )
-        for row in self._followed(done.iter_rows(), ray.get_runtime_context().gcs_address):
-            yield pickle.loads(row["outcome"])
+        with _told_faults(ray) as faults:
+            for row in self._followed(done.iter_rows(), ray.get_runtime_context().gcs_address):
+                yield pickle.loads(row["outcome"])
+        if faults:  # no process was lost: the packages are not there, the versions differ
+            raise UserError(f"Ray's processes do not run: {faults[-1].rstrip('.')}.", exit_code=FAILED)
 
     def _followed(self, rows: Iterator[Any], head: str) -> Iterator[Any]:
         """Rows, read in a thread, so that a stop request and a lost cluster are noticed while none comes."""
@@ -170,6 +182,25 @@ class Cluster:
             if isinstance(row, Exception):
                 raise UserError(f"Ray ended the work: {str(row).rstrip('.')}.", exit_code=FAILED) from row
             yield row
+
+
+@contextlib.contextmanager
+def _told_faults(ray: Any) -> Iterator[list[str]]:
+    """What tasks raised, which Ray Data only logs, with a traceback for each task; that a process died is left out."""
+    faults: list[str] = []
+
+    def take(record: logging.LogRecord) -> bool:
+        error = record.exc_info and record.exc_info[1]
+        if isinstance(error, (ray.exceptions.RayTaskError, ray.exceptions.RuntimeEnvSetupError)):
+            faults.append(str(error).strip().splitlines()[-1])
+        return not error
+
+    logger = logging.getLogger("ray.data._internal.execution.streaming_executor_state")
+    logger.addFilter(take)
+    try:
+        yield faults
+    finally:
+        logger.removeFilter(take)
 
 
 def _read(rows: Iterator[Any], said: queue.SimpleQueue[Any]) -> None:
@@ -222,10 +253,14 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
                 ignore_reinit_error=True,
             )  # fmt: skip
     except Exception as error:  # Ray raises plain ones, too, where one of its processes does not start
-        what = "Ray does not start" if address == LOCAL else f"there is no Ray cluster at {address}"
+        what = (
+            "Ray does not start"
+            if address == LOCAL
+            else f"there is no Ray cluster at {address}, or it wants RAY_AUTH_MODE=token"
+        )
         raise UserError(f"{what}: {str(error).rstrip('.')}.", exit_code=FAILED) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # else a traceback for each process that died
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks, context.enable_progress_bars = -1, False  # what fails is found missing, and listed
     try:
