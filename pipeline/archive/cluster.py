@@ -42,20 +42,14 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": NOWHERE,  # a cluster would report there that its statistics are off
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_task_oom_retries": str(TRIES),  # else a unit that needs too much memory would be tried for ever
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else a thread that still reads would start another Ray when this one has ended
     "RAY_raylet_start_wait_time_s": "180",  # on busy cores its processes need more than the half minute that it gives
 }
 ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else it listens to other machines, and looks up 8.8.8.8
-LEFT_OUT = [
-    "/.git",
-    "/.venv",
-    "/.cache",
-    "/tests",
-    "/notebooks",
-    "/runs",
-    "/results",
-    "__pycache__",
-]  # of what nodes get
+# Of what nodes get, at the top of the project alone.
+LEFT_OUT = [f"/{name}" for name in (".git", ".venv", ".cache", "tests", "notebooks", "runs", "results")]
 
 
 class RayWorker:
@@ -245,13 +239,9 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
         options = {"address": address}
         environment["working_dir"], environment["excludes"] = str(ROOT), LEFT_OUT
         del environment["env_vars"]["PYTHONPATH"]
-    was_connected = ray.is_initialized()
     try:
         with _no_probes(environment["env_vars"]):
-            ray.init(
-                **options, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR,
-                ignore_reinit_error=True,
-            )  # fmt: skip
+            ray.init(**options, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # Ray raises plain ones, too, where one of its processes does not start
         what = (
             "Ray does not start"
@@ -266,8 +256,7 @@ def _connected(address: str, jobs: int | None) -> Iterator[Any]:
     try:
         yield ray
     finally:
-        if not was_connected:
-            ray.shutdown()
+        ray.shutdown()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import socket
 import threading
 
 import pytest
@@ -12,7 +13,7 @@ from helpers.archives import DEADLY_RGB, ColourAnalysis, plain, scene, write_pic
 from helpers.paths import ROOT
 
 from pipeline.archive import cluster as module
-from pipeline.archive.cluster import NOWHERE, QUIET, Cluster, _no_probes, do_units
+from pipeline.archive.cluster import LEFT_OUT, NOWHERE, QUIET, Cluster, _answers, _no_probes, do_units
 from pipeline.archive.pool import Failed, Pool
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.run import run_archive
@@ -26,19 +27,19 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def two_nodes(monkeypatch):
-    """A cluster of two nodes of one processor each, and what ends its second node."""
-    for name, value in (QUIET | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}).items():
+    """The address of a cluster of two nodes of one processor each, and what ends its second node.
+
+    Nodes find the helpers of tests where they are; the project's code is sent along.
+    """
+    for name, value in (QUIET | {"PYTHONPATH": str(ROOT / "tests")}).items():
         monkeypatch.setenv(name, value)
     pytest.importorskip("ray.data", reason='needs pip install "ray[data]"')
-    import ray
     from ray.cluster_utils import Cluster as Nodes
 
     size = {"object_store_memory": 100 * 2**20, "num_cpus": 1}
     nodes = Nodes(initialize_head=True, head_node_args=size | {"include_dashboard": False})
     second = nodes.add_node(**size)
-    ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
-    yield lambda: nodes.remove_node(second, allow_graceful=False)
-    ray.shutdown()
+    yield nodes.address, lambda: nodes.remove_node(second, allow_graceful=False)
     nodes.shutdown()
 
 
@@ -67,12 +68,13 @@ def test_one_process_two_and_a_cluster_that_loses_a_node_give_the_same(tmp_path,
         results.append(rows_of(place))
 
     place, killed = str(tmp_path / "ray"), threading.Event()
+    address, kill = two_nodes
 
     def engine(units):
-        for event in Cluster(analysis, place, "auto", None, 60).run(units):
+        for event in Cluster(analysis, place, address, None, 60).run(units):
             if not killed.is_set():
                 killed.set()
-                two_nodes()
+                kill()
             yield event
 
     with Dataset(place, analysis) as dataset:
@@ -133,3 +135,28 @@ def test_ray_asks_no_cloud_and_workers_keep_their_proxy(monkeypatch):
         raise ZeroDivisionError
     assert "http_proxy" not in os.environ
     assert workers["http_proxy"] == ""
+
+
+def test_what_ray_reads_is_followed_until_it_ends_fails_stops_or_its_head_is_gone(monkeypatch):
+    def followed(rows, stopped=lambda: False):
+        return list(Cluster(ColourAnalysis(), "out", "auto", None, 60, stopped)._followed(rows, "127.0.0.1:9"))
+
+    def failing():
+        yield 1
+        raise ValueError("a node is gone.")
+
+    assert followed(iter([1, 2])) == [1, 2]
+    with pytest.raises(UserError, match=r"^Ray ended the work: a node is gone\.$"):
+        followed(failing())
+    waiting = threading.Event()
+    assert followed(iter(waiting.wait, None), lambda: True) == []
+    monkeypatch.setattr(module, "LOST_S", 0)
+    with pytest.raises(UserError, match="9 does not answer any more"):
+        followed(iter(waiting.wait, None))
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        assert _answers(f"127.0.0.1:{head.getsockname()[1]}")
+
+
+def test_only_folders_at_the_top_are_left_out_of_what_nodes_get():
+    assert (ROOT / "pipeline/archive/results").is_dir()
+    assert all(name.startswith("/") for name in LEFT_OUT)
