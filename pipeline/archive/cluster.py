@@ -45,6 +45,8 @@ QUIET = {
     "RAY_task_oom_retries": str(TRIES),  # else a unit that needs too much memory would be tried for ever
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ENABLE_AUTO_CONNECT": "0",  # else a thread that still reads would start another Ray when this one has ended
+    "RAY_grpc_client_keepalive_time_ms": "70000",  # of a node that falls silent; Ray's servers take 60 s and more
+    "RAY_grpc_client_keepalive_timeout_ms": "20000",  # else tasks there are waited for 7 minutes
     "RAY_raylet_start_wait_time_s": "180",  # on busy cores its processes need more than the half minute that it gives
 }
 ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else it listens to other machines, and looks up 8.8.8.8
