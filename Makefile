@@ -2,7 +2,8 @@
 # make web: the same in a browser (Node.js is needed once: the system's, else a wheel in the environment).
 # make sbom: a bill of materials of what make live installed.   make docs: the pictures and the notice of docs/.
 # make fuzz: twelve thousand hostile inputs.   make soak: long sessions, kills.   make privacy: every command traced.
-# make test, make types, make lint: set up with the tools, then the one.   make check: all three, what CI runs.
+# make test, make thorough (the longest tests), make types, make lint: set up with the tools, then the one.
+# make check: all four, what CI runs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -11,7 +12,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # arguments between the project's own functions stay errors.
 TESTS_MAY := arg-type assignment func-returns-value index list-item misc operator return-value union-attr var-annotated
 
-.PHONY: live web setup test lint types check fuzz privacy soak sbom docs clean
+.PHONY: live web setup test thorough lint types check fuzz privacy soak sbom docs clean
 
 live: $(VENV)/.live
 	$(BIN)/python live.py $(ARGS)
@@ -23,7 +24,10 @@ web: $(VENV)/.live
 setup: $(VENV)/.all
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not thorough" $(ARGS)
+
+thorough: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto --dist worksteal -m thorough $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -33,7 +37,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/mypy --allow-untyped-defs --allow-incomplete-defs $(TESTS_MAY:%=--disable-error-code=%) tests
 
-check: lint types test
+check: lint types test thorough
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz $(ARGS)

@@ -14,6 +14,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 @LINUX
 def test_hostile_inputs_are_read_or_refused_in_a_sentence():
     outcomes = list(try_cases(numbers_of(COUNT)))

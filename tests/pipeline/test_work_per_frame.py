@@ -161,6 +161,7 @@ def census() -> tuple[int, int]:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_nothing_grows_from_frame_to_frame():
     pipeline = EmotionPipeline(RetinaFace.from_file(threads=1), Classifier.from_file(threads=1))
     early, late = range(40, 45), range(120, 125)

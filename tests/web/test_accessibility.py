@@ -138,7 +138,7 @@ def test_it_fits(page, width, height):
         wait_for_frames(page, 1)
     page.wait_for(  # for the observer of the stage's size
         "(() => { const [s, f] = ['stage', 'frame'].map((id) => document.getElementById(id).getBoundingClientRect());"
-        " return Math.min(s.width - f.width, s.height - f.height) < 2 })()"
+        " return Math.abs(Math.min(s.width - f.width, s.height - f.height)) < 2 })()"
     )
     box = page.evaluate(
         "(() => { const r = document.getElementById('frame').getBoundingClientRect();"

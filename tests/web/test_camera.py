@@ -65,6 +65,7 @@ def test_faces_are_found_and_bars_move(browser):
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_memory_is_bounded(browser):
     browser.evaluate(CLICK)
     wait_for_frames(browser, 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import itertools
 from pathlib import Path
 
 import cv2
@@ -17,11 +18,12 @@ from web.about import about
 
 PRESSED = "document.getElementById({!r}).ariaPressed"
 MESSAGE = "document.getElementById('message').textContent"
+NUMBERS = itertools.count()  # of pictures: the page remembers what it has seen
 
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "portrait, with a comma.png"
+    path = tmp_path / f"portrait, with a comma {next(NUMBERS)}.png"
     cv2.imwrite(str(path), cv2.cvtColor(portrait(), cv2.COLOR_RGB2BGR))
     return path
 

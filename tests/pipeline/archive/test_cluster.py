@@ -51,6 +51,7 @@ def rows_of(place):
     return table.sort_values(["source", "frame", "face"], ignore_index=True)
 
 
+@pytest.mark.thorough
 def test_one_process_two_and_a_cluster_that_loses_a_node_give_the_same(tmp_path, two_nodes):
     inputs, analysis = tmp_path / "in", ColourAnalysis(stretch_s=25)
     write_scenes(inputs / "long.mp4", 400, fps=5)

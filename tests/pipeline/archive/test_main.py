@@ -72,6 +72,7 @@ def test_a_run_its_results_its_report_and_a_second_run(folder, tmp_path, capsys)
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_kill_9_at_any_moment_costs_only_what_was_under_way(folder, tmp_path):
     out, whole = tmp_path / "out", tmp_path / "whole"
     sources = tmp_path / "list.txt"

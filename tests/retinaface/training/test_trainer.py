@@ -72,6 +72,7 @@ def test_distillation_brings_the_features_nearer_to_the_teachers(folder, tmp_pat
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_two_processes_update_their_weights_as_one(folder, tmp_path):
     flags = [*files_of(folder), "--out", str(tmp_path / "two"), *FLAGS, "--steps", "3", "--save-every", "3"]
     done = torchrun("detector", *flags)

@@ -59,6 +59,7 @@ MIXED += ["--augment-on", "device", "--workers", "1", "--light", "0.3", "--noise
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_two_processes_that_are_stopped_and_resumed_end_with_the_weights_of_one(tmp_path, monkeypatch):
     folder = make_learnable(tmp_path / "data", every=4)
     two = ["--data-path", str(folder), "--out", str(tmp_path / "two"), *FLAGS, *MIXED]
