@@ -7,6 +7,7 @@ Out: one frozen object that training and evaluation index by row; what leaves, j
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import os
@@ -155,21 +156,13 @@ def rows_without_duplicate(faces: FaceSet, *others: FaceSet) -> np.ndarray:
 
     Of those whose size occurs on both sides the ends are read, and where these do, too, all of it.
     """
-    sets = (faces, *others)
-    rows = [np.arange(len(each)) for each in sets]  # that may be duplicates
-    for last in (0, END, None):
-        keys = [
-            digests(each.images, some, last=last) if last != 0 else content_sizes(each.images)
-            for each, some in zip(sets, rows, strict=True)
-        ]
-        elsewhere = np.concatenate([*keys[1:], keys[0][:0]])
-        rows = [
-            some[np.isin(key, keys[0] if number else elsewhere)]
-            for number, (some, key) in enumerate(zip(rows, keys, strict=True))
-        ]
-    kept = np.ones(len(faces), bool)
-    kept[rows[0]] = False
-    return kept
+    images = [each.images for each in (faces, *others)]
+    rows = [np.arange(len(each)) for each in images]  # that may be duplicates
+    for keys_of in (lambda some, chosen: content_sizes(some)[chosen], functools.partial(digests, last=END), digests):
+        mine, *theirs = map(keys_of, images, rows)
+        in_both = [np.isin(mine, np.concatenate([*theirs, mine[:0]])), *(np.isin(keys, mine) for keys in theirs)]
+        rows = [chosen[kept] for chosen, kept in zip(rows, in_both, strict=True)]
+    return ~np.isin(np.arange(len(faces)), rows[0])
 
 
 def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:

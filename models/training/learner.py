@@ -119,7 +119,7 @@ class Learner(BaseLearner[nn.Module]):
         try:
             return cast(Tensor, self.parallel(x))
         except ValueError as error:
-            if len(x) > 1:
+            if "more than 1 value per channel" not in str(error):  # torch's words
                 raise
             raise UserError(
                 "a batch norm of this network cannot be trained on one face at a time; raise --batch-size, or lower "

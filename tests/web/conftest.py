@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.chromium import Chromium
-from helpers.page import close_source, open_page
+from helpers.browsers.chromium import Chromium
+from helpers.browsers.page import close_source, open_page
 
 from web.export import export
 from web.runtime import is_there

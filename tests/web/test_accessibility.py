@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers.page import close_source, wait_for_frames
+from helpers.browsers.page import close_source, wait_for_frames
 
 SIZES = [(320, 568), (375, 812), (812, 375), (768, 1024), (1280, 800), (2560, 1440)]
 CONTRAST = """(() => {

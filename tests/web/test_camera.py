@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers.chromium import Chromium
-from helpers.page import close_source, open_page, spoken, state, wait_for_frames
+from helpers.browsers.chromium import Chromium
+from helpers.browsers.page import close_source, open_page, spoken, state, wait_for_frames
 
 from data.sources.sample import sample_frame
 from web.serve import Site

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from helpers.chromium import Chromium
+from helpers.browsers.chromium import Chromium
 
 from data.sources.sample import portrait, sample_frame
 from models.classifier import Classifier

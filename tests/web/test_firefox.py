@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers.firefox import Firefox
+from helpers.browsers.firefox import Firefox
 
 pytestmark = pytest.mark.long
 

@@ -6,8 +6,8 @@ import json
 import shutil
 
 import pytest
-from helpers.chromium import Chromium
-from helpers.page import close_source, open_page, spoken, wait_for_frames
+from helpers.browsers.chromium import Chromium
+from helpers.browsers.page import close_source, open_page, spoken, wait_for_frames
 
 from web.export import POLICY, content_of, site_files
 from web.serve import Site
@@ -33,7 +33,7 @@ def test_no_name_is_resolved_and_nobody_but_loopback_is_called(watched):
     site, log = watched
     types = {number: name for name, number in log["constants"]["logEventTypes"].items()}
     events = [(types[event["type"]], event.get("params", {})) for event in log["events"]]
-    # What the browser itself asks its maker for has no initiator; it finds no name here (`helpers.chromium.QUIET`).
+    # What the browser itself asks its maker for has no initiator; it finds no name here (QUIET in helpers/browsers).
     asked = {
         params["url"]
         for name, params in events

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers.chromium import Chromium
-from helpers.page import close_source, spoken, state, wait_for_frames
+from helpers.browsers.chromium import Chromium
+from helpers.browsers.page import close_source, spoken, state, wait_for_frames
 from helpers.patience import PATIENCE_S
 
 from data.sources.sample import portrait, sample_frame

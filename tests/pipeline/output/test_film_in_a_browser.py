@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.chromium import Chromium
+from helpers.browsers.chromium import Chromium
 from helpers.films import write_film
 
 from pipeline.output.film import VideoWriter

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from helpers.chromium import Chromium
+from helpers.browsers.chromium import Chromium
 
 from pipeline.drawing.labels import PALETTE
 from pipeline.drawing.status_line import NOTICE

@@ -61,7 +61,7 @@ class Chromium:
             try:
                 targets = self.call("Target.getTargets", patience_s=PATIENCE_S / STARTS)["targetInfos"]
                 break
-            except TimeoutError:  # one start of thousands hangs
+            except TimeoutError:  # its start hangs
                 self._end()
         else:
             raise TimeoutError(f"Chromium does not answer: {argv}")

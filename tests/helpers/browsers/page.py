@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.chromium import Chromium
+from helpers.browsers.chromium import Chromium
 
 from web.serve import Site
 
