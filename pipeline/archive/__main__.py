@@ -71,7 +71,7 @@ def run(settings: Settings) -> int:
         from pipeline.archive.estimate import estimate
         from pipeline.archive.results.dataset import Dataset
         from pipeline.archive.results.page import write_report
-        from pipeline.archive.results.store import is_address, shown
+        from pipeline.archive.results.store import is_address, shown, told
         from pipeline.archive.run import run_archive
         from pipeline.archive.sources import list_sources
         from pipeline.output.report.collector import check_folder
@@ -89,7 +89,8 @@ def run(settings: Settings) -> int:
             for sentence in estimate(sources, analysis, jobs=jobs):
                 print(sentence, flush=True)
             return 0
-    with stop_requests("stopping; what is done stays") as stopped, Dataset(settings.out, analysis) as dataset:
+    stopping = stop_requests("stopping; what is done stays")
+    with stopping as stopped, told(settings.out), Dataset(settings.out, analysis) as dataset:
         if settings.ray:
             from pipeline.archive.cluster import Cluster
 

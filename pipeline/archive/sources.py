@@ -27,7 +27,7 @@ from data.sources.files import (
     stands_for_several,
 )
 from data.sources.pictures import holds_picture
-from pipeline.archive.results.store import CROPS, is_address, open_place, shown, split_address
+from pipeline.archive.results.store import CROPS, is_address, open_place, reason_of, shown, split_address
 from support import FAILED, UserError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _at_address(address: str) -> Iterator[Source]:
                 (i for i in infos if is_picture(i.path) or is_film(i.path)), key=lambda i: natural_key(i.path)
             )
     except OSError as error:
-        raise UserError(f"{shown(address)} cannot be read: {error}.", exit_code=FAILED) from error
+        raise UserError(f"{shown(address)} cannot be read: {reason_of(error)}.", exit_code=FAILED) from error
     infos = [info for info in infos if info.is_file]
     if not infos:
         raise UserError(f"there is no film or picture at {shown(address)}.")

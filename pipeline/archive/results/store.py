@@ -26,6 +26,9 @@ from support import FAILED, UserError
 CROPS = "_crops"  # folder
 RECORDS = b"archive"  # key of a part's own metadata: what is known of its sources, as JSON
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://(.*?)(\?\w+=[^?]*)?", re.DOTALL)  # scheme, path, options
+GOOGLE, GOOGLE_WAIT = ("gs", "gcs"), "retry_limit_seconds"  # an option, without which it tries for a quarter of an hour
+WAIT_S = 30
+_GOOGLE_SAYS = re.compile(r"::Status\(\w+: (?:.*?last message of )?(?:PerformWork.*?=)?(.*?) error_info", re.DOTALL)
 _numbers = itertools.count()
 
 
@@ -47,13 +50,34 @@ def shown(address: str) -> str:
     if not is_address(address):
         return address
     scheme, path, _ = split_address(address)
-    return f"{scheme}://{path.rpartition('@')[2]}"
+    return f"{scheme}://{_without_user(path)}"
+
+
+def _without_user(path: str) -> str:
+    """bucket/folder of user:password@bucket/folder; names of files may hold an @, and passwords a slash."""
+    first, slash, rest = path.partition("/")
+    if "@" in first or ":" not in first:
+        return first.rpartition("@")[2] + slash + rest
+    return path.rpartition("@")[2]
+
+
+def reason_of(error: OSError) -> str:
+    """What a file system said, without the names of its program's parts."""
+    reason = error.strerror or str(error)
+    if said := _GOOGLE_SAYS.search(reason):
+        reason = said[1].split(". ")[0].replace("Received HTTP status code: 404", "there is no such bucket")
+    if "access token" in reason:
+        reason += "; run gcloud auth application-default login, or write gs://anonymous@bucket where anyone may read"
+    return reason.rstrip(".")
 
 
 @functools.cache
 def _filesystem(scheme_and_host: str) -> pa.fs.FileSystem:
     try:
-        return pa.fs.FileSystem.from_uri(scheme_and_host)[0]
+        scheme, _, options = split_address(scheme_and_host)
+        waiting = scheme in GOOGLE and GOOGLE_WAIT not in options
+        more = f"{'&' if options else '?'}{GOOGLE_WAIT}={WAIT_S}" if waiting else ""
+        return pa.fs.FileSystem.from_uri(scheme_and_host + more)[0]
     except (pa.ArrowInvalid, OSError, ImportError) as error:
         name = shown(scheme_and_host)
         reason = str(error).replace(scheme_and_host, name)
@@ -73,7 +97,18 @@ def open_place(address: str) -> tuple[pa.fs.FileSystem, str]:
     if scheme == "file":
         return pa.fs.LocalFileSystem(), path
     bucket = path.partition("/")[0]
-    return _filesystem(f"{scheme}://{bucket}{options}"), path.removesuffix("/")
+    return _filesystem(f"{scheme}://{bucket}{options}"), _without_user(path).removesuffix("/")
+
+
+@contextlib.contextmanager
+def told(place: str) -> Iterator[None]:
+    """Inside, what the file system of an address raises becomes a sentence; a folder's errors have theirs."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename or (error.strerror and not is_address(place)):
+            raise
+        raise UserError(f"cannot read {shown(place)}: {reason_of(error)}.", exit_code=FAILED) from error
 
 
 class Store:
@@ -111,7 +146,8 @@ class Store:
         folder, _, last = self.path(name).rpartition("/")
         partial = f"{folder}/.{last}.partial-{platform.node()}-{os.getpid()}-{next(_numbers)}"
         try:
-            self.filesystem.create_dir(folder, recursive=True)
+            if self.is_local:  # elsewhere folders are but beginnings of names, and making one may want rights
+                self.filesystem.create_dir(folder, recursive=True)
             try:
                 yield partial
                 self.filesystem.move(partial, self.path(name))
@@ -120,8 +156,8 @@ class Store:
                     self.filesystem.delete_file(partial)
                 raise
         except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"cannot write {shown(self.place)}/{name}: {reason}.", exit_code=FAILED) from error
+            sentence = f"cannot write {shown(self.place)}/{name}: {reason_of(error)}."
+            raise UserError(sentence, exit_code=FAILED) from error
 
     def read_json(self, name: str) -> Any:
         """None where there is none."""
@@ -135,11 +171,20 @@ class Store:
         return pq.read_table(self.path(name), filesystem=self.filesystem, partitioning=None).replace_schema_metadata()
 
     def records(self, name: str) -> Any:
-        """The JSON values in a part's own metadata; None where it is not there, or damaged."""
+        """The JSON values in a part's own metadata; None where it is not there, or damaged.
+
+        Raises OSError where it cannot be read, which is no reason to do its work again.
+        """
         try:
-            metadata = pq.read_metadata(self.path(name), filesystem=self.filesystem).metadata or {}
-            return json.loads(metadata[RECORDS])
-        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+            return _records_in(pq.read_metadata(self.path(name), filesystem=self.filesystem))
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowInvalid):  # the file is damaged, or what lies between
+            with self.filesystem.open_input_stream(self.path(name)) as file:
+                content = file.read()
+        try:
+            return _records_in(pq.read_metadata(io.BytesIO(content)))
+        except (OSError, pa.ArrowInvalid):
             return None
 
     def exists(self, name: str) -> bool:
@@ -159,5 +204,15 @@ class Store:
 
     def delete_folder(self, name: str) -> None:
         """Remove a folder with its files, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
-            self.filesystem.delete_dir(self.path(name))
+        path = self.path(name)
+        if self.filesystem.get_file_info(path).type != pa.fs.FileType.NotFound:
+            with contextlib.suppress(FileNotFoundError):  # a bucket's folder is gone with its files
+                self.filesystem.delete_dir(path)
+
+
+def _records_in(metadata: pq.FileMetaData) -> Any:
+    """None where the file holds none, or damaged ones."""
+    try:
+        return json.loads((metadata.metadata or {})[RECORDS])
+    except (KeyError, ValueError):
+        return None

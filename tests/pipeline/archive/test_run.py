@@ -67,14 +67,14 @@ def test_a_run_that_is_stopped_goes_on(tmp_path, sources, capsys):
     )
 
 
-def test_a_whole_run_from_and_to_a_bucket_gives_the_rows_of_one_on_this_machine(tmp_path, sources, s3):
+def test_a_whole_run_from_and_to_a_bucket_gives_the_rows_of_one_on_this_machine(tmp_path, sources, bucket):
     write_picture(tmp_path / "in" / "what? #1 100%20.png", scene(9))
     (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
-    films = s3.replace("/results", "/films")
+    films = bucket.replace("/results", "/films")
     for path in (tmp_path / "in").iterdir():
         Store(films).write_bytes(path.name, path.read_bytes())
     analysis, tables = ColourAnalysis(stretch_s=25, heatmaps="gradcam"), []
-    for name, place in ((str(tmp_path / "in"), str(tmp_path / "out")), (films, s3)):
+    for name, place in ((str(tmp_path / "in"), str(tmp_path / "out")), (films, bucket)):
         found = list_sources([name], results=place)[0]
         assert len(found) == 6
         with Dataset(place, analysis) as dataset:

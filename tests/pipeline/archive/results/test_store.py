@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipeline.archive.results.store import Store, is_address, shown, split_address
+from pipeline.archive.results.store import Store, is_address, open_place, reason_of, shown, split_address, told
 from support import UserError
 
 TABLE = pa.table({"a": [1, 2], "b": ["x", None]})
@@ -43,8 +45,8 @@ def test_an_address_on_this_machine(tmp_path):
     check(Store(f"file://{tmp_path}/results"))
 
 
-def test_a_bucket(s3):
-    store = Store(s3)
+def test_a_bucket(bucket):
+    store = Store(bucket)
     assert not store.is_local
     check(store)
 
@@ -69,11 +71,46 @@ def test_places_that_cannot_be_written_are_said(tmp_path):
     assert "secret" not in str(raised.value)
 
 
+def test_a_bucket_that_is_not_there_is_said(gs):
+    address = gs.replace("@bucket", "@none")
+    with pytest.raises(UserError, match="cannot write gs://none/results/x: there is no such bucket"):
+        Store(address).write_bytes("x", b"1")
+
+
+def test_parts_are_damaged_or_out_of_reach(tmp_path, monkeypatch):
+    store = Store(str(tmp_path))
+    store.write_table("part.parquet", TABLE, [{"source": "s"}])
+    assert store.records("none.parquet") is None
+
+    def fail(*arguments, **options):
+        raise OSError("the connection was lost")
+
+    monkeypatch.setattr(pq, "read_metadata", fail)
+    store.filesystem = SimpleNamespace(open_input_stream=fail)
+    with pytest.raises(OSError, match="connection"):  # else the part would be thrown away
+        store.records("part.parquet")
+    with pytest.raises(UserError, match="cannot read gs://b/r: the connection was lost"), told("gs://any@b/r?x=y"):
+        store.records("part.parquet")
+
+
+def test_what_google_says_is_said_in_short():
+    said = (
+        "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of {} error_info={{reason=}})"
+    )
+    unresolved = "PerformWork() - CURL error [6]=Could not resolve hostname"
+    assert reason_of(OSError(said.format(unresolved))) == "Could not resolve hostname"
+    assert reason_of(OSError(said.format("no access token. Learn more"))).startswith("no access token; run gcloud auth")
+    assert reason_of(OSError(28, "No space left on device")) == "No space left on device"
+
+
 def test_addresses():
     assert is_address("s3://a/b")
     assert not is_address("C:/a")
     assert not is_address("/a/b")
     assert shown("s3://user:secret@bucket/a?region=x") == "s3://bucket/a"
+    assert shown("s3://user:sec/ret@bucket/a?region=x") == "s3://bucket/a"
+    assert shown("gs://anonymous@bucket/a@b.jpg") == "gs://bucket/a@b.jpg"
+    assert open_place("file:///folder/a@b.jpg")[1] == "/folder/a@b.jpg"
     assert shown("some/folder?") == "some/folder?"
 
 
