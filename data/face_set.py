@@ -19,6 +19,7 @@ import numpy as np
 from data.emotions import ordered_names
 from data.pictures.store import Pictures, content_sizes, digests
 from support import UserError
+from support.numbers import chunks, contained, in_both
 from support.one_hot import one_hot, take
 from support.strings import Strings
 
@@ -86,10 +87,11 @@ class FaceSet:
         content = hashlib.blake2b(digest_size=16)
         for name in itertools.chain(self.class_names, [""], self.names):
             content.update(os.fsencode(name) + b"\0")
-        content.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
+        content.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         if self.has_votes:  # else they are the labels
-            content.update(np.ascontiguousarray(self.votes, dtype="<f4").tobytes())
-        content.update(content_sizes(self.images).astype("<i8").tobytes())
+            content.update(np.ascontiguousarray(self.votes, dtype="<f4").data)
+        for rows in chunks(np.arange(len(self), dtype=np.uint32)):
+            content.update(content_sizes(self.images, rows).astype("<i8").data)
         return content.hexdigest()
 
 
@@ -157,12 +159,16 @@ def rows_without_duplicate(faces: FaceSet, *others: FaceSet) -> np.ndarray:
     Of those whose size occurs on both sides the ends are read, and where these do, too, all of it.
     """
     images = [each.images for each in (faces, *others)]
-    rows = [np.arange(len(each)) for each in images]  # that may be duplicates
-    for keys_of in (lambda some, chosen: content_sizes(some)[chosen], functools.partial(digests, last=END), digests):
-        mine, *theirs = map(keys_of, images, rows)
-        in_both = [np.isin(mine, np.concatenate([*theirs, mine[:0]])), *(np.isin(keys, mine) for keys in theirs)]
-        rows = [chosen[kept] for chosen, kept in zip(rows, in_both, strict=True)]
-    return ~np.isin(np.arange(len(faces)), rows[0])
+    mine, *theirs = (np.arange(len(each), dtype=np.uint32) for each in images)  # rows that may be duplicates
+    for keys_of in (content_sizes, functools.partial(digests, last=END), digests):
+        keys = [keys_of(each, rows) for each, rows in zip(images[1:], theirs, strict=True)]
+        of_theirs = np.concatenate([*keys, np.empty(0, np.uint64)])
+        found, shared = in_both((keys_of(images[0], rows) for rows in chunks(mine)), of_theirs)
+        mine = mine[found]
+        theirs = [rows[contained(some, shared)] for rows, some in zip(theirs, keys, strict=True)]
+    kept = np.ones(len(faces), bool)
+    kept[mine] = False
+    return kept
 
 
 def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:

@@ -23,6 +23,7 @@ from data.faults import Fault, raise_errors
 from data.pictures.store import Sources, Storage
 from support import UserError
 from support.one_hot import one_hot
+from support.numbers import Numbers
 from support.strings import Categorical, Strings
 
 NOTHING: dict[str, str] = {}  # one for all samples without attributes: there may be a million
@@ -62,8 +63,8 @@ class Samples(Sequence[Sample]):
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
         self.names, self.pictures = Strings(), Sources()
         self.splits, self.persons, self._files = Categorical(), Categorical(), Categorical()
-        self._labels, self._lines = array("q"), array("i")  # a line of 0: none
-        self._votes, self._voted = array("f"), array("i")  # the votes of those that have some; their rows in it, or -1
+        self._labels, self._lines = Numbers(), Numbers()  # a line of 0: none
+        self._votes, self._voted = array("f"), Numbers()  # the votes of those that have some; their rows in it from 1
         self._classes = 0
         self.attributes: dict[str, Categorical] = {}
         for sample in samples:
@@ -80,10 +81,10 @@ class Samples(Sequence[Sample]):
         self._files.append(str(sample.file))
         self._labels.append(sample.label)
         self._lines.append(sample.line or 0)
-        self._voted.append(-1 if sample.votes is None else len(self._votes) // len(sample.votes))
         if sample.votes is not None:
             self._classes = len(sample.votes)
             self._votes.frombytes(sample.votes.astype(np.float32).tobytes())
+        self._voted.append(0 if sample.votes is None else len(self._votes) // self._classes)
 
     def _append_attributes(self, attributes: dict[str, str]) -> None:
         if not self:
@@ -98,8 +99,8 @@ class Samples(Sequence[Sample]):
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,) int64, to be let go of before the next `append`."""
-        return np.frombuffer(self._labels, np.int64) if self else np.empty(0, np.int64)
+        """(N,) unsigned, to be let go of before the next `append`."""
+        return self._labels.array()
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
@@ -107,7 +108,7 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: slice | np.ndarray) -> Samples: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> Sample | Samples:
         if isinstance(index, (slice, np.ndarray)):
-            return self._rows(np.arange(len(self))[index])
+            return self._rows(np.arange(len(self), dtype=np.uint32)[index])
         row = range(len(self))[index]
         picture = self.pictures[row]
         return Sample(
@@ -117,7 +118,7 @@ class Samples(Sequence[Sample]):
             picture=picture.source,
             file=Path(self._files[row]),
             line=self._lines[row] or None,
-            votes=None if self._voted[row] < 0 else self.votes(np.array([row]))[0],
+            votes=self.votes(np.array([row]))[0] if self._voted[row] else None,
             person=self.persons[row],
             box_xyxy=picture.box_xyxy,
             attributes={name: column[row] for name, column in self.attributes.items()} or NOTHING,
@@ -126,11 +127,11 @@ class Samples(Sequence[Sample]):
     def votes(self, rows: np.ndarray) -> np.ndarray:
         """(M, K) float32 of `rows` (M,) int, all of which have some."""
         votes = np.frombuffer(self._votes, np.float32).reshape(-1, self._classes)
-        return votes[np.frombuffer(self._voted, np.int32)[rows]]
+        return votes[self._voted.array()[rows].astype(np.int64) - 1]
 
     def voted(self) -> np.ndarray:
         """(N,) bool: which samples have votes."""
-        return np.frombuffer(self._voted, np.int32) >= 0 if self else np.empty(0, bool)
+        return self._voted.array() > 0
 
     def with_split(self, split: str, where: np.ndarray) -> Samples:
         """The same, of `split` at `where`, (N,) bool."""
@@ -141,7 +142,7 @@ class Samples(Sequence[Sample]):
     def with_labels(self, labels: np.ndarray) -> Samples:
         """The same with other labels (N,) int."""
         changed = copy.copy(self)
-        changed._labels = array("q", labels.astype(np.int64).tobytes())
+        changed._labels = Numbers.of(labels)
         return changed
 
     def _rows(self, rows: np.ndarray) -> Samples:
@@ -153,8 +154,7 @@ class Samples(Sequence[Sample]):
         some.attributes = {name: column.rows(rows) for name, column in self.attributes.items()}
         some._votes, some._classes = self._votes, self._classes
         some._labels, some._lines, some._voted = (
-            array(column.typecode, np.frombuffer(column, column.typecode)[rows].tobytes()) if len(rows) else column[:0]
-            for column in (self._labels, self._lines, self._voted)
+            column.rows(rows) for column in (self._labels, self._lines, self._voted)
         )
         return some
 
@@ -206,7 +206,7 @@ def build_face_set(
     return FaceSet(
         images=images,
         votes=votes,
-        labels=kept.labels,
+        labels=kept.labels.astype(np.int64),
         names=kept.names if images.decoded is None else tuple(kept.names),
         class_names=class_names,
         has_votes=bool(voted.any()),
@@ -219,4 +219,4 @@ def samples_of(samples: Iterable[Sample], split: str) -> Samples:
     """Those of `split`, as columns."""
     columns = samples if isinstance(samples, Samples) else Samples(samples)
     mine = columns.splits.equal(split)
-    return columns if mine.all() else columns[np.flatnonzero(mine)]
+    return columns if mine.all() else columns[mine]

@@ -19,6 +19,7 @@ import numpy as np
 from data.face_set import FaceSet
 from data.samples import Sample, Samples
 from support import UserError
+from support.numbers import contained
 
 SPLIT_SEED = 0
 TEST_SHARE = 0.2  # of all faces, where a data set names none
@@ -41,13 +42,7 @@ def split_off(samples: Iterable[Sample], share: float, *, split: str) -> Samples
         drawn = _draw_people(Counter({person: n for person, n in zip(persons, counts, strict=True) if n}), share)
         moved = training & np.isin(codes, [code for code, person in enumerate(persons) if person in drawn])
     else:
-        hashes = name_hashes(columns.names)
-        rows = np.flatnonzero(training)
-        rows = rows[np.lexsort((hashes[rows], columns.labels[rows]))]
-        for of_class in np.split(rows, np.flatnonzero(np.diff(columns.labels[rows])) + 1):
-            count = max(round(share * len(of_class)), 1) if len(of_class) > 1 else 0
-            moved[of_class[:count]] = True
-        moved = training & np.isin(hashes, hashes[moved])  # a picture that is listed twice goes one way
+        moved = draw_faces(name_hashes(columns.names), columns.labels, training, share)
     return columns.with_split(split, moved)
 
 
@@ -58,6 +53,16 @@ def split_off_missing(samples: Iterable[Sample]) -> Samples:
         if not columns.splits.equal(split).any():
             columns = split_off(columns, share, split=split)
     return columns
+
+
+def draw_faces(hashes: np.ndarray, labels: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:
+    """(N,) bool: of the rows `among` (N,) bool a share of every class, at least one of two: the smallest `hashes`."""
+    drawn = np.zeros(len(hashes), bool)
+    for label in range(labels.max(initial=0) + 1):
+        rows = np.flatnonzero(among & (labels == label))
+        count = max(round(share * len(rows)), 1) if len(rows) > 1 else 0
+        drawn[rows[np.argsort(hashes[rows], kind="stable")[:count]]] = True
+    return among & contained(hashes, hashes[drawn])  # a picture that is listed twice goes one way
 
 
 def _draw_people(faces: Counter[str], share: float) -> set[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import marshal
 import zlib
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast, overload
 
 import numpy as np
+
+from support.numbers import Numbers
 
 BLOCK = 64  # texts that are compressed together: 128 would save a fifth, and one would take twice as long to read
 
@@ -70,19 +71,18 @@ class Strings(Sequence[str]):
 
 
 class Categorical:
-    """N texts of which few differ: each of these once, and N numbers of 2 bytes, or 4 beyond 65,536 of them."""
+    """N texts of which few differ: each of these once, and N `Numbers`."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.categories: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._codes = array("H")
+        self._codes = Numbers()
         for text in texts:
             self.append(text)
 
     def append(self, text: str) -> None:
         """One more text at the end."""
-        number = self._number_of(text)
-        self._codes.append(number)
+        self._codes.append(self._number_of(text))
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -92,8 +92,8 @@ class Categorical:
 
     @property
     def codes(self) -> np.ndarray:
-        """(N,) uint16 or uint32: the number of each text; to be let go of before the next `append`."""
-        return np.frombuffer(self._codes, self._codes.typecode) if self._codes else np.empty(0, np.uint16)
+        """(N,) unsigned: the number of each text; to be let go of before the next `append`."""
+        return self._codes.array()
 
     def array(self) -> np.ndarray:
         """(N,) str."""
@@ -106,20 +106,18 @@ class Categorical:
     def rows(self, index: np.ndarray | slice) -> Categorical:
         """The texts at `index`, (M,) int or a slice; the categories stay."""
         some = Categorical(self.categories)
-        some._codes = array(self._codes.typecode, self.codes[index].tobytes())
+        some._codes = self._codes.rows(index)
         return some
 
     def replaced(self, where: np.ndarray, text: str) -> Categorical:
         """The same with `text` at `where`, (N,) bool."""
-        changed = self.rows(slice(None))
+        changed = Categorical(self.categories)
         number = changed._number_of(text)
-        changed.codes[where] = number
+        changed._codes = Numbers.of(np.where(where, np.min_scalar_type(number).type(number), self.codes))
         return changed
 
     def _number_of(self, text: str) -> int:
         if text not in self._numbers:
             self._numbers[text] = len(self.categories)
             self.categories.append(text)
-            if len(self.categories) == 2**16 + 1:
-                self._codes = array("I", self._codes)
         return self._numbers[text]

@@ -24,6 +24,7 @@ from data.samples import Listing, Sample, Samples
 from data.splits import name_hashes, split_off_missing
 from data.tables import SPLITS, read_header, read_records, vote_counts
 from support import UserError
+from support.numbers import repeated
 
 NAME = "csv_list"
 VOTE = "p_"
@@ -99,14 +100,16 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
 
 def listed_once(samples: Samples, faults: list[Fault]) -> Samples:
     """`samples` less those of a picture that stands further up; these are faults."""
-    hashes = name_hashes(samples.names)
-    _, first, same = np.unique(hashes, return_index=True, return_inverse=True)
-    again = np.flatnonzero(first[same] < np.arange(len(samples)))
-    for row in again.tolist():
-        twin = samples[int(first[same[row]])]
-        with collect_errors(faults, twin.file, samples[row].line):
-            raise UserError(f"{twin.name} is a duplicate of {twin.file.name}:{twin.line}")
-    return samples[np.delete(np.arange(len(samples)), again)] if len(again) else samples
+    kept = np.ones(len(samples), bool)
+    first: dict[str, Sample] = {}
+    for row in np.flatnonzero(repeated(name_hashes(samples.names))).tolist():
+        sample = samples[row]
+        twin = first.setdefault(sample.name, sample)
+        kept[row] = twin is sample
+        with collect_errors(faults, sample.file, sample.line):
+            if twin is not sample:
+                raise UserError(f"{twin.name} is a duplicate of {twin.file.name}:{twin.line}")
+    return samples if kept.all() else samples[kept]
 
 
 def split_of(word: str) -> str:

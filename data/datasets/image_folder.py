@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,10 @@ from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import LEVELS, folders_in, is_leftover, picture_names, pictures_in
 from data.samples import Listing, Sample, Samples
-from data.splits import TEST_SHARE, VALIDATION_SHARE, split_off
+from data.splits import TEST_SHARE, VALIDATION_SHARE, draw_faces, name_hashes
 from support import UserError
+from support.numbers import Numbers
+from support.strings import Strings
 
 NAME = "image_folder"
 SPLIT_FOLDERS = {
@@ -61,8 +64,8 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     parts = split_folders(root)
     drawn = {"validation", "test"} - parts.keys()  # from train
     listed = "train" if split in drawn or (split == "train" and drawn) else split
-    numbers: dict[str, int] = {}  # of the classes, as they come
-    samples = Samples()
+    folders: list[Path] = []
+    names, places = Strings(), Numbers()  # of the pictures that are listed: their rows in `folders`
     for part, part_folder in parts.items():
         for path in folders_in(part_folder):
             with collect_errors(faults, path, None):
@@ -70,17 +73,29 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
                 first = next(pictures, None)
                 if first is None:
                     raise UserError(f"this class folder holds no picture{_what_instead(path)}")
-                label = numbers.setdefault(canonical_name(path.name), len(numbers))
+                folders.append(path)
                 for picture in itertools.chain([first], pictures) if part == listed else ():
-                    name = picture[len(str(root)) + 1 :].replace(os.sep, "/")
-                    samples.append(Sample(name, part, label, picture, path))
-    class_names = ordered_names(set(numbers))
-    samples = samples.with_labels(np.array([class_names.index(name) for name in numbers], int)[samples.labels])
-    if "test" in drawn:
-        samples = split_off(samples, TEST_SHARE, split="test")
-    if "validation" in drawn:
-        samples = split_off(samples, VALIDATION_SHARE, split="validation")
+                    names.append(picture[len(str(root)) + 1 :].replace(os.sep, "/"))
+                    places.append(len(folders) - 1)
+    classes = [canonical_name(path.name) for path in folders]
+    class_names = ordered_names(set(classes))
+    labels = [class_names.index(name) for name in classes]
+    mine = np.ones(len(names), bool)
+    if listed == "train":
+        mine = draw(name_hashes(names), np.array(labels, np.uint32)[places.array()], drawn)[split]
+    chosen = itertools.compress(zip(names, places.array().data, strict=True), mine.data)
+    samples = Samples(Sample(name, split, labels[at], os.path.join(root, name), folders[at]) for name, at in chosen)
     return Listing(samples, class_names)
+
+
+def draw(hashes: np.ndarray, labels: np.ndarray, splits: Collection[str]) -> dict[str, np.ndarray]:
+    """(N,) bool by split: the faces of those of `splits`, drawn from all, and of train, the rest."""
+    masks = {"train": np.ones(len(hashes), bool)}
+    for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
+        if split in splits:
+            masks[split] = draw_faces(hashes, labels, masks["train"], share)
+            masks["train"] &= ~masks[split]
+    return masks
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

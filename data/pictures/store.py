@@ -69,7 +69,7 @@ class Sources(Sequence[Picture]):
     def __getitem__(self, index: slice | np.ndarray) -> Sources: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> Picture | Sources:
         if isinstance(index, (slice, np.ndarray)):
-            rows = np.arange(len(self))[index]
+            rows = np.arange(len(self), dtype=np.uint32)[index]
             some = Sources()
             some.pixels = [self.pixels[row] for row in rows.tolist()] if self.pixels else []
             some.paths = Strings() if self.pixels else self.paths[rows]
@@ -116,7 +116,7 @@ class Pictures(Sequence[np.ndarray]):
     def __getitem__(self, index: slice | np.ndarray) -> Pictures: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray | Pictures:
         if isinstance(index, (slice, np.ndarray)):
-            rows = np.arange(len(self))[index]
+            rows = np.arange(len(self), dtype=np.uint32)[index]
             decoded = None if self.decoded is None else [self.decoded[row] for row in rows.tolist()]
             return Pictures(self.sources[rows], decoded, self.cache)
         return self.decoded[index] if self.decoded is not None else self.read(self.sources[index])
@@ -135,15 +135,15 @@ class Pictures(Sequence[np.ndarray]):
         return self.cache.shrunk(picture) if self.cache else decode(picture)
 
 
-def content_sizes(images: Images | Pictures) -> np.ndarray:
-    """(N,) int64 bytes of each picture as its data set has it: of its file, or of its pixels.
+def content_sizes(images: Images | Pictures, rows: np.ndarray) -> np.ndarray:
+    """(M,) uint64 bytes of each of the pictures `rows` as their data set has them: of its file, or of its pixels.
 
     Different sizes, different pictures.
     """
     if isinstance(images, Pictures) and not images.sources.pixels:
-        return np.fromiter((os.stat(path).st_size for path in images.sources.paths), np.int64, len(images))
+        return np.fromiter((os.stat(path).st_size for path in images.sources.paths[rows]), np.uint64, len(rows))
     pixels = images.sources.pixels if isinstance(images, Pictures) else images
-    return np.fromiter((image.nbytes for image in pixels), np.int64, len(images))
+    return np.fromiter((pixels[row].nbytes for row in rows.tolist()), np.uint64, len(rows))
 
 
 def digests(images: Images | Pictures, rows: np.ndarray, *, last: int | None = None) -> np.ndarray:

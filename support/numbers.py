@@ -1,0 +1,95 @@
+"""Very many whole numbers in little memory, and which of them stand among others.
+
+In:  numbers from 0, such as labels; arrays of them.
+Out: `Numbers`, in as few bytes as they need; masks.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}  # array's, by bytes
+CHUNK = 2**16  # numbers that are worked on at a time
+
+
+class Numbers:
+    """N whole numbers from 0, in 1, 2, 4 or 8 bytes each, as the largest needs; the zeros at the beginning in none."""
+
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
+        self._zeros, self._others = 0, array("B")
+        for number in numbers:
+            self.append(number)
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Numbers:
+        """Those of an array (N,) int."""
+        self = cls()
+        if largest := int(values.max(initial=0)):
+            narrow = np.ascontiguousarray(values, np.min_scalar_type(largest))
+            self._others = array(CODES[narrow.itemsize])
+            self._others.frombytes(narrow.data.cast("B"))
+        else:
+            self._zeros = len(values)
+        return self
+
+    def append(self, number: int) -> None:
+        """One more number at the end."""
+        if not number and not self._others:
+            self._zeros += 1
+            return
+        try:
+            self._others.append(number)
+        except OverflowError:
+            self._others = array(CODES[2 * self._others.itemsize], self._others)
+            self.append(number)
+
+    def __len__(self) -> int:
+        return self._zeros + len(self._others)
+
+    def __getitem__(self, row: int) -> int:
+        row = range(len(self))[row]  # counts from the end, and refuses what is outside, as a list does
+        return self._others[row - self._zeros] if row >= self._zeros else 0
+
+    def array(self) -> np.ndarray:
+        """(N,) unsigned; to be let go of before the next `append`."""
+        dtype = np.dtype(f"u{self._others.itemsize}")
+        others = np.frombuffer(self._others, dtype) if self._others else np.empty(0, dtype)
+        return np.concatenate([np.zeros(self._zeros, dtype), others]) if self._zeros else others
+
+    def rows(self, index: np.ndarray | slice) -> Numbers:
+        """Those at `index`, (M,) int or a slice."""
+        return Numbers.of(self.array()[index])
+
+
+def chunks(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts of `values`, one after another, whose copies take little memory."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+def in_both(parts: Iterable[np.ndarray], others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) bool: which of N numbers, given in parts, stand among `others`; and the numbers that do, each once.
+
+    As `np.isin`, which takes several times the memory of all N.
+    """
+    known = np.unique(others)
+    hit, found = np.zeros(len(known), bool), [np.zeros(0, bool)]
+    for some in parts:
+        places = np.minimum(np.searchsorted(known, some), max(len(known) - 1, 0))
+        found.append(known[places] == some if len(known) else np.zeros(len(some), bool))
+        hit[places[found[-1]]] = True
+    return np.concatenate(found), known[hit]
+
+
+def contained(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(N,) bool: which of `values` stand among `others`."""
+    return in_both(chunks(values), others)[0]
+
+
+def repeated(values: np.ndarray) -> np.ndarray:
+    """(N,) bool: which of `values` stand there more than once."""
+    ordered = np.sort(values)
+    return contained(values, ordered[1:][ordered[1:] == ordered[:-1]])
