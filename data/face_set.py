@@ -19,9 +19,9 @@ import numpy as np
 from data.emotions import ordered_names
 from data.pictures.store import Pictures, content_sizes, digests
 from support import UserError
-from support.numbers import chunks, contained, in_both
-from support.one_hot import one_hot, take
-from support.strings import Strings
+from support.columns.numbers import chunks, contained, in_both, rows_in_parts
+from support.columns.one_hot import one_hot, take
+from support.columns.strings import Strings
 
 END = 4096  # bytes of a file by which most pictures of the same size are told apart
 
@@ -33,7 +33,7 @@ class FaceSet:
     images: N pictures, (H, W, 3) uint8 RGB each: a list, where sizes may differ, one array, or `Pictures`, which may
         decode each when it is asked for.
     votes: (N, K) float32, rows sum to 1: the crowd's distribution; one-hot where only a label is known.
-    labels: (N,) int64, the official label (an index of `class_names`), by which accuracy is counted.
+    labels: (N,) int32, the official label (an index of `class_names`), by which accuracy is counted.
     names: N file names, for reports: a tuple, or `Strings` where there are very many.
     class_names: K names, in the order of the columns of `votes`.
     has_votes: False where `votes` is only `labels` one-hot.
@@ -87,10 +87,11 @@ class FaceSet:
         content = hashlib.blake2b(digest_size=16)
         for name in itertools.chain(self.class_names, [""], self.names):
             content.update(os.fsencode(name) + b"\0")
-        content.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        for labels in chunks(self.labels):
+            content.update(labels.astype("<i8").data)
         if self.has_votes:  # else they are the labels
             content.update(np.ascontiguousarray(self.votes, dtype="<f4").data)
-        for rows in chunks(np.arange(len(self), dtype=np.uint32)):
+        for rows in rows_in_parts(np.ones(len(self), bool)):
             content.update(content_sizes(self.images, rows).astype("<i8").data)
         return content.hexdigest()
 
@@ -144,7 +145,7 @@ def map_classes(faces: FaceSet, mapping: Mapping[str, str]) -> FaceSet:
     kept = (matrix.sum(axis=1)[faces.labels] > 0) & (total > 0)
     if not kept.any():
         raise UserError("--classes leaves no face of the data set; name classes for some of them.")
-    labels = (matrix @ np.arange(len(class_names))).astype(np.int64)[faces.labels]
+    labels = (matrix @ np.arange(len(class_names))).astype(np.int32)[faces.labels]
     return dataclasses.replace(
         faces.rows(kept),
         votes=votes[kept] / total[kept, None],
@@ -159,16 +160,14 @@ def rows_without_duplicate(faces: FaceSet, *others: FaceSet) -> np.ndarray:
     Of those whose size occurs on both sides the ends are read, and where these do, too, all of it.
     """
     images = [each.images for each in (faces, *others)]
-    mine, *theirs = (np.arange(len(each), dtype=np.uint32) for each in images)  # rows that may be duplicates
+    mine, *theirs = (np.ones(len(each), bool) for each in images)  # which may be duplicates
     for keys_of in (content_sizes, functools.partial(digests, last=END), digests):
-        keys = [keys_of(each, rows) for each, rows in zip(images[1:], theirs, strict=True)]
+        keys = [keys_of(each, np.flatnonzero(some)) for each, some in zip(images[1:], theirs, strict=True)]
         of_theirs = np.concatenate([*keys, np.empty(0, np.uint64)])
-        found, shared = in_both((keys_of(images[0], rows) for rows in chunks(mine)), of_theirs)
-        mine = mine[found]
-        theirs = [rows[contained(some, shared)] for rows, some in zip(theirs, keys, strict=True)]
-    kept = np.ones(len(faces), bool)
-    kept[mine] = False
-    return kept
+        mine[mine], shared = in_both((keys_of(images[0], rows) for rows in rows_in_parts(mine)), of_theirs)
+        for some, of_some in zip(theirs, keys, strict=True):
+            some[some] = contained(of_some, shared)
+    return ~mine
 
 
 def without_duplicates(faces: FaceSet, *others: FaceSet) -> FaceSet:

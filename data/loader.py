@@ -22,7 +22,8 @@ import pandas as pd
 
 from data.augment import Augment, Keys, changed
 from data.face_set import FaceSet
-from support.one_hot import weighted_mean
+from support.columns.numbers import chunks
+from support.columns.one_hot import weighted_mean
 
 Batch = tuple[Any, Any]  # crops, votes: arrays, or tensors of a device (data/device/loader.py)
 Made = TypeVar("Made")
@@ -91,7 +92,8 @@ class EpochLoader:
 
 def row_weights(labels: np.ndarray, balance: float) -> np.ndarray:
     """(N,) float64: n_c ** -balance for a row whose class has n_c rows."""
-    counts = np.bincount(labels)
+    classes = int(labels.max(initial=0)) + 1
+    counts = np.sum([np.bincount(part, minlength=classes) for part in chunks(labels)], axis=0)
     return (np.maximum(counts, 1) ** -float(balance))[labels]
 
 

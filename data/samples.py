@@ -22,9 +22,10 @@ from data.face_set import FaceSet
 from data.faults import Fault, raise_errors
 from data.pictures.store import Sources, Storage
 from support import UserError
-from support.one_hot import one_hot
-from support.numbers import Numbers
-from support.strings import Categorical, Strings
+from support.columns.numbers import Numbers, rows_at
+from support.columns.one_hot import one_hot
+from support.columns.strings import Categorical, Strings
+from support.memory import return_freed_memory
 
 NOTHING: dict[str, str] = {}  # one for all samples without attributes: there may be a million
 
@@ -108,7 +109,7 @@ class Samples(Sequence[Sample]):
     def __getitem__(self, index: slice | np.ndarray) -> Samples: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> Sample | Samples:
         if isinstance(index, (slice, np.ndarray)):
-            return self._rows(np.arange(len(self), dtype=np.uint32)[index])
+            return self._rows(rows_at(index, len(self)))
         row = range(len(self))[index]
         picture = self.pictures[row]
         return Sample(
@@ -188,6 +189,8 @@ def build_face_set(
     are kept; None: all decoded, in memory.
     """
     kept = samples_of(samples, split)
+    del samples
+    return_freed_memory()
     images, broken = (storage or Storage()).store(kept.pictures)
     faults += [Fault(kept[row].file, kept[row].line, what) for row, what in broken.items()]
     if broken:
@@ -206,7 +209,7 @@ def build_face_set(
     return FaceSet(
         images=images,
         votes=votes,
-        labels=kept.labels.astype(np.int64),
+        labels=kept.labels.astype(np.int32),
         names=kept.names if images.decoded is None else tuple(kept.names),
         class_names=class_names,
         has_votes=bool(voted.any()),

@@ -19,7 +19,7 @@ import numpy as np
 from data.face_set import FaceSet
 from data.samples import Sample, Samples
 from support import UserError
-from support.numbers import contained
+from support.columns.numbers import contained
 
 SPLIT_SEED = 0
 TEST_SHARE = 0.2  # of all faces, where a data set names none

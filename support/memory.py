@@ -7,6 +7,7 @@ Out: bytes.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,12 @@ def peak_memory(status: Path = STATUS) -> float | None:
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024.0
     return None
+
+
+def return_freed_memory() -> None:
+    """Give the system back what is free on the heap, which glibc keeps: tens of MB after large arrays came and went."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another system, or another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def memory_budget(share: float) -> float:

@@ -11,7 +11,8 @@ from helpers.tiny_runs import TINY, make_learnable, run, same_weights
 from helpers.tiny_sets import make_image_folder, write_grey, write_lines, write_picture
 
 from models.checkpoint import load_checkpoint
-from support import UserError, one_hot
+from support import UserError
+from support.columns import one_hot
 
 SHORT = [*TINY, "--epochs", "1"]
 

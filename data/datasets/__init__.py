@@ -25,6 +25,7 @@ from data.pictures.store import Storage
 from data.samples import NoFaces, build_face_set, samples_of
 from data.tables import ALL, SPLITS, check_field_count, read_rows
 from support import UserError, notify
+from support.memory import return_freed_memory
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
 Format = ModuleType  # of this folder
@@ -155,6 +156,7 @@ def prepare_for_training(train: FaceSet, *others: FaceSet, labels_only: bool = F
             f"{len(train) - len(kept)} of {len(train)} training faces are left out: the same pictures stand in "
             "validation or test"
         )
+    return_freed_memory()
     return kept
 
 

@@ -24,7 +24,7 @@ from data.samples import Listing, Sample, Samples
 from data.splits import name_hashes, split_off_missing
 from data.tables import SPLITS, read_header, read_records, vote_counts
 from support import UserError
-from support.numbers import repeated
+from support.columns.numbers import repeated
 
 NAME = "csv_list"
 VOTE = "p_"

@@ -27,8 +27,8 @@ from data.layout import LEVELS, folders_in, is_leftover, picture_names, pictures
 from data.samples import Listing, Sample, Samples
 from data.splits import TEST_SHARE, VALIDATION_SHARE, draw_faces, name_hashes
 from support import UserError
-from support.numbers import Numbers
-from support.strings import Strings
+from support.columns.numbers import Numbers
+from support.columns.strings import Strings
 
 NAME = "image_folder"
 SPLIT_FOLDERS = {
@@ -82,7 +82,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     labels = [class_names.index(name) for name in classes]
     mine = np.ones(len(names), bool)
     if listed == "train":
-        mine = draw(name_hashes(names), np.array(labels, np.uint32)[places.array()], drawn)[split]
+        mine = draw(name_hashes(names), Numbers(labels).array()[places.array()], drawn)[split]
     chosen = itertools.compress(zip(names, places.array().data, strict=True), mine.data)
     samples = Samples(Sample(name, split, labels[at], os.path.join(root, name), folders[at]) for name, at in chosen)
     return Listing(samples, class_names)

@@ -100,7 +100,8 @@ class DeviceLoader(EpochLoader):
             return keys.rows, None if fits else self.read(keys.rows), drawers.draw(keys, size=size)
 
         for rows, pixels, changes in self.prefetched(make, self.keys(epoch, first)):
-            batch = self.resident.of(self.upload(rows.astype(np.int64))) if pixels is None else Pixels(*map(self.upload, pixels))
+            sent = map(self.upload, pixels or [rows.astype(np.int64)])
+            batch = Pixels(*sent) if pixels else self.resident.of(*sent)
             yield render(*batch, changes, size=size, upload=self.upload), self.upload(self.faces.votes[rows])
 
     def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

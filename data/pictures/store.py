@@ -25,8 +25,9 @@ from data.pictures.cache import Picture, PictureCache, decode
 from data.pictures.check import broken_pictures, broken_rows
 from support import UserError, notify
 from support.cli import ROOT
+from support.columns.numbers import rows_at
+from support.columns.strings import Strings
 from support.memory import memory_budget
-from support.strings import Strings
 
 SAMPLED = 64  # pictures from whose sizes the memory of all is estimated
 AHEAD = 32  # pictures that are decoded ahead of who reads them one after another
@@ -69,7 +70,7 @@ class Sources(Sequence[Picture]):
     def __getitem__(self, index: slice | np.ndarray) -> Sources: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> Picture | Sources:
         if isinstance(index, (slice, np.ndarray)):
-            rows = np.arange(len(self), dtype=np.uint32)[index]
+            rows = rows_at(index, len(self))
             some = Sources()
             some.pixels = [self.pixels[row] for row in rows.tolist()] if self.pixels else []
             some.paths = Strings() if self.pixels else self.paths[rows]
@@ -116,7 +117,7 @@ class Pictures(Sequence[np.ndarray]):
     def __getitem__(self, index: slice | np.ndarray) -> Pictures: ...
     def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray | Pictures:
         if isinstance(index, (slice, np.ndarray)):
-            rows = np.arange(len(self), dtype=np.uint32)[index]
+            rows = rows_at(index, len(self))
             decoded = None if self.decoded is None else [self.decoded[row] for row in rows.tolist()]
             return Pictures(self.sources[rows], decoded, self.cache)
         return self.decoded[index] if self.decoded is not None else self.read(self.sources[index])

@@ -22,8 +22,8 @@ from models.classifier import CONFIDENCES, PRIORS, Classifier
 from models.export import export_checkpoint
 from models.training.calibration import calibrate
 from support import UserError, command, notify, pick_device, run_and_exit, setting
+from support.columns.one_hot import one_hot, weighted_mean
 from support.metrics import score
-from support.one_hot import one_hot, weighted_mean
 from support.weights import is_half
 
 

@@ -33,6 +33,11 @@ def test_an_epoch_shows_each_face_at_most_once_with_its_own_votes(faces):
     assert len(seen) == len(set(seen)) == 20  # the three that make no batch are others next time
 
 
+def test_an_epoch_has_the_order_of_numpys_permutation(faces):
+    order = [v.argmax(1) for _, v in EpochLoader(faces, PLAIN, batch_size=4, seed=3).epoch(7, size=8)]
+    assert np.concatenate(order).tolist() == np.random.default_rng((3, 7)).permutation(23)[:20].tolist()
+
+
 def test_epochs_differ_and_seeds_repeat(faces):
     def order(seed, epoch):
         return [

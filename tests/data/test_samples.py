@@ -67,7 +67,7 @@ def test_build_face_set_makes_votes_of_labels_or_scales_them(tmp_path):
     assert faces.votes.tolist() == [[0.25, 0.75]]
     assert faces.votes.dtype == np.float32
     assert faces.labels.tolist() == [1]
-    assert faces.labels.dtype == np.int64
+    assert faces.labels.dtype == np.int32
     assert faces.attributes["age"].tolist() == ["20-39"]
 
 

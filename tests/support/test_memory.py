@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import torch
 from helpers.tiny_sets import write_lines
 
-from support.memory import UNKNOWN, free_memory, free_memory_on, memory_budget, peak_memory
+from support.memory import UNKNOWN, free_memory, free_memory_on, memory_budget, peak_memory, return_freed_memory
 
 
 def test_the_smaller_of_system_and_container(tmp_path):
@@ -34,6 +36,15 @@ def test_the_peak_is_the_high_water_mark(tmp_path):
     status = write_lines(tmp_path / "status", ["Name:\tpython", "VmHWM:\t  2000 kB", "VmRSS:\t 1000 kB"])
     assert peak_memory(status) == 2_048_000
     assert peak_memory(tmp_path / "nowhere") is None
+
+
+def test_freed_memory_is_returned_where_the_system_can(monkeypatch):
+    asked = []
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append))
+    return_freed_memory()
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
+    return_freed_memory()
+    assert asked == [0]
 
 
 def test_a_device_tells_its_own(monkeypatch):

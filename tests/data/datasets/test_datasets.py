@@ -80,7 +80,7 @@ def test_every_split_is_what_a_face_set_promises(layout):
         assert faces.votes.shape == (n, k)
         assert faces.votes.dtype == np.float32
         np.testing.assert_allclose(faces.votes.sum(axis=1), 1, rtol=1e-6)
-        assert faces.labels.dtype == np.int64
+        assert faces.labels.dtype == np.int32
         assert 0 <= faces.labels.min() <= faces.labels.max() < k
         assert [name for name in faces.class_names if name in EMOTIONS] == [
             n for n in EMOTIONS if n in faces.class_names

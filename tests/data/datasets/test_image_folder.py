@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -36,6 +38,36 @@ def test_one_tree_is_split_by_class(tmp_path):
         number = int(name.removesuffix(".png").split("/")[1])
         assert image.shape == (6 + number % 3, 6 + number % 3, 3)  # sizes differ
         assert (image == 2 * number).all()
+
+
+def test_of_every_class_those_with_the_smallest_hashes_are_drawn(tmp_path):
+    root = make_image_folder(tmp_path, {"Happy": 23, "joy": 18, "sad": 12})
+    left = [f"{path.parent.name}/{path.name}" for path in root.glob("*/*.png")]
+    key = {name: hashlib.blake2b(f"0 {name}".encode(), digest_size=8).digest() for name in left}
+    for split, shares in (("test", (8, 2)), ("validation", (3, 1))):
+        happy, sad = (
+            sorted((n for n in left if n.startswith("sad") == is_sad), key=key.get) for is_sad in (False, True)
+        )
+        drawn = happy[: shares[0]] + sad[: shares[1]]
+        assert set(load(root, split).names) == set(drawn)
+        left = [name for name in left if name not in drawn]
+    assert sorted(load(root, "train").names) == sorted(left)
+
+
+def test_a_listed_picture_takes_little_memory(tmp_path):
+    def peak(folder, count):
+        for number in range(count):
+            path = folder / f"n{number // 100:04}" / f"{number:07}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        tracemalloc.start()
+        for split in SPLITS:
+            assert 0 < len(image_folder.read(folder, split, []).samples) < count
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert (peak(tmp_path / "many", 5000) - peak(tmp_path / "few", 1000)) / 4000 < 40  # names alone are 90 as texts
 
 
 @pytest.mark.parametrize(

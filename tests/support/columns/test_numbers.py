@@ -7,7 +7,16 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from support.numbers import CHUNK, Numbers, chunks, contained, in_both, repeated
+from support.columns.numbers import (
+    CHUNK,
+    Numbers,
+    chunks,
+    contained,
+    in_both,
+    repeated,
+    rows_at,
+    rows_in_parts,
+)
 
 
 @pytest.mark.parametrize("values", [[], [0, 0], [0, 3, 0, 255], [256], [1, 0, 2**16, 7], [0, 2**32, 5], [2**64 - 1, 0]])
@@ -49,3 +58,13 @@ def test_large_arrays_are_searched_as_numpy_does(rng):
     assert not contained(values, values[:0]).any()
     assert contained(values[:0], values).tolist() == []
     assert np.flatnonzero(repeated(values)).tolist() == [*range(50), *range(len(values) - 50, len(values))]
+
+
+def test_rows_are_those_that_an_array_would_give(rng):
+    mask = rng.random(2 * CHUNK + 7) < 0.5
+    assert np.concatenate(list(rows_in_parts(mask))).tolist() == np.flatnonzero(mask).tolist()
+    for index in (slice(None, None, -3), slice(2, 4), mask, np.array([5, -1, 5]), np.array([], int)):
+        assert rows_at(index, len(mask)).tolist() == np.arange(len(mask))[index].tolist()
+    for outside in (-6, 5):
+        with pytest.raises(IndexError):
+            rows_at(np.array([0, outside]), 5)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}  # array's, by bytes
-CHUNK = 2**16  # numbers that are worked on at a time
+CHUNK = 2**14  # numbers that are worked on at a time
 
 
 class Numbers:
@@ -64,10 +64,25 @@ class Numbers:
         return Numbers.of(self.array()[index])
 
 
+def rows_at(index: slice | np.ndarray, length: int) -> np.ndarray:
+    """(M,) int from 0: the rows of `length` that a slice, a mask (`length`,) or integers, as of an array, stand for."""
+    if isinstance(index, slice) or index.dtype == bool:
+        return np.arange(length, dtype=np.uint32)[index]
+    if len(index) and not -length <= int(index.min()) <= int(index.max()) < length:
+        raise IndexError(f"rows from {index.min()} to {index.max()} of {length}")
+    return np.where(index < 0, index + length, index) if index.dtype.kind == "i" else index
+
+
 def chunks(values: np.ndarray) -> Iterator[np.ndarray]:
     """Parts of `values`, one after another, whose copies take little memory."""
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]
+
+
+def rows_in_parts(mask: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows where `mask` (N,) bool is true, one part after another."""
+    for number, part in enumerate(chunks(mask)):
+        yield number * CHUNK + np.flatnonzero(part)
 
 
 def in_both(parts: Iterable[np.ndarray], others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from support.strings import BLOCK, Categorical, Strings
+from support.columns.strings import BLOCK, Categorical, Strings
 
 TEXTS = ("", "a.png", "sub/ä b.png", "\udcff.png", "日本")
 

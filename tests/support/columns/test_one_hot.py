@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support import one_hot as module
-from support.one_hot import OneHot, one_hot, take, weighted_mean
+from support.columns import one_hot as module
+from support.columns.one_hot import OneHot, one_hot, take, weighted_mean
 
 LABELS = np.array([2, 0, 1, 1, 2])
 MADE = np.eye(3, dtype=np.float32)[LABELS]

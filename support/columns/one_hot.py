@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from support.columns.numbers import chunks
+
 DENSE = 2**20  # values (4 MB) up to which rows are simply made
 
 
@@ -64,5 +66,8 @@ def take(votes: np.ndarray, index: np.ndarray) -> np.ndarray:
 def weighted_mean(votes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(K,) float64: the mean of the rows (N, K), weighted by (N,)."""
     if isinstance(votes, OneHot):
-        return np.bincount(votes.labels, weights, minlength=votes.shape[1]) / weights.sum()
+        sums = np.zeros(votes.shape[1])
+        for labels, some in zip(chunks(votes.labels), chunks(weights), strict=True):
+            np.add.at(sums, labels, some)  # as np.bincount, which makes all labels int64
+        return sums / weights.sum()
     return np.average(votes, axis=0, weights=weights)

@@ -13,7 +13,7 @@ from typing import cast, overload
 
 import numpy as np
 
-from support.numbers import Numbers
+from support.columns.numbers import Numbers, rows_at
 
 BLOCK = 64  # texts that are compressed together: 128 would save a fifth, and one would take twice as long to read
 
@@ -49,7 +49,7 @@ class Strings(Sequence[str]):
         if not isinstance(index, (slice, np.ndarray)):
             row = range(len(self))[index]  # counts from the end, and refuses what is outside, as a list does
             return self._block(row // BLOCK)[row % BLOCK]
-        return Strings(self._at(np.arange(len(self))[index]))
+        return Strings(self._at(rows_at(index, len(self))))
 
     def _at(self, rows: np.ndarray) -> Iterator[str]:
         held, texts = -1, self._last

@@ -1,0 +1,1 @@
+"""Very many texts and numbers in little memory."""
