@@ -13,6 +13,7 @@ import data
 import evaluation
 import models
 import pipeline
+import retinaface
 import train
 from support import UserError
 from support.cli import Parser as CliParser
@@ -20,9 +21,9 @@ from support.cli import kinds_of, parse_settings, read_config
 
 
 def commands() -> dict[str, type]:
-    """The settings of every command, by its module; the detector's training apart."""
+    """The settings of every command, by its module."""
     found: dict[str, type] = {"train": train.Settings}
-    for package in (data, evaluation, models, pipeline):
+    for package in (data, evaluation, models, pipeline, retinaface):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             settings = getattr(importlib.import_module(module.name), "Settings", None)
             if settings is not None:

@@ -11,6 +11,7 @@ so the AP, stays the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -34,7 +35,9 @@ class Settings:
     weights: str = setting("runs/detector/weights.safetensors", "trained weights", metavar="FILE")
     annotations: str = setting("", "annotations with validation pictures without a face", metavar="FILE.jsonl")
     images: str = setting("", "the folder that their picture names start from", metavar="DIR")
-    pictures_per_false_face: int = setting(40, "the operating point, on validation pictures without a face")
+    pictures_per_false_face: int = setting(
+        40, "the operating point, on validation pictures without a face", within=(1, math.inf)
+    )
     out: str = setting(str(SHIPPED), "where the weights go", metavar="FILE.safetensors")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 

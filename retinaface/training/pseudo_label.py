@@ -9,6 +9,7 @@ A detector is not trained on crops that end at the face, so each picture is enla
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,8 @@ class Settings:
     weights: str = setting(
         "", "detector weights, .safetensors or the public .pth; left out: the shipped ones", metavar="FILE"
     )
-    conf: float = setting(0.9, "score threshold")
-    every: int = setting(1, "take every N-th picture", metavar="N")
+    conf: float = setting(0.9, "score threshold", within=(0, 1))
+    every: int = setting(1, "take every N-th picture", metavar="N", within=(1, math.inf))
     out: str = setting("annotations.jsonl", "where the annotations go", metavar="FILE.jsonl")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 

@@ -7,6 +7,7 @@ Out: the run's folder, see retinaface/training/__main__.py.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -47,20 +48,28 @@ class Settings:
     )
     init: str = setting("", "detector weights to start from", metavar="FILE")
     distill: float = setting(
-        0.0, "weight of the distillation loss: the teacher's features and log-odds", aliases=["--follow"]
+        0.0,
+        "weight of the distillation loss: the teacher's features and log-odds",
+        aliases=["--follow"],
+        within=(0, math.inf),
     )
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
-    steps: int = setting(10000, "steps of the optimiser")
-    pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size")
-    sizes: list[int] = setting([256, 320, 448, 576], "sides of the scenes in pixels, one of them at random a step")
-    lr: float = setting(3e-3, "highest learning rate of AdamW")
-    warmup: int = setting(300, "steps in which the learning rate rises from 0")
-    weight_decay: float = setting(0.02, "decay of weights; norms and biases have none")
-    ema: float = setting(0.999, "decay of the weights' moving average, which is what is saved")
-    save_every: int = setting(500, "steps between validations, each of which saves everything")
-    seed: int = setting(0, "seed of weights and scenes")
-    workers: int = setting(1, "processes that make scenes")
-    threads: int = setting(0, "CPU threads of torch; 0: torch's default")
+    steps: int = setting(10000, "steps of the optimiser", within=(1, math.inf))
+    pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size", within=(1, math.inf))
+    sizes: list[int] = setting(
+        [256, 320, 448, 576],
+        "sides of the scenes in pixels, one of them at random a step",
+        within=(32, 4096),
+        nargs="+",
+    )
+    lr: float = setting(3e-3, "highest learning rate of AdamW", within=(0, 1e3))
+    warmup: int = setting(300, "steps in which the learning rate rises from 0", within=(0, math.inf))
+    weight_decay: float = setting(0.02, "decay of weights; norms and biases have none", within=(0, 1))
+    ema: float = setting(0.999, "decay of the weights' moving average, which is what is saved", within=(0, 0.99999))
+    save_every: int = setting(500, "steps between validations, each of which saves everything", within=(1, math.inf))
+    seed: int = setting(0, "seed of weights and scenes", within=(0, math.inf))
+    workers: int = setting(1, "processes that make scenes", within=(0, 1000))
+    threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=(0, math.inf))
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
     resume: bool = setting(False, "continue the run in --out, which then has the same settings")
