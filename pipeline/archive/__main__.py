@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 
+from pipeline.archive.processes import process_context
 from pipeline.options import AnalysisOptions
 from support import FAILED, UserError, command, notify, run_and_exit, setting
 from support.memory import free_memory
@@ -62,6 +63,8 @@ class Settings(AnalysisOptions):
 def run(settings: Settings) -> int:
     """Find the sources, do what is not done yet; the exit code."""
     with stop_at_once():
+        if not settings.ray and not settings.dry_run:
+            process_context()  # begins to import while sources are looked for
         try:
             import pyarrow  # noqa: F401 - an optional package
         except ImportError as error:

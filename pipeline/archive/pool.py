@@ -22,10 +22,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.archive.analysis import Analysis
+from pipeline.archive.processes import process_context, signals_blocked
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
 from support import UserError
-from support.process import STOP_SIGNALS
 
 POLL_S = 0.2  # between two looks at the clock while nothing comes
 TICK_S = 0.5  # between two reports of a process about its frames
@@ -123,9 +123,9 @@ class Pool:
             job.connection.send(unit)
 
     def _start(self) -> Job:
-        context = multiprocessing.get_context("spawn")
+        context: Any = process_context()
         ours, theirs = context.Pipe()
-        arguments = (theirs, self.worker, self.analysis, self.place, os.getpid())
+        arguments = (theirs, self.worker, self.analysis, self.place)
         process = context.Process(target=serve, args=arguments, daemon=True)
         with signals_blocked():
             process.start()
@@ -176,24 +176,11 @@ class Pool:
         self._jobs.clear()
 
 
-@contextlib.contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Inside, processes start that get no stop signals: a terminal sends Ctrl-C to them, too, and we end them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def serve(
-    connection: Connection, make: Callable[..., Callable[[Unit], Outcome]], analysis: Analysis, place: str, parent: int
+    connection: Connection, make: Callable[..., Callable[[Unit], Outcome]], analysis: Analysis, place: str
 ) -> None:
     """What a process does: units from the pipe, one after the other, until it closes."""
-    reporter = Reporter(connection, parent)
+    reporter = Reporter(connection)
     try:
         worker = make(analysis, place, tick=reporter.tick)
         while True:
@@ -214,14 +201,14 @@ def what_failed(error: Exception) -> str:
 class Reporter:
     """Tells the parent of frames, now and then; ends the process where the parent has ended."""
 
-    def __init__(self, connection: Connection, parent: int) -> None:
-        self._connection, self._parent = connection, parent
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._parent = connection, multiprocessing.parent_process()
         self._frames = self._faces = 0
         self._said_s = time.monotonic()
 
     def tick(self, frames: int, faces: int) -> None:
         """So many more."""
-        if os.getppid() != self._parent:
+        if self._parent and not self._parent.is_alive():
             os._exit(1)
         self._frames, self._faces = self._frames + frames, self._faces + faces
         if time.monotonic() - self._said_s >= TICK_S:
