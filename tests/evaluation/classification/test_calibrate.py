@@ -15,7 +15,8 @@ from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
 from models.training import calibration
-from support import UserError, one_hot
+from support import UserError
+from support.columns import one_hot
 from support.metrics import score
 from support.weights import is_half
 

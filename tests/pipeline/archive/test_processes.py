@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from multiprocessing.connection import Connection
+from typing import Any
 
 import pytest
 from helpers.patience import PATIENCE_S
@@ -22,8 +23,9 @@ def tell(connection: Connection) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_a_process_starts_with_its_modules_and_without_stop_signals():
-    ours, theirs = process_context().Pipe()
-    process = process_context().Process(target=tell, args=(theirs,))
+    context: Any = process_context()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=tell, args=(theirs,))
     process.start()
     assert ours.poll(PATIENCE_S)
     imported, blocked, pid = ours.recv()
