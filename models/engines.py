@@ -16,7 +16,7 @@ import numpy as np
 from gradcam import Cells, ForwardPass, HookedPass, PooledPass, Warp, hooked_forward
 from models.all_maps import AllMaps, all_maps
 from models.preprocess import Preprocess
-from support.device.card import enough_memory, lock_of
+from support.device.card import enough_memory, lock_of, mixed_format
 from support.device.replay import SIZES, Function, Replay
 from support.onnx.session import OnnxSession
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
     import torch
     from torch import Tensor, nn
 
-    from models.precision import Precision
     from support.device.card import Card
+    from support.device.precision import Precision
     from support.device.ways import Ways
 
 
@@ -94,11 +94,12 @@ class TorchEngine:
 
     def _ways(self, crop_size: int, amp: bool) -> Ways[Function]:
         """How else passes can be computed."""
-        from models.precision import Precision, agree, alternatives, trial_pictures
+        from models.precision import agree, trial_pictures
+        from support.device.precision import Precision, alternatives
         from support.device.ways import Ways
 
         with self._hooked:  # copies are to have no hooks
-            others = alternatives(self.network, self.device, amp=amp)
+            others = alternatives(self.network, (None, mixed_format(self.device)) if amp else (None,))
         functions: dict[str, Function] = {str(one): functools.partial(self._explained, how=one) for one in others}
         what, first = f"the expression network on {self.device}", str(Precision(self.network))
         return Ways(what, first, functions, trial_pictures(crop_size), agree)

@@ -1,20 +1,13 @@
-"""How a network may compute on a card: in float32, channels-last, or in fewer bits, or in another memory layout.
+"""Whether an expression network that computes in fewer bits, or in another memory layout, shows the same.
 
-In:  a network in float32, on its device.
-Out: `Precision`s, copies of the network among them; pictures to try them on; whether results agree with float32's.
+In:  its results, and those in float32.
+Out: whether they agree; pictures to try it on.
 """
 
 from __future__ import annotations
 
-import copy
-import itertools
-from dataclasses import dataclass
-
 import numpy as np
-import torch
-from torch import nn
 
-from support.device.card import mixed_format
 from support.heatmaps import to_unit_range
 from support.metrics import softmax
 from support.resize import resizing
@@ -23,39 +16,6 @@ from support.resize import resizing
 # bfloat16 on the 3,137 faces of FER+'s test split: 0.019 (median 0.001) and 0.03 (0.004); 3 labels are others.
 PROBABILITY, HEAT = 0.02, 0.1
 TRIAL = 8  # pictures
-
-
-@dataclass(frozen=True, eq=False)
-class Precision:
-    """network: computes so, inside an autocast to `dtype`; None: without one. channels_last: its memory layout."""
-
-    network: nn.Module
-    dtype: torch.dtype | None = None
-    channels_last: bool = True
-
-    @property
-    def memory_format(self) -> torch.memory_format:
-        """That of its input."""
-        return torch.channels_last if self.channels_last else torch.contiguous_format
-
-    def __str__(self) -> str:
-        return f"{str(self.dtype or torch.float32)[6:]}, channels-{'last' if self.channels_last else 'first'}"
-
-
-def alternatives(network: nn.Module, device: torch.device, *, amp: bool) -> list[Precision]:
-    """All but the network as it is, which is in float32, channels-last. amp: with fewer bits, too."""
-    dtypes = (None, mixed_format(device)) if amp else (None,)
-    ways = [(dtype, last) for dtype, last in itertools.product(dtypes, (True, False)) if dtype or not last]
-    return [Precision(_copy(network, dtype, channels_last=last), dtype, last) for dtype, last in ways]
-
-
-def _copy(network: nn.Module, dtype: torch.dtype | None, *, channels_last: bool) -> nn.Module:
-    """A copy whose large weights have `dtype` already, which else an autocast makes anew at each pass."""
-    copied = copy.deepcopy(network)
-    for module in copied.modules():
-        if dtype and isinstance(module, nn.Conv2d | nn.Linear):
-            module.to(dtype)
-    return copied.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
 
 def agree(first: list[np.ndarray], other: list[np.ndarray]) -> bool:

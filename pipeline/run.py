@@ -16,6 +16,7 @@ the frame before are classified.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.sources.sample import sample_frame
 from models.classifier import Classifier
 from models.ensemble import Ensemble, classifier_from_files
 from models.prediction import EnsemblePrediction, NetworkPrediction
@@ -160,8 +162,14 @@ class EmotionPipeline:
 
     def warm_up(self, sizes_hw: Iterable[tuple[int, int]] = CAMERA_SIZES_HW, *, amp: bool = True) -> None:
         """Have frames of these sizes be quick on a device; threads see to it. amp: as for `Classifier.warm_up`."""
-        self.detector.warm_up(sizes_hw)
+        self.detector.warm_up(sizes_hw, amp=amp, trial=functools.partial(sample_frame, 0))
         self.classifier.warm_up(amp=amp)
+
+    @property
+    def computing(self) -> list[str]:
+        """How each network computes on a card, once `warm_up` has found the fastest way."""
+        parts = (("faces", self.detector), ("expressions", self.classifier))
+        return [f"{what}: {how}" for what, part in parts if (how := getattr(part, "computing", ""))]
 
     def close(self) -> None:
         """End the threads of the detector; more than once is fine."""

@@ -1,10 +1,10 @@
-"""Anchors: where the network looks, and how its numbers become boxes and landmarks.
+"""Anchors: the squares that faces are matched to in training; and how boxes overlap.
 
-In:  the size of a picture; offsets (A, 4) and (A, 10) from the network's heads.
-Out: anchors (A, 4), boxes (A, 4) and landmarks (A, 5, 2), all float32 and in pixels.
+In:  the size of a picture; boxes (N, 4) xyxy in pixels.
+Out: anchors (A, 4) xyxy; intersection over union; the boxes that non-maximum suppression keeps.
 
-Two square anchors stand on every cell of three grids, row by row, finest grid first: the order in which the heads
-give their numbers. Everything is vectorised, and anchors are remembered for every size: they never change.
+Two square anchors stand on every cell of three grids, row by row, finest grid first: the order in which the network
+gives its numbers.
 """
 
 from __future__ import annotations
@@ -15,49 +15,21 @@ import numpy as np
 
 STRIDES = (8, 16, 32)  # pixels between cells
 SIZES = ((16, 32), (64, 128), (256, 512))  # pixels a side, two anchors on each cell of the grid
-LARGEST_LOG = 20.0  # of a size by its anchor's; no face comes near, and exp would overflow
-CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2  # offsets are divided by these, so that the heads learn numbers near 1
+ANCHORS = 2
 
 
 @functools.lru_cache(maxsize=64)
 def anchors_for(size_hw: tuple[int, int]) -> np.ndarray:
-    """(A, 4) float32 centre x, centre y, width, height of every anchor of a picture of `size_hw`; read-only."""
+    """(A, 4) float32 xyxy of every anchor of a picture of `size_hw`, around the network's places; read-only."""
     levels = []
     for stride, sizes in zip(STRIDES, SIZES, strict=True):
         rows, columns = (-(-side // stride) for side in size_hw)  # rounded up, as the network's strided layers do
-        y, x, side = np.meshgrid(
-            (np.arange(rows) + 0.5) * stride, (np.arange(columns) + 0.5) * stride, sizes, indexing="ij"
-        )
-        levels.append(np.stack([x, y, side, side], axis=-1).reshape(-1, 4))
+        y, x, side = np.meshgrid(np.arange(rows) * stride, np.arange(columns) * stride, sizes, indexing="ij")
+        half = side / 2
+        levels.append(np.stack([x - half, y - half, x + half, y + half], axis=-1).reshape(-1, 4))
     anchors = np.concatenate(levels).astype(np.float32)
     anchors.flags.writeable = False
     return anchors
-
-
-def decode_boxes(offsets: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Offsets (A, 4) on anchors (A, 4) -> boxes (A, 4) xyxy (Ren et al. 2015, eq. 2, with variances)."""
-    centre = anchors[:, :2] + offsets[:, :2] * CENTRE_VARIANCE * anchors[:, 2:]
-    half = anchors[:, 2:] * np.exp(np.minimum(offsets[:, 2:] * SIZE_VARIANCE, LARGEST_LOG)) / 2
-    return np.concatenate([centre - half, centre + half], axis=1)
-
-
-def decode_landmarks(offsets: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Offsets (A, 10) on anchors (A, 4) -> landmarks (A, 5, 2) xy."""
-    steps = offsets.reshape(-1, 5, 2) * CENTRE_VARIANCE
-    return anchors[:, None, :2] + steps * anchors[:, None, 2:]
-
-
-def encode_boxes(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """The offsets (A, 4) that `decode_boxes` turns into boxes (A, 4) xyxy."""
-    centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    shift = (centre - anchors[:, :2]) / anchors[:, 2:] / CENTRE_VARIANCE
-    return np.concatenate([shift, np.log(size / anchors[:, 2:]) / SIZE_VARIANCE], axis=1)
-
-
-def encode_landmarks(landmarks: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """The offsets (A, 10) that `decode_landmarks` turns into landmarks (A, 5, 2) xy."""
-    shift = (landmarks - anchors[:, None, :2]) / anchors[:, None, 2:] / CENTRE_VARIANCE
-    return shift.reshape(-1, 10)
 
 
 def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""batch-face as the detector (`--detector batch-face`): a second opinion on the same weights.
+"""batch-face as the detector: a second opinion on the public RetinaFace MobileNet-0.25 weights.
 
 In:  frames (H, W, 3) uint8 RGB.
 Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them; landmarks are the best anchor's alone.
@@ -19,12 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from retinaface.checkpoint import load_network
 from retinaface.defaults import CONF, IMGSZ
-from retinaface.detector import SHIPPED, read_weights
 from retinaface.face import Face, Faces, best_faces
-from retinaface.network import RetinaFaceNetwork
+from retinaface.mobilenet import MobileNetRetinaFace
 from support import UserError
-from support.weights import load_strictly
 
 
 class BatchFaceDetector:
@@ -37,31 +36,38 @@ class BatchFaceDetector:
     @classmethod
     def from_file(
         cls,
-        path: str | Path | None = None,
+        path: str | Path | None,
         *,
         device: torch.device | str = "cpu",
         conf: float = CONF,
         max_faces: int | None = None,
         imgsz: int | None = IMGSZ,
     ) -> BatchFaceDetector:
-        """batch-face's detector with the weights at `path` (ours, or the public .pth); the shipped ones without."""
+        """batch-face's detector with the public weights at `path`; `UserError` where there are none, or others."""
+        if path is None:
+            raise UserError(
+                "batch-face runs the public RetinaFace weights; name them with --detector-weights FILE.pth."
+            )
         try:
             import batch_face  # takes seconds: only who asks for it waits
         except ImportError as error:
-            raise UserError("--detector batch-face needs the package batch-face; pip install batch-face.") from error
-        weights = read_weights(path or SHIPPED)
-        load_strictly(RetinaFaceNetwork(), weights, what=str(path or SHIPPED))  # batch-face would take half of them
+            raise UserError("this needs the package batch-face; pip install batch-face.") from error
+        network = load_network(path)  # strictly: batch-face would take half of them
+        if not isinstance(network, MobileNetRetinaFace):
+            raise UserError(f"batch-face runs the public RetinaFace MobileNet-0.25 weights, not those in {path}.")
         device = torch.device(device)
         number = -1 if device.type == "cpu" else device.index or 0
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             file = Path(folder) / "weights.pth"
-            torch.save(weights, file)
+            torch.save(network.state_dict(), file)
             detector = batch_face.RetinaFace(
                 gpu_id=number, device=device.type, model_path=str(file), network="mobilenet"
             )
         return cls(detector, conf=conf, max_faces=max_faces, imgsz=imgsz)
 
-    def warm_up(self, sizes_hw: Iterable[tuple[int, int]]) -> None:
+    def warm_up(
+        self, sizes_hw: Iterable[tuple[int, int]], *, amp: bool = True, trial: Callable[[], np.ndarray] | None = None
+    ) -> None:
         """It cannot be prepared."""
 
     def close(self) -> None:

@@ -2,3 +2,4 @@
 
 CONF = 0.5  # score from which a face is reported
 IMGSZ = 640  # pixels on the longer side of a frame, to which it is reduced for the search
+CANDIDATES = 1000  # anchors a frame that may become faces, best first

@@ -7,36 +7,32 @@ Out: for each frame its faces, best score first, in pixels of that frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks, iou, non_maximum_suppression
-from retinaface.defaults import CONF, IMGSZ
+from retinaface.anchors import anchors_for, iou, non_maximum_suppression
+from retinaface.defaults import CANDIDATES, CONF, IMGSZ
 from retinaface.engines import Engine, OnnxEngine, TorchEngine
 from retinaface.face import Face, Faces, best_faces
-from retinaface.near_faces import NEAR, whole_faces
+from retinaface.near_faces import NEAR, POSSIBLE, whole_faces
 from retinaface.tiles import tiles_of
 from support import UserError
 from support.onnx.session import open_session
-from support.weights import as_float32, load_strictly, load_tensors, tensors_in
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
     import torch
-    from torch import Tensor
 
-    from retinaface.network import RetinaFaceNetwork
+    from retinaface.checkpoint import Network
 
-FORMAT = "retinaface-weights/1"
-ONNX_FORMAT = "retinaface-onnx/1"  # of the .onnx file beside them
+ONNX_FORMAT = "retinaface-onnx/2"  # of the .onnx file beside them
 EXPORT = "python -m retinaface.export --weights"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
 BLANK_HW = (64, 64)  # pixels of the frame that an .onnx file is tried on
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
-CANDIDATES = 1000  # anchors a frame that go into the suppression, best first
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
 HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
@@ -56,7 +52,7 @@ class RetinaFace:
 
     def __init__(
         self,
-        network: RetinaFaceNetwork | OnnxEngine,
+        network: Network | OnnxEngine,
         *,
         conf: float = CONF,
         iou_threshold: float = IOU_THRESHOLD,
@@ -87,27 +83,35 @@ class RetinaFace:
         session = open_session(
             path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
         )
-        network: RetinaFaceNetwork | OnnxEngine
+        network: Network | OnnxEngine
         if session is not None:
             blank = np.zeros((1, *BLANK_HW, 3), np.uint8)
             anchors = len(anchors_for(BLANK_HW))
-            session.check_outputs(blank, [(1, anchors), (1, anchors, 4), (1, anchors, 10)], path=path)
+            session.check_outputs(blank, [(1, anchors), (1, anchors, 4), (1, anchors, 5, 2)], path=path)
             network = OnnxEngine(session)
         else:
             import torch
 
-            from retinaface.network import RetinaFaceNetwork
+            from retinaface.checkpoint import load_network
 
-            network = load_network(path, RetinaFaceNetwork).to(device).to(memory_format=torch.channels_last)
+            network = load_network(path).to(device).to(memory_format=torch.channels_last)
         return cls(network, conf=conf, iou_threshold=iou_threshold, max_faces=max_faces, imgsz=imgsz)
 
-    def warm_up(self, sizes_hw: Iterable[tuple[int, int]]) -> None:
+    @property
+    def computing(self) -> str:
+        """As that of `TorchEngine`."""
+        return self.engine.computing
+
+    def warm_up(
+        self, sizes_hw: Iterable[tuple[int, int]], *, amp: bool = True, trial: Callable[[], np.ndarray] | None = None
+    ) -> None:
         """As `retinaface.face.Detector`, also for faces that are so large that smaller frames are searched."""
         searched = []
         for size_hw in sizes_hw:
             zoom = min(1.0, self.imgsz / max(size_hw)) if self.imgsz else 1.0
             searched += [scaled_size(size_hw, zoom * 0.5**halvings) for halvings in range(HALVINGS)]
-        self.engine.warm_up(size_hw for size_hw in searched if len(tiles_of(size_hw)) == 1)
+        whole = [size_hw for size_hw in searched if len(tiles_of(size_hw)) == 1]
+        self.engine.warm_up(whole, amp=amp, trial=trial, agree=self._agree)
 
     def close(self) -> None:
         """End the threads of the engine; more than once is fine."""
@@ -123,11 +127,14 @@ class RetinaFace:
             reduced = max(1.0, max(size_hw) / limit) if limit else 1.0
             rows = [row for row, other in enumerate(searches) if other == search]
             for row, faces in zip(rows, self._detect([frames[row] for row in rows], 1 / reduced), strict=True):
-                found[row] = best_faces(faces, self.max_faces, reduced=reduced)
+                sure = [face for face in faces if face.score >= self.conf]
+                found[row] = best_faces(sure, self.max_faces, reduced=reduced)
         return found
 
     def _detect(self, frames: Sequence[np.ndarray], zoom: float) -> list[list[Face]]:
         """All faces of frames (H, W, 3) uint8 RGB of one size, searched `zoom` times as large, in tiles if need be.
+
+        Also those that score less than `conf` and at least `POSSIBLE`.
 
         Of a face that fills the frame, and so is larger than the anchors, parts are taken for faces. In a smaller frame
         it is one face, and its landmarks are more exact: frames with a large face are searched there, too.
@@ -136,7 +143,7 @@ class RetinaFace:
             return [self._detect_in_tiles(frame, zoom) for frame in frames]
         detected = self._search(frames, zoom)
         for i, faces in enumerate(detected):
-            largest = zoom * max((face.size for face in faces if face.score >= CONF), default=0)
+            largest = zoom * max((face.size for face in faces if face.score >= POSSIBLE), default=0)
             if largest >= NEAR:
                 halvings = 1 + math.floor(math.log2(largest / NEAR))  # it is smaller than NEAR then
                 (smaller,) = self._search([frames[i]], zoom * 0.5**halvings)
@@ -165,24 +172,30 @@ class RetinaFace:
         """The faces of frames of one size by one pass of the network."""
         batch = np.stack(frames) if len(frames) > 1 else np.ascontiguousarray(frames[0])[None]
         outputs = zip(*self.engine(batch), strict=True)
-        return [self._faces(scores, boxes, points, batch.shape[1:3]) for scores, boxes, points in outputs]
+        return [self._faces(scores, boxes, points) for scores, boxes, points in outputs]
 
-    def _faces(
-        self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, size_hw: tuple[int, int]
-    ) -> list[Face]:
-        """The faces among the anchors of one frame; only anchors above the threshold are decoded."""
-        rows = np.flatnonzero(scores >= self.conf)
+    def _faces(self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray) -> list[Face]:
+        """The faces among the anchors of one frame, with those that only a smaller frame can tell."""
+        rows = np.flatnonzero(scores >= min(self.conf, POSSIBLE))
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
-        anchors = anchors_for(size_hw)[rows]
-        if not (np.isfinite(boxes[rows]).all() and np.isfinite(landmarks[rows]).all()):
+        boxes_xyxy = boxes[rows]
+        if not (np.isfinite(boxes_xyxy).all() and np.isfinite(landmarks[rows]).all()):
             raise UserError("the detector gives numbers that are not finite; name other --detector-weights.")
-        boxes_xyxy = decode_boxes(boxes[rows], anchors)
         kept = self._suppress(boxes_xyxy, scores[rows])
-        landmarks_xy = vote_landmarks(decode_landmarks(landmarks[rows], anchors), boxes_xyxy, scores[rows], kept)
+        landmarks_xy = vote_landmarks(landmarks[rows], boxes_xyxy, scores[rows], kept)
         return [
             Face(box_xyxy=box, landmarks_xy=points, score=float(score))
             for box, points, score in zip(boxes_xyxy[kept], landmarks_xy, scores[rows[kept]], strict=True)
         ]
+
+    def _agree(self, first: list[np.ndarray], other: list[np.ndarray]) -> bool:
+        """Does what an engine gave for one frame in two ways hold the same faces?"""
+        from retinaface.precision import same_faces
+
+        if not all(np.isfinite(values).all() for values in other):
+            return False
+        faces, others = (self._faces(*(values[0] for values in outputs)) for outputs in (first, other))
+        return same_faces(faces, others, conf=self.conf)
 
     def _suppress(self, boxes_xyxy: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Indices of the boxes (N, 4) that stay."""
@@ -214,27 +227,3 @@ def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray,
     weight = votes * np.maximum(scores, np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)
     return np.einsum("ka,apx->kpx", weight, landmarks).astype(np.float32)
-
-
-def load_network(path: str | Path, network_class: type[RetinaFaceNetwork]) -> RetinaFaceNetwork:
-    """A network on the CPU with the weights at `path`; `UserError` where they do not fit exactly."""
-    network = network_class()
-    load_strictly(network, read_weights(path), what=f"{path}")
-    return network
-
-
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Float32 tensors by name from our .safetensors or the public .pth; `UserError` where neither can be read."""
-    import torch
-
-    path = Path(path)
-    if path.suffix not in (".pth", ".pt"):
-        return load_tensors(path, wanted_format=FORMAT)[0]
-    if not path.is_file():
-        raise UserError(f"there is no file {path}; name existing detector weights.")
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)  # refuses pickled code
-    except Exception as error:  # what is no pickle may fail in any way inside the unpickler
-        raise UserError(f"{path} does not hold plain weights that torch can read; fetch it again.") from error
-    public = {name.removeprefix("module."): tensor for name, tensor in tensors_in(weights).items()}  # DataParallel's
-    return as_float32(public, path)

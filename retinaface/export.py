@@ -1,9 +1,9 @@
 """The deployable form of detector weights: python -m retinaface.export --weights X.safetensors
 
 In:  detector weights, ours or the public .pth.
-Out: X.onnx beside them: frames (N, H, W, 3) uint8 RGB -> scores (N, A), box offsets (N, A, 4), landmark offsets
-     (N, A, 10) of all A anchors; weights inside, and in the file's metadata all that a program needs to turn offsets
-     into faces (`metadata_of`).
+Out: X.onnx beside them: frames (N, H, W, 3) uint8 RGB -> scores (N, A), boxes (N, A, 4) xyxy and landmarks
+     (N, A, 5, 2) of all A anchors, in pixels of the frame; weights inside, and in the file's metadata all that a
+     program needs to choose the faces among them (`metadata_of`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from retinaface.anchors import CENTRE_VARIANCE, SIZE_VARIANCE, SIZES, STRIDES
 from retinaface.defaults import CONF
-from retinaface.detector import CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, load_network
+from retinaface.detector import CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU
 from retinaface.face import LANDMARKS
-from retinaface.near_faces import NEAR, PART, WHOLE_SCORE
+from retinaface.near_faces import ALONE, NEAR, PART, POSSIBLE, SAME_IOU, WHOLE_SCORE
 from support import command, run_and_exit, setting
 
 OUTPUTS = ("scores", "boxes", "landmarks")
@@ -41,14 +40,14 @@ def export_weights(path: str | Path, out: str | Path | None = None) -> Path:
     """
     import torch
 
-    from retinaface.network import FramesToAnchors
+    from retinaface.checkpoint import FramesToFaces, load_network
     from support.onnx.export import export_file
 
     anchors = {0: "frames", 1: "anchors"}
     return export_file(
         path,
         out,
-        load_network(path, FramesToAnchors).eval(),
+        FramesToFaces(load_network(path)).eval(),
         torch.randint(0, 256, (2, 90, 130, 3), dtype=torch.uint8),  # sides that no stride divides
         dynamic_axes={"input": {0: "frames", 1: "height", 2: "width"}} | dict.fromkeys(OUTPUTS, anchors),
         outputs=OUTPUTS,
@@ -57,30 +56,27 @@ def export_weights(path: str | Path, out: str | Path | None = None) -> Path:
 
 
 def metadata_of() -> dict:
-    """What a program has to know to turn the outputs into faces, as plain JSON values (retinaface/anchors.py).
+    """What a program has to know to choose the faces among the outputs, as plain JSON values.
 
-    strides, sizes: two square anchors of those sides stand in every cell of a grid of each stride, row by row, finest
-        grid first, at (cell + 0.5) * stride; a grid has ceil(side / stride) cells.
-    centre_variance, size_variance: what offsets are multiplied by.
     conf: the score from which a face is reported. iou_threshold, containment: of two boxes with a higher IoU, or of
         which one lies to that share inside the other, the better one stays. voting_iou: anchors with that IoU to a
         face's best box vote on its landmarks, weighted by score.
-    near, whole_score, part: how a face that fills the frame is one face (`retinaface.near_faces.whole_faces`).
+    near, possible, whole_score, part, alone, same_iou: how a face that fills the frame is one face
+        (`retinaface.near_faces.whole_faces`).
     """
     return {
         "format": ONNX_FORMAT,
-        "strides": list(STRIDES),
-        "sizes": [list(sizes) for sizes in SIZES],
-        "centre_variance": CENTRE_VARIANCE,
-        "size_variance": SIZE_VARIANCE,
         "landmarks": list(LANDMARKS),
         "conf": CONF,
         "iou_threshold": IOU_THRESHOLD,
         "containment": CONTAINMENT,
         "voting_iou": VOTING_IOU,
         "near": NEAR,
+        "possible": POSSIBLE,
         "whole_score": WHOLE_SCORE,
         "part": PART,
+        "alone": ALONE,
+        "same_iou": SAME_IOU,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,8 +74,14 @@ class Detector(Protocol):
             left out, all are reduced to the detector's own.
         """
 
-    def warm_up(self, sizes_hw: Iterable[tuple[int, int]]) -> None:
-        """On a device, have single frames of these sizes be quick from the first on; a thread sees to it."""
+    def warm_up(
+        self, sizes_hw: Iterable[tuple[int, int]], *, amp: bool = True, trial: Callable[[], np.ndarray] | None = None
+    ) -> None:
+        """On a device, have single frames of these sizes be quick from the first on; a thread sees to it.
+
+        trial: makes a frame (H, W, 3) uint8 RGB with faces; on cuda the fastest way to compute that finds the same
+            ones is taken. amp: ways in fewer bits than float32's are among them.
+        """
 
     def close(self) -> None:
         """End its threads."""

@@ -87,7 +87,7 @@ def match_pictures(pictures: Iterable[AnnotatedPicture], detector: Detector) -> 
         detections = detector([image])[0]
         sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]).max(axis=1, initial=0)
         errors = np.full(len(sides), np.nan)
-        for face, row in zip(detections, match_faces(detections, picture.boxes, picture.ignore), strict=True):
+        for face, row in zip(detections, match_faces(detections, picture, image.shape[:2]), strict=True):
             if row != IGNORED:
                 detected.append((face.score, row if row == FALSE else len(annotated) + row))
             if row >= 0:
@@ -106,14 +106,17 @@ def luminance_of(image: np.ndarray, box_xyxy: np.ndarray) -> float:
     return float(part.mean(axis=(0, 1)) @ [0.299, 0.587, 0.114]) if part.size else float("nan")
 
 
-def match_faces(detections: Sequence[Face], boxes: np.ndarray, ignore: np.ndarray) -> list[int]:
+def match_faces(detections: Sequence[Face], picture: AnnotatedPicture, size_hw: Sequence[int]) -> list[int]:
     """For each detection, best score first, the row of the box (M, 4) that it matches, `IGNORED` or `FALSE`.
 
-    A box matches once. ignore: (K, 4), of which one may match often.
+    A box matches once; a region to ignore may match often. Only what lies in the picture, of size_hw, counts: some
+    annotate, and some detectors find, the whole of a face that reaches out of it, others the part that can be seen.
     """
     if not detections:
         return []
-    found = np.stack([face.box_xyxy for face in detections])
+    frame = np.tile(size_hw[::-1], 2)
+    found = np.stack([face.box_xyxy for face in detections]).clip(0, frame)
+    boxes, ignore = picture.boxes.clip(0, frame), picture.ignore.clip(0, frame)
     may_be = iou(found, ignore).max(axis=1, initial=0) >= MATCH_IOU
     matches: list[int] = []
     for overlaps, ignored in zip(iou(found, boxes), may_be, strict=True):

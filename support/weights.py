@@ -31,12 +31,14 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net", "params
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dict, half: bool = False) -> None:
-    """Write tensors and `header` (JSON values by name) whole or not at all; `half` stores floats as float16."""
+    """Write tensors and `header` (JSON values by name) whole or not at all.
+
+    half: floats are stored as float16, but for tensors that it cannot hold: a running variance may pass its 65504.
+    """
     from safetensors.numpy import save_file
 
-    dtype = np.float16 if half else np.float32
     stored = {
-        name: tensor.detach().float().cpu().numpy().astype(dtype, order="C")
+        name: _stored(tensor.detach().float().cpu().numpy(), half=half)
         if tensor.is_floating_point()
         else tensor.contiguous().cpu().numpy()
         for name, tensor in tensors.items()
@@ -48,6 +50,13 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
             save_file(stored, temporary, metadata=metadata)
         except (SafetensorError, OSError) as error:
             raise UserError(f"cannot write {path}: {error}; is the disk full?", exit_code=FAILED) from error
+
+
+def _stored(values: np.ndarray, *, half: bool) -> np.ndarray:
+    """The values in row order, as float16 where that is asked for and all of them stay finite, else as float32."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float16 if half else np.float32, order="C")
+    return rounded if np.isfinite(rounded).all() else values.astype(np.float32, order="C")
 
 
 def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Tensor], dict]:

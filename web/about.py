@@ -24,11 +24,9 @@ from pipeline.live.session import KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
-from retinaface.defaults import IMGSZ
-from retinaface.detector import CANDIDATES
+from retinaface.defaults import CANDIDATES, IMGSZ
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
 from retinaface.detector import SHIPPED as DETECTOR
-from retinaface.near_faces import ALONE, SAME_IOU
 from support import UserError
 from support.cli import VERSION
 from support.csv_cells import FORMULA
@@ -84,9 +82,7 @@ def about() -> dict:
         "versions": {"project": VERSION, "onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
         "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],
-        "detector": detector
-        | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES}
-        | {"alone": ALONE, "same_iou": SAME_IOU},
+        "detector": detector | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES},
         "classifier": {
             "file": "emotion.onnx",
             **{name: classifier[name] for name in ("class_names", "preprocess", "crop_template", "head", "cells")},

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from evaluation.detection.cover import covered
 from retinaface.training.annotations import Picture
-from retinaface.training.augment import covered
-from retinaface.training.canvas import clip_box, transform_box, transform_points
+from retinaface.training.geometry import clip_box, transform_box, transform_points
 
 NEAR_SIDE = 480  # pixels a side of the picture of a very near face
 
@@ -33,23 +33,25 @@ def corrupt(picture: Picture, corruption: str) -> Picture:
 def grey(picture: Picture, rng: np.random.Generator) -> Picture:
     """Without colour, as from an infrared camera."""
     image = cv2.cvtColor(cv2.cvtColor(picture.image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return dataclasses.replace(picture, image=image)
+    return dataclasses.replace(picture, pixels=image)
 
 
 def dark(picture: Picture, rng: np.random.Generator) -> Picture:
     """An eighth to a quarter of the light, and sensor noise."""
-    noise = rng.normal(0, 4, picture.image.shape)
-    return _replace_image(picture, picture.image * rng.uniform(0.12, 0.25) + noise)
+    image = picture.image
+    noise = rng.normal(0, 4, image.shape)
+    return _replace_image(picture, image * rng.uniform(0.12, 0.25) + noise)
 
 
 def backlit(picture: Picture, rng: np.random.Generator) -> Picture:
     """A face in the shade before a bright window."""
-    height, width = picture.image.shape[:2]
+    image = picture.image
+    height, width = image.shape[:2]
     centre, half = (picture.boxes[0, :2] + picture.boxes[0, 2:]) / 2, (picture.boxes[0, 2:] - picture.boxes[0, :2]) / 2
     y, x = np.ogrid[:height, :width]
     radius = np.hypot((x - centre[0]) / half[0], (y - centre[1]) / half[1])
     foreground = (1.6 - radius).clip(0, 0.4)[..., None] / 0.4  # 1 on the face, 0 from 1.6 half boxes on
-    shaded, window = picture.image * rng.uniform(0.2, 0.35), picture.image * 1.5 + 70
+    shaded, window = image * rng.uniform(0.2, 0.35), image * 1.5 + 70
     return _replace_image(picture, foreground * shaded + (1 - foreground) * window)
 
 
@@ -86,7 +88,7 @@ def masked(picture: Picture, rng: np.random.Generator) -> Picture:
     """A painted mask or an object before the face; a picture without landmarks is not changed."""
     if np.isnan(picture.landmarks[0]).any():
         return picture
-    return dataclasses.replace(picture, image=covered(picture.image, picture.landmarks[0], rng)[0])
+    return dataclasses.replace(picture, pixels=covered(picture.image, picture.landmarks[0], rng)[0])
 
 
 CORRUPTIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
@@ -95,7 +97,7 @@ CORRUPTIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {
 
 
 def _replace_image(picture: Picture, image: np.ndarray) -> Picture:
-    return dataclasses.replace(picture, image=image.clip(0, 255).round().astype(np.uint8))
+    return dataclasses.replace(picture, pixels=image.clip(0, 255).round().astype(np.uint8))
 
 
 def _warp(picture: Picture, matrix: np.ndarray, size_wh: tuple[int, int]) -> Picture:
@@ -106,5 +108,5 @@ def _warp(picture: Picture, matrix: np.ndarray, size_wh: tuple[int, int]) -> Pic
     visible = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) > 1
     landmarks = transform_points(picture.landmarks, matrix).astype(np.float32)
     return dataclasses.replace(
-        picture, image=image, boxes=boxes[visible], landmarks=landmarks[visible], ignore=picture.ignore[:0], valid=frame
+        picture, pixels=image, boxes=boxes[visible], landmarks=landmarks[visible], ignore=picture.ignore[:0]
     )

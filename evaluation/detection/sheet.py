@@ -66,7 +66,7 @@ def cutouts_of(
     picture: AnnotatedPicture, detections: Sequence[Face], rng: np.random.Generator
 ) -> dict[str, list[Cutout]]:
     """Cutouts of one picture's hits (sorted at random), misses (by size) and false positives (by score)."""
-    matches = match_faces(detections, picture.boxes, picture.ignore)
+    matches = match_faces(detections, picture, picture.image.shape[:2])
     drawing = picture.image.copy()
     for boxes, colour in ((picture.boxes, ANNOTATED_RGB), ([face.box_xyxy for face in detections], DETECTED_RGB)):
         for x1, y1, x2, y2 in np.asarray(boxes).round().astype(int).tolist():

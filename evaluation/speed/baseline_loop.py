@@ -1,11 +1,11 @@
-"""Time the loop as most projects write it: python -m evaluation.speed.baseline_loop --faces 1 5 --sizes 640x480
+"""Time the loop as most projects write it: python -m evaluation.speed.baseline_loop --detector-weights PUBLIC.pth
 
 In:  synthetic videos (synthetic_video.py).
 Out: on stdout, as JSON, how long its frames took: a list with one entry a size and number of faces.
 
 batch-face detects faces on the whole frame; each is cut out, resized to 224 pixels and classified by a ResNet-18 alone;
 Grad-CAM comes from a backward pass through the whole network. The ResNet is untrained: only its speed counts.
-`python -m evaluation.speed --compare batch-face` runs this as a process of its own, with torch's own settings.
+`python -m evaluation.speed --compare PUBLIC.pth` runs this as a process of its own, with torch's own settings.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -37,6 +38,7 @@ FEWEST = 3  # frames that are measured whatever time they take
 class Settings:
     """Flags of `python -m evaluation.speed.baseline_loop`; those of `python -m evaluation.speed` mean the same."""
 
+    detector_weights: str = setting("", "the public RetinaFace MobileNet-0.25 weights", metavar="FILE.pth")
     faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N", within=(0, 1000))
     sizes: list[str] = setting(["640x480"], "sizes of the frames", metavar="WxH")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
@@ -45,7 +47,7 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Measure, print."""
-    loop = BaselineLoop(device=pick_device(settings.device))
+    loop = BaselineLoop(settings.detector_weights or None, device=pick_device(settings.device))
     rows = []
     for size in settings.sizes:
         for faces in settings.faces:
@@ -58,8 +60,8 @@ def run(settings: Settings) -> int:
 class BaselineLoop:
     """Detection, classification, heatmap and drawing, one face after the other; `took_ms` is of the last frame."""
 
-    def __init__(self, *, device: torch.device | str = "cpu") -> None:
-        self.detector = BatchFaceDetector.from_file(device=device, imgsz=None)
+    def __init__(self, detector_weights: str | Path | None, *, device: torch.device | str = "cpu") -> None:
+        self.detector = BatchFaceDetector.from_file(detector_weights, device=device, imgsz=None)
         self.network = resnet18(weights=None, num_classes=CLASSES).to(device).eval()
         self.network.layer4.register_forward_hook(self._keep_activation)
         self.device = device

@@ -1,4 +1,4 @@
-"""Measure speed, lag, start-up and memory: python -m evaluation.speed [--compare batch-face] [--out DIR]
+"""Measure speed, lag, start-up and memory: python -m evaluation.speed [--compare PUBLIC.pth] [--out DIR]
 
 In:  synthetic videos with 1, 5 and 20 moving faces in three sizes, made in memory (synthetic_video.py).
 Out: milliseconds a stage, frames a second of the live loop and of a file, lag under a camera that is too fast, start-up
@@ -39,7 +39,11 @@ class Settings:
     """Flags of `python -m evaluation.speed`."""
 
     out: str = setting("runs/benchmark", "where benchmark.json and benchmark.png go", metavar="DIR")
-    compare: str | None = setting(None, "also measure the loop as most projects write it", choices=["batch-face"])
+    compare: str | None = setting(
+        None,
+        "also measure the loop as most projects write it: batch-face with the public RetinaFace weights",
+        metavar="FILE.pth",
+    )
     faces: list[int] = setting([1, 5, 20], "how many faces a frame shows", metavar="N", within=(0, 1000))
     sizes: list[str] = setting(["640x480", "1280x720", "1920x1080"], "sizes of the frames", metavar="WxH")
     engine: str = setting("auto", "what runs the networks", choices=["auto", "onnx", "torch"])
@@ -74,7 +78,7 @@ def measure(settings: Settings) -> dict:
         flags = ["--engine", settings.engine, "--device", settings.device]
         notify("start-up and memory of live.py")
         report |= {"start_up": start_up(flags), "memory": memory(flags)}
-    baseline = measure_baseline(settings) if settings.compare else []
+    baseline = measure_baseline(settings, settings.compare) if settings.compare else []
     report |= measure_scenes(settings, scenes)
     if baseline:
         for scene, row in zip(report["scenes"], baseline, strict=True):
@@ -82,11 +86,12 @@ def measure(settings: Settings) -> dict:
     return report
 
 
-def measure_baseline(settings: Settings) -> list[dict]:
+def measure_baseline(settings: Settings, detector_weights: str) -> list[dict]:
     """For each scene what `evaluation.speed.baseline_loop` measures, as a process with torch's own settings."""
     notify("the baseline loop with batch-face")
     command = [sys.executable, "-m", "evaluation.speed.baseline_loop", "--device", settings.device]
-    command += ["--seconds", str(settings.seconds), "--sizes", *settings.sizes, "--faces", *map(str, settings.faces)]
+    command += ["--detector-weights", detector_weights, "--seconds", str(settings.seconds)]
+    command += ["--sizes", *settings.sizes, "--faces", *map(str, settings.faces)]
     return json.loads(output_of(command, without=WAIT_POLICY))
 
 
@@ -126,7 +131,7 @@ def engine_of(pipeline: EmotionPipeline) -> str:
     engines = [getattr(part, "engine", None) for part in (pipeline.detector, pipeline.classifier)]
     first, second = ("ONNX Runtime" if isinstance(one, OnnxClassifier | OnnxDetector) else "torch" for one in engines)
     both = first if first == second else f"{first} (faces) and {second} (expressions)"
-    return ", ".join(filter(None, [f"{both} on {pipeline.classifier.device}", pipeline.classifier.computing]))
+    return "; ".join([f"{both} on {pipeline.classifier.device}", *pipeline.computing])
 
 
 main = command(Settings, run, prog="python -m evaluation.speed", doc=__doc__)

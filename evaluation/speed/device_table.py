@@ -2,10 +2,11 @@
 
 In:  synthetic videos and random pictures, made in memory.
 Out: on stdout, a table in Markdown: the live loop before 1, 5 and 20 faces, and what sets its limit; the parts of one
-     frame; a file nobody watches; training steps on pictures that rest on the device, without changes to them.
+     frame; a file nobody watches; train.py's steps, with its choice of number format and memory layout, on pictures
+     that rest on the device: changed there, as with --augment-on device, and as they are.
 
 A figure is taken when its result is on the host, after a warm-up; that of the loop stands beside it. For a data set's
-own pictures, decoded and changed: `python -m evaluation.speed.loader`. Other programs change the results.
+own pictures, decoded, too: `python -m evaluation.speed.loader`. Other programs change the results.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import itertools
 import math
 import os
 import time
@@ -22,16 +24,26 @@ from collections.abc import Callable, Iterator, Mapping
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as live.py: before numpy and torch are imported
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+import numpy as np
 import torch
 
+from data.augment import Augment
+from data.device.loader import DeviceLoader
+from data.face_set import FaceSet
+from data.loader import Batch, EpochLoader
 from evaluation.speed.benchmark import engine_of, measure_scene
+from evaluation.speed.loader import endless
 from evaluation.speed.machine import machine, not_idle, versions
 from evaluation.speed.report import origin
 from evaluation.speed.synthetic_video import parse_size
+from models.preprocess import Preprocess
 from models.spec import find_spec
+from models.training.computing import choose, synchronise
 from models.training.learner import Learner
+from models.training.settings import Settings as TrainingSettings
 from pipeline.run import EmotionPipeline
 from support import command, notify, pick_device, run_and_exit, setting
+from support.columns.one_hot import one_hot
 from support.onnx.session import available_threads
 from support.training.distributed import Distributed
 
@@ -39,6 +51,7 @@ CLASSES = 8
 ANALYSIS, DRAWING = ("grab", "detect", "track", "crop", "classify", "explain"), ("draw", "show")  # a thread each
 SHOWN = ("detect", "crop", "classify", "explain", "draw")
 WARM_UP, TURN = 3, 10  # steps that do not count; the most steps from one look at the clock to the next
+PICTURE, EPOCH = 64, 16  # pixels a side of the pictures that are trained on; steps an epoch
 
 
 @dataclasses.dataclass
@@ -80,42 +93,76 @@ def run(settings: Settings) -> int:
     report["engine"] = engine_of(pipeline) + card  # known by now, after the warm-up
     for name in settings.models:
         notify(f"training {name}")
-        report["training"][name] = training_rate(name, device, batch_size=settings.batch_size, seconds=settings.seconds)
+        report["training"][name] = training_rates(
+            name, device, batch_size=settings.batch_size, seconds=settings.seconds
+        )
     print(*table(report, settings), sep="\n")
     return 0
 
 
-def training_rate(
+def training_rates(
     name: str,
     device: torch.device,
     *,
     batch_size: int,
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
+) -> dict:
+    """Faces a second of train.py's steps with the network `name`, `changed` and `at_rest`, and its `computing`."""
+    torch.backends.cudnn.deterministic = True  # as train.py
+    spec, distributed = find_spec(name), Distributed(device)
+    learner = Learner(spec.build(CLASSES), distributed)
+    shape = (batch_size, spec.preprocess.channels, *spec.preprocess.size_hw)
+    how, _ = choose(TrainingSettings(batch_size=batch_size), learner.network, shape, distributed, steps=0)
+    learner.compute_as(how)
+    loader = DeviceLoader.of(EpochLoader(random_faces(EPOCH * batch_size), Augment(), batch_size), device, memory=0.5)
+    size = spec.preprocess.size_hw[0]
+    timed = functools.partial(
+        rate_of, learner=learner, preprocess=spec.preprocess, layout=how.memory_format, seconds=seconds, clock=clock
+    )
+    with contextlib.closing(endless(loader, size=size)) as changed:
+        rates = {"changed": timed(changed), "at_rest": timed(itertools.repeat(next(changed)))}
+    return {"computing": str(how), **rates}
+
+
+def random_faces(count: int) -> FaceSet:
+    """`count` pictures of noise, with labels."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(CLASSES, size=count)
+    images = rng.integers(0, 256, (count, PICTURE, PICTURE, 3), dtype=np.uint8)
+    return FaceSet(images, one_hot(labels, CLASSES), labels, [""] * count, tuple(map(str, range(CLASSES))))
+
+
+def rate_of(
+    batches: Iterator[Batch],
+    *,
+    learner: Learner,
+    preprocess: Preprocess,
+    layout: torch.memory_format,
+    seconds: float,
+    clock: Callable[[], float],
 ) -> float:
-    """Faces a second of train.py's steps with the network `name` on one batch of bytes that rests on the device."""
-    spec = find_spec(name)
-    height, width = spec.preprocess.size_hw
-    learner = Learner(spec.build(CLASSES), Distributed(device))
-    crops = torch.randint(256, (batch_size, height, width, 3), dtype=torch.uint8).to(device)
-    votes = torch.rand(batch_size, CLASSES).softmax(dim=1).to(device)
+    """Faces a second of steps on `batches`, of which there are enough, for about `seconds` after a warm-up."""
+    faces = 0
 
     def train(steps: int) -> float:
         """So many steps; the time when the device has finished."""
-        for number in range(steps):
-            x = spec.preprocess.of_tensor(crops).contiguous(memory_format=torch.channels_last)
-            loss = learner.step(x, votes, lr=0.01, key=(number,))
-        float(loss)
+        nonlocal faces
+        for number, (crops, votes) in enumerate(itertools.islice(batches, steps)):
+            x = preprocess.of_tensor(crops).contiguous(memory_format=layout)
+            learner.step(x, votes, lr=0.01, key=(number,))
+            faces += len(crops)
+        synchronise(learner.distributed.device)
         return clock()
 
     began_s, warm = clock(), 0
     while warm < WARM_UP and (started_s := train(1)) - began_s < seconds:  # a slow device's first step says enough
         warm += 1
-    done, turn, now_s = 0, 1, started_s
+    faces, turn, now_s = 0, 1, started_s
     while now_s - started_s < seconds:
         now_s = train(turn)
-        done, turn = done + turn, min(2 * turn, TURN)
-    return done * batch_size / (now_s - started_s)
+        turn = min(2 * turn, TURN)
+    return faces / (now_s - started_s)
 
 
 def limit_of(scene: Mapping) -> str:
@@ -159,9 +206,10 @@ def table(report: Mapping, settings: Settings) -> Iterator[str]:
         yield f"| {name} | " + " | ".join(cell(scene) for scene in scenes.values()) + " |"
     yield ""
     if report["training"]:
-        yield "| training | faces a second |"
-        yield "|---|---|"
-        yield from (f"| {name} | {rate:,.0f} |" for name, rate in report["training"].items())
+        yield "| training, faces a second | changed on the device | as they are | computing in |"
+        yield "|---|---|---|---|"
+        for name, row in report["training"].items():
+            yield f"| {name} | {row['changed']:,.0f} | {row['at_rest']:,.0f} | {row['computing']} |"
 
 
 main = command(Settings, run, prog="python -m evaluation.speed.device_table", doc=__doc__)

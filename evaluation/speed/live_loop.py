@@ -33,9 +33,10 @@ from pipeline.options import SessionOptions
 from pipeline.output.window import display_available
 from pipeline.run import EmotionPipeline
 from support import FAILED, UserError
+from support.device.replay import OFTEN, is_warming_up
 
 CAMERAS_FPS = (30, 60, 120, 240, 480)  # usual rates; the first that is faster than the loop is taken
-WARM_UP_S, WARM_UP_BATCHES = 0.4, 2  # the warm-up takes both
+WARM_UP_S, WARM_UP_BATCHES = 0.4, OFTEN  # the warm-up takes both; after so many batches a device captures the shape
 FEWEST, FEWEST_BATCHES = 10, 4  # frames and batches that are measured whatever time they take
 ROUNDING = 1.02  # a loop may seem to be so much faster than its source, which is measured at another time
 
@@ -156,6 +157,8 @@ def play(
             batch = min(session.feed.batch_size, -(-BATCH_BYTES // analysed.frame.image_rgb.nbytes))
             fewest = max(FEWEST, FEWEST_BATCHES * batch) if warm else WARM_UP_BATCHES * batch
             if len(moments) % batch or len(moments) - warm < fewest or moments[-1][1] <= until_s:
+                continue
+            if not warm and is_warming_up():  # a device's kernels are being chosen and captured
                 continue
             if warm:
                 break

@@ -18,7 +18,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as train.py: before numpy and torch are imported
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -109,9 +109,9 @@ def measure(
     for _ in range(turns):
         for name, batches in (("loader", endless(loader, size=size)), ("memory", ready)):
             times_s[name] += step_times_s(itertools.islice(batches, count), learner, preprocess, clock)[WARM_UP:]
-    device, batches = learner.distributed.device, itertools.islice(endless(loader, size=size), count)
+    device, more = learner.distributed.device, itertools.islice(endless(loader, size=size), count)
     started = clock()
-    for _ in batches:
+    for _ in more:
         pass
     synchronise(device)
     alone = count * loader.batch_size / (clock() - started)
@@ -139,7 +139,7 @@ def step_times_s(
     return times
 
 
-def endless(loader: EpochLoader, *, size: int) -> Iterator[Batch]:
+def endless(loader: EpochLoader, *, size: int) -> Generator[Batch]:
     """The batches of one epoch after the other."""
     for epoch in itertools.count():
         yield from loader.epoch(epoch, size=size)

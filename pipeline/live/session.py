@@ -229,9 +229,9 @@ class Session:
             case "b":
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":
-                classifier = self.feed.pipeline.classifier
-                about = [("--prior", PRIOR_WORDS[classifier.prior])]
-                about += [("--amp", classifier.computing)] * bool(classifier.computing)
+                pipeline = self.feed.pipeline
+                about = [("--prior", PRIOR_WORDS[pipeline.classifier.prior])]
+                about += [("--amp", way) for way in pipeline.computing]
                 self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, *about))
             case "s" if self.last and self.annotated is not None:
                 blur = self.options.blur

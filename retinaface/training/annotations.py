@@ -1,9 +1,9 @@
 """Annotated pictures, to train a detector and to score it.
 
 In:  `annotations.jsonl`, one JSON object a line with `image`, `boxes` [[x1, y1, x2, y2]], `landmarks` (for each box
-     five [x, y] or null), and where known `split`, `complete`, `valid`, `ignore` [[x1, y1, x2, y2]] and `gt` (whether
-     the landmarks were set by hand); a folder of pictures.
-Out: `Picture` objects, decoded.
+     five [x, y] or null), and where known `split`, `complete`, `ignore`, `box_from` ("hand", or what made the boxes)
+     and `gt` (whether the landmarks were set by hand); a folder of pictures.
+Out: `Picture` objects.
 """
 
 from __future__ import annotations
@@ -30,24 +30,33 @@ Detect = Callable[[Sequence[np.ndarray]], Sequence[Sequence[Face]]]  # frames (H
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded picture and its faces.
+    """A picture and its faces.
 
-    image: (H, W, 3) uint8 RGB.
-    boxes: (M, 4) float32 xyxy; landmarks: (M, 5, 2) float32, NaN where unknown; both in pixels.
-    ignore: (K, 4) float32, regions that may or may not hold a face.
-    valid: (4,) float32 xyxy, the part of the picture that is a photograph.
-    complete: every face has a box.
-    by_hand: the landmarks were set by hand.
+    pixels: (B,) uint8, the encoded file, as most stay, since ten thousand decoded ones would take gigabytes; or
+        (H, W, 3) uint8 RGB.
+    boxes: (M, 4) float32 xyxy; landmarks: (M, 5, 2) float32, NaN where unknown; both in
+        pixels. ignore: (K, 4) float32, regions that may or may not hold a face.
+    complete: every face has a box. boxes_by_hand, landmarks_by_hand: a person drew the boxes, set the landmarks.
     """
 
     name: str
-    image: np.ndarray
+    pixels: np.ndarray
     boxes: np.ndarray
     landmarks: np.ndarray
     ignore: np.ndarray
-    valid: np.ndarray
     complete: bool
-    by_hand: bool = True
+    boxes_by_hand: bool = True
+    landmarks_by_hand: bool = True
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, decoded each time; `UserError` where it cannot be."""
+        if self.pixels.ndim == 3:
+            return self.pixels
+        bgr = cv2.imdecode(self.pixels, cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise UserError(f"{self.name} is annotated but is not a picture that can be decoded.")
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def read_annotations(path: str | Path) -> list[dict]:
@@ -82,8 +91,6 @@ def fault_of(row: Any) -> str:
     ignore = row.get("ignore") or []
     if not isinstance(ignore, list) or not all(_are_numbers(box, 4) for box in [*row["boxes"], *ignore]):
         return "a box, and a region to ignore, must be four numbers"
-    if not _are_numbers(row.get("valid") or [0] * 4, 4):
-        return "valid must be four numbers"
     landmarks = row.get("landmarks") or [None] * len(row["boxes"])
     if not isinstance(landmarks, list) or len(landmarks) != len(row["boxes"]):
         return "landmarks must be as many as boxes"
@@ -118,24 +125,22 @@ def chosen_rows(path: str | Path, *, split: str = "all", source: str = "") -> li
 
 
 def read_pictures(rows: Iterable[dict], images: str | Path) -> Iterator[Picture]:
-    """Decode the pictures of `rows` below `images`, one by one; `UserError` where one is missing or not decodable."""
+    """The pictures of `rows` below `images`, one by one; `UserError` where one is missing."""
     for row in rows:
         path = Path(images) / row["image"]
         try:
-            bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+            pixels = np.frombuffer(path.read_bytes(), np.uint8)
         except OSError as error:
             raise UserError(f"{path} is annotated but cannot be read: {error.strerror}.") from error
-        if bgr is None:
-            raise UserError(f"{path} is annotated but is not a picture that can be decoded.")
-        height, width = bgr.shape[:2]
         points = [p or [[np.nan, np.nan]] * 5 for p in row.get("landmarks") or [None] * len(row["boxes"])]
+        complete = bool(row.get("complete", True))
         yield Picture(
             name=row["image"],
-            image=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB),
+            pixels=pixels,
             boxes=np.array(row["boxes"], np.float32).reshape(-1, 4),
             landmarks=np.array(points, np.float32).reshape(-1, 5, 2),
             ignore=np.array(row.get("ignore") or [], np.float32).reshape(-1, 4),
-            valid=np.array(row.get("valid") or [0, 0, width, height], np.float32),
-            complete=bool(row.get("complete", True)),
-            by_hand=bool(row.get("gt", True)),
+            complete=complete,
+            boxes_by_hand=row.get("box_from", "hand" if complete else "landmarks") == "hand",
+            landmarks_by_hand=bool(row.get("gt", True)) and any(row.get("landmarks") or []),
         )

@@ -1,6 +1,6 @@
-"""Augmentation of scenes: light, noise, compression, and what covers a face.
+"""Augmentation of windows: light, tone, colour, blur, noise, compression.
 
-In:  pictures (H, W, 3) uint8 RGB, a random generator; to cover a face, its five landmarks.
+In:  pictures (H, W, 3) uint8 RGB, a random generator.
 Out: new pictures of the same size.
 """
 
@@ -11,35 +11,40 @@ import numpy as np
 
 from support.photometric import low_resolution, tone_curve
 
-# The outline of a mask over nose, mouth and chin, relative to the middle between the eyes: x in distances between the
-# eyes, y in distances from the eyes to the mouth.
-MASK_OUTLINE = np.array(
-    [[-0.95, 0.35], [-0.4, 0.3], [0.0, 0.2], [0.4, 0.3], [0.95, 0.35], [0.85, 1.05], [0.45, 1.6], [0.0, 1.75],
-     [-0.45, 1.6], [-0.85, 1.05]]
-)  # fmt: skip
 
-
-def relight(image: np.ndarray, rng: np.random.Generator, *, noise: bool = True) -> np.ndarray:
-    """The picture with random light, tone curve, colour, grey, blur and, if `noise`, noise and JPEG; a new array."""
+def relight(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture with random light, tone curve, colour, grey, blur, noise and JPEG; a new array."""
     if rng.random() < 0.08:
         image = lit_from_one_side(image, rng)
-    if rng.random() < 0.06:
-        image = (image * rng.uniform(0.12, 0.5)).astype(np.uint8)
     contrast, offset = rng.uniform(0.6, 1.3), rng.uniform(-40, 40)
     curve = (tone_curve(np.exp(rng.normal(0, 0.3))).astype(np.float32) - 128) * contrast + 128 + offset
-    colour = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
+    if rng.random() < 0.2:  # a dark room
+        curve = curve.clip(0, 255) * rng.uniform(0.12, 0.6)
+    colour = rng.uniform(0.75, 1.25, 3) if rng.random() < 0.3 else np.ones(3)
     image = cv2.LUT(image, (curve[:, None] * colour).clip(0, 255).round().astype(np.uint8)[:, None])
-    if rng.random() < 0.12:
+    if rng.random() < 0.1:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    if rng.random() < 0.15:
+    if rng.random() < 0.12:
         image = low_resolution(image, rng.uniform(0.35, 0.9))
-    if noise and rng.random() < 0.2:
-        grain = rng.integers(-40, 41, image.shape[:2], dtype=np.int16) * rng.uniform(0.1, 0.6)
-        image = (image + grain[..., None]).clip(0, 255).astype(np.uint8)
-    if noise and rng.random() < 0.2:
-        encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])[1]
+    if rng.random() < 0.1:
+        image = motion_blurred(image, rng)
+    if rng.random() < 0.3:
+        grain = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0, 13)
+        image = (image + grain).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.2:
+        encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])[1]
         image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
     return image
+
+
+def motion_blurred(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture as if the camera had moved by 3, 5 or 7 pixels, in a random direction."""
+    length = int(rng.choice([3, 5, 7]))
+    path = np.zeros((length, length), np.float32)
+    path[length // 2] = 1
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), rng.uniform(0, 180), 1)
+    turned = cv2.warpAffine(path, turn, (length, length))
+    return cv2.filter2D(image, -1, turned / turned.sum())
 
 
 def lit_from_one_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -50,38 +55,3 @@ def lit_from_one_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray
     ramp = (x * np.cos(angle) + y * np.sin(angle)) / np.sqrt(0.5) + 0.5  # about 0 to 1
     dark, bright = rng.uniform(0.15, 0.7), rng.uniform(1.0, 1.6)
     return (image * (dark + (bright - dark) * ramp.clip(0, 1))[..., None]).clip(0, 255).astype(np.uint8)
-
-
-def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """The picture with a mask on the face at `landmarks` (5, 2), or with an object in front of a part of it.
-
-    The second value tells whether it is a mask.
-    """
-    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
-    across, down = landmarks[1] - landmarks[0], mouth - eyes
-    mask_on = bool(rng.random() < 0.7)
-    if mask_on:
-        wobble = rng.normal(0, 0.06, MASK_OUTLINE.shape)
-        lowered = [0.0, rng.choice([0.0, 0.0, 0.0, 0.35])]  # some wear it below the nose
-        shape = np.stack([across, down])
-        outline = eyes + (MASK_OUTLINE + wobble + lowered) @ shape
-    else:
-        centre = eyes + rng.uniform(-1.0, 1.0) * across + rng.uniform(-0.6, 1.6) * down
-        radius = np.linalg.norm(across) * rng.uniform(0.3, 0.8, 2)
-        turn = np.linspace(0, 2 * np.pi, int(rng.integers(4, 12)), endpoint=False)
-        outline = centre + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius
-    inside = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [np.round(outline * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
-    return np.where(inside[..., None] > 127, cloth(image, rng), image), mask_on
-
-
-def cloth(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8 of one colour, with the coarse shading of `image`, sometimes striped."""
-    colour = rng.choice(np.array([[235, 240, 245], [130, 180, 215], [25, 25, 30], rng.integers(0, 256, 3)]))
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    shade = cv2.blur(grey, (15, 15)).astype(np.float32) / max(1.0, grey.mean())
-    if rng.random() < 0.3:
-        direction = rng.normal(0, 1, 2)
-        y, x = np.ogrid[: image.shape[0], : image.shape[1]]
-        shade = shade * (1 + 0.15 * np.sin((x * direction[0] + y * direction[1]) * rng.uniform(0.2, 0.8)))
-    return (np.asarray(colour) * (0.5 + 0.5 * shade)[..., None]).clip(0, 255).astype(np.uint8)

@@ -1,102 +1,95 @@
-"""The multi-task loss of RetinaFace: classification, box regression and landmark regression.
+"""The multi-task loss: how sure, where, and the five landmarks.
 
-In:  the network's three outputs; targets of every anchor, made by `match_anchors`.
-Out: three scalars, to be summed (Deng et al. 2020, eq. 1, without the dense regression term).
+In:  what the network gives for a batch; which anchor is to find which face (`match_anchors`); the faces.
+Out: three scalars, to be summed with `WEIGHTS` (Deng et al. 2020, equation 1, without the dense regression term).
 
-Most anchors are on the background. Of these only the hard negatives count, the ones with the highest loss, up to
-`NEGATIVES_PER_POSITIVE` for each anchor on a face (Liu et al. 2016, SSD, section 2.2).
+The score of an anchor is taught the IoU that its box reaches (quality focal loss, Li et al. 2020, arXiv 2006.04388,
+equation 3), so that of two anchors on one face the better box has the higher score. What of a face lies outside the
+window cannot be seen, so there its box may be anywhere: that IoU is of the parts inside. Boxes have the GIoU loss
+(Rezatofighi et al. 2019, arXiv 1902.09630), landmarks smooth L1 in units of the face's size; those of small faces, and
+those that a detector gave, count less.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retinaface.anchors import encode_boxes, encode_landmarks, iou
+from retinaface.network import Outputs
+from retinaface.training.matching import IGNORED
 
-Triple = tuple[Tensor, Tensor, Tensor]
-
-FACE, BACKGROUND, IGNORED = 1, 0, -1  # anchor labels
-FACE_IOU = 0.35  # an anchor with a higher IoU with a face is positive; small faces rarely reach 0.5
-IGNORE_SHARE = 0.4  # an anchor with a larger share of its area in an ignored region is ignored
-NEGATIVES_PER_POSITIVE = 7
-NEGATIVES_WITHOUT_POSITIVES = 80  # hard negatives of a scene without a face
-SMOOTH_L1_BETA = 0.2  # offsets that are off by less cost their square
+WEIGHTS = (1.0, 2.0, 40.0)  # of quality, box and landmarks: faces are aligned by their landmarks
+FOCUS = 2  # exponent of the focal factor: anchors that are nearly right count little
+LOWEST_WEIGHT = 0.05  # of an anchor's box and landmarks, which count by its score
+BY_HAND = 3.0  # weight of landmarks that a person set, where a detector's have 1
+SMALL = 64  # pixels of a face below which its landmarks count less, in proportion
+SMOOTH_L1_BETA = 0.02  # face sizes; landmarks that are off by less cost their square
 
 
-def match_anchors(
-    anchors: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray, ignore: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Targets of anchors (A, 4) cxcywh for faces with boxes (M, 4) xyxy and landmarks (M, 5, 2).
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What a batch of N windows of A anchors is to give.
 
-    They are labels (A,) int64, FACE, BACKGROUND or IGNORED; box offsets (A, 4) float32, 0 but for anchors on a face;
-    landmark offsets (A, 10) float32, NaN where unknown.
-    ignore: (K, 4) xyxy, regions whose anchors are ignored unless they are on a face. An anchor belongs to the face of
-    the highest IoU, if that is above `FACE_IOU`; every face gets at least its best anchor.
+    matched: (N, A) int64, see `match_anchors`. boxes: (N, F, 4) xyxy and landmarks (N, F, 5, 2), float32, pixels;
+    landmarks are NaN where unknown; rows past a window's own faces mean nothing. by_hand: (N,) bool, did a person set
+    the window's landmarks?
     """
-    labels = np.zeros(len(anchors), np.int64)
-    box_offsets = np.zeros((len(anchors), 4), np.float32)
-    landmark_offsets = np.full((len(anchors), 10), np.nan, np.float32)
-    anchors_xyxy = np.concatenate([anchors[:, :2] - anchors[:, 2:] / 2, anchors[:, :2] + anchors[:, 2:] / 2], axis=1)
-    if len(ignore):
-        labels[share_inside(anchors_xyxy, ignore).max(axis=1) > IGNORE_SHARE] = IGNORED
-    if len(boxes):
-        overlap = iou(anchors_xyxy, boxes)  # (A, M)
-        best_anchor = overlap.argmax(axis=0)
-        overlap[best_anchor, np.arange(len(boxes))] = 2  # above any IoU: this anchor belongs to that face
-        face = overlap.argmax(axis=1)
-        on_face = np.flatnonzero(overlap.max(axis=1) > FACE_IOU)
-        labels[on_face] = FACE
-        box_offsets[on_face] = encode_boxes(boxes[face[on_face]], anchors[on_face])
-        landmark_offsets[on_face] = encode_landmarks(landmarks[face[on_face]], anchors[on_face])
-    return labels, box_offsets, landmark_offsets
+
+    matched: Tensor
+    boxes: Tensor
+    landmarks: Tensor
+    by_hand: Tensor
 
 
-def share_inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """(A, K): the share of the area of each box (A, 4) inside each region (K, 4), 0 to 1; all xyxy."""
-    top_left = np.maximum(boxes[:, None, :2], regions[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.clip(bottom_right - top_left, 0, None).prod(axis=2) / area[:, None]
+def multi_task_loss(
+    outputs: Outputs, targets: Targets, *, side: int, mean: Callable[[float], float] = float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Quality, box and landmark loss of a batch, each a scalar.
 
-
-def multi_task_loss(outputs: Triple, targets: Triple, *, mean: Callable[[float], float] = float) -> Triple:
-    """Class, box and landmark loss of a batch, each a scalar.
-
-    outputs: logits (N, A, 2), box offsets (N, A, 4), landmark offsets (N, A, 10).
-    targets: labels (N, A) int64, boxes (N, A, 4), landmarks (N, A, 10) float32, of each scene those of `match_anchors`.
+    outputs: logits (N, A), boxes (N, A, 4), landmarks (N, A, 5, 2).
+    side: of the square windows, in pixels.
     mean: the mean of a number over all processes, where each has a part of the batch; the mean of their losses is then
         the loss of the whole batch.
-    Each loss is divided by the number of anchors on faces that it concerns. Offsets have smooth L1, as in the paper,
-    but with a beta of `SMOOTH_L1_BETA` instead of 1: a landmark offset of 1 is a tenth of the anchor's side, and a loss
-    that is quadratic up to there has a small gradient long before the landmark is exact.
     """
-    logits, box_offsets, landmark_offsets = outputs
-    labels, boxes, landmarks = targets
-    face = labels == FACE  # (N, A)
-    cross_entropy = F.cross_entropy(logits.transpose(1, 2), labels.clamp(min=0), reduction="none")  # (N, A)
-    counted = face | hard_negatives(cross_entropy.detach(), labels)
-    faces = max(1.0, mean(face.sum().item()))
-    offset_loss = functools.partial(F.smooth_l1_loss, reduction="sum", beta=SMOOTH_L1_BETA)
-    class_loss = cross_entropy[counted].sum() / faces
-    box_loss = offset_loss(box_offsets[face], boxes[face]) / faces
-    known = landmarks[face].isfinite().all(dim=1)
-    landmark_loss = offset_loss(landmark_offsets[face][known], landmarks[face][known])
-    landmark_loss = landmark_loss / max(1.0, mean(known.sum().item()))
-    return class_loss, box_loss, landmark_loss
+    logits, boxes, landmarks = outputs
+    window, anchor = (targets.matched >= 0).nonzero(as_tuple=True)
+    face = targets.matched[window, anchor]
+    true_boxes = targets.boxes[window, face]  # (P, 4)
+    _, generalised = iou_and_giou(boxes[window, anchor], true_boxes)
+    visible, _ = iou_and_giou(boxes[window, anchor].detach().clamp(0, side), true_boxes.clamp(0, side))
+    scores = logits.sigmoid()
+    weight = scores[window, anchor].detach().clamp(min=LOWEST_WEIGHT)
+
+    wanted = torch.zeros_like(logits)
+    wanted[window, anchor] = visible
+    focal = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * (wanted - scores).abs() ** FOCUS
+    quality_loss = focal[targets.matched != IGNORED].sum() / max(1.0, mean(len(face)))
+
+    box_loss = (weight * (1 - generalised)).sum() / max(1.0, mean(weight.sum().item()))
+
+    true_landmarks = targets.landmarks[window, face]  # (P, 5, 2)
+    known = true_landmarks.isfinite().all(dim=2).all(dim=1)
+    size = (true_boxes[:, 2:] - true_boxes[:, :2]).prod(dim=1).sqrt()
+    off = (landmarks[window, anchor] - true_landmarks) / size[:, None, None]
+    bent = F.smooth_l1_loss(off[known], torch.zeros_like(off[known]), reduction="none", beta=SMOOTH_L1_BETA)
+    weight = weight * (size / SMALL).clamp(max=1) * torch.where(targets.by_hand[window], BY_HAND, 1.0)
+    weight = weight[known]
+    landmark_loss = (weight * bent.mean(dim=(1, 2))).sum() / max(1.0, mean(weight.sum().item()))
+    return quality_loss, box_loss, landmark_loss
 
 
-def hard_negatives(loss: Tensor, labels: Tensor) -> Tensor:
-    """(N, A) bool: in each scene the background anchors with the highest loss (N, A).
+def iou_and_giou(boxes: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """(P,) intersection over union, 0 to 1, and generalised IoU, -1 to 1, of pairs of boxes (P, 4) xyxy."""
 
-    They are `NEGATIVES_PER_POSITIVE` for each anchor on a face, at least `NEGATIVES_WITHOUT_POSITIVES`.
-    """
-    background = torch.where(labels == BACKGROUND, loss, -1.0)
-    count = (NEGATIVES_PER_POSITIVE * (labels == FACE).sum(dim=1)).clamp(min=NEGATIVES_WITHOUT_POSITIVES)  # (N,)
-    order = background.argsort(dim=1, descending=True).argsort(dim=1)
-    return (order < count[:, None]) & (labels == BACKGROUND)
+    def area(xyxy: Tensor) -> Tensor:
+        return (xyxy[:, 2:] - xyxy[:, :2]).clamp(min=0).prod(dim=1)
+
+    low, high = torch.minimum(boxes, others), torch.maximum(boxes, others)
+    shared = area(torch.cat([high[:, :2], low[:, 2:]], dim=1))
+    union = area(boxes) + area(others) - shared + 1e-6
+    hull = area(torch.cat([low[:, :2], high[:, 2:]], dim=1)) + 1e-6
+    return shared / union, shared / union - (hull - union) / hull

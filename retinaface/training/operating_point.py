@@ -1,29 +1,34 @@
 """Set the operating point of a detector: python -m retinaface.training.operating_point --annotations A --images DIR
 
-In:  trained weights, annotated pictures of which some show no face.
+In:  trained weights, of several runs where one went on from another; annotated pictures of which some show no face.
 Out: float16 weights, and an .onnx file beside them, in which a score of 0.5 is the operating point: at most one false
      face in `--pictures-per-false-face` validation pictures without a face.
 
 A detector's scores depend on how often faces occur in its training scenes, which is not how often they occur before a
 camera. A constant added to the face logits changes every score by one monotone function: the order of detections, and
 so the AP, stays the same.
+
+Of several weights the mean is taken (Wortsman et al. 2022, model soups, arXiv 2203.05482).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
 
-from retinaface.detector import FORMAT, SHIPPED, RetinaFace, load_network
+from retinaface.anchors import ANCHORS
+from retinaface.checkpoint import FORMAT, load_network
+from retinaface.detector import SHIPPED, RetinaFace
 from retinaface.export import export_weights
 from retinaface.metrics import LOWEST_SCORE
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Detect, Picture, read_annotations, read_pictures, split_of
-from retinaface.training.loss import FACE
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.weights import save_tensors
 
@@ -32,9 +37,11 @@ from support.weights import save_tensors
 class Settings:
     """Flags of `python -m retinaface.training.operating_point`."""
 
-    weights: str = setting("runs/detector/weights.safetensors", "trained weights", metavar="FILE")
-    annotations: str = setting("", "annotations with validation pictures without a face", metavar="FILE.jsonl")
-    images: str = setting("", "the folder that their picture names start from", metavar="DIR")
+    weights: list[str] = setting(
+        ["runs/detector/weights.safetensors"], "trained weights; of several the mean", metavar="FILE"
+    )
+    annotations: list[str] = setting([], "annotations with validation pictures without a face", metavar="FILE.jsonl")
+    images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
     pictures_per_false_face: int = setting(
         40, "the operating point, on validation pictures without a face", within=(1, math.inf)
     )
@@ -44,22 +51,42 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Find the operating point, write the weights."""
-    rows = [row for row in read_annotations(settings.annotations) if not row["boxes"] and split_of(row) == "val"]
-    if len(rows) < settings.pictures_per_false_face:
+    if not settings.annotations or len(settings.annotations) != len(settings.images):
+        raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
+    chosen = [list(filter(is_face_free, read_annotations(file))) for file in settings.annotations]
+    count = sum(map(len, chosen))
+    if count < settings.pictures_per_false_face:
         raise UserError(
-            f"{settings.annotations} has {len(rows)} validation pictures without a face, fewer than "
+            f"--annotations have {count} validation pictures without a face, fewer than "
             f"{settings.pictures_per_false_face}: too few to find an operating point."
         )
-    network = load_network(settings.weights, RetinaFaceNetwork).to(pick_device(settings.device))
+    network = mean_network(settings.weights).to(pick_device(settings.device))
     detector = RetinaFace(network, conf=LOWEST_SCORE, imgsz=None)
-    allowed = len(rows) // settings.pictures_per_false_face
-    score = find_threshold(detector, read_pictures(rows, settings.images), allowed=allowed)
+    pictures = chain.from_iterable(map(read_pictures, chosen, settings.images))
+    score = find_threshold(detector, pictures, allowed=count // settings.pictures_per_false_face)
     shift_scores(network, score)
     header = {"format": FORMAT, "score_threshold_before": score}
     save_tensors(settings.out, network.state_dict(), header=header, half=True)
     notify(f"{settings.out}: what was scored {score:.3f} is now scored 0.5")
     export_weights(settings.out)
     return 0
+
+
+def is_face_free(row: dict[str, Any]) -> bool:
+    """Is it a validation picture that shows no face?"""
+    return split_of(row) == "val" and not row["boxes"] and row.get("complete", True)
+
+
+def mean_network(paths: Sequence[str]) -> RetinaFaceNetwork:
+    """The network with the mean of the weights, and of the batch norms' statistics, at `paths`."""
+    networks = [load_network(path) for path in paths]
+    for path, network in zip(paths, networks, strict=True):
+        if not isinstance(network, RetinaFaceNetwork):
+            raise UserError(f"--weights takes weights that python -m retinaface.training made, not {path}.")
+    states = [network.state_dict() for network in networks]
+    mean = RetinaFaceNetwork().eval()
+    mean.load_state_dict({key: torch.stack([s[key].double() for s in states]).mean(dim=0) for key in states[0]})
+    return mean
 
 
 def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: int) -> float:
@@ -71,10 +98,10 @@ def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: in
 
 @torch.no_grad()
 def shift_scores(network: RetinaFaceNetwork, score: float) -> None:
-    """Change the biases of the class heads, in place, so that what was scored `score` is scored 0.5."""
+    """Change the logits' biases, in place, so that what was scored `score` is scored 0.5."""
     shift = float(np.log(score / (1 - score)))
-    for head in network.ClassHead:
-        head.get_parameter("conv1x1.bias").view(-1, 2)[:, FACE] -= shift
+    for head in network.heads:
+        head.get_submodule("out").get_parameter("bias")[:ANCHORS] -= shift
 
 
 main = command(Settings, run, prog="python -m retinaface.training.operating_point", doc=__doc__)

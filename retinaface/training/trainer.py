@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from retinaface.detector import FORMAT, RetinaFace, load_network
+from retinaface.checkpoint import FORMAT, load_network
+from retinaface.detector import RetinaFace
 from retinaface.export import export_weights
 from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_of
-from retinaface.network import RetinaFaceNetwork, to_input, with_folded_norms
+from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Picture
-from retinaface.training.distillation import NetworkWithFeatures, distillation_loss
-from retinaface.training.loss import Triple, multi_task_loss
-from retinaface.training.scenes import SceneBatches, SceneMaker, ignore_ctrl_c
+from retinaface.training.loss import WEIGHTS, Targets, multi_task_loss
+from retinaface.training.windows import WindowBatches, WindowMaker, ignore_ctrl_c
 from support import FAILED, UserError, setting
 from support.training.distributed import Distributed
 from support.training.learner import BaseLearner, lr_factor
@@ -32,9 +32,8 @@ from support.training.run_state import RunFolder, stop_requests
 from support.training.state_check import check_count, check_history
 from support.weights import save_tensors
 
-LANDMARK_WEIGHT = 3.0  # of the landmark loss, beside 1 for class and boxes: faces are aligned by their landmarks
 CLIP_NORM = 10.0
-TRAINING_COLUMNS = ("class", "box", "landmark", "step_s")  # of metrics.csv; the others are validation scores
+TRAINING_COLUMNS = ("quality", "box", "landmark", "step_s")  # of metrics.csv; the others are validation scores
 
 
 @dataclasses.dataclass
@@ -43,22 +42,16 @@ class Settings:
 
     annotations: list[str] = setting([], "annotations, one JSON object a line", metavar="FILE.jsonl")
     images: list[str] = setting([], "for each of them the folder that its picture names start from", metavar="DIR")
-    teacher: str = setting(
-        "", "detector weights that add pseudo-labels: faces nobody boxed, missing landmarks", metavar="FILE"
+    labels: list[str] = setting(
+        [], "for each of them pseudo-labels: faces nobody boxed, landmarks nobody set", metavar="FILE.jsonl"
     )
     init: str = setting("", "detector weights to start from", metavar="FILE")
-    distill: float = setting(
-        0.0,
-        "weight of the distillation loss: the teacher's features and log-odds",
-        aliases=["--follow"],
-        within=(0, math.inf),
-    )
     out: str = setting("runs/detector", "folder of this run", metavar="DIR")
     steps: int = setting(10000, "steps of the optimiser", within=(1, math.inf))
-    pixels: int = setting(16 * 320 * 320, "pixels a step; how many scenes depends on their size", within=(1, math.inf))
+    pixels: int = setting(16 * 448 * 448, "pixels a step; how many windows depends on their size", within=(1, math.inf))
     sizes: list[int] = setting(
-        [256, 320, 448, 576],
-        "sides of the scenes in pixels, one of them at random a step",
+        [320, 448, 640],
+        "sides of the windows in pixels, one of them at random a step",
         within=(32, 4096),
         nargs="+",
     )
@@ -67,8 +60,9 @@ class Settings:
     weight_decay: float = setting(0.02, "decay of weights; norms and biases have none", within=(0, 1))
     ema: float = setting(0.999, "decay of the weights' moving average, which is what is saved", within=(0, 0.99999))
     save_every: int = setting(500, "steps between validations, each of which saves everything", within=(1, math.inf))
-    seed: int = setting(0, "seed of weights and scenes", within=(0, math.inf))
-    workers: int = setting(1, "processes that make scenes", within=(0, 1000))
+    seed: int = setting(0, "seed of weights and windows", within=(0, math.inf))
+    workers: int = setting(1, "processes that make windows", within=(0, 1000))
+    bfloat16: bool = setting(False, "compute in bfloat16: faster on cuda, and on processors that have it")
     threads: int = setting(0, "CPU threads of torch; 0: torch's default", within=(0, math.inf))
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
     tensorboard: bool = setting(False, "also write events for `tensorboard --logdir DIR`")
@@ -76,14 +70,16 @@ class Settings:
 
 
 class Trainer:
-    """One run: the scenes, the learner, and how far it has come."""
+    """One run: the windows, the learner, and how far it has come."""
 
     def __init__(self, settings: Settings, train: list[Picture], val: list[Picture], distributed: Distributed) -> None:
         s = settings
         self.settings, self.val, self.distributed = settings, val, distributed
-        self.maker = SceneMaker(train)
+        self.maker = WindowMaker(train)
         self.folder = RunFolder(s.out, s, distributed, data={"training pictures": len(train)})
-        network = load_network(s.init, RetinaFaceNetwork) if s.init else RetinaFaceNetwork()
+        network = load_network(s.init) if s.init else RetinaFaceNetwork()
+        if not isinstance(network, RetinaFaceNetwork):
+            raise UserError(f"--init takes weights that this command trained, not the public ones in {s.init}.")
         self.learner = BaseLearner(
             network,
             distributed,
@@ -93,12 +89,7 @@ class Trainer:
             clip_norm=CLIP_NORM,
             mixed=False,
         )
-        self.parallel = distributed.parallel(NetworkWithFeatures(network))
-        self.teacher = None
-        if s.distill:
-            teacher = load_network(s.teacher, RetinaFaceNetwork).to(distributed.device).eval().requires_grad_(False)
-            with_folded_norms(teacher)
-            self.teacher = NetworkWithFeatures(teacher.to(memory_format=torch.channels_last))
+        self.parallel = distributed.parallel(network)
         self.step = 0
         self.history: list[dict[str, float]] = []
 
@@ -111,7 +102,7 @@ class Trainer:
             check_count(state.get("step"), s.steps, what="step")
             check_history(state.get("history"), rows=None, columns=["step"])
             self.step, self.history = state["step"], state["history"]
-        batches = SceneBatches(
+        batches = WindowBatches(
             self.maker,
             steps=s.steps,
             pixels=s.pixels,
@@ -146,8 +137,8 @@ class Trainer:
         for batch in loader:
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return
-            images, labels, boxes, landmarks = (part.to(self.distributed.device, non_blocking=True) for part in batch)
-            losses.append(self.train_step(images, (labels, boxes, landmarks)))
+            images, *targets = (part.to(self.distributed.device, non_blocking=True) for part in batch)
+            losses.append(self.train_step(images, Targets(*targets)))
             self.step += 1
             log.step(sum(losses[-1]))
             if self.step % s.save_every == 0 or self.step == s.steps:
@@ -155,18 +146,13 @@ class Trainer:
                 self.validate_and_save(np.mean(losses, axis=0), step_s, log)
                 losses, started = [], time.perf_counter()
 
-    def train_step(self, images: Tensor, targets: Triple) -> tuple[float, float, float]:
-        """One step of the optimiser; the class, box and landmark loss before it.
-
-        images: (N, S, S, 3) uint8 RGB. targets: see `multi_task_loss`.
-        """
+    def train_step(self, images: Tensor, targets: Targets) -> tuple[float, float, float]:
+        """One step of the optimiser; the quality, box and landmark loss before it. images: (N, S, S, 3) uint8 RGB."""
         self.parallel.train()
-        x = to_input(images)
-        features, outputs = self.parallel(x)
-        losses = multi_task_loss(outputs, targets, mean=self.distributed.mean)
-        loss = losses[0] + losses[1] + LANDMARK_WEIGHT * losses[2]
-        if self.teacher is not None:
-            loss = loss + self.settings.distill * distillation_loss((features, outputs), self.teacher(x), targets[0])
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            outputs = self.parallel(RetinaFaceNetwork.to_input(images))
+        losses = multi_task_loss(outputs, targets, side=images.shape[1], mean=self.distributed.mean)
+        loss = torch.stack([weight * part for weight, part in zip(WEIGHTS, losses, strict=True)]).sum()
         if not torch.isfinite(loss):
             raise UserError(f"the loss is {loss.item()}; start a new run with a lower --lr.", exit_code=FAILED)
         self.learner.optimiser.zero_grad(set_to_none=True)
@@ -180,7 +166,7 @@ class Trainer:
         network = self.learner.averaged()
         if not self.distributed.is_main:
             return
-        row = {"step": self.step, "class": losses[0], "box": losses[1], "landmark": losses[2], "step_s": step_s}
+        row = {"step": self.step, "quality": losses[0], "box": losses[1], "landmark": losses[2], "step_s": step_s}
         self.history.append({name: round(float(value), 4) for name, value in (row | self.validate(network)).items()})
         log.row(self.history)
         self.save(network)

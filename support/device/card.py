@@ -39,12 +39,13 @@ class Card(Protocol):
 
 
 class CudaCard:
-    """A CUDA device, with a stream and a memory pool of its own for one function's graphs."""
+    """A CUDA device, with a stream and a memory pool of its own for one function's graphs, which take turns there."""
 
     def __init__(self, device: torch.device) -> None:
         import torch
 
-        self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
+        self._stream = torch.cuda.Stream(device)
+        self._latest: torch.cuda.CUDAGraph | None = None  # torch refuses a pool that no graph holds any more
         # for the weights; to wait for the whole device is an error while another thread captures
         self._stream.wait_stream(torch.cuda.current_stream(device))
 
@@ -67,7 +68,10 @@ class CudaCard:
         graph = torch.cuda.CUDAGraph()
         # not `torch.cuda.graph`, which collects garbage and empties the cache first: frames are being shown
         with _CAPTURING:
-            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            # held until the next capture has ended; none after one that failed, whose pool may be unusable
+            latest, self._latest = self._latest, None
+            pool = latest.pool() if latest else torch.cuda.graph_pool_handle()
+            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
             try:
                 packed = launch()
             except BaseException:
@@ -75,6 +79,7 @@ class CudaCard:
                     graph.capture_end()
                 raise
             graph.capture_end()
+            self._latest = graph
         return packed, graph.replay
 
     def wait(self) -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from support.cli import notify
+from support.cli import UserError, notify
 from support.device.card import Card, CudaCard, enough_memory, lock_of
 from support.device.ways import Ways, fastest
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
 SIZES = (1, 2, 4, 8, 16, 32)  # rows of a batch
 OFTEN = 3  # batches of one shape after which it is worth capturing
 MOST = 32  # shapes that are captured; each keeps memory of the card
+THREAD = "warm-up"  # name of those that capture
 WARM_UP = 3  # passes before a capture: libraries choose their kernels and take their memory in them
 
 Function = Callable[["Tensor"], Sequence["Tensor"]]
@@ -110,7 +111,7 @@ class Replay:
         if not self.padded:
             return None
         padded = dict.fromkeys((padded_rows(shape[0]), *shape[1:]) for shape in shapes)
-        thread = threading.Thread(target=self._warm_up, args=[list(padded), ways], name="warm-up")
+        thread = threading.Thread(target=self._warm_up, args=[list(padded), ways], name=THREAD)
         thread.start()
         return thread
 
@@ -129,14 +130,18 @@ class Replay:
             results = unpack(packed.cpu(), shapes, len(rows))
             self._tails[shape[1:]] = [tuple(tail) for _, *tail in shapes]
             self._came[shape] += 1
-        if self._card and self._came[shape] == OFTEN:
+            often = self._came[shape] == OFTEN
+        if self._card and often:
             self.warm_up([shape])
         return results
 
     def _warm_up(self, shapes: Sequence[tuple[int, ...]], ways: Callable[[], Ways[Function]] | None) -> None:
         if self._card and ways:
-            with contextlib.suppress(RuntimeError):  # which the shapes meet, too, and which is said then
-                self._choose(self._card, ways())
+            # which the shapes meet, too, and which is said then; where nothing is there to try them on
+            with contextlib.suppress(RuntimeError, UserError):
+                with self._card.on_stream():  # on which their weights are read: no other one has to be waited for
+                    made = ways()
+                self._choose(self._card, made)
         for shape in shapes:
             try:
                 if self._card is None:
@@ -165,7 +170,8 @@ class Replay:
         self.way, sentence = fastest(ways, runs, clock=self._clock)
         with self._lock:
             self._function = functions[self.way]
-            self._captured.clear()  # what came often meanwhile
+            self._captured.clear()  # what came often meanwhile: it is captured when it has come often again
+            self._came.clear()
         notify(sentence)
 
     def _capture(self, card: Card, shape: tuple[int, ...]) -> None:
@@ -185,9 +191,17 @@ class Replay:
                 packed, shapes = pack(function(on_device))
             host = card.pinned(packed.shape, packed.dtype)
             card.wait()
-            packed, replay = card.capture(lambda: pack(function(on_device))[0])
+            try:
+                packed, replay = card.capture(lambda: pack(function(on_device))[0])
+            except RuntimeError:  # what another thread asks of the whole device meanwhile may spoil a capture
+                packed, replay = card.capture(lambda: pack(function(on_device))[0])
             self._tails[shape[1:]] = [tuple(tail) for _, *tail in shapes]
             return Captured(given, on_device, packed, host, shapes, replay)
+
+
+def is_warming_up() -> bool:
+    """Does a thread of this process still make a network quick?"""
+    return any(thread.name == THREAD for thread in threading.enumerate())
 
 
 def padded_rows(rows: int) -> int:

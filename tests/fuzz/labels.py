@@ -139,7 +139,7 @@ def detector_annotations(rng: Rng, folder: Path, shared: Path) -> Action:
 
     write_grey(folder / "a.png", 90, side=40)
     row = {"image": "a.png", "boxes": [[1, 2, 30, 33]], "landmarks": [[[9, 9], [20, 9], [15, 15], [10, 25], [20, 25]]],
-           "split": "train", "complete": True, "valid": [0, 0, 40, 40], "gt": True}  # fmt: skip
+           "split": "train", "complete": True, "gt": True}  # fmt: skip
     lines = [json_text(rng, changed_value(rng, row)), json.dumps(row)]
     (folder / "a.jsonl").write_bytes(encoded(rng, "\n".join(lines)))
 

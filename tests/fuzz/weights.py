@@ -236,10 +236,11 @@ class Code:
 
 def pth(rng: Rng, folder: Path, shared: Path) -> Action:
     """What people save with torch, or call so."""
-    from retinaface.detector import SHIPPED, read_weights
+    from retinaface.mobilenet import MobileNetRetinaFace
 
+    torch.manual_seed(0)
     for_detector = rng.random() < 0.3
-    weights: dict = dict(read_weights(SHIPPED) if for_detector else base_checkpoint().weights)
+    weights: dict = dict(MobileNetRetinaFace().state_dict() if for_detector else base_checkpoint().weights)
     path = folder / pick(rng, ("x.pth", "x.pt", "x.bin"))
     chance = rng.random()
     if chance < 0.1:

@@ -7,12 +7,15 @@ A replay runs no line of Python of the network; what the function reads elsewher
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
+
+from support.device.replay import THREAD
 
 
 class Tape(TorchDispatchMode):
@@ -45,20 +48,33 @@ def tensors(values: Any) -> list[torch.Tensor]:
 
 
 class TapeCard:
-    """Counts what happens: `captures`, `replays`, `waits`. fails: an error that a capture raises."""
+    """Counts what happens: `captures`, `replays`, `waits`. fails: an error that a capture raises; the first `times`.
 
-    def __init__(self, *, fails: Exception | None = None) -> None:
+    streaming: does this thread launch on the card's stream?
+    """
+
+    def __init__(self, *, fails: Exception | None = None, times: float = math.inf) -> None:
         self.captures = self.replays = self.waits = 0
-        self._fails = fails
+        self._fails, self._times = fails, times
+        self._streaming = threading.local()
+
+    @property
+    def streaming(self) -> bool:
+        return getattr(self._streaming, "now", False)
 
     def pinned(self, shape, dtype):
         return torch.zeros(tuple(shape), dtype=dtype)
 
+    @contextlib.contextmanager
     def on_stream(self):
-        return contextlib.nullcontext()
+        before, self._streaming.now = self.streaming, True
+        yield
+        self._streaming.now = before
 
     def capture(self, launch):
-        if self._fails:
+        assert self.streaming
+        if self._fails and self._times:
+            self._times -= 1
             raise self._fails
         tape = Tape()
         with tape:
@@ -73,6 +89,27 @@ class TapeCard:
 
     def wait(self) -> None:
         self.waits += 1
+
+
+class TimedCard(TapeCard):
+    """Its replays take so many seconds by `clock`, in the order of the captures; further ones nothing."""
+
+    def __init__(self, *took_s: float) -> None:
+        super().__init__()
+        self.now_s, self._took_s = 0.0, list(took_s)
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def capture(self, launch):
+        packed, replay = super().capture(launch)
+        took_s = self._took_s.pop(0) if self._took_s else 0.0
+
+        def timed():
+            self.now_s += took_s
+            replay()
+
+        return packed, timed
 
 
 class DeviceOnly(TorchDispatchMode):
@@ -108,5 +145,5 @@ def refuse_constants(monkeypatch) -> None:
 def join_warm_up() -> None:
     """Wait for every thread of `support.device.replay`."""
     for thread in threading.enumerate():
-        if thread.name == "warm-up":
+        if thread.name == THREAD:
             thread.join()

@@ -21,13 +21,13 @@ BOX = [178, 57, 270, 175]
 LANDMARKS = [[205, 103], [244, 103], [225, 126], [206, 140], [242, 140]]
 
 
-def make_annotated(folder: Path, portrait: np.ndarray) -> Path:
+def make_annotated(folder: Path, portrait: np.ndarray, *, complete: bool = True) -> Path:
     """Six times `portrait` (one face), and six pictures without a face; the last of each is for validation."""
     rng = np.random.default_rng(0)
     rows = []
     for number in range(6):
         split = "val" if number == 5 else "train"
-        face = {"boxes": [BOX], "landmarks": [LANDMARKS], "complete": False, "split": split}
+        face = {"boxes": [BOX], "landmarks": [LANDMARKS], "complete": complete, "split": split}
         rows.append({"image": f"lfw/{number}.jpg"} | face)
         rows.append({"image": f"none/{number}.jpg", "boxes": [], "complete": True, "split": split})
         background = cv2.resize(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (200, 200))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.exported import norms_that_have_seen_something
-from helpers.tape_card import DeviceOnly, TapeCard, join_warm_up, refuse_constants
+from helpers.tape_card import DeviceOnly, TapeCard, TimedCard, join_warm_up, refuse_constants
 
 from gradcam import EXPLAINERS
 from models.engines import OnnxEngine, TorchEngine
@@ -126,27 +126,6 @@ def test_too_little_memory_for_logits_is_one_sentence(rng, monkeypatch):
             run(rng.integers(0, 256, (1, 48, 48, 3), dtype=np.uint8))
 
 
-class TimedCard(TapeCard):
-    """Its replays take so many seconds by `clock`, in the order of the captures; further ones nothing."""
-
-    def __init__(self, *took_s: float) -> None:
-        super().__init__()
-        self.now_s, self._took_s = 0.0, list(took_s)
-
-    def clock(self) -> float:
-        return self.now_s
-
-    def capture(self, launch):
-        packed, replay = super().capture(launch)
-        took_s = self._took_s.pop(0) if self._took_s else 0.0
-
-        def timed():
-            self.now_s += took_s
-            replay()
-
-        return packed, timed
-
-
 @pytest.mark.parametrize(
     ("took_s", "amp", "expected"),
     [
@@ -159,7 +138,7 @@ class TimedCard(TapeCard):
 def test_the_format_and_layout_that_measure_faster_are_captured_and_said(
     rng, monkeypatch, capfd, took_s, amp, expected
 ):
-    monkeypatch.setattr("models.precision.mixed_format", lambda device: torch.bfloat16)
+    monkeypatch.setattr("models.engines.mixed_format", lambda device: torch.bfloat16)
     card = TimedCard(*took_s)
     eager, replayed = torch_engine("tiny_cnn"), torch_engine("tiny_cnn", card=card)
     assert replayed.computing == ""
@@ -180,7 +159,7 @@ def test_the_format_and_layout_that_measure_faster_are_captured_and_said(
 
 
 def test_float32_is_kept_where_others_are_faster_but_differ(rng, monkeypatch, capfd):
-    monkeypatch.setattr("models.precision.mixed_format", lambda device: torch.bfloat16)
+    monkeypatch.setattr("models.engines.mixed_format", lambda device: torch.bfloat16)
     monkeypatch.setattr("models.precision.PROBABILITY", 1e-9)
     eager, replayed = torch_engine("tiny_cnn"), torch_engine("tiny_cnn", card=(card := TimedCard(4, 5, 1, 2)))
     replayed.warm_up(48, amp=True)
@@ -193,7 +172,7 @@ def test_float32_is_kept_where_others_are_faster_but_differ(rng, monkeypatch, ca
 
 
 def test_a_format_that_the_card_cannot_do_is_left_out(monkeypatch):
-    monkeypatch.setattr("models.precision.mixed_format", lambda device: torch.bfloat16)
+    monkeypatch.setattr("models.engines.mixed_format", lambda device: torch.bfloat16)
     engine = torch_engine("tiny_cnn", card=(card := TimedCard(4, 1)))
     explained = engine._explained
 

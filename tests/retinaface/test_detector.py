@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-import models.checkpoint
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
-from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, read_weights, vote_landmarks
+from retinaface.detector import VOTING_IOU, RetinaFace, vote_landmarks
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
-from support import UserError
+from retinaface.precision import alternatives
 
 EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
 
@@ -131,15 +130,13 @@ def test_a_face_that_fills_or_overfills_the_frame_is_one_face(detector, portrait
     np.testing.assert_allclose(face.landmarks_xy[:2], eyes, atol=0.15 * 39 * 720 / side)
 
 
-def test_without_the_search_in_a_smaller_frame_it_is_several(detector, portrait):
-    assert len(detector._search([near(portrait, 80)], 640 / 720)[0]) > 1, "the test above shows nothing"
-
-
 def test_only_frames_with_a_large_face_are_searched_twice(detector, portrait, monkeypatch):
     searched, engine = [], detector.engine
     monkeypatch.setattr(detector, "engine", lambda batch: searched.append(batch.shape[:3]) or engine(batch))
     detector([portrait, cv2.resize(near(portrait, 100), (512, 512)), portrait])
-    assert searched == [(3, 512, 512), (1, 256, 256)]
+    assert [batch[0] for batch in searched] == [3, 1]
+    assert searched[0] == (3, 512, 512)
+    assert searched[1][1:] in ((256, 256), (128, 128))  # smaller by as much as the face is too large
 
 
 def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
@@ -188,24 +185,24 @@ def test_threads_end_when_it_is_closed(portrait):
     assert threading.active_count() == before
 
 
-def test_weights_that_cannot_be_used_are_named(tmp_path):
-    with pytest.raises(UserError, match="no file"):
-        RetinaFace.from_file(tmp_path / "none.pth")
-    (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(UserError, match="plain weights"):
-        RetinaFace.from_file(tmp_path / "text.pth")
-    weights = read_weights(SHIPPED)
-    weights.pop("body.stage1.0.0.weight")
-    torch.save(weights, tmp_path / "half.pth")
-    with pytest.raises(UserError, match=r"1 missing \(body\.stage1\.0\.0\.weight\)"):
-        RetinaFace.from_file(tmp_path / "half.pth")
-    with pytest.raises(UserError, match="is not a retinaface-onnx/1 file but 'facial-expression-onnx/2'"):
-        RetinaFace.from_file(models.checkpoint.SHIPPED.with_suffix(".onnx"))
-
-
 @pytest.mark.parametrize(("imgsz", "sizes_hw"), [(640, [(360, 640), (180, 320), (90, 160)]), (None, [(360, 640)])])
 def test_frames_are_made_ready_as_they_will_be_searched_also_for_large_faces(imgsz, sizes_hw):
     detector, asked = RetinaFace.from_file(engine="torch", imgsz=imgsz), []
-    detector.engine.warm_up = lambda sizes: asked.extend(sizes)
+    detector.engine.warm_up = lambda sizes, **how: asked.extend(sizes)
     detector.warm_up([(720, 1280)] if imgsz else [(360, 640)])
     assert asked[: len(sizes_hw)] == sizes_hw
+
+
+def test_with_its_backbone_in_float16_the_shipped_network_finds_the_same_faces():
+    detector = RetinaFace.from_file(engine="torch")
+    engine, frame = detector.engine, torch.from_numpy(sample_frame(0)[None])
+    first = [values.numpy() for values in engine._outputs(frame)]
+    assert len(detector._faces(*(values[0] for values in first))) >= 3
+    for how in alternatives(engine.network, amp=True):
+        found = [values.numpy() for values in engine._outputs(frame, how)]
+        assert detector._agree(first, found)
+        assert (np.abs(found[0] - first[0]).max() > 1e-5) == (how.dtype is not None)
+    scores, boxes, landmarks = first
+    assert not detector._agree(first, [scores, boxes + 1, landmarks])
+    assert not detector._agree(first, [scores, boxes, landmarks * np.nan])
+    assert not detector._agree([scores * 0, boxes, landmarks], [scores * 0, boxes, landmarks])  # none to compare

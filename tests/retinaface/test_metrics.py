@@ -18,25 +18,37 @@ def face(x: float, score: float, *, side: float = 40, shift: float = 0.0) -> Fac
     return Face(np.array([x, 0, x + side, side], np.float32), POINTS + [x + shift, 0], score)
 
 
+SIZE_HW = (100, 400)
+
+
 def picture(*xs: float, side: float = 40) -> Picture:
     boxes = np.array([[x, 0, x + side, side] for x in xs], np.float32).reshape(-1, 4)
     points = np.array([POINTS + [x, 0] for x in xs], np.float32).reshape(-1, 5, 2)
     none = np.empty((0, 4), np.float32)
-    return Picture("p", np.zeros((100, 400, 3), np.uint8), boxes, points, none, np.zeros(4, np.float32), complete=True)
+    return Picture("p", np.zeros((*SIZE_HW, 3), np.uint8), boxes, points, none, complete=True)
 
 
 def test_a_box_matches_once_and_by_enough_overlap():
-    boxes, none = picture(0, 100).boxes, np.empty((0, 4), np.float32)
-    assert match_faces([face(0, 0.9), face(2, 0.8), face(99, 0.7), face(130, 0.6)], boxes, none) == [0, -1, 1, -1]
-    assert match_faces([], boxes, none) == []
-    assert match_faces([face(0, 0.9)], none, none) == [-1]
+    two = picture(0, 100)
+    assert match_faces([face(0, 0.9), face(2, 0.8), face(99, 0.7), face(130, 0.6)], two, SIZE_HW) == [0, -1, 1, -1]
+    assert match_faces([], two, SIZE_HW) == []
+    assert match_faces([face(0, 0.9)], picture(), SIZE_HW) == [-1]
+
+
+def test_of_a_face_that_reaches_out_of_the_picture_only_what_can_be_seen_counts():
+    """A half is annotated, the whole is found, and the other way round."""
+    assert match_faces([face(-20, 0.9)], picture(0, side=19), SIZE_HW) == [-1]  # 19 x 19 of 20 x 40
+    half = replace(picture(0), boxes=np.array([[0, 0, 20, 40]], np.float32))
+    assert match_faces([face(-20, 0.9)], half, SIZE_HW) == [0]
+    assert match_faces([Face(half.boxes[0], POINTS, 0.9)], picture(-20), SIZE_HW) == [0]
+    assert match_faces([face(0, 0.9)], replace(half, boxes=half.boxes * [1, 1, 0.9, 1]), SIZE_HW) == [-1]
 
 
 def test_a_region_to_ignore_matches_often_and_counts_neither_way():
-    boxes, ignore = picture(0).boxes, picture(100).boxes
+    one = replace(picture(0), ignore=picture(100).boxes)
     found = [face(0, 0.9), face(100, 0.8), face(103, 0.7), face(200, 0.6)]
-    assert match_faces(found, boxes, ignore) == [0, -2, -2, -1]
-    scores = scores_of(match_pictures([replace(picture(0), ignore=ignore)], lambda frames: [found]))
+    assert match_faces(found, one, SIZE_HW) == [0, -2, -2, -1]
+    scores = scores_of(match_pictures([one], lambda frames: [found]))
     assert (scores.recall, scores.false_positives, scores.ap) == (1, 1, 1)
 
 

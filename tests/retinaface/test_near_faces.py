@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
@@ -65,3 +67,22 @@ def test_a_face_that_comes_nearer_does_not_jump_where_the_second_search_begins(p
     beyond = np.array([size >= NEAR for size, _ in found])
     assert 0 < beyond.sum() < len(beyond), "the zoom does not cross the border"
     assert steps.max() < 0.02  # of the face; 0.08 where the border is a switch
+
+
+def test_what_may_be_a_near_face_is_searched_for_in_a_smaller_frame_which_decides():
+    """As of a face that overfills the frame: scored 0.4 there, and 0.7 where it is smaller."""
+    detector, asked = RetinaFace.from_file(imgsz=None), []
+
+    def engine(batch: np.ndarray, *, smaller: float) -> list[np.ndarray]:
+        side = batch.shape[1]
+        asked.append(side)
+        score = 0.4 if side == 320 else smaller
+        box = np.array([[[0, 0, 0.9 * side, 0.9 * side]]], np.float32)
+        return [np.full((1, 1), score, np.float32), box, np.full((1, 1, 5, 2), side / 2, np.float32)]
+
+    frame = np.zeros((320, 320, 3), np.uint8)
+    detector.engine = functools.partial(engine, smaller=0.7)
+    assert [one.score for one in detector([frame])[0]] == pytest.approx([0.7])
+    detector.engine = functools.partial(engine, smaller=0.4)
+    assert detector([frame]) == [[]]
+    assert asked == [320, 160, 320, 160]

@@ -93,7 +93,9 @@ def test_faces_on_seams_are_found_once_and_where_they_are_found_without_tiles(de
     boxes = [np.stack([face.box_xyxy for face in faces]) for faces in (whole, tiled)]
     nearest = iou(*boxes).argmax(axis=1)
     assert sorted(nearest) == list(range(len(tiled)))
-    np.testing.assert_allclose(boxes[1][nearest], boxes[0], atol=2)
+    sides = boxes[0][:, 2:] - boxes[0][:, :2]
+    off = np.abs(boxes[1][nearest] - boxes[0]).max(axis=1)
+    assert (off <= np.maximum(2, 0.015 * sides.max(axis=1))).all(), off
 
 
 def test_small_faces_of_a_large_picture_are_lost_at_640_and_found_at_its_own_size(detector, portrait):
@@ -118,7 +120,7 @@ def test_memory_is_bounded_whatever_the_size(detector, monkeypatch, size_hw):
     def nothing(batch):
         passes.append(batch.shape)
         count = len(anchors_for(batch.shape[1:3]))
-        return [np.zeros((1, count), np.float32), np.zeros((1, count, 4)), np.zeros((1, count, 10))]
+        return [np.zeros((1, count), np.float32), np.zeros((1, count, 4)), np.zeros((1, count, 5, 2))]
 
     monkeypatch.setattr(detector, "engine", nothing)
     picture = np.broadcast_to(np.uint8(128), (*size_hw, 3))

@@ -20,15 +20,12 @@
  *
  * @typedef {object} AboutDetector metadata of retinaface.onnx, and how it is used
  * @property {string} file
- * @property {number[]} strides
- * @property {number[][]} sizes
- * @property {number} centre_variance
- * @property {number} size_variance
  * @property {number} conf
  * @property {number} iou_threshold
  * @property {number} containment
  * @property {number} voting_iou
  * @property {number} near
+ * @property {number} possible
  * @property {number} whole_score
  * @property {number} part
  * @property {number} alone
@@ -129,8 +126,8 @@
  *
  * @typedef {object} DetectorOutputs of all A anchors
  * @property {Float32Array} scores (A,)
- * @property {Float32Array} boxes (A, 4)
- * @property {Float32Array} landmarks (A, 10)
+ * @property {Float32Array} boxes (A, 4) xyxy, pixels of the frame that was searched
+ * @property {Float32Array} landmarks (A, 5, 2) xy
  *
  * @typedef {object} ClassifierOutputs
  * @property {Float32Array} logits (N, K)

@@ -20,11 +20,10 @@ def picture(name: str = "lfw/a.jpg", *, faces: bool = True) -> Picture:
         image[y - 5 : y + 6, x - 5 : x + 6] = colour
     return Picture(
         name=name,
-        image=image,
+        pixels=image,
         boxes=np.array([[80, 60, 170, 180]] if faces else [], np.float32).reshape(-1, 4),
         landmarks=LANDMARKS[None] if faces else np.empty((0, 5, 2), np.float32),
         ignore=np.empty((0, 4), np.float32),
-        valid=np.array([0, 0, 250, 250], np.float32),
         complete=True,
     )
 

@@ -19,11 +19,10 @@ def face(box: list[float], score: float) -> Face:
 def test_hits_misses_and_false_positives_go_to_their_sheets():
     picture = Picture(
         name="a",
-        image=np.zeros((200, 200, 3), np.uint8),
+        pixels=np.zeros((200, 200, 3), np.uint8),
         boxes=np.array([[10, 10, 50, 50], [100, 100, 160, 170]], np.float32),
         landmarks=np.full((2, 5, 2), np.nan, np.float32),
         ignore=np.empty((0, 4), np.float32),
-        valid=np.array([0, 0, 200, 200], np.float32),
         complete=True,
     )
     sheets = cutouts_of(picture, [face([11, 11, 51, 51], 0.9), face([150, 10, 190, 60], 0.6)], np.random.default_rng(0))

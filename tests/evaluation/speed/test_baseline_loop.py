@@ -12,11 +12,12 @@ pytest.importorskip("batch_face", reason="the baseline loop runs batch-face; pip
 
 from evaluation.speed.baseline_loop import BaselineLoop, frame_times, main
 from evaluation.speed.synthetic_video import synthetic_video
+from support import UserError
 
 
-@pytest.fixture(scope="module")
-def loop() -> BaselineLoop:
-    return BaselineLoop()
+@pytest.fixture
+def loop(public_weights) -> BaselineLoop:
+    return BaselineLoop(public_weights)
 
 
 def test_every_face_is_drawn_and_the_frame_stays(loop):
@@ -62,8 +63,11 @@ def test_frame_times_are_those_of_the_loop(seconds, frames):
     assert report["detected"] == {"fewest": 4, "most": 5}
 
 
-def test_the_command_prints_a_row_a_scene(capsys):
-    assert main(["--faces", "0", "1", "--sizes", "160x120", "--seconds", "0.01", "--device", "cpu"]) == 0
+def test_the_command_prints_a_row_a_scene(public_weights, capsys):
+    argv = ["--faces", "0", "1", "--sizes", "160x120", "--seconds", "0.01", "--device", "cpu"]
+    with pytest.raises(UserError, match="name them with --detector-weights"):
+        main(argv)
+    assert main([*argv, "--detector-weights", str(public_weights)]) == 0
     rows = json.loads(capsys.readouterr().out)
     found = [(row["size"], row["faces"], row["detected"]["most"]) for row in rows]
     assert found == [("160x120", 0, 0), ("160x120", 1, 1)]

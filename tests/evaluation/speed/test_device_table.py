@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from evaluation.speed import device_table
-from evaluation.speed.device_table import TURN, Settings, limit_of, run, training_rate
+from evaluation.speed.device_table import TURN, Settings, limit_of, run, training_rates
 from evaluation.speed.stage_times import STAGES
 from models.training.learner import Learner
 
@@ -34,7 +34,8 @@ def test_all_figures_stand_in_the_table(monkeypatch, capsys):
 
     monkeypatch.setattr(device_table, "measure_scene", measure_scene)
     monkeypatch.setattr(device_table, "not_idle", lambda about: "other programs ran.")
-    monkeypatch.setattr(device_table, "training_rate", lambda name, device, *, batch_size, seconds: 12345.6)
+    row = {"changed": 12345.6, "at_rest": 23456.7, "computing": "bfloat16"}
+    monkeypatch.setattr(device_table, "training_rates", lambda name, device, *, batch_size, seconds: row)
     assert run(Settings(device="cpu", faces=[1, 20], models=["tiny_cnn"], seconds=0.5)) == 0
     assert asked == [("640x480", 1, 0.5), ("640x480", 20, 0.5)]
     lines = capsys.readouterr().out.splitlines()
@@ -46,7 +47,7 @@ def test_all_figures_stand_in_the_table(monkeypatch, capsys):
     assert "| limit of the loop | analysis, 6.0 ms | drawing, 21.0 ms |" in lines
     assert "| lag, 95th percentile | 17 ms, 2.0 frames | 17 ms, 2.0 frames |" in lines
     assert "| draw one frame, ms | 1.00 | 20.00 |" in lines
-    assert lines[-1] == "| tiny_cnn | 12,346 |"
+    assert lines[-1] == "| tiny_cnn | 12,346 | 23,457 | bfloat16 |"
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,13 @@ def test_all_figures_stand_in_the_table(monkeypatch, capsys):
     ],
 )
 def test_training_counts_the_steps_after_its_warm_up(monkeypatch, seconds, warm_up, turns):
-    steps, step = [], Learner.step
-    monkeypatch.setattr(Learner, "step", lambda *args, **options: steps.append(1) or step(*args, **options))
+    seen, step = [], Learner.step
+    monkeypatch.setattr(Learner, "step", lambda *args, **options: seen.append(args[1]) or step(*args, **options))
     ticks = itertools.count(0, 2)  # 2 s a turn
-    rate = training_rate("tiny_cnn", torch.device("cpu"), batch_size=2, seconds=seconds, clock=lambda: next(ticks))
-    assert rate == pytest.approx(2 * sum(turns) / (2 * len(turns)))
-    assert len(steps) == warm_up + sum(turns)
+    rates = training_rates("tiny_cnn", torch.device("cpu"), batch_size=2, seconds=seconds, clock=lambda: next(ticks))
+    assert rates["computing"] == "float32, channels-last, not compiled"
+    assert rates["changed"] == rates["at_rest"] == pytest.approx(2 * sum(turns) / (2 * len(turns)))
+    assert len(seen) == 2 * (warm_up + sum(turns))
+    changed, at_rest = seen[: len(seen) // 2], seen[len(seen) // 2 :]
+    assert not any(torch.equal(one, other) for one, other in itertools.pairwise(changed))
+    assert all(torch.equal(one, at_rest[0]) for one in at_rest)

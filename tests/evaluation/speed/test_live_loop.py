@@ -74,6 +74,14 @@ def test_the_first_frames_are_told_apart(first_s, pipeline, detector, video):
     assert report["warm_up_s"] >= first_s
 
 
+def test_the_warm_up_lasts_until_a_device_has_captured_its_shapes(pipeline, detector, video, monkeypatch):
+    captured_s = 7.0
+    monkeypatch.setattr(live_loop, "is_warming_up", lambda: detector.now_s < captured_s)
+    report = loop_rate(pipeline, video, seconds=1.0, live=True, clock=detector.clock)
+    assert captured_s <= report["warm_up_s"] <= captured_s + 1
+    assert report["frames"] == pytest.approx(20, abs=2)
+
+
 def test_frames_of_a_batch_are_done_together_and_count_as_one_step():
     moments = [(0.0, second) for second in (5, 5, 6, 6, 8, 8)]
     played = Played(moments, 2, 2, started_s=0.0)

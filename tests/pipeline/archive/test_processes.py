@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,6 +24,8 @@ def tell(connection: Connection) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_a_process_starts_with_its_modules_and_without_stop_signals():
+    server: Any = forkserver._forkserver
+    server._stop()  # another test may have started it in a folder from which these modules cannot be imported
     context: Any = process_context()
     ours, theirs = context.Pipe()
     process = context.Process(target=tell, args=(theirs,))

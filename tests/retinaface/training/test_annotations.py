@@ -22,7 +22,7 @@ def folder(tmp_path):
         write_picture(tmp_path / name, image)
     rows = [
         {"image": "a/one.png", "boxes": [[10, 10, 50, 50], [55, 5, 70, 20]], "landmarks": [POINTS, None]},
-        {"image": "a/two.png", "boxes": [], "complete": False, "valid": [5, 0, 80, 60], "ignore": [[1, 2, 9, 8]]},
+        {"image": "a/two.png", "boxes": [], "complete": False, "ignore": [[1, 2, 3, 4]], "box_from": "teacher"},
     ]
     write_lines(tmp_path / "annotations.jsonl", [json.dumps(row) for row in rows])
     return tmp_path
@@ -38,10 +38,8 @@ def test_pictures_are_rgb_with_boxes_and_landmarks(folder):
     assert two.boxes.shape == (0, 4)
     assert two.landmarks.shape == (0, 5, 2)
     assert not two.complete
-    assert one.valid.tolist() == [0, 0, 80, 60]
-    assert two.valid.tolist() == [5, 0, 80, 60]
-    assert one.ignore.shape == (0, 4)
-    assert two.ignore.tolist() == [[1, 2, 9, 8]]
+    assert (one.ignore.shape, two.ignore.tolist()) == ((0, 4), [[1, 2, 3, 4]])
+    assert (one.boxes_by_hand, two.boxes_by_hand) == (True, False)
 
 
 def test_faults_are_sentences_with_the_line(folder):
@@ -54,8 +52,9 @@ def test_faults_are_sentences_with_the_line(folder):
     with pytest.raises(UserError, match=r"missing\.png is annotated but cannot be read"):
         list(read_pictures([{"image": "missing.png", "boxes": []}], folder))
     (folder / "text.png").write_text("no picture")
+    (text,) = read_pictures([{"image": "text.png", "boxes": []}], folder)
     with pytest.raises(UserError, match="not a picture"):
-        list(read_pictures([{"image": "text.png", "boxes": []}], folder))
+        _ = text.image
 
 
 def test_the_split_is_the_rows_own_or_a_steady_eighth():
@@ -76,7 +75,7 @@ ROW = {"image": "a.png", "boxes": [[1, 2, 30, 33]], "landmarks": [[[9, 9], [20, 
         {"image": 3}, {"image": ""}, {"image": "a\x00.png"}, {"boxes": None}, {"boxes": [[1, 2, 3]]}, {"boxes": [1]},
         {"boxes": [[1, 2, 3, "4"]]}, {"boxes": [[1, 2, 3, 1e40]]}, {"boxes": [[1, 2, 3, float("nan")]]},
         {"landmarks": [[[1, 2]]]}, {"landmarks": [7]}, {"landmarks": [[[1, 2, 3]] * 5]},
-        {"landmarks": {"a": 1}}, {"valid": [1]}, {"valid": "all"}, {"ignore": [[1]]}, {"ignore": "all"},
+        {"landmarks": {"a": 1}}, {"ignore": [[1]]}, {"ignore": "all"},
     ],
 )  # fmt: skip
 def test_entries_of_another_kind_are_told_with_their_line(tmp_path, change):

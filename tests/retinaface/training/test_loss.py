@@ -1,116 +1,133 @@
-"""Which anchor is on which face, and the three losses."""
+"""The three losses: by hand, against torchvision, and shared between processes."""
 
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
+
 import pytest
 import torch
+import torchvision
 
-from retinaface.anchors import anchors_for, decode_boxes, decode_landmarks
 from retinaface.training.loss import (
-    BACKGROUND,
-    FACE,
-    IGNORED,
-    NEGATIVES_PER_POSITIVE,
-    NEGATIVES_WITHOUT_POSITIVES,
+    BY_HAND,
+    SMALL,
     SMOOTH_L1_BETA,
-    hard_negatives,
-    match_anchors,
+    Targets,
+    iou_and_giou,
     multi_task_loss,
-    share_inside,
 )
+from retinaface.training.matching import BACKGROUND, IGNORED
 
-ANCHORS = anchors_for((128, 128))
-NO_LANDMARKS = np.full((1, 5, 2), np.nan, np.float32)
-NOTHING = np.empty((0, 4), np.float32)
+SIDE = 640
 
 
-def test_offsets_decode_to_the_matched_face(rng):
-    boxes = np.array([[20, 20, 50, 58], [70, 60, 120, 124]], np.float32)
-    landmarks = rng.uniform(20, 110, (2, 5, 2)).astype(np.float32)
-    labels, box_offsets, landmark_offsets = match_anchors(ANCHORS, boxes, landmarks, NOTHING)
-    on_face = labels == FACE
-    decoded = decode_boxes(box_offsets[on_face], ANCHORS[on_face])
-    face = np.abs(decoded[:, None] - boxes[None]).sum(axis=2).argmin(axis=1)
-    np.testing.assert_allclose(decoded, boxes[face], atol=1e-3)
-    np.testing.assert_allclose(
-        decode_landmarks(landmark_offsets[on_face], ANCHORS[on_face]), landmarks[face], atol=1e-3
+def random_boxes(count: int) -> torch.Tensor:
+    corner = 50 * torch.rand(count, 2)
+    return torch.cat([corner, corner + 5 + 40 * torch.rand(count, 2)], dim=1)
+
+
+def test_overlaps_are_torchvisions():
+    torch.manual_seed(0)
+    a, b = random_boxes(200), random_boxes(200)
+    overlap, generalised = iou_and_giou(a, b)
+    torch.testing.assert_close(overlap, torchvision.ops.box_iou(a, b).diagonal(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(generalised, torchvision.ops.generalized_box_iou(a, b).diagonal(), rtol=1e-4, atol=1e-6)
+
+
+def test_losses_by_hand():
+    matched = torch.tensor([[0, BACKGROUND, IGNORED]])
+    truth = torch.tensor([[[0.0, 0, 100, 100]]])
+    points = torch.full((1, 1, 5, 2), 50.0)
+    targets = Targets(matched, truth, points, torch.tensor([True]))
+    sure = 0.5
+    logits = torch.tensor([[sure, 0.0, 0.0]]).logit()
+    logits[0, 1:] = torch.tensor([-1.0, 9.0])
+    logits.requires_grad_()
+    boxes = torch.tensor([[[0.0, 0, 100, 50], [0, 0, 1, 1], [0, 0, 1, 1]]])  # half of it
+    landmarks = torch.full((1, 3, 5, 2), 60.0)  # a tenth of the face off
+    quality, box, landmark = multi_task_loss((logits, boxes, landmarks), targets, side=SIDE)
+    score = torch.sigmoid(torch.tensor(-1.0))
+    expected = -torch.log(1 - score) * score**2  # the first has the score that its IoU wants; the third is ignored
+    assert quality.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert box.item() == pytest.approx(
+        sure * 0.5, rel=1e-4
+    )  # 1 - GIoU, weighted by the score, over one anchor at least
+    assert landmark.item() == pytest.approx(0.1 - SMOOTH_L1_BETA / 2, rel=1e-4)  # over the sum of weights, 3 * 0.5
+    quality.backward()
+    assert logits.grad[0, 2] == 0
+    near = multi_task_loss((logits, boxes, points + 0.5), targets, side=SIDE)[2]  # the square where nearly right
+    assert near.item() == pytest.approx(0.005**2 / (2 * SMOOTH_L1_BETA), rel=1e-3)
+
+
+def test_the_score_is_taught_what_can_be_seen_of_the_box():
+    truth = torch.tensor([[[0.0, -300, 640, 600]]])  # a face that reaches out of the window
+    targets = Targets(torch.tensor([[0]]), truth, torch.full((1, 1, 5, 2), torch.nan), torch.tensor([True]))
+    logits = torch.tensor([[1.0]])
+    for top, bottom, wanted in ((0.0, 600.0, 1.0), (-50.0, 300.0, 0.5)):
+        outputs = logits, torch.tensor([[[0.0, top, 640, bottom]]]), torch.zeros(1, 1, 5, 2)
+        quality, box, _ = multi_task_loss(outputs, targets, side=SIDE)
+        score = logits.sigmoid()
+        entropy = torch.nn.functional.binary_cross_entropy(score, torch.tensor([[wanted]]))
+        assert quality.item() == pytest.approx((entropy * (wanted - score) ** 2).item(), rel=1e-4)
+        assert box.item() > 0.2  # the box itself is taught where it is
+
+
+def test_landmarks_set_by_hand_count_more_and_those_of_small_faces_less():
+    matched, truth = torch.zeros(2, 1, dtype=torch.int64), torch.tensor([[[0.0, 0, 90, 90]], [[0.0, 0, 16, 16]]])
+    points = truth[:, :, None, :2].expand(2, 1, 5, 2)
+    off = torch.tensor([0.1 * 90, 0.3 * 16])[:, None, None, None]  # a tenth and three tenths of the face
+    targets = Targets(matched, truth, points, torch.tensor([True, False]))
+    loss = multi_task_loss((torch.full((2, 1), 9.0), truth, points + off), targets, side=SIDE)[2]
+    by_hand, small = BY_HAND, 16 / SMALL
+    expected = (by_hand * 0.1 + small * 0.3) / (by_hand + small) - SMOOTH_L1_BETA / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_landmarks_that_nobody_knows_ask_nothing():
+    targets = Targets(
+        torch.tensor([[0]]),
+        torch.tensor([[[0.0, 0, 10, 10]]]),
+        torch.full((1, 1, 5, 2), torch.nan),
+        torch.tensor([True]),
     )
-    assert set(face) == {0, 1}
+    landmarks = torch.ones(1, 1, 5, 2, requires_grad=True)
+    loss = multi_task_loss((torch.zeros(1, 1), targets.boxes, landmarks), targets, side=SIDE)[2]
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.isfinite(landmarks.grad).all()
 
 
-def test_every_face_gets_an_anchor_however_small():
-    labels, _, _ = match_anchors(ANCHORS, np.array([[33, 33, 36, 36]], np.float32), NO_LANDMARKS, NOTHING)
-    assert (labels == FACE).sum() == 1
-
-
-def test_anchors_in_an_ignored_region_are_ignored_but_a_face_there_stays_one():
-    region = np.array([[0, 0, 64, 64]], np.float32)
-    empty, _, _ = match_anchors(ANCHORS, NOTHING, NO_LANDMARKS[:0], region)
-    inside = (ANCHORS[:, :2] < 56).all(axis=1) & (ANCHORS[:, 2] == 16)
-    assert (empty[inside] == IGNORED).all()
-    assert (empty[(ANCHORS[:, :2] > 80).all(axis=1) & (ANCHORS[:, 2] <= 32)] == BACKGROUND).all()
-    with_face, _, _ = match_anchors(ANCHORS, np.array([[20, 20, 36, 36]], np.float32), NO_LANDMARKS, region)
-    assert (with_face == FACE).any()
-
-
-def test_share_inside_by_hand():
-    assert share_inside(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 20, 10], [20, 20, 30, 30]])).tolist() == [[0.5, 0]]
-
-
-def test_loss_by_hand():
-    labels = torch.tensor([[FACE, BACKGROUND, IGNORED]])
-    logits = torch.tensor([[[0.0, 2.0], [1.0, 0.0], [0.0, 9.0]]], requires_grad=True)
-    boxes, landmarks = torch.zeros(1, 3, 4), torch.full((1, 3, 10), torch.nan)
-    outputs = (logits, torch.full((1, 3, 4), 0.5), torch.ones(1, 3, 10))
-    class_loss, box_loss, landmark_loss = multi_task_loss(outputs, (labels, boxes, landmarks))
-    expected = np.log(1 + np.exp(-2)) + np.log(1 + np.exp(-1))  # the ignored anchor's confident error costs nothing
-    assert class_loss.item() == pytest.approx(expected, rel=1e-5)
-    assert box_loss.item() == pytest.approx(4 * (0.5 - 0.1))  # smooth L1 above SMOOTH_L1_BETA: d - SMOOTH_L1_BETA / 2
-    assert landmark_loss.item() == 0  # unknown landmarks ask nothing
-    class_loss.backward()
-    assert logits.grad[0, 2].abs().sum() == 0
+def test_a_batch_without_faces_has_a_finite_loss():
+    targets = Targets(
+        torch.full((1, 9), BACKGROUND), torch.zeros(1, 4, 4), torch.full((1, 4, 5, 2), torch.nan), torch.tensor([True])
+    )
+    losses = multi_task_loss((torch.zeros(1, 9), torch.zeros(1, 9, 4), torch.zeros(1, 9, 5, 2)), targets, side=SIDE)
+    assert losses[0].item() == pytest.approx(9 * 0.25 * 0.6931, rel=1e-3)
+    assert losses[1].item() == losses[2].item() == 0
 
 
 def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
     torch.manual_seed(0)
-    outputs = torch.randn(4, 60, 2), torch.randn(4, 60, 4), torch.randn(4, 60, 10)
-    labels = torch.zeros(4, 60, dtype=torch.int64)
-    labels[0, :9], labels[1, :2], labels[3, 5] = FACE, FACE, FACE  # eleven faces in the first half, one in the second
-    boxes, landmarks = torch.randn(4, 60, 4), torch.randn(4, 60, 10)
-    landmarks[1] = torch.nan  # nine and one with landmarks
-    whole = multi_task_loss(outputs, (labels, boxes, landmarks))
+    matched = torch.full((4, 60), BACKGROUND)
+    matched[0, :9], matched[1, :2], matched[3, 5] = 0, 1, 0  # eleven anchors in the first half, one in the second
+    boxes = random_boxes(8).unflatten(0, (4, 2))
+    landmarks = 50 * torch.rand(4, 2, 5, 2)
+    landmarks[1] = torch.nan
+    by_hand = torch.tensor([True, False, False, True])
+    targets = Targets(matched, boxes, landmarks, by_hand)
+    outputs = torch.randn(4, 60), random_boxes(240).unflatten(0, (4, 60)), 50 * torch.rand(4, 60, 5, 2)
+    sums: list[float] = []  # over the whole batch, by which the losses are divided
+
+    def noted(value: float) -> float:
+        sums.append(value)
+        return value
+
+    whole = multi_task_loss(outputs, targets, side=SIDE, mean=noted)
     halves = []
     for half in (slice(0, 2), slice(2, 4)):
-        counts = iter((12 / 2, 10 / 2))  # what the mean over the processes gives: faces, faces with landmarks
-        part, wanted = (
-            (outputs[0][half], outputs[1][half], outputs[2][half]),
-            (labels[half], boxes[half], landmarks[half]),
-        )
-        halves.append(multi_task_loss(part, wanted, mean=lambda _, counts=counts: next(counts)))
+        means = iter([value / 2 for value in sums])  # what the mean over the processes gives
+        part = Targets(*(getattr(targets, field.name)[half] for field in dataclasses.fields(Targets)))
+        mine = outputs[0][half], outputs[1][half], outputs[2][half]
+        halves.append(multi_task_loss(mine, part, side=SIDE, mean=lambda _, means=means: next(means)))
     for both, *parts in zip(whole, *halves, strict=True):
         assert sum(parts).item() / 2 == pytest.approx(both.item(), rel=1e-5)
-
-
-def test_offsets_count_linearly_when_far_and_cost_their_square_when_nearly_right():
-    labels = torch.tensor([[FACE]])
-    outputs = (torch.zeros(1, 1, 2), torch.full((1, 1, 4), 0.1), torch.full((1, 1, 10), 3.0))
-    _, boxes, landmarks = multi_task_loss(outputs, (labels, torch.zeros(1, 1, 4), torch.zeros(1, 1, 10)))
-    assert boxes.item() == pytest.approx(4 * 0.1**2 / (2 * SMOOTH_L1_BETA))
-    assert landmarks.item() == pytest.approx(10 * (3 - SMOOTH_L1_BETA / 2))
-
-
-def test_only_hard_negatives_count():
-    labels = torch.zeros(2, 100, dtype=torch.int64)
-    labels[0, :12] = FACE
-    loss = torch.arange(100.0).repeat(2, 1)
-    counted = hard_negatives(loss, labels)
-    assert counted.sum(dim=1).tolist() == [12 * NEGATIVES_PER_POSITIVE, NEGATIVES_WITHOUT_POSITIVES]
-    assert counted[0, 100 - 12 * NEGATIVES_PER_POSITIVE :].all()
-    assert counted[1, 100 - NEGATIVES_WITHOUT_POSITIVES :].all()
-
-
-def test_a_batch_without_faces_has_a_finite_loss():
-    outputs = (torch.zeros(1, 9, 2), torch.zeros(1, 9, 4), torch.zeros(1, 9, 10))
-    losses = multi_task_loss(outputs, (torch.zeros(1, 9, dtype=torch.int64), *outputs[1:]))
-    assert all(torch.isfinite(loss) for loss in losses)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
-import torch
-from helpers.tiny_detector_runs import files_of, make_annotated, run
+from helpers.tiny_detector_runs import BOX, LANDMARKS, files_of, make_annotated, run
+from helpers.tiny_sets import write_lines
 
-from retinaface.detector import SHIPPED
 from retinaface.training.__main__ import load_pictures, main
 from retinaface.training.trainer import Settings
 from support import UserError
@@ -23,22 +24,27 @@ def test_what_is_missing_is_said(folder, tmp_path):
         main([])
     with pytest.raises(UserError, match="--resume found no"):
         run(folder, tmp_path / "new", "--resume")
-    with pytest.raises(UserError, match="--distill needs --teacher"):
-        run(folder, tmp_path / "new", "--distill", "1")
-    with pytest.raises(UserError, match="--distill needs --teacher"):
-        run(folder, tmp_path / "new", "--follow", "1")  # the former name
+    with pytest.raises(UserError, match="one file for each"):
+        run(folder, tmp_path / "new", "--labels", "a.jsonl", "b.jsonl")
     (tmp_path / "a.jsonl").write_text((folder / "a.jsonl").read_text().splitlines()[0] + "\n")
-    with pytest.raises(UserError, match="wanted pictures without a face"):
+    with pytest.raises(UserError, match="wanted pictures with faces and pictures without one"):
         main(["--annotations", str(tmp_path / "a.jsonl"), "--images", str(folder), "--device", "cpu"])
 
 
-def test_pictures_are_split_and_get_the_teachers_pseudo_labels(folder):
-    (_, annotations, _, images) = files_of(folder)
+def test_pictures_are_split_and_completed_by_pseudo_labels(portrait, tmp_path):
+    (_, annotations, _, images) = files_of(make_annotated(tmp_path, portrait, complete=False))
     settings = Settings(annotations=[annotations], images=[images])
-    train, val = load_pictures(settings, torch.device("cpu"))
-    assert (len(train), len(val)) == (10, 2)
-    settings.teacher = str(SHIPPED)
-    labelled, _ = load_pictures(settings, torch.device("cpu"))
-    for before, after in zip(train, labelled, strict=True):
-        assert np.array_equal(before.boxes, after.boxes[: len(before.boxes)])
-        assert np.array_equal(before.landmarks, after.landmarks[: len(before.landmarks)])  # they were set by hand
+    with pytest.raises(UserError, match="wanted pictures with faces"):
+        load_pictures(settings)  # the portraits are not complete, and no labels say what else they show
+    rows = [
+        {"image": f"lfw/{number}.jpg", "boxes": [BOX, [0, 0, 60, 60]], "scores": [0.9, 0.8],
+         "landmarks": [np.zeros((5, 2)).tolist()] * 2}
+        for number in range(4)
+    ]  # fmt: skip
+    write_lines(tmp_path / "labels.jsonl", [json.dumps(row) for row in rows])
+    settings.labels = [str(tmp_path / "labels.jsonl")]
+    train, val = load_pictures(settings)
+    assert (len(train), len(val)) == (9, 2)  # one portrait has no labels
+    portrait = next(picture for picture in train if picture.name == "lfw/0.jpg")
+    assert portrait.boxes.tolist() == [BOX, [0, 0, 60, 60]]
+    assert portrait.landmarks[0].tolist() == LANDMARKS  # they were set by hand

@@ -10,20 +10,24 @@ import pytest
 import torch
 from helpers.tiny_sets import write_lines, write_picture
 
-from retinaface.detector import SHIPPED, RetinaFace, read_weights
+from retinaface.checkpoint import FORMAT, load_network
+from retinaface.detector import SHIPPED, RetinaFace
 from retinaface.face import Face
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import read_pictures
-from retinaface.training.operating_point import find_threshold, main, shift_scores
+from retinaface.training.operating_point import find_threshold, is_face_free, main, mean_network, shift_scores
 from support import UserError
+from support.weights import save_tensors
 
 
 def test_a_score_moves_to_one_half_and_the_order_stays():
     torch.manual_seed(0)
     network, x = RetinaFaceNetwork().eval(), torch.randn(1, 3, 96, 96)
-    before = network(x)[0].softmax(dim=-1)[..., 1]
+    before = network(x)[0].sigmoid()
+    boxes = network(x)[1]
     shift_scores(network, 0.8)
-    after = network(x)[0].softmax(dim=-1)[..., 1]
+    after = network(x)[0].sigmoid()
+    torch.testing.assert_close(network(x)[1], boxes, rtol=0, atol=0)
     odds_before, odds_after = before / (1 - before), after / (1 - after)
     torch.testing.assert_close(odds_after, odds_before / 4, rtol=1e-3, atol=1e-5)  # odds of 0.8 are 4, of 0.5 are 1
 
@@ -42,6 +46,29 @@ def test_the_threshold_leaves_so_many_false_faces(tmp_path, allowed, expected):
     assert sum(s >= score for s in (0.9, 0.7, 0.3)) <= allowed
 
 
+def test_what_may_show_a_face_sets_no_operating_point():
+    row = {"image": "animals/1.png", "boxes": [], "split": "val"}
+    assert is_face_free(row)
+    assert not is_face_free(row | {"boxes": [[0, 0, 9, 9]]})
+    assert not is_face_free(row | {"complete": False})
+    assert not is_face_free(row | {"split": "train"})
+
+
+def test_of_several_weights_the_mean_is_taken(tmp_path, public_weights):
+    states = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        states.append(RetinaFaceNetwork().state_dict())
+        save_tensors(tmp_path / f"{seed}.safetensors", states[-1], header={"format": FORMAT})
+    paths = [str(tmp_path / f"{seed}.safetensors") for seed in range(2)]
+    for key, value in mean_network(paths).state_dict().items():
+        torch.testing.assert_close(
+            value.double(), (states[0][key].double() + states[1][key].double()) / 2, atol=1e-6, rtol=0
+        )
+    with pytest.raises(UserError, match=r"takes weights that python -m retinaface\.training made, not .*pth"):
+        mean_network([paths[0], str(public_weights)])
+
+
 def test_the_command_writes_weights_that_load(tmp_path, rng):
     rows = []
     for number in range(30):
@@ -51,10 +78,12 @@ def test_the_command_writes_weights_that_load(tmp_path, rng):
     write_lines(tmp_path / "a.jsonl", [json.dumps(row) for row in rows])
     out = tmp_path / "w.safetensors"
     argv = ["--weights", str(SHIPPED), "--annotations", str(tmp_path / "a.jsonl"), "--images", str(tmp_path)]
+    with pytest.raises(UserError, match="both needed, one folder for each file"):
+        main(argv[:-2])
     with pytest.raises(UserError, match="30 validation pictures without a face, fewer than 40"):
         main(argv)
     assert main([*argv, "--pictures-per-false-face", "30", "--out", str(out), "--device", "cpu"]) == 0
-    assert read_weights(out).keys() == read_weights(SHIPPED).keys()
+    assert load_network(out).state_dict().keys() == load_network(SHIPPED).state_dict().keys()
     assert out.with_suffix(".onnx").exists()
     frames = [np.asarray(cv2.imread(str(tmp_path / row["image"]))) for row in rows]
     assert sum(len(faces) for faces in RetinaFace.from_file(out)(frames)) <= 1

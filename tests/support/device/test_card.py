@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from typing import ClassVar
 
 import pytest
 import torch
@@ -24,7 +26,8 @@ def card_of(graph: type, monkeypatch) -> CudaCard:
 
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"current of {device}")
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (7, 7))
+    handles = zip(itertools.repeat(0), itertools.count(1))
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: next(handles))
     monkeypatch.setattr(torch.cuda, "CUDAGraph", graph)
     card = CudaCard(torch.device("cuda:1"))
     assert waited == [(torch.device("cuda:1"), "current of cuda:1")]
@@ -45,14 +48,63 @@ def test_cudas_graphs_are_ended_also_where_they_fail_and_let_other_threads_go_on
         def replay(self):
             calls.append(("replay", {}))
 
+        def pool(self):
+            return calls[0][1]["pool"]
+
     card = card_of(Graph, monkeypatch)
     packed, replay = card.capture(lambda: torch.ones(1))
     replay()
     with pytest.raises(ZeroDivisionError):
         card.capture(lambda: torch.ones(1 // 0))
-    begin = ("begin", {"pool": (7, 7), "capture_error_mode": "thread_local"})
+    begin = ("begin", {"pool": (0, 1), "capture_error_mode": "thread_local"})
     assert packed == 1
     assert calls == [begin, ("end", {}), ("replay", {}), begin, ("end", {})]
+
+
+class Pooled:
+    """A graph that counts who holds its pool, as torch's allocator does: a pool that nobody holds is refused."""
+
+    users: ClassVar[dict[tuple[int, int], int]] = {}
+    failing: ClassVar[list[str]] = []
+
+    def capture_begin(self, *, pool, **how):
+        self._pool, users = pool, Pooled.users.setdefault(pool, -1)
+        if not users:
+            raise RuntimeError("it->second->use_count > 0 INTERNAL ASSERT FAILED")
+        Pooled.users[pool] = max(users, 0) + 1
+
+    def capture_end(self):
+        if Pooled.failing:
+            raise RuntimeError(Pooled.failing.pop())
+
+    def pool(self):
+        return self._pool
+
+    def replay(self):
+        pass
+
+    def __del__(self):
+        Pooled.users[self._pool] -= 1
+
+
+def test_graphs_share_a_pool_also_where_all_earlier_ones_are_gone(monkeypatch):
+    monkeypatch.setattr(Pooled, "users", {})
+    card = card_of(Pooled, monkeypatch)
+    for _ in range(3):  # ways that were tried and are not the fastest: nobody keeps them
+        card.capture(lambda: torch.ones(1))
+    assert Pooled.users == {(0, 1): 1}
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_after_a_capture_that_failed_the_next_one_takes_another_pool(monkeypatch, before):
+    monkeypatch.setattr(Pooled, "users", {})
+    card = card_of(Pooled, monkeypatch)
+    kept = [card.capture(lambda: torch.ones(1)) for _ in range(before)]
+    monkeypatch.setattr(Pooled, "failing", ["spoilt by another thread"])
+    with pytest.raises(RuntimeError, match="spoilt"):
+        card.capture(lambda: torch.ones(1))
+    kept.append(card.capture(lambda: torch.ones(1)))
+    assert Pooled.users[0, 2] == 1
 
 
 def test_what_spoilt_a_capture_is_told_and_not_that_it_is_spoilt(monkeypatch):

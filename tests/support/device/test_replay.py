@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from helpers.tape_card import TapeCard
 from torch import nn
 
 from support import UserError
-from support.device.replay import MOST, OFTEN, SIZES, Replay
+from support.device.replay import MOST, OFTEN, SIZES, Replay, is_warming_up
+from support.device.ways import Ways
 
 TAIL = (8, 6, 3)
 
@@ -103,12 +106,57 @@ def test_what_cannot_be_captured_runs_kernel_by_kernel_and_it_is_said_once(capfd
     assert capfd.readouterr().err.count("without graphs") == 1
 
 
+def test_a_capture_that_was_spoilt_once_is_repeated(capfd):
+    passes, card = Passes(), TapeCard(fails=RuntimeError("operation failed due to a previous error"), times=1)
+    replay = warmed(passes, card, 2)
+    mean, _ = replay(bytes_of(2))
+    np.testing.assert_allclose(mean, passes.alone(bytes_of(2))[0], rtol=1e-5, atol=1e-6)
+    assert (card.captures, card.replays) == (1, 1)
+    assert "without graphs" not in capfd.readouterr().err
+
+
+def test_other_ways_are_made_on_the_stream_and_what_came_often_before_the_choice_is_captured_again(monkeypatch):
+    passes, slower, card = Passes(), Passes(), TapeCard()
+    replay = Replay(slower, "cpu", card=card)
+    threads, warm_up = [], replay.warm_up
+    monkeypatch.setattr(replay, "warm_up", lambda *given: threads.append(warm_up(*given)))
+
+    def often():
+        for _ in range(OFTEN):
+            replay(bytes_of(5))
+        threads.pop().join()
+
+    def ways():
+        assert card.streaming  # which is the one that reads their weights next
+        often()
+        return Ways("a network", "slow", {"fast": passes}, bytes_of(1), lambda first, other: True)
+
+    monkeypatch.setattr("support.device.replay.fastest", lambda *given, clock: ("fast", "it is"))
+    warm_up([(1, *TAIL)], ways).join()
+    assert (replay.way, card.captures) == ("fast", 4)  # 8 rows before, 1 row in both ways, 1 row from now on
+    often()
+    assert card.captures == 5
+    slower.rows.clear()
+    np.testing.assert_allclose(replay(bytes_of(5))[0], passes.alone(bytes_of(5))[0], rtol=1e-5, atol=1e-6)
+    assert slower.rows == []
+
+
 def test_on_a_cpu_nothing_is_padded_and_no_rows_are_none():
     passes = Passes()
     replay = Replay(passes, "cpu")
     assert replay.warm_up([(1, *TAIL)]) is None
     assert [replay(bytes_of(n))[0].shape for n in (0, 3, 40, 0)] == [(0, 4), (3, 4), (40, 4), (0, 4)]
     assert passes.rows == [0, 3, 40]  # the shape of nothing is known by then
+
+
+def test_a_process_warms_up_until_its_threads_have_ended(monkeypatch):
+    replay, going_on = Replay(Passes(), "cpu", card=TapeCard()), threading.Event()
+    monkeypatch.setattr(replay, "_warm_up", lambda *given: going_on.wait())
+    thread = replay.warm_up([(1, *TAIL)])
+    assert is_warming_up()
+    going_on.set()
+    thread.join()
+    assert not is_warming_up()
 
 
 def test_a_device_without_graphs_runs_each_padded_shape_once_to_warm_up(monkeypatch):

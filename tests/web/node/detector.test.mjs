@@ -1,10 +1,9 @@
-// Anchors, decoding, suppression, votes and whole faces by hand-made cases (tests/retinaface has the same in Python).
+// Outputs, suppression, votes and whole faces by hand-made cases (tests/retinaface has the same in Python).
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  anchorsFor,
-  decode,
   detect,
+  faceAt,
   facesFrom,
   iou,
   nonMaximumSuppression,
@@ -13,15 +12,12 @@ import {
 } from "../../../web/page/analysis/detector.js";
 
 const about = {
-  strides: [8, 16],
-  sizes: [[16, 32], [64]],
-  centre_variance: 0.1,
-  size_variance: 0.2,
   conf: 0.5,
   iou_threshold: 0.4,
   containment: 0.9,
   voting_iou: 0.6,
   near: 256,
+  possible: 0.3,
   whole_score: 0.8,
   part: 0.15,
   alone: 1.25,
@@ -31,25 +27,11 @@ const about = {
 };
 const face = (box, score, at = 0) => ({ box, score, landmarks: Array.from({ length: 5 }, () => [at, at]) });
 
-test("anchors stand in the middle of each cell, finest grid first, rows before columns", () => {
-  const anchors = anchorsFor(9, 17, about); // 2 x 3 cells of 8 with two anchors each, 1 x 2 cells of 16 with one
-  assert.equal(anchors.length / 4, 2 * 3 * 2 + 1 * 2);
-  assert.deepEqual([...anchors.slice(0, 12)], [4, 4, 16, 16, 4, 4, 32, 32, 12, 4, 16, 16]);
-  assert.deepEqual([...anchors.slice(-4)], [24, 8, 64, 64]);
-});
-
-test("offsets of zero are the anchor itself; those of one move by a tenth and grow by e^0.2", () => {
-  const anchors = Float32Array.of(100, 50, 20, 40);
-  const zero = { scores: Float32Array.of(0.9), boxes: new Float32Array(4), landmarks: new Float32Array(10) };
-  assert.deepEqual(decode(zero, 0, anchors, about).box, [90, 30, 110, 70]);
-  const one = {
-    scores: Float32Array.of(0.9),
-    boxes: new Float32Array(4).fill(1),
-    landmarks: new Float32Array(10).fill(1),
-  };
-  const moved = decode(one, 0, anchors, about);
-  assert.ok(Math.abs(moved.box[2] - moved.box[0] - 20 * Math.exp(0.2)) < 1e-9);
-  assert.deepEqual(moved.landmarks[4], [102, 54]);
+test("an anchor's numbers are its face", () => {
+  const counted = (length) => Float32Array.from({ length }, (_, i) => i);
+  const outputs = { scores: Float32Array.of(0, 0.5), boxes: counted(8), landmarks: counted(20) };
+  const landmarks = [10, 12, 14, 16, 18].map((i) => [i, i + 1]);
+  assert.deepEqual(faceAt(outputs, 1), { score: 0.5, box: [4, 5, 6, 7], landmarks });
 });
 
 test("of two boxes that overlap the better stays, and of one inside another too", () => {
@@ -107,23 +89,38 @@ test("a face found in both frames is blended by its size", () => {
 });
 
 test("nothing above the threshold is no face", () => {
-  const count = anchorsFor(64, 64, about).length / 4;
+  const count = 9;
   const outputs = {
-    scores: new Float32Array(count).fill(0.4),
+    scores: new Float32Array(count).fill(0.29),
     boxes: new Float32Array(4 * count),
     landmarks: new Float32Array(10 * count),
   };
-  assert.deepEqual(facesFrom(outputs, 64, 64, about), []);
+  assert.deepEqual(facesFrom(outputs, about), []);
+});
+
+test("what may be a near face is searched for in a smaller frame, which decides", async () => {
+  const asked = [];
+  const network = (inSmaller) => async (_, height) => {
+    asked.push(height);
+    const side = 0.9 * height;
+    const scores = Float32Array.of(height === 320 ? 0.4 : inSmaller);
+    return { scores, boxes: Float32Array.of(0, 0, side, side), landmarks: new Float32Array(10) };
+  };
+  const frame = { rgba: new Uint8ClampedArray(320 * 320 * 4), width: 320, height: 320 };
+  const found = await detect(frame, network(0.7), { imgsz: 640, about });
+  assert.deepEqual(
+    found.map(({ score }) => score),
+    [Math.fround(0.7)],
+  );
+  assert.deepEqual(await detect(frame, network(0.4), { imgsz: 640, about }), []);
+  assert.deepEqual(asked, [320, 160, 320, 160]);
 });
 
 test("a large frame is searched reduced, and its faces come back in its own pixels", async () => {
   const asked = [];
   const network = async (rgb, height, width) => {
     asked.push([rgb.length, height, width]);
-    const count = anchorsFor(height, width, about).length / 4;
-    const scores = new Float32Array(count);
-    scores[0] = 0.9; // a 16 pixel anchor at (4, 4)
-    return { scores, boxes: new Float32Array(4 * count), landmarks: new Float32Array(10 * count) };
+    return { scores: Float32Array.of(0.9), boxes: Float32Array.of(-4, -4, 12, 12), landmarks: new Float32Array(10) };
   };
   const frame = { rgba: new Uint8ClampedArray(128 * 64 * 4), width: 128, height: 64 };
   const [found] = await detect(frame, network, { imgsz: 64, about });

@@ -1,5 +1,5 @@
 /**
- * From the detector's outputs to faces: the twin of retinaface/anchors.py and retinaface/detector.py.
+ * From the detector's outputs to faces: the twin of retinaface/detector.py.
  *
  * In:  a frame of RGBA pixels, and a network. Out: its faces, best score first, in pixels of that frame.
  */
@@ -8,52 +8,18 @@ import { reduceToRgb, roundEven } from "./resize.js";
 /** @typedef {import("../types.js").AboutDetector} AboutDetector @typedef {import("../types.js").Face} Face */
 /** @typedef {import("../types.js").DetectorOutputs} DetectorOutputs */
 
-/** @type {Map<string, Float32Array>} */
-const anchorsBySize = new Map();
-
 /**
- * Centre x, centre y, width, height of every anchor, row by row, finest grid first.
- * @param {number} height @param {number} width @param {AboutDetector} about
- */
-export function anchorsFor(height, width, about) {
-  const key = `${height} ${width}`;
-  let anchors = anchorsBySize.get(key);
-  if (!anchors) {
-    /** @type {number[]} */
-    const values = [];
-    about.strides.forEach((stride, level) => {
-      for (let y = 0; y < Math.ceil(height / stride); y++) {
-        for (let x = 0; x < Math.ceil(width / stride); x++) {
-          for (const side of about.sizes[level]) values.push((x + 0.5) * stride, (y + 0.5) * stride, side, side);
-        }
-      }
-    });
-    anchors = Float32Array.from(values);
-    if (anchorsBySize.size > 16) anchorsBySize.clear();
-    anchorsBySize.set(key, anchors);
-  }
-  return anchors;
-}
-
-/**
- * One anchor's offsets as a box and landmarks in pixels (Ren et al. 2015, eq. 2, with variances).
- * @param {DetectorOutputs} outputs @param {number} row @param {Float32Array} anchors @param {AboutDetector} about
+ * One anchor's score, box and landmarks.
+ * @param {DetectorOutputs} outputs @param {number} row
  * @returns {Face}
  */
-export function decode(outputs, row, anchors, about) {
-  const [x, y, width, height] = anchors.subarray(4 * row, 4 * row + 4);
-  const offsets = outputs.boxes.subarray(4 * row, 4 * row + 4);
-  const centreX = x + offsets[0] * about.centre_variance * width;
-  const centreY = y + offsets[1] * about.centre_variance * height;
-  const halfWidth = (width * Math.exp(offsets[2] * about.size_variance)) / 2;
-  const halfHeight = (height * Math.exp(offsets[3] * about.size_variance)) / 2;
+export function faceAt(outputs, row) {
   const points = outputs.landmarks.subarray(10 * row, 10 * row + 10);
-  const landmarks = [0, 2, 4, 6, 8].map((i) => [
-    x + points[i] * about.centre_variance * width,
-    y + points[i + 1] * about.centre_variance * height,
-  ]);
-  const box = [centreX - halfWidth, centreY - halfHeight, centreX + halfWidth, centreY + halfHeight];
-  return { box, landmarks, score: outputs.scores[row] };
+  return {
+    box: [...outputs.boxes.subarray(4 * row, 4 * row + 4)],
+    landmarks: [0, 2, 4, 6, 8].map((i) => [points[i], points[i + 1]]),
+    score: outputs.scores[row],
+  };
 }
 
 /** Pixels that two boxes share. @param {number[]} a @param {number[]} b */
@@ -107,17 +73,17 @@ export function voteLandmarks(best, candidates, about) {
 }
 
 /**
- * The faces among the anchors of one searched frame, in its own pixels.
- * @param {DetectorOutputs} outputs @param {number} height @param {number} width @param {AboutDetector} about
+ * The faces among the anchors of one searched frame, in its own pixels, with those that only a smaller frame can tell.
+ * @param {DetectorOutputs} outputs @param {AboutDetector} about
  * @returns {Face[]}
  */
-export function facesFrom(outputs, height, width, about) {
-  const anchors = anchorsFor(height, width, about);
+export function facesFrom(outputs, about) {
   /** @type {number[]} */
   const rows = [];
-  outputs.scores.forEach((score, row) => score >= about.conf && rows.push(row));
+  const lowest = Math.min(about.conf, about.possible);
+  outputs.scores.forEach((score, row) => score >= lowest && rows.push(row));
   rows.sort((a, b) => outputs.scores[b] - outputs.scores[a]);
-  const candidates = rows.slice(0, about.candidates).map((row) => decode(outputs, row, anchors, about));
+  const candidates = rows.slice(0, about.candidates).map((row) => faceAt(outputs, row));
   return nonMaximumSuppression(candidates, about).map((face) => {
     return { ...face, landmarks: voteLandmarks(face, candidates, about) };
   });
@@ -190,15 +156,17 @@ export async function detect({ rgba, width, height }, network, { imgsz, about })
     const outputs = await network(reduceToRgb(rgba, width, height, newWidth, newHeight), newHeight, newWidth);
     const [scaleX, scaleY] = [width / newWidth, height / newHeight];
     const back = (/** @type {number[]} */ [x, y]) => [(x + 0.5) * scaleX - 0.5, (y + 0.5) * scaleY - 0.5];
-    return facesFrom(outputs, newHeight, newWidth, about).map(({ box, landmarks, score }) => {
+    return facesFrom(outputs, about).map(({ box, landmarks, score }) => {
       return { box: [...back(box.slice(0, 2)), ...back(box.slice(2))], landmarks: landmarks.map(back), score };
     });
   };
   const shrink = Math.min(1, imgsz / Math.max(height, width));
+  const sure = (/** @type {Face[]} */ found) => found.filter(({ score }) => score >= about.conf);
   const faces = await search(shrink);
-  const largest = shrink * Math.max(0, ...faces.map(sizeOf));
-  if (largest < about.near) return faces;
+  const possible = faces.filter(({ score }) => score >= about.possible);
+  const largest = shrink * Math.max(0, ...possible.map(sizeOf));
+  if (largest < about.near) return sure(faces);
   const halvings = 1 + Math.floor(Math.log2(largest / about.near)); // it is smaller than `near` then
   const smaller = await search(shrink * 0.5 ** halvings);
-  return wholeFaces(faces, smaller, about.near / shrink, about);
+  return sure(wholeFaces(faces, smaller, about.near / shrink, about));
 }

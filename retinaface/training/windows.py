@@ -1,0 +1,195 @@
+"""Training windows: square parts of annotated pictures, at every scale, moved, turned and relit at random.
+
+In:  annotated pictures, a random generator, a size.
+Out: windows: an image with boxes, landmarks and regions to ignore; and the batches of a training.
+
+In photographs small faces are many and large ones few. So a window is cut to a wanted size of one of its faces,
+log-uniform from a hundredth of the window's side to six tenths, or to a part of the whole scene, as Guo et al. 2021
+(section 4.1) do by cutting 0.3 to 2 times the picture's short side. A seventh of the windows show a large face, as a
+webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large: enlarged
+small ones are blurs, and a network that is taught them takes blurs for faces.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from retinaface.training.annotations import Picture
+from retinaface.training.augment import relight
+from retinaface.training.geometry import MIRRORED_LANDMARKS, box_area, clip_box, transform_box, transform_points
+from retinaface.training.matching import match_anchors
+
+FACE_FREE, PORTRAITS = 0.13, 0.18  # shares of windows from pictures without a face, and of one whose scene is cut away
+FILLED, LARGE = 0.13, 0.17  # share of windows that one face fills or overfills, and that show a large one
+SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6)}  # of that face, in sides of the window
+LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for large ones a little, and fully
+WHOLE_SCENE = 0.45  # share of other windows that show the scene as it is: 0.7 to 2.2 times the window
+ZOOMS = (0.12, 2.2)  # of "any": what is enlarged more is a blur
+TILTED, TILT = 0.25, 50  # share of windows that are turned far, and how far at most, in degrees
+UNEVEN = 7  # degrees, standard deviation of the turn of the others
+MOST_FACES = 40  # of a window, the first ones annotated
+VISIBLE = 0.45  # share of its box that must lie in the window for a face to be a target; else it is ignored
+SMALLEST_SIDE = 7  # pixels of such a box, the longer side
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a picture (S, S, 3) uint8 RGB; boxes (F, 4), landmarks (F, 5, 2) (NaN: unknown), ignore (K, 4).
+
+    by_hand: did a person set the landmarks?
+    """
+
+    image: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+    ignore: np.ndarray
+    by_hand: bool
+
+
+class WindowMaker:
+    """Makes windows from pictures, which stay encoded in memory."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.pictures = pictures
+        faces = np.array([min(len(picture.boxes), 16) for picture in pictures])
+        largest = np.array([np.sqrt(box_area(picture.boxes)).max(initial=0) for picture in pictures])
+        portrait = np.array([len(p.boxes) == 1 and not p.boxes_by_hand and not p.complete for p in pictures])
+        kinds = ((faces == 0, FACE_FREE), (portrait, PORTRAITS), ((faces > 0) & ~portrait, 1 - FACE_FREE - PORTRAITS))
+        self.weight = np.zeros(len(pictures))
+        for rows, share in kinds:
+            weight = rows * np.maximum(faces, 1) ** 0.5
+            self.weight += share * weight / max(weight.sum(), 1)
+        self.weight /= self.weight.sum()
+        little, fully = LARGE_ENOUGH
+        serves = np.where(largest >= fully, 1.0, np.where(largest >= little, 0.25, 0.0)) * np.where(portrait, 0.35, 1.0)
+        self.serves_large = serves / serves.sum() if serves.any() else self.weight
+
+    def __call__(self, rng: Generator, size: int) -> Window:
+        """A random window of `size` pixels a side."""
+        draw = rng.random()
+        kind = "filled" if draw < FILLED else "large" if draw < FILLED + LARGE else "any"
+        picture = self.pictures[rng.choice(len(self.weight), p=self.weight if kind == "any" else self.serves_large)]
+        image = picture.image
+        matrix, mirror = place(picture, image.shape[:2], rng, size=size, kind=kind)
+        window = moved(picture, matrix, size=size, mirror=mirror)
+        return Window(relight(warp(image, matrix, size, rng), rng), *window, picture.landmarks_by_hand)
+
+
+def place(
+    picture: Picture, size_hw: tuple[int, int], rng: Generator, *, size: int, kind: str
+) -> tuple[np.ndarray, bool]:
+    """From pixels of the picture (of `size_hw`) to pixels of the window: (2, 3) float64; and whether it is mirrored."""
+    height, width = size_hw
+    longest = max(size_hw)
+    zoom = size / longest * (0.7 + 1.5 * rng.random() ** 1.5)  # the scene as it is
+    centre = np.array([width, height]) * rng.random(2)
+    if len(picture.boxes):
+        sides = np.sqrt(box_area(picture.boxes))
+        row = rng.integers(len(sides)) if kind == "any" else sides.argmax()
+        if kind != "any" or rng.random() > WHOLE_SCENE:
+            low, high = SIZES[kind]
+            zoom = size * np.exp(rng.uniform(np.log(low), np.log(high))) / max(6.0, sides[row])
+        if kind != "any" or rng.random() < 0.8:
+            centre = (picture.boxes[row, :2] + picture.boxes[row, 2:]) / 2
+    if kind == "any":
+        zoom = np.clip(zoom, *ZOOMS)
+    if kind != "filled":
+        zoom = max(zoom, 0.5 * size / longest)  # no picture becomes a stamp
+    angle = np.deg2rad(
+        rng.uniform(-TILT, TILT) if rng.random() < TILTED and kind != "filled" else rng.normal(0, UNEVEN)
+    )
+    mirror, stretch = bool(rng.random() < 0.5), np.exp(rng.normal(0, 0.08))
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotation @ np.diag([-zoom * stretch if mirror else zoom * stretch, zoom])
+    room = {"filled": 0.12, "large": 0.5, "any": 0.9}[kind]
+    target = size / 2 + (rng.random(2) - 0.5) * size * room
+    if kind == "any" and rng.random() < 0.85:  # the window lies in the picture, or the picture in the window
+        span = np.array([width * zoom * stretch, height * zoom])
+        before = np.array([(width - centre[0] if mirror else centre[0]) * zoom * stretch, centre[1] * zoom])
+        target = np.clip(target - before, np.minimum(size - span, 0), np.maximum(size - span, 0)) + before
+    return np.column_stack([linear, target - linear @ centre]), mirror
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: int, rng: Generator) -> np.ndarray:
+    """(S, S, 3): `image` under `matrix`, halved first as often as it takes not to alias."""
+    zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    while zoom < 0.6 and min(image.shape[:2]) > 1:
+        height, width = image.shape[:2]
+        image = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        by = np.array([width / image.shape[1], height / image.shape[0]])
+        matrix = np.column_stack([matrix[:, :2] * by, matrix[:, 2] + matrix[:, :2] @ ((by - 1) / 2)])
+        zoom *= 2
+    border = cv2.BORDER_CONSTANT if rng.random() < 0.5 else cv2.BORDER_REPLICATE
+    colour = rng.integers(0, 256, 3).tolist()
+    return cv2.warpAffine(image, matrix, (size, size), borderMode=border, borderValue=colour)
+
+
+def moved(
+    picture: Picture, matrix: np.ndarray, *, size: int, mirror: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes, landmarks and regions to ignore of `picture` under `matrix`, as far as they lie in the window.
+
+    Faces that are cut off or tiny there are ignored. The boxes of the others are whole, also where they reach out.
+    """
+    frame = np.array([0, 0, size, size])
+    boxes = transform_box(picture.boxes, matrix)
+    points = picture.landmarks[:, list(MIRRORED_LANDMARKS)] if mirror else picture.landmarks
+    visible = clip_box(boxes, frame)
+    share = box_area(visible) / np.maximum(box_area(boxes), 1e-6)
+    target = (share >= VISIBLE) & ((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= SMALLEST_SIDE)
+    target &= target.cumsum() <= MOST_FACES
+    ignore = np.concatenate([visible[~target], clip_box(transform_box(picture.ignore, matrix), frame)])
+    return boxes[target], transform_points(points[target], matrix), ignore[box_area(ignore) >= 1]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowBatches(Dataset[tuple[Tensor, ...]]):
+    """Item i is the batch of step `first + i`, always the same for a seed.
+
+    A batch: images (N, S, S, 3) uint8 RGB, and the tensors of `retinaface.training.loss.Targets`.
+
+    steps: of the whole run. pixels: about so many a step, which decides N. sizes: one of them at random is S.
+    Of the windows of a step this process makes number `rank`, `rank + world_size`, ...; all make the same number.
+    """
+
+    maker: WindowMaker
+    steps: int
+    pixels: int
+    sizes: Sequence[int]
+    seed: int
+    first: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+    def __len__(self) -> int:
+        return self.steps - self.first
+
+    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
+        step = self.first + item
+        size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
+        count = self.world_size * max(1, round(self.pixels / size**2 / self.world_size))
+        mine = range(self.rank, count, self.world_size)
+        windows = [self.maker(np.random.default_rng((self.seed, step, i)), size) for i in mine]
+        boxes = np.zeros((len(windows), MOST_FACES, 4), np.float32)
+        landmarks = np.full((len(windows), MOST_FACES, 5, 2), np.nan, np.float32)
+        for row, window in enumerate(windows):
+            boxes[row, : len(window.boxes)], landmarks[row, : len(window.boxes)] = window.boxes, window.landmarks
+        matched = [match_anchors((size, size), window.boxes, window.ignore) for window in windows]
+        images, by_hand = [window.image for window in windows], [window.by_hand for window in windows]
+        batch = (np.stack(images), np.stack(matched), boxes, landmarks, np.array(by_hand))
+        return tuple(torch.from_numpy(part) for part in batch)
+
+
+def ignore_ctrl_c(worker: int) -> None:
+    """Let a worker process ignore Ctrl-C, which a terminal also sends to it: the trainer decides when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,122 @@
+"""Training windows: boxes and landmarks stay on the face, at every scale; batches are the same for a seed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from retinaface.training.annotations import Picture
+from retinaface.training.geometry import box_area
+from retinaface.training.matching import match_anchors
+from retinaface.training.windows import (
+    FACE_FREE,
+    MOST_FACES,
+    PORTRAITS,
+    SMALLEST_SIDE,
+    WindowBatches,
+    WindowMaker,
+    moved,
+    place,
+    warp,
+)
+
+NO_BOXES, NO_POINTS = np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32)
+CORNERS = np.array([[60, 80], [100, 80], [80, 100], [65, 120], [95, 120]], np.float32)  # of the drawn face
+
+
+def drawn() -> Picture:
+    """A white disc on black, with a red dot on each landmark, as the one face of a picture."""
+    image = np.zeros((240, 320, 3), np.uint8)
+    cv2.ellipse(image, (80, 100), (40, 50), 0, 0, 360, (255, 255, 255), -1)
+    for x, y in CORNERS.astype(int):
+        cv2.circle(image, (int(x), int(y)), 4, (255, 0, 0), -1)
+    return Picture("a/drawn", image, np.array([[40, 50, 120, 150]], np.float32), CORNERS[None], NO_BOXES, complete=True)
+
+
+def empty(number: int = 0) -> Picture:
+    return Picture(f"a/{number}", np.full((90, 120, 3), 90, np.uint8), NO_BOXES, NO_POINTS, NO_BOXES, complete=True)
+
+
+@pytest.mark.parametrize("kind", ["any", "large", "filled"])
+def test_boxes_and_landmarks_lie_where_the_face_is_drawn(kind):
+    picture, checked = drawn(), 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        matrix, mirror = place(picture, (240, 320), rng, size=320, kind=kind)
+        image = warp(picture.image, matrix, 320, rng)
+        boxes, landmarks, _ = moved(picture, matrix, size=320, mirror=mirror)
+        if not len(boxes) or (boxes < 0).any() or (boxes > 320).any() or box_area(boxes)[0] < 40**2:
+            continue
+        checked += 1
+        white = np.zeros((320, 320), np.uint8)
+        left, top, right, bottom = boxes[0].round().astype(int)
+        white[top : bottom + 1, left : right + 1] = 1
+        centre = (boxes[0, :2] + boxes[0, 2:]) / 2
+        assert image[int(centre[1]), int(centre[0])].max() > 120
+        for x, y in landmarks[0]:
+            red, green, _ = image[round(float(y)), round(float(x))].astype(int)
+            assert red > 120
+            assert green < 120  # a dot, not the disc around it
+        assert (landmarks[0, 0, 0] < landmarks[0, 1, 0]) or abs(
+            np.arctan2(matrix[1, 0], matrix[0, 0])
+        ) > 0  # left is left
+        assert landmarks[0, 0, 0] < landmarks[0, 1, 0] + 40
+    assert checked >= (4 if kind == "filled" else 15)
+
+
+def test_left_stays_left_when_mirrored():
+    picture = drawn()
+    mirrored = np.array([[-1.0, 0, 319], [0, 1, 0]])
+    _, landmarks, _ = moved(picture, mirrored, size=320, mirror=True)
+    np.testing.assert_allclose(landmarks[0], [[219, 80], [259, 80], [239, 100], [224, 120], [254, 120]])
+
+
+def test_a_reduced_window_is_where_its_matrix_says():
+    picture = drawn()
+    matrix = np.array([[0.2, 0.0, 10], [0.0, 0.2, 20]])  # halved twice before the warp
+    image = warp(picture.image, matrix, 100, np.random.default_rng(0)).astype(float)
+    y, x = np.nonzero(image[..., 1] > 127)
+    inside = (np.abs(x - 26) <= 9) & (np.abs(y - 40) <= 11)
+    assert abs(x[inside].mean() - (0.2 * 80 + 10)) < 0.4
+    assert abs(y[inside].mean() - (0.2 * 100 + 20)) < 0.4
+
+
+def test_what_is_cut_off_or_tiny_is_ignored_and_the_rest_reaches_out():
+    boxes = np.array([[-30, 10, 50, 90], [-70, 10, 30, 90], [50, 50, 54, 54], [300, 300, 340, 340]], np.float32)
+    points = np.tile(CORNERS, (4, 1, 1))
+    picture = Picture(
+        "p", np.zeros((9, 9, 3), np.uint8), boxes, points, np.array([[0, 0, 5, 5]], np.float32), complete=True
+    )
+    assert SMALLEST_SIDE > 4
+    kept, landmarks, ignore = moved(picture, np.array([[1.0, 0, 0], [0, 1, 0]]), size=100, mirror=False)
+    np.testing.assert_allclose(kept, boxes[:1])  # five eighths of it are visible
+    assert landmarks.shape == (1, 5, 2)
+    np.testing.assert_allclose(ignore, [[0, 10, 30, 90], [50, 50, 54, 54], [0, 0, 5, 5]])
+
+
+def test_kinds_of_pictures_have_their_share():
+    maker = WindowMaker([drawn(), *(empty(number) for number in range(8))])
+    assert maker.weight[1:].sum() == pytest.approx(FACE_FREE / (FACE_FREE + 1 - FACE_FREE - PORTRAITS), abs=1e-6)
+    assert maker.weight[1] == pytest.approx(maker.weight[8])
+    assert maker.serves_large.tolist() == [0.25 / 0.25] + [0] * 8  # 89 pixels: a little, but nothing else is larger
+
+
+def test_batches_hold_what_the_loss_wants_and_are_the_same_for_a_seed():
+    maker = WindowMaker([drawn(), empty()])
+    batches = WindowBatches(maker, steps=5, pixels=4 * 96 * 96, sizes=[96], seed=3, first=2)
+    assert len(batches) == 3
+    first = batches[1]
+    images, matched, boxes, landmarks, by_hand = first
+    assert images.shape == (4, 96, 96, 3)
+    assert boxes.shape == (4, MOST_FACES, 4)
+    assert landmarks.shape == (4, MOST_FACES, 5, 2)
+    assert by_hand.tolist() == [True] * 4
+    for row in range(4):
+        count = int((boxes[row].abs().sum(dim=1) > 0).sum())
+        own = match_anchors((96, 96), boxes[row, :count].numpy(), NO_BOXES)
+        assert ((matched[row].numpy() >= 0) == (own >= 0)).all()
+    again = WindowBatches(maker, steps=5, pixels=4 * 96 * 96, sizes=[96], seed=3)[3]  # the same step
+    assert all(bool(((a == b) | (a != a)).all()) for a, b in zip(first, again, strict=True))
+    half = WindowBatches(maker, steps=5, pixels=4 * 96 * 96, sizes=[96], seed=3, first=2, rank=1, world_size=2)[1]
+    assert (half[0] == images[1::2]).all()
