@@ -106,10 +106,12 @@ class Tracker:
         if faces is None:
             return self._last[0], [Observation(track, time_s) for track in self._last[1]]
         self._learn_rate(time_s)
-        self.tracks = [track for track in self.tracks if time_s - track.motion.seen_s <= self.memory_s]
+        memory_s = self.memory_s
+        self.tracks = [track for track in self.tracks if time_s - track.motion.seen_s <= memory_s]
         patches = [None if frame_rgb is None else face_patch(frame_rgb, face.box_xyxy) for face in faces]
         tracks = self._assign(faces, patches, time_s)
-        fresh = [time_s - track.motion.seen_s > self._restart_s for track in tracks]
+        restart_s = max(RESTART_S, (RESTART_FRAMES + 0.5) * self.interval_s)
+        fresh = [time_s - track.motion.seen_s > restart_s for track in tracks]
         smoothed = [
             self._follow(face, track, time_s, smooth=smooth_s > 0, fresh=is_fresh)
             for face, track, is_fresh in zip(faces, tracks, fresh, strict=True)
@@ -135,10 +137,6 @@ class Tracker:
             track.classified_s = time_s
         return smoothed
 
-    @property
-    def _restart_s(self) -> float:
-        return max(RESTART_S, (RESTART_FRAMES + 0.5) * self.interval_s)
-
     def _learn_rate(self, time_s: float) -> None:
         if self._detected_s is not None and time_s > self._detected_s:
             self._intervals_s.append(time_s - self._detected_s)
@@ -146,11 +144,11 @@ class Tracker:
 
     def _assign(self, faces: Sequence[Face], patches: Sequence[np.ndarray | None], time_s: float) -> list[Track]:
         """The track of each face: pairs by rising cost, each track and each face once; then new tracks."""
+        cost = costs(faces, self.tracks, time_s)
         pairs = [
-            (cost, row, column)
-            for row, face in enumerate(faces)
-            for column, track in enumerate(self.tracks)
-            if (cost := cost_of(face, track, time_s)) is not None and not changed(track, patches[row], time_s)
+            (cost[row, column], row, column)
+            for row, column in np.argwhere(np.isfinite(cost)).tolist()
+            if not changed(self.tracks[column], patches[row], time_s)
         ]
         owner: dict[int, Track] = {}
         taken: set[int] = set()
@@ -182,18 +180,24 @@ def centre_of(face: Face) -> np.ndarray:
     return (face.box_xyxy[:2].astype(np.float64) + face.box_xyxy[2:]) / 2
 
 
-def cost_of(face: Face, track: Track, time_s: float) -> float | None:
-    """How unlikely it is that the face is the track's, in face sizes; None where it is out of reach.
+def costs(faces: Sequence[Face], tracks: Sequence[Track], time_s: float) -> np.ndarray:
+    """(N, T) float64: how unlikely each face is each track's, in face sizes; infinite where it is out of reach.
 
     Distance from where the track is predicted, in the mean of both sizes, + |ln of the ratio of sizes| + what the time
     out of sight counts.
     """
-    unseen_s, size = time_s - track.motion.seen_s, max(face.size, 1.0)
-    log_ratio = abs(np.log(size / max(track.motion.size, 1.0)))
-    distance = np.linalg.norm(centre_of(face) - track.motion.predict(time_s)) / ((size + track.motion.size) / 2)
-    near = distance <= min(FARTHEST, REACH + REACH_PER_S * unseen_s)
-    alike = log_ratio <= np.log(min(LARGEST_RATIO, SIZE_RATIO + SIZE_RATIO_PER_S * unseen_s))
-    return float(distance + log_ratio + UNSEEN_COST * unseen_s) if near and alike else None
+    if not faces or not tracks:
+        return np.empty((len(faces), len(tracks)))
+    centres = np.stack([centre_of(face) for face in faces])[:, None]  # (N, 1, 2)
+    sizes = np.maximum([face.size for face in faces], 1.0)[:, None]
+    predicted = np.stack([track.motion.predict(time_s) for track in tracks])  # (T, 2)
+    sizes_before = np.array([track.motion.size for track in tracks])
+    unseen_s = time_s - np.array([track.motion.seen_s for track in tracks])
+    distance = np.linalg.norm(centres - predicted, axis=2) / ((sizes + sizes_before) / 2)
+    log_ratio = np.abs(np.log(sizes / np.maximum(sizes_before, 1.0)))
+    near = distance <= np.minimum(FARTHEST, REACH + REACH_PER_S * unseen_s)
+    alike = log_ratio <= np.log(np.minimum(LARGEST_RATIO, SIZE_RATIO + SIZE_RATIO_PER_S * unseen_s))
+    return np.where(near & alike, distance + log_ratio + UNSEEN_COST * unseen_s, np.inf)
 
 
 def changed(track: Track, patch: np.ndarray | None, time_s: float) -> bool:
