@@ -91,7 +91,7 @@ def column(faces: FaceSet) -> dict[str, str]:
     if not faces.has_votes:
         return rows | {"votes": "labels only"}
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
-    surprise = np.log(1 / np.where(faces.votes > 0, faces.votes, 1))  # entropy = -sum p log p: 0 where all people agree
+    surprise = -np.log(np.where(faces.votes > 0, faces.votes, 1))  # entropy = -sum p log p: 0 where all people agree
     entropy = (faces.votes * surprise).sum(axis=1).mean()
     return rows | {"vote entropy": f"{entropy:.3f} nats", "label is top vote": f"{agreeing:.1%}"}
 

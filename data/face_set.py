@@ -82,7 +82,8 @@ class FaceSet:
     def digest(self) -> str:
         """32 hexadecimal digits that stand for class names, names, labels, votes and sizes of files, in their order.
 
-        Sizes stand for the pixels, which would have to be read: two class folders that were swapped differ by them.
+        Sizes stand for the pixels, which would all have to be read; the first picture of each class is, so that two
+        class folders that were swapped differ also where all files have one size.
         """
         content = hashlib.blake2b(digest_size=16)
         for name in itertools.chain(self.class_names, [""], self.names):
@@ -93,6 +94,8 @@ class FaceSet:
             content.update(np.ascontiguousarray(self.votes, dtype="<f4").data)
         for rows in rows_in_parts(np.ones(len(self), bool)):
             content.update(content_sizes(self.images, rows).astype("<i8").data)
+        first = [int((self.labels == label).argmax()) for label in range(len(self.class_names)) if len(self)]
+        content.update(digests(self.images, np.array(first, int)).astype("<u8").data)
         return content.hexdigest()
 
 

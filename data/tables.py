@@ -50,14 +50,14 @@ def delimiter_of(line: str) -> str:
     return ";" if ";" in bare else "\t" if "\t" in bare and "," not in bare.partition("\t")[0] else ","
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of every row that is not blank; fields have no white space around them.
+def read_rows(path: Path, *, errors: str = "strict") -> Iterator[tuple[int, list[str]]]:
+    """(line, fields) of every row that is not blank; fields have no white space around them. errors: as of `open`.
 
     Raises `UserError` where the file cannot be opened, is no text in UTF-8 or UTF-16, or no csv.
     """
     line = 0
     try:
-        with open(path, encoding=encoding_of(path), newline="") as file:
+        with open(path, encoding=encoding_of(path), errors=errors, newline="") as file:
             rows = _csv_rows(file) if path.suffix.lower() == ".csv" else _spaced_rows(file)
             for line, fields in rows:
                 if any("\0" in field for field in fields):  # in no name of a file, and in no number
@@ -90,8 +90,8 @@ def _spaced_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_header(path: Path) -> list[str]:
-    """The fields of the first row, in lower case; empty where there is none. Raises as `read_rows` does."""
-    return [text.lower() for text in next(read_rows(path), (1, []))[1]]
+    """The fields of the first row, in lower case; empty where there is none. What is no text is told by `read_rows`."""
+    return [text.lower() for text in next(read_rows(path, errors="replace"), (1, []))[1]]
 
 
 def read_records(path: Path, columns: Sequence[str], faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:

@@ -63,6 +63,8 @@ def test_entropy_of_votes():
     faces = FaceSet(np.zeros((2, 4, 4, 3), np.uint8), votes, np.array([0, 1]), ("a", "b"), tuple("wxyz"))
     assert column(faces.rows([0]))["vote entropy"] == "0.000 nats"
     assert column(faces)["vote entropy"] == f"{np.log(4) / 2:.3f} nats"
+    tiny = FaceSet(faces.images[:1], np.array([[1, 1e-39]], np.float32), np.array([0]), ("a",), ("w", "x"))
+    assert column(tiny)["vote entropy"] == "0.000 nats"
 
 
 def test_duplicates_between_splits_are_counted(tmp_path, capsys):

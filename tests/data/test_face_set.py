@@ -6,8 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from helpers.tiny_sets import write_picture
 
+from data.datasets import load_faces
 from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_votes, without_duplicates
+from data.pictures.store import Storage
 from support import UserError
 
 
@@ -78,8 +81,21 @@ def test_the_digest_is_of_names_labels_votes_and_classes(faces):
     ]
     digests = {faces.digest(), *(dataclasses.replace(faces, **change).digest() for change in changes)}
     assert len(digests) == 7
-    assert dataclasses.replace(faces, images=[image + 1 for image in faces.images]).digest() == faces.digest()
+    inside = [faces.images[0], faces.images[1] + 1, faces.images[2]]
+    assert dataclasses.replace(faces, images=inside).digest() == faces.digest()  # not all pixels are read
     assert len(faces.digest()) == 32
+
+
+@pytest.mark.parametrize("storage", [Storage(None), Storage(0.0)])
+def test_class_folders_that_were_swapped_have_another_digest_though_all_files_have_one_size(tmp_path, storage):
+    for level, name in enumerate(("happy", "sad")):
+        for number in range(20):
+            write_picture(tmp_path / name / f"{number}.bmp", np.full((4, 4, 3), 40 * level + number, np.uint8))
+    before = load_faces(tmp_path, "train", storage=storage).digest()
+    assert load_faces(tmp_path, "train", storage=storage).digest() == before
+    for old, new in (("happy", "other"), ("sad", "happy"), ("other", "sad")):
+        (tmp_path / old).rename(tmp_path / new)
+    assert load_faces(tmp_path, "train", storage=storage).digest() != before
 
 
 def test_sets_are_joined_with_what_all_of_them_have(faces):

@@ -54,6 +54,15 @@ def test_votes_parts_and_attributes_however_they_were_saved(tmp_path, lines, enc
     assert test.labels.tolist() == [1]
 
 
+@pytest.mark.parametrize(
+    "lines", [["path,label", "0.png,fröhlich", "1.png,sad"], ["path,p_fröhlich,p_sad", "0.png,1,2"]]
+)
+def test_a_list_in_another_encoding_is_recognised_and_the_encoding_named(tmp_path, lines):
+    make_list(tmp_path, lines, encoding="latin-1")
+    with pytest.raises(UserError, match=r"faces\.csv is no UTF-8 or UTF-16 text after line .*; save it as UTF-8"):
+        load_faces(tmp_path, "train")
+
+
 def test_a_label_beside_votes_is_what_counts(tmp_path):
     make_list(tmp_path, ["path,label,p_sad,p_happy,split", "0.png,happy,3,1,test", "1.png,sad,3,1,train"])
     faces = load(tmp_path, "test")
