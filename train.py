@@ -76,9 +76,8 @@ def run(settings: Settings) -> int:
             settings.data_path, labels_only=settings.loss == "cross_entropy", accept=settings.accept, **source
         )
         if distributed.is_main:
-            processes = f", {distributed.world_size} processes" * (distributed.world_size > 1)
-            faces = f"{len(train)} faces, validating on {len(validation)}"
-            notify(f"{settings.model} on {distributed.device}{processes}: {faces}")
+            place = f"{distributed.device}" + f", {distributed.world_size} processes" * (distributed.world_size > 1)
+            notify(f"{settings.model} on {place}: {len(train)} faces, validating on {len(validation)}")
             if not train.has_votes:
                 notify("training on labels, for which the loss is cross-entropy")
         return Trainer(settings, spec, train, validation, distributed).run()

@@ -186,11 +186,7 @@ class EmotionPipeline:
         return self.predict(frames, self.detect(frames), time_s=time_s, options=options)
 
     def detect(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
-        """The faces of every frame; frames do not matter to each other.
-
-        imgsz: for each frame, to how many pixels on its longer side it is reduced for the search, None for not at all;
-            left out, all are reduced to the detector's own.
-        """
+        """The faces of every frame; frames do not matter to each other. imgsz: as for `retinaface.face.Detector`."""
         return self.detector(frames) if imgsz is None else self.detector(frames, imgsz=imgsz)
 
     def predict(
@@ -208,8 +204,7 @@ class EmotionPipeline:
             are then successive frames of one camera or film, in order. Left out, no track is updated.
         faces: None for a frame stands for the faces of the frame before, where they were; this needs a tracker.
         options: left out, those of the pipeline.
-        new_scene: for all or for each frame: True where it does not follow from the one before, as the first of a
-            film. All tracks end there. Cuts within a film are found without it (`pipeline.scene`).
+        new_scene: for all or each: True where a frame does not follow from the one before: tracks end, as at cuts.
         """
         options = options or self.options
         tracked: list[Sequence[Face]] = [some or () for some in faces]

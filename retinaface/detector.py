@@ -136,8 +136,9 @@ class RetinaFace:
 
         Also those that score less than `conf` and at least `POSSIBLE`.
 
-        Of a face that fills the frame, and so is larger than the anchors, parts are taken for faces. In a smaller frame
-        it is one face, and its landmarks are more exact: frames with a large face are searched there, too.
+        A face that fills the frame, and so is larger than the anchors, is scored too low, or its parts are taken for
+        faces. In a smaller frame it is one face, and its landmarks are more exact: frames with what may be a large face
+        are searched there, too.
         """
         if len(tiles_of(scaled_size(frames[0].shape[:2], zoom))) > 1:
             return [self._detect_in_tiles(frame, zoom) for frame in frames]
