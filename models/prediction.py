@@ -74,6 +74,8 @@ class EnsemblePrediction:
     def heatmaps(self, class_index: ClassIndex = None, method: str = "gradcam") -> np.ndarray:
         """As `NetworkPrediction.heatmaps`."""
         index = self.probabilities.argmax(axis=1) if class_index is None else np.asarray(class_index)
+        if np.min(index, initial=0) < 0:  # `order` would count from its end
+            raise IndexError(f"class_index must lie in 0 to {self.probabilities.shape[1] - 1}, got {index.tolist()}")
         members = zip(self._members, self._orders, strict=True)
         maps = [enlarge(member.heatmaps(order[index], method), self._size_hw) for member, order in members]
         return np.mean(maps, axis=0)

@@ -207,7 +207,7 @@ class EmotionPipeline:
         new_scene: for all or each: True where a frame does not follow from the one before: tracks end, as at cuts.
         """
         options = options or self.options
-        tracked: list[Sequence[Face]] = [some or () for some in faces]
+        tracked: list[Sequence[Face]] = [() if some is None else some for some in faces]
         observations: list[Observation] = []
         if self.tracker and time_s is not None:
             times_s = np.broadcast_to(time_s, len(faces)).tolist()

@@ -63,17 +63,14 @@ class Observation(NamedTuple):
 
 
 class Tracker:
-    """Numbers and smooths the faces of one source.
+    """Numbers and smooths the faces of one source after the other."""
 
-    rate_fps: frames a second in which faces are detected; left out, it is learned from their times.
-    """
-
-    def __init__(self, rate_fps: float | None = None) -> None:
+    def __init__(self) -> None:
         self.tracks: list[Track] = []
         self._numbers = itertools.count(1)
         self._last: tuple[Faces, list[Track]] = Faces(), []
         self._detected_s: float | None = None
-        self._intervals_s = collections.deque([1 / rate_fps] if rate_fps else [], maxlen=INTERVALS)
+        self._intervals_s: collections.deque[float] = collections.deque(maxlen=INTERVALS)
 
     @property
     def interval_s(self) -> float:
@@ -98,10 +95,14 @@ class Tracker:
 
         faces: None where nobody searched the frame: the faces of the frame before, where they were.
         smooth_s: time constant in seconds; 0: nothing is smoothed, and numbers are the same.
-        new_scene: the frame does not follow from the one before, and no track goes on; nor where time runs backwards.
+        new_scene: the frame does not follow from the one before, and no track goes on. Nor where time runs backwards:
+            that is another source, whose rate is learned anew.
         frame_rgb: (H, W, 3) uint8 RGB, in which faces are compared with those of the frame before.
         """
-        if new_scene or (self._detected_s is not None and time_s < self._detected_s):
+        backwards = self._detected_s is not None and time_s < self._detected_s
+        if backwards:
+            self._intervals_s.clear()
+        if new_scene or backwards:
             self.tracks, self._last, self._detected_s = [], (Faces(), []), None
         if faces is None:
             return self._last[0], [Observation(track, time_s) for track in self._last[1]]

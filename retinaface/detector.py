@@ -17,7 +17,7 @@ import numpy as np
 from retinaface.anchors import anchors_for, iou, non_maximum_suppression
 from retinaface.defaults import CANDIDATES, CONF, IMGSZ
 from retinaface.engines import Engine, OnnxEngine, TorchEngine
-from retinaface.face import Face, Faces, best_faces
+from retinaface.face import Face, Faces, best_faces, boxes_of
 from retinaface.near_faces import NEAR, POSSIBLE, whole_faces
 from retinaface.tiles import tiles_of
 from support import UserError
@@ -35,6 +35,7 @@ BLANK_HW = (64, 64)  # pixels of the frame that an .onnx file is tried on
 IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
 HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
+FARTHEST = 1e6  # pixels; what the network puts farther away is no place
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
 
@@ -119,6 +120,9 @@ class RetinaFace:
 
     def __call__(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
         """As `retinaface.face.Detector`; frames of one size go through the network together. No frames, no faces."""
+        for frame in frames:
+            if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
+                raise UserError(f"a frame is (H, W, 3) uint8 RGB, not {frame.shape} {frame.dtype}; convert it first.")
         found = [Faces() for _ in frames]
         limits = [self.imgsz] * len(frames) if imgsz is None else imgsz
         searches = [(frame.shape[:2], limit) for frame, limit in zip(frames, limits, strict=True)]
@@ -158,8 +162,8 @@ class RetinaFace:
         for tile in tiles_of(searched.shape[:2]):
             (faces,) = self._forward([tile.view(searched)])
             small += tile.owned([face.moved(tile.rect_xyxy[:2]) for face in faces])
-        boxes, scores = np.array([face.box_xyxy for face in small]), np.array([face.score for face in small])
-        kept = self._suppress(boxes.reshape(-1, 4), scores)  # a face on a seam is found in both tiles
+        scores = np.array([face.score for face in small])
+        kept = self._suppress(boxes_of(small), scores)  # a face on a seam is found in both tiles
         small = [small[i].scaled(scale) for i in kept]
         (smaller,) = self._detect([frame], zoom * SMALLER)
         return whole_faces(small, smaller, near=NEAR / zoom, iou_threshold=self.iou_threshold)
@@ -180,8 +184,9 @@ class RetinaFace:
         rows = np.flatnonzero(scores >= min(self.conf, POSSIBLE))
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         boxes_xyxy = boxes[rows]
-        if not (np.isfinite(boxes_xyxy).all() and np.isfinite(landmarks[rows]).all()):
-            raise UserError("the detector gives numbers that are not finite; name other --detector-weights.")
+        numbers = (scores, boxes_xyxy / FARTHEST, landmarks[rows] / FARTHEST)
+        if not all((np.abs(some) <= 1).all() for some in numbers):  # nor is it so of NaN
+            raise UserError("the detector gives numbers that mean nothing; name other --detector-weights.")
         kept = self._suppress(boxes_xyxy, scores[rows])
         landmarks_xy = vote_landmarks(landmarks[rows], boxes_xyxy, scores[rows], kept)
         return [

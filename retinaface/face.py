@@ -64,6 +64,11 @@ def best_faces(faces: Sequence[Face], max_faces: int | None, *, reduced: float) 
     return Faces(kept, left_out=len(faces) - len(kept), reduced=reduced)
 
 
+def boxes_of(faces: Sequence[Face]) -> np.ndarray:
+    """(N, 4) float32 xyxy."""
+    return np.array([face.box_xyxy for face in faces], np.float32).reshape(-1, 4)
+
+
 class Detector(Protocol):
     """What detects faces: `RetinaFace`, or another."""
 

@@ -6,6 +6,7 @@ Out: `Scores` over all faces, or over those of a size or a brightness.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
@@ -129,9 +130,9 @@ def match_faces(detections: Sequence[Face], picture: AnnotatedPicture, size_hw: 
 
 
 def landmark_error(detected: np.ndarray, annotated: np.ndarray) -> float:
-    """Mean distance of five landmarks (5, 2) as a share of the distance between the annotated eyes; NaN without."""
+    """Mean distance of five landmarks (5, 2) as a share of the distance between the annotated eyes; NaN at 0."""
     eye_distance = np.linalg.norm(annotated[1] - annotated[0])
-    return float(np.linalg.norm(detected - annotated, axis=1).mean() / eye_distance)
+    return float(np.linalg.norm(detected - annotated, axis=1).mean() / eye_distance) if eye_distance else math.nan
 
 
 def scores_of(matches: Matches, chosen: np.ndarray | None = None) -> Scores:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from retinaface.anchors import iou
-from retinaface.face import Face
+from retinaface.face import Face, boxes_of
 
 NEAR = 256  # size in pixels of the searched frame from which on a face is searched for in a smaller one, too
 POSSIBLE = (
@@ -65,8 +65,3 @@ def blended(face: Face, other: Face, *, share: float) -> Face:
         landmarks_xy=face.landmarks_xy + np.float32(share) * (other.landmarks_xy - face.landmarks_xy),
         score=max(face.score, other.score),
     )
-
-
-def boxes_of(faces: Sequence[Face]) -> np.ndarray:
-    """(N, 4) float32 xyxy."""
-    return np.array([face.box_xyxy for face in faces], np.float32).reshape(-1, 4)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retinaface.anchors import STRIDES
-from retinaface.face import Face
+from retinaface.face import Face, boxes_of
 
 TILE = 2048  # pixels a side at most; ONNX Runtime takes 350 MB for one
 OVERLAP = 416  # pixels that neighbours share
@@ -46,7 +46,7 @@ class Tile:
 
     def owned(self, faces: Sequence[Face]) -> list[Face]:
         """Those of the faces, in pixels of the picture, that are the tile's own and that its edge does not cut."""
-        boxes = np.array([face.box_xyxy for face in faces]).reshape(-1, 4)
+        boxes = boxes_of(faces)
         centre = (boxes[:, :2] + boxes[:, 2:]) / 2
         low, high = np.array(self.own_xyxy).reshape(2, 2)
         least, most = np.array(self.uncut_xyxy).reshape(2, 2)

@@ -149,8 +149,7 @@ class Film:
                 yield self._skipped(index, "damaged", lost)
                 index, damaged = index + lost, 0
             elif missing:
-                reason = f"no frame for {missing * times.step_s:.2f} s: a pause, or a damaged stretch"
-                yield self._skipped(index, reason, missing)
+                yield self._skipped(index, times.pause(missing), missing)
             yield Frame(image_rgb, time_s=time_s, index=index, name=self.name, path=self.path)
             index, given = index + 1, given + 1
         if damaged:

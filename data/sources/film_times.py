@@ -37,3 +37,7 @@ class FilmTimes:
         if not after_damage:
             self._regular = self._regular + 1 if abs(step_s - self.step_s) < 0.1 * self.step_s else 0
         return self.time_s, missing
+
+    def pause(self, missing: int) -> str:
+        """The word about it."""
+        return f"no frame for {missing * self.step_s:.2f} s: a pause, or a damaged stretch"

@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while t
 
 from pipeline.archive.processes import process_context
 from pipeline.options import AnalysisOptions
-from support import FAILED, UserError, command, notify, run_and_exit, setting
+from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting
 from support.memory import free_memory
 from support.process import stop_at_once, stop_requests
 
@@ -57,7 +57,7 @@ class Settings(AnalysisOptions):
     crops: bool = setting(False, "keep the aligned crops of all faces, 224 pixels a side")
     report: str | None = setting(None, "write a page that sums up the results: index.html", metavar="FOLDER")
     dry_run: bool = setting(False, "say how many files and hours there are and how long they will take, and leave")
-    device: str = setting("cpu", "what the networks run on: cpu, cuda or mps")
+    device: str = setting("cpu", "what the networks run on: auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
@@ -128,8 +128,19 @@ def analysis_of(settings: Settings, columns: Sequence[str]) -> Analysis:
         heatmaps=settings.explainer if settings.heatmaps else None,
         crops=settings.crops,
         columns=tuple(columns),
-        device=settings.device,
+        device=device_of(settings),
     )
+
+
+def device_of(settings: Settings) -> str:
+    """What `--device` stands for: on this machine, or, with Ray, on the nodes."""
+    from pipeline.archive.analysis import BATCH
+
+    if settings.ray:
+        if settings.device not in BATCH:
+            raise UserError(f"--device takes {', '.join(BATCH)} with --ray, not {settings.device!r}.")
+        return settings.device
+    return "cpu" if settings.device == "cpu" else str(pick_device(settings.device))  # which imports torch
 
 
 def default_jobs() -> int:

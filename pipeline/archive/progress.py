@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import TextIO
 
 EVERY_S, TERMINAL_S = 60.0, 0.5  # between two lines
-LATELY = 0.1  # share of the last rate in the running mean of rates
 
 
 class Progress:

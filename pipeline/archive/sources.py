@@ -166,6 +166,8 @@ def _in_table(path: Path, notes: list[str]) -> tuple[list[Source], tuple[str, ..
         name = row[COLUMN]
         if not name.strip():
             raise UserError(f"{printable(path)} names no source in row {number} below its names; fill it or delete it.")
+        if "\0" in name:
+            raise UserError(f"{printable(path)} names a source with a zero byte in row {number} below its names.")
         if not is_address(name):
             name = str(path.parent / name)
         several = is_address(name) or stands_for_several(name)

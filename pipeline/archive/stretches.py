@@ -146,8 +146,7 @@ def stretch_frames(path: str, name: str, stretch: Stretch) -> Iterator[Frame | S
             time_s, missing = times.next(decoded.time)
             if index >= stretch.start:
                 if missing:
-                    reason = f"no frame for {missing * times.step_s:.2f} s: a pause, or a damaged stretch"
-                    yield Skipped(name, index, reason, frames=missing, path=Path(path))
+                    yield Skipped(name, index, times.pause(missing), frames=missing, path=Path(path))
                 yield Frame(picture.rgb(decoded), time_s=time_s, index=index, name=name, path=Path(path))
             index += 1
         if index != (stretch.total if stretch.last is None else stretch.last):

@@ -26,15 +26,17 @@ class FaceBlur:
 
     def __init__(self) -> None:
         self._seen: list[tuple[float, Rect]] = []  # when and where
+        self._width = 0  # of the frame
 
-    def __call__(
+    def see(
         self, frame_rgb: np.ndarray, boxes_xyxy: Sequence[np.ndarray], time_s: float, *, new_scene: bool = False
-    ) -> np.ndarray:
-        """The frame (H, W, 3) uint8 RGB, a new array, with the faces in `boxes_xyxy` (4,) and missed ones blurred.
+    ) -> None:
+        """Remember the faces in `boxes_xyxy` (4,) of a frame (H, W, 3) uint8 RGB; the same one twice is fine.
 
         new_scene: the frame does not follow from the one before, so nothing can have been missed.
         """
-        frame = Rect(0, 0, frame_rgb.shape[1], frame_rgb.shape[0])
+        self._width = frame_rgb.shape[1]
+        frame = Rect(0, 0, self._width, frame_rgb.shape[0])
         rects = [rect for box in boxes_xyxy if (rect := around(box).intersection(frame)).area]
         missed = [
             (seen_s, rect)
@@ -42,6 +44,18 @@ class FaceBlur:
             if not new_scene and 0 <= time_s - seen_s <= MEMORY_S and not any(map(rect.intersects, rects))
         ]
         self._seen = [*missed, *((time_s, rect) for rect in rects)]
+
+    def mirror(self) -> None:
+        """From one of the next frames on they are mirrored: a missed face stays blurred on either side."""
+        flipped = [
+            (seen_s, Rect(self._width - rect.right, rect.top, self._width - rect.left, rect.bottom))
+            for seen_s, rect in self._seen
+        ]
+        self._seen = list(dict.fromkeys(self._seen + flipped))
+
+    def __call__(self, frame_rgb: np.ndarray) -> np.ndarray:
+        """The frame that was seen last, (H, W, 3) uint8 RGB, as a new array with its faces and missed ones blurred."""
+        frame = Rect(0, 0, frame_rgb.shape[1], frame_rgb.shape[0])
         blurred = frame_rgb.copy()
         for _, rect in self._seen:
             if (inside := rect.intersection(frame)).area:

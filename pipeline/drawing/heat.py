@@ -53,9 +53,10 @@ def groups(rects_xyxy: np.ndarray) -> list[list[int]]:
     """The rows of rectangles (N, 4) in groups: those of one are joined by overlaps. Empty rectangles are in none."""
     low, high = rects_xyxy[:, None, :2], rects_xyxy[None, :, 2:]
     meets = np.all(low < high, axis=2)
-    meets = meets & meets.T  # (N, N): do they share a pixel? each does with itself, unless it is empty
+    # (N, N): do they share a pixel? Each does with itself, unless it is empty. Floats, since those have a fast product.
+    meets = (meets & meets.T).astype(np.float32)
     for _ in range(len(meets).bit_length()):
-        meets = meets @ meets  # twice as long chains
+        meets = np.minimum(meets @ meets, 1)  # twice as long chains
     return [np.flatnonzero(row).tolist() for i, row in enumerate(meets) if row.any() and row.argmax() == i]
 
 

@@ -181,9 +181,8 @@ class Session:
         predict, result, frame = self.feed.options.predict, analysed.result, analysed.frame
         still = self.feed.is_still(frame)
         if blurred:
-            boxes = [face.box_xyxy for face in result.faces]
-            hidden = self._blur(result.frame_rgb, boxes, frame.time_s, new_scene=still)
-            result = replace(result, frame_rgb=hidden)
+            self._see(analysed)
+            result = replace(result, frame_rgb=self._blur(result.frame_rgb))
         status = Status(
             fps=self.rate.per_second,
             device=self.device,
@@ -195,12 +194,19 @@ class Session:
         )
         return self.overlay.draw(result, show=self.show, status=status)
 
+    def _see(self, analysed: AnalysedFrame) -> None:
+        """Have the blur remember the faces of a frame; the same one twice is fine."""
+        frame, result = analysed.frame, analysed.result
+        boxes = [face.box_xyxy for face in result.faces]
+        self._blur.see(result.frame_rgb, boxes, frame.time_s, new_scene=self.feed.is_still(frame))
+
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         """Show, log, print and record a frame; `annotated` is what `draw` gave for it."""
         self.presented += 1
         self.rate.tick()
         self._put_up(analysed, annotated)
-        if self.options.blur and self.window:  # who watches sees faces; what is kept shows none
+        if self.options.blur and self.window:  # who watches sees faces; what is kept, now or later, shows none
+            self._see(analysed)
             annotated = self._paint(analysed, blurred=True) if self.outputs.wants_pictures else None
         with self.progress.aside(sys.stdout):
             self.outputs.add(analysed.frame, analysed.result, annotated)
@@ -250,6 +256,7 @@ class Session:
         match key:
             case "m":
                 options = replace(options, mirror=not options.mirror)
+                self._blur.mirror()
             case "h":
                 predict = replace(predict, explainer=None if predict.explainer else self.explainer)
             case "e":

@@ -4,7 +4,7 @@ In:  trained weights, of several runs where one went on from another; annotated 
 Out: float16 weights, and an .onnx file beside them, in which a score of 0.5 is the operating point: at most one false
      face in `--pictures-per-false-face` validation pictures without a face.
 
-A detector's scores depend on how often faces occur in its training scenes, which is not how often they occur before a
+A detector's scores depend on how often faces occur in its training windows, which is not how often they occur before a
 camera. A constant added to the face logits changes every score by one monotone function: the order of detections, and
 so the AP, stays the same.
 
@@ -61,6 +61,7 @@ def run(settings: Settings) -> int:
             f"{settings.pictures_per_false_face}: too few to find an operating point."
         )
     network = mean_network(settings.weights).to(pick_device(settings.device))
+    round_to_half(network)
     detector = RetinaFace(network, conf=LOWEST_SCORE, imgsz=None)
     pictures = chain.from_iterable(map(read_pictures, chosen, settings.images))
     score = find_threshold(detector, pictures, allowed=count // settings.pictures_per_false_face)
@@ -97,11 +98,20 @@ def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: in
 
 
 @torch.no_grad()
+def round_to_half(network: RetinaFaceNetwork) -> None:
+    """Give the parameters the values, in place, that they will have as float16."""
+    for parameter in network.parameters():
+        parameter.copy_(parameter.half())
+
+
+@torch.no_grad()
 def shift_scores(network: RetinaFaceNetwork, score: float) -> None:
-    """Change the logits' biases, in place, so that what was scored `score` is scored 0.5."""
+    """Change the logits' biases, in place, so that what was scored `score` is scored 0.5, or less by their rounding."""
     shift = float(np.log(score / (1 - score)))
     for head in network.heads:
-        head.get_submodule("out").get_parameter("bias")[:ANCHORS] -= shift
+        bias = head.get_submodule("out").get_parameter("bias")[:ANCHORS]
+        bias -= shift
+        bias.copy_((bias - bias.abs() * torch.finfo(torch.half).eps).half())
 
 
 main = command(Settings, run, prog="python -m retinaface.training.operating_point", doc=__doc__)

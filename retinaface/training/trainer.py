@@ -131,10 +131,14 @@ class Trainer:
         self.folder.export(export_weights, "weights.safetensors")
         return 0
 
-    def train(self, loader: Iterable[tuple[Tensor, ...]], log: RunLog, stop_requested: Callable[[], bool]) -> None:
+    def train(
+        self, loader: Iterable[tuple[Tensor, ...] | UserError], log: RunLog, stop_requested: Callable[[], bool]
+    ) -> None:
         """The steps that are still to do, or until a stop is requested; validates and saves every `save_every`."""
         s, losses, started = self.settings, [], time.perf_counter()
         for batch in loader:
+            if isinstance(batch, UserError):
+                raise batch
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return
             images, *targets = (part.to(self.distributed.device, non_blocking=True) for part in batch)
@@ -175,8 +179,8 @@ class Trainer:
         """AP, landmark error and false positives for each source of validation pictures, where they are defined."""
         detector = RetinaFace(network, conf=LOWEST_SCORE, imgsz=None)
         row: dict[str, float | None] = {}
-        for source in sorted({picture.name.split("/")[0] for picture in self.val}):
-            scores = scores_of(match_pictures([p for p in self.val if p.name.startswith(source + "/")], detector))
+        for source in sorted({source_of(picture.name) for picture in self.val}):
+            scores = scores_of(match_pictures([p for p in self.val if source_of(p.name) == source], detector))
             row |= {f"{source}_ap": scores.ap, f"{source}_landmark_error": scores.landmark_error,
                     f"{source}_false": scores.false_positives, f"{source}_images": scores.images}  # fmt: skip
         return {name: value for name, value in row.items() if value is not None}
@@ -188,3 +192,9 @@ class Trainer:
         header = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "scores": self.history[-1:]}
         save_tensors(self.folder.path / "weights.safetensors", network.state_dict(), header=header)
         self.folder.save({"step": self.step, "history": self.history} | self.learner.state())
+
+
+def source_of(name: str) -> str:
+    """The folder that a picture's name begins with, else "all"."""
+    folder, slash, _ = name.partition("/")
+    return folder if slash else "all"

@@ -5,7 +5,7 @@ Out: windows: an image with boxes, landmarks and regions to ignore; and the batc
 
 In photographs small faces are many and large ones few. So a window is cut to a wanted size of one of its faces,
 log-uniform from a hundredth of the window's side to six tenths, or to a part of the whole scene, as Guo et al. 2021
-(section 4.1) do by cutting 0.3 to 2 times the picture's short side. A seventh of the windows show a large face, as a
+(section 4.1) do by cutting 0.3 to 2 times the picture's short side. Three windows in ten show a large face, as a
 webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large: enlarged
 small ones are blurs, and a network that is taught them takes blurs for faces.
 """
@@ -27,6 +27,7 @@ from retinaface.training.annotations import Picture
 from retinaface.training.augment import relight
 from retinaface.training.geometry import MIRRORED_LANDMARKS, box_area, clip_box, transform_box, transform_points
 from retinaface.training.matching import match_anchors
+from support import UserError
 
 FACE_FREE, PORTRAITS = 0.13, 0.18  # shares of windows from pictures without a face, and of one whose scene is cut away
 FILLED, LARGE = 0.13, 0.17  # share of windows that one face fills or overfills, and that show a large one
@@ -152,10 +153,11 @@ def moved(
 
 
 @dataclass(frozen=True, eq=False)
-class WindowBatches(Dataset[tuple[Tensor, ...]]):
+class WindowBatches(Dataset[tuple[Tensor, ...] | UserError]):
     """Item i is the batch of step `first + i`, always the same for a seed.
 
-    A batch: images (N, S, S, 3) uint8 RGB, and the tensors of `retinaface.training.loss.Targets`.
+    A batch: images (N, S, S, 3) uint8 RGB, and the tensors of `retinaface.training.loss.Targets`; where a picture
+    cannot be read, the error: raised in a process of a loader it would come out as a traceback.
 
     steps: of the whole run. pixels: about so many a step, which decides N. sizes: one of them at random is S.
     Of the windows of a step this process makes number `rank`, `rank + world_size`, ...; all make the same number.
@@ -173,8 +175,13 @@ class WindowBatches(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return self.steps - self.first
 
-    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
-        step = self.first + item
+    def __getitem__(self, item: int) -> tuple[Tensor, ...] | UserError:
+        try:
+            return self._batch(self.first + item)
+        except UserError as error:
+            return error
+
+    def _batch(self, step: int) -> tuple[Tensor, ...]:
         size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
         count = self.world_size * max(1, round(self.pixels / size**2 / self.world_size))
         mine = range(self.rank, count, self.world_size)

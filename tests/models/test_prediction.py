@@ -48,5 +48,6 @@ def test_members_are_joined_by_their_own_order_of_classes():
     np.testing.assert_allclose(found.probabilities, [[(a[0] + b[1]) / 2, (a[1] + b[0]) / 2, (a[2] + b[2]) / 2]])
     np.testing.assert_allclose(found.heatmaps(0), [[[(1 + 1) / 2, 0]]])  # class 0 is the second member's class 1
     assert found.heatmaps().shape == (1, 1, 2)
-    with pytest.raises(IndexError):
-        found.heatmaps(3)
+    for index in (3, -1):
+        with pytest.raises(IndexError):
+            found.heatmaps(index)

@@ -213,6 +213,8 @@ def test_what_bounded_the_search_is_said(pipeline, portrait):
     (reduced,) = bounded([frame])
     assert reduced.reduced == pytest.approx(540 / 256)
     assert reduced.limits == {"--imgsz": "searched at 256 of 540 px; --imgsz"}
+    (none,) = bounded([np.full_like(frame, 128)])
+    assert (none.faces, none.limits) == ((), reduced.limits)
     (own,) = pipeline([frame])
     assert own.limits == {}
 

@@ -64,10 +64,9 @@ def test_of_two_who_stand_side_by_side_one_goes_and_another_comes():
 
 
 @pytest.mark.parametrize("interval_s", [1.0, 5.0])
-@pytest.mark.parametrize("rate_known", [False, True])
-def test_a_slow_source_keeps_its_people(rng, interval_s, rate_known):
+def test_a_slow_source_keeps_its_people(rng, interval_s):
     """Two people who sway by half a face from frame to frame; each may be missed for a frame; times jitter."""
-    tracker = Tracker(1 / interval_s if rate_known else None)
+    tracker = Tracker()
     for frame in range(40):
         time_s = interval_s * (frame + rng.uniform(-0.2, 0.2))
         places = [face(100 + rng.uniform(-20, 20)), face(400 + rng.uniform(-20, 20))]
@@ -75,6 +74,16 @@ def test_a_slow_source_keeps_its_people(rng, interval_s, rate_known):
         assert numbers(tracker, [places[i] for i in seen], time_s) == [i + 1 for i in seen]
     assert tracker.memory_s == pytest.approx(max(MEMORY_S, MEMORY_FRAMES * interval_s), rel=0.3)
     assert len(tracker.tracks) == 2
+
+
+def test_another_source_has_a_rate_of_its_own():
+    tracker, other = Tracker(), Tracker()
+    for frame in range(20):
+        numbers(tracker, [face(0)], frame * 2.0)
+    for frame in range(3):
+        for one in (tracker, other):
+            numbers(one, [face(0)], frame * FRAME_S)
+        assert (tracker.interval_s, tracker.memory_s) == (other.interval_s, other.memory_s)
 
 
 def test_one_gap_does_not_change_what_the_source_is_taken_for():

@@ -11,10 +11,12 @@ import torch
 
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
-from retinaface.detector import VOTING_IOU, RetinaFace, vote_landmarks
+from retinaface.checkpoint import load_network
+from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, vote_landmarks
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
 from retinaface.precision import alternatives
+from support import UserError
 
 EYES_XY = np.array([[205.0, 103.0], [244.0, 103.0]])  # of the portrait, read off by eye
 
@@ -149,6 +151,23 @@ def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
     assert vote_landmarks(landmarks, boxes, np.ones(4, np.float32), np.array([], int)).shape == (0, 5, 2)
     alone = vote_landmarks(landmarks[:1], np.zeros((1, 4), np.float32), np.zeros(1, np.float32), np.array([0]))
     np.testing.assert_allclose(alone, landmarks[:1])  # no area, no score, and still where it says
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 4), (0, 60, 3), None])
+def test_what_is_no_frame_is_refused(detector, shape):
+    frame = np.zeros(shape, np.uint8) if shape else np.zeros((40, 60, 3))
+    with pytest.raises(UserError, match=r"a frame is \(H, W, 3\) uint8 RGB, not \("):
+        detector([frame])
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("backbone.stem.0.1.running_var", -1.0), ("backbone.stem.0.0.weight", 1e30), ("heads.1.scale", 1e25),
+])  # fmt: skip
+def test_a_network_whose_numbers_mean_nothing_is_refused(portrait, name, value):
+    network = load_network(SHIPPED)
+    network.state_dict()[name].fill_(value)
+    with pytest.raises(UserError, match="numbers that mean nothing"):
+        RetinaFace(network)([portrait])
 
 
 def assert_as_batch_face(found, wanted) -> None:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from retinaface.face import Face
-from retinaface.metrics import SIZE_BINS, luminance_of, match_faces, match_pictures, scores_by, scores_of
+from retinaface.metrics import (
+    SIZE_BINS,
+    landmark_error,
+    luminance_of,
+    match_faces,
+    match_pictures,
+    scores_by,
+    scores_of,
+)
 from retinaface.training.annotations import Picture
 
 POINTS = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
@@ -82,3 +90,8 @@ def test_faces_by_size_and_without_the_small_ones():
     assert table["0-24"]["ap"] == table["24-48"]["ap"] == pytest.approx(1)
     assert table["48-96"]["ap"] is None
     assert scores_by(matches, matches.sizes, SIZE_BINS, chosen=matches.sizes >= 30)["0-24"]["faces"] == 0
+
+
+def test_without_a_distance_of_the_eyes_there_is_no_landmark_error():
+    annotated = np.array([[5, 5], [5, 5], [6, 7], [4, 9], [7, 9]], np.float32)
+    assert np.isnan(landmark_error(annotated + 1, annotated))

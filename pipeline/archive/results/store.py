@@ -159,12 +159,19 @@ class Store:
             sentence = f"cannot write {shown(self.place)}/{name}: {reason_of(error)}."
             raise UserError(sentence, exit_code=FAILED) from error
 
-    def read_json(self, name: str) -> Any:
-        """None where there is none."""
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """An object; None where there is none. `UserError` where it holds something else."""
         if not self.exists(name):
             return None
         with self.filesystem.open_input_stream(self.path(name)) as file:
-            return json.loads(file.read())
+            content = file.read()
+        try:
+            values = json.loads(content)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            raise UserError(f"{shown(self.place)}/{name} is damaged, or of another program; name another folder.")
+        return values
 
     def read_table(self, name: str) -> pa.Table:
         """A Parquet file's rows, without its metadata."""

@@ -40,7 +40,7 @@ def timeline_svg(
     still: the axis counts pictures and no seconds.
     """
     starts, sums = regroup(timeline, end=end, most=BINS)
-    width = starts[1] if len(starts) > 1 else end
+    width = starts[1] if len(starts) > 1 else end or 1.0
     seen = sums[:, 0] > 1e-9
     shares = sums[:, 1:] / np.where(seen, sums[:, 0], 1.0)[:, None]
     tops = (LEVELS * np.cumsum(shares, axis=1)).round().astype(int)  # (B, K), rising along a row

@@ -125,6 +125,9 @@ def test_bad_input_is_refused_before_anything_is_made(tmp_path):
     (tmp_path / "index.html").write_text("something else")
     with pytest.raises(UserError, match="not a report"):
         main([str(picture), "--out", str(tmp_path / "out"), "--report", str(tmp_path)])
+    for argv, said in ((["--device", "gpu"], "not 'gpu'"), (["--ray", "--device", "auto"], "with --ray, not 'auto'")):
+        with pytest.raises(UserError, match=said):
+            main([str(picture), "--out", str(tmp_path / "out"), *argv])
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path / "out")])

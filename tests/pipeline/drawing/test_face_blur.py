@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,14 @@ from pipeline.run import EmotionPipeline
 BOX = np.array([40.0, 30, 80, 90], np.float32)
 
 
+class Hide(FaceBlur):
+    """Sees a frame and blurs it."""
+
+    def __call__(self, frame_rgb: np.ndarray, *seen: Any, **scene: Any) -> np.ndarray:
+        self.see(frame_rgb, *seen, **scene)
+        return super().__call__(frame_rgb)
+
+
 @pytest.fixture
 def noise(rng) -> np.ndarray:
     return rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
@@ -18,7 +28,7 @@ def noise(rng) -> np.ndarray:
 
 def test_the_whole_head_is_blurred_and_the_rest_is_as_it_was(noise):
     before = noise.copy()
-    blurred = FaceBlur()(noise, [BOX], 0.0)
+    blurred = Hide()(noise, [BOX], 0.0)
     assert np.array_equal(noise, before)
     head = around(BOX)
     assert head == (28, 12, 93, 109)
@@ -43,7 +53,7 @@ def test_what_is_left_are_the_means_of_few_patches(rng):
 
 
 def test_a_face_that_is_missed_for_a_moment_stays_blurred_and_not_for_ever(noise):
-    hide, head = FaceBlur(), around(BOX)
+    hide, head = Hide(), around(BOX)
     seen = hide(noise, [BOX], 0.0)
     assert np.array_equal(hide(noise, [], 0.9), seen)
     assert np.array_equal(hide(noise, [], 1.1), noise)
@@ -52,16 +62,27 @@ def test_a_face_that_is_missed_for_a_moment_stays_blurred_and_not_for_ever(noise
     assert np.array_equal(moved[head.top, head.left], noise[head.top, head.left])
 
 
+def test_a_missed_face_stays_blurred_when_frames_are_mirrored(noise):
+    hide = Hide()
+    hide(noise, [BOX], 0.0)
+    for _ in range(3):
+        hide.mirror()
+    mirrored = np.ascontiguousarray(noise[:, ::-1])
+    for hidden, frame in ((hide(noise, [], 0.5), noise), (hide(mirrored, [], 0.6)[:, ::-1], noise)):
+        assert (around(BOX).view(hidden) == around(BOX).view(frame)).mean() < 0.05
+    assert len(hide._seen) == 2
+
+
 @pytest.mark.parametrize("later", [{"time_s": 0.1, "new_scene": True}, {"time_s": -3.0}])
 def test_another_scene_has_no_missed_faces(noise, later):
-    hide = FaceBlur()
+    hide = Hide()
     hide(noise, [BOX], 0.0)
     assert np.array_equal(hide(noise, [], **later), noise)
 
 
 def test_boxes_that_reach_or_lie_outside(noise):
     boxes = [BOX - 60, BOX + 1000, np.array([150.0, 100, 400, 400], np.float32)]
-    blurred = FaceBlur()(noise, boxes, 0.0)
+    blurred = Hide()(noise, boxes, 0.0)
     assert blurred.shape == noise.shape
     assert not np.array_equal(blurred[:20, :10], noise[:20, :10])
 
@@ -69,7 +90,7 @@ def test_boxes_that_reach_or_lie_outside(noise):
 def test_no_detector_finds_a_blurred_face(portrait):
     pipeline = EmotionPipeline.from_files()
     (result,) = pipeline([portrait])
-    blurred = FaceBlur()(portrait, [face.box_xyxy for face in result.faces], 0.0)
+    blurred = Hide()(portrait, [face.box_xyxy for face in result.faces], 0.0)
     assert len(result.faces) == 1
     assert not pipeline.detect([blurred])[0]
     pipeline.close()

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 from helpers.turned_faces import CROP, noise, spot, turned_face
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from gradcam import blend
 from pipeline.drawing.heat import groups, paint_heatmaps
@@ -102,3 +104,14 @@ def test_rectangles_are_grouped_along_chains_of_overlaps():
     ])  # fmt: skip
     assert groups(rects) == [[0, 1, 2, 6], [3], [5]]
     assert groups(np.empty((0, 4), int)) == []
+
+
+def test_groups_of_many_rectangles_are_the_connected_ones(rng):
+    corners = rng.integers(0, 250, (150, 2))
+    rects = np.hstack([corners, corners + rng.integers(1, 30, (150, 2))])
+    low, high = rects[:, None, :2], rects[None, :, 2:]
+    meets = (low < high).all(axis=2)
+    count, labels = connected_components(csr_matrix(meets & meets.T), directed=False)
+    wanted = [np.flatnonzero(labels == i).tolist() for i in range(count)]
+    assert sorted(groups(rects)) == sorted(wanted)
+    assert max(map(len, wanted)) > 5

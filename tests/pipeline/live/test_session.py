@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,12 +18,13 @@ from helpers.patience import PATIENCE_S
 
 from data.sources.frame import FileSource, Frame, FrameSource, Skipped
 from data.sources.open_source import read_picture
+from pipeline.drawing.face_blur import around
 from pipeline.live import session as module
 from pipeline.live.session import Session
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.run import EmotionPipeline
 from retinaface.detector import RetinaFace
-from retinaface.face import Face
+from retinaface.face import Face, Faces
 
 SIZE = (96, 128, 3)
 
@@ -432,6 +434,30 @@ def test_blur_hides_faces_in_all_that_is_kept_and_not_from_who_watches(play, par
     assert [len(faces) for faces in detector(kept)] == [0] * len(kept)
     assert len(kept) >= 2
     assert len(detector([window.shown[0]])[0]) == 1
+
+
+class Misses:
+    """A detector that finds the faces of the first two frames only."""
+
+    def __init__(self, detector: RetinaFace) -> None:
+        self._detector, self.found = detector, []
+
+    def __call__(self, frames: Sequence[np.ndarray], **options: Any) -> list[Faces]:
+        for frame in frames:
+            self.found += self._detector([frame]) if len(self.found) < 2 else [Faces()]
+        return self.found[-len(frames) :]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._detector, name)
+
+
+def test_a_snapshot_is_blurred_where_a_face_was_missed_for_a_moment(play, parts, portrait, tmp_path):
+    detector, frame = Misses(parts[0]), portrait[:400, :400]
+    pipeline = EmotionPipeline(detector, parts[1], options=PredictOptions(explainer=None))
+    play(film([frame] * 8, fps=25), keys=[4, "b", "s", "q"], pipeline=pipeline, blur=True)
+    (snapshot,) = (tmp_path / "snapshots").glob("*.png")
+    head = around(detector.found[0][0].box_xyxy)
+    assert (head.view(read_picture(snapshot)) == head.view(frame)).mean() < 0.05
 
 
 def test_blur_without_a_window(play, parts, portrait, tmp_path):

@@ -31,6 +31,16 @@ def test_what_is_missing_is_said(folder, tmp_path):
         main(["--annotations", str(tmp_path / "a.jsonl"), "--images", str(folder), "--device", "cpu"])
 
 
+def test_a_picture_that_cannot_be_read_ends_it_in_one_sentence(portrait, tmp_path):
+    folder = make_annotated(tmp_path, portrait)
+    for number in range(5):
+        (folder / f"none/{number}.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError) as error:
+        run(folder, tmp_path / "run", "--steps", "20", "--save-every", "20", "--workers", "1")
+    assert str(error.value).startswith("none/")
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_pictures_are_split_and_completed_by_pseudo_labels(portrait, tmp_path):
     (_, annotations, _, images) = files_of(make_annotated(tmp_path, portrait, complete=False))
     settings = Settings(annotations=[annotations], images=[images])

@@ -15,7 +15,7 @@ from helpers.tiny_runs import state_of, torchrun
 from retinaface.checkpoint import load_network
 from retinaface.detector import RetinaFace
 from retinaface.network import RetinaFaceNetwork
-from retinaface.training.trainer import Trainer
+from retinaface.training.trainer import Trainer, source_of
 from support import UserError
 
 
@@ -37,6 +37,10 @@ def test_a_run_leaves_weights_that_load_and_losses_that_fall(folder, tmp_path):
         run(folder, tmp_path / "run", "--steps", "30")
     with pytest.raises(UserError, match=r"started with lr 0\.003 and not 0\.1"):
         run(folder, tmp_path / "run", *flags, "--resume", "--lr", "0.1")
+
+
+def test_sources_are_the_folders_that_names_begin_with_or_all():
+    assert [source_of(name) for name in ("lfw/a/1.jpg", "lfw/2.jpg", "3.jpg")] == ["lfw", "lfw", "all"]
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, monkeypatch):

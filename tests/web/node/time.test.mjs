@@ -36,6 +36,14 @@ test("faces keep their numbers when their order changes, and a new one gets a ne
   assert.deepEqual(numbers(tracker.update([at(5)], 0.2, { newScene: true })), [4]);
 });
 
+test("another source has a rate of its own", () => {
+  const tracker = new Tracker(about);
+  for (let i = 0; i < 20; i++) tracker.update([at(0)], 2 * i);
+  assert.equal(tracker.intervalS, 2);
+  for (let i = 0; i < 3; i++) tracker.update([at(0)], i / 10);
+  assert.ok(Math.abs(tracker.intervalS - 0.1) < 1e-12);
+});
+
 test("probabilities come nearer by 1 - exp(-t / smooth_s)", () => {
   const tracker = new Tracker(about);
   tracker.smooth(tracker.update([at(0)], 0).observations, [[1, 0]], 0);

@@ -56,7 +56,9 @@ export class Tracker {
    */
   update(faces, timeS, { newScene = false, frame } = {}) {
     const { about } = this;
-    if (newScene || (this.detectedS !== null && timeS < this.detectedS)) [this.tracks, this.detectedS] = [[], null];
+    const backwards = this.detectedS !== null && timeS < this.detectedS;
+    if (backwards) this.intervalsS = []; // another source, of another rate
+    if (newScene || backwards) [this.tracks, this.detectedS] = [[], null];
     if (this.detectedS !== null && timeS > this.detectedS) this.intervalsS.push(timeS - this.detectedS);
     this.intervalsS = this.intervalsS.slice(-about.intervals);
     this.detectedS = timeS;

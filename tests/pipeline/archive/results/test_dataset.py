@@ -99,6 +99,15 @@ def test_other_settings_and_a_second_run_are_refused(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("content", ['{"a": 1', "[]", "null"])
+def test_settings_that_are_damaged_are_said(tmp_path, content):
+    with Dataset(str(tmp_path), OWN):
+        pass
+    (tmp_path / "_settings.json").write_text(content)
+    with pytest.raises(UserError, match=r"_settings\.json is damaged"), Dataset(str(tmp_path), OWN):
+        pass
+
+
 @pytest.mark.parametrize("columns", [("frame",), ("p_happiness",), ("x", "x"), ("kind",), ("seconds",)])
 def test_own_columns_with_names_that_are_taken_are_refused_before_the_work(tmp_path, columns):
     with pytest.raises(UserError, match="give it another"):

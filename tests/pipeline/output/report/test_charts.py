@@ -62,6 +62,13 @@ def test_a_timeline_stacks_the_mean_probabilities():
     assert list(drawn) == ["#0000ff", "#00ff00", "#ff0000"], "the tallest first: later ones cover it"
 
 
+def test_what_takes_no_time_has_a_timeline():
+    timeline = Timeline(4, width=1.0)
+    timeline.add(0, 1.0, np.array([1.0, 0.2, 0.8, 0.0]))
+    svg = timeline_svg(timeline, end=0.0, still=False, colours=COLOURS, title="a", description="b")
+    assert ET.fromstring(svg).find("svg").get("viewBox") == f"0 0 0.0000 {LEVELS}"
+
+
 @pytest.mark.parametrize(("end", "most"), [(37.5, 600), (37.6, 600), (37.5, 20), (1000.0, 20), (0.2, 600)])
 def test_regroup_keeps_all_and_reaches_to_the_end(rng, end, most):
     timeline = Timeline(2, width=1 / 16)
