@@ -32,12 +32,13 @@ ONNX_FORMAT = "retinaface-onnx/2"  # of the .onnx file beside them
 EXPORT = "python -m retinaface.export --weights"
 SHIPPED = Path(__file__).parent / "weights" / "retinaface.safetensors"
 BLANK_HW = (64, 64)  # pixels of the frame that an .onnx file is tried on
-IOU_THRESHOLD = 0.4  # of two boxes that overlap more only the better one stays
+IOU_THRESHOLD = 0.5  # of two boxes that overlap more only the better one stays
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
 HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
 FARTHEST = 1e6  # pixels; what the network puts farther away is no place
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
-VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
+VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks,
+VOTING_SHARE = 0.5  # if it scores at least this share of the best score
 
 
 class RetinaFace:
@@ -224,11 +225,13 @@ def scaled(frame: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """(K, 5, 2) float32: for each `kept` box (K,) the mean landmarks of anchors with IoU >= `VOTING_IOU`, by score.
+    """(K, 5, 2) float32: for each `kept` box (K,) the mean landmarks, by score, of the anchors that agree with it.
+
+    They have an IoU of `VOTING_IOU` with its box and `VOTING_SHARE` of its score, so `conf` decides nothing here.
 
     landmarks (A, 5, 2), boxes (A, 4) xyxy and scores (A,) of all candidates; `kept` are rows of them.
     """
-    votes = iou(boxes[kept], boxes) >= VOTING_IOU  # (K, A)
+    votes = (iou(boxes[kept], boxes) >= VOTING_IOU) & (scores >= VOTING_SHARE * scores[kept, None])  # (K, A)
     votes[np.arange(len(kept)), kept] = True  # also a box too small to have an area
     weight = votes * np.maximum(scores, np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.defaults import CONF
-from retinaface.detector import CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU
+from retinaface.detector import CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, VOTING_SHARE
 from retinaface.face import LANDMARKS
 from retinaface.near_faces import ALONE, NEAR, PART, POSSIBLE, SAME_IOU, WHOLE_SCORE
 from support import command, run_and_exit, setting
@@ -59,8 +59,8 @@ def metadata_of() -> dict:
     """What a program has to know to choose the faces among the outputs, as plain JSON values.
 
     conf: the score from which a face is reported. iou_threshold, containment: of two boxes with a higher IoU, or of
-        which one lies to that share inside the other, the better one stays. voting_iou: anchors with that IoU to a
-        face's best box vote on its landmarks, weighted by score.
+        which one lies to that share inside the other, the better one stays. voting_iou, voting_share: anchors with
+        that IoU to a face's best box, and that share of its score, vote on its landmarks, weighted by score.
     near, possible, whole_score, part, alone, same_iou: how a face that fills the frame is one face
         (`retinaface.near_faces.whole_faces`).
     """
@@ -71,6 +71,7 @@ def metadata_of() -> dict:
         "iou_threshold": IOU_THRESHOLD,
         "containment": CONTAINMENT,
         "voting_iou": VOTING_IOU,
+        "voting_share": VOTING_SHARE,
         "near": NEAR,
         "possible": POSSIBLE,
         "whole_score": WHOLE_SCORE,

@@ -24,7 +24,7 @@ PART = 0.15  # size of a part as a share of its face's, at least; what is smalle
 
 
 def whole_faces(
-    faces: Sequence[Face], smaller: Sequence[Face], *, near: float, iou_threshold: float = 0.4
+    faces: Sequence[Face], smaller: Sequence[Face], *, near: float, iou_threshold: float = 0.5
 ) -> list[Face]:
     """`faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first.
 

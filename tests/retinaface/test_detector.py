@@ -12,7 +12,7 @@ import torch
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
 from retinaface.checkpoint import load_network
-from retinaface.detector import SHIPPED, VOTING_IOU, RetinaFace, vote_landmarks
+from retinaface.detector import SHIPPED, VOTING_IOU, VOTING_SHARE, RetinaFace, vote_landmarks
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
 from retinaface.precision import alternatives
@@ -142,13 +142,16 @@ def test_only_frames_with_a_large_face_are_searched_twice(detector, portrait, mo
 
 
 def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
-    boxes = np.array([[0, 0, 100, 100], [0, 0, 100, 90], [0, 0, 100, 55], [300, 0, 400, 100]], np.float32)
-    assert iou(boxes[:1], boxes)[0].tolist() == pytest.approx([1, 0.9, 0.55, 0])
+    boxes = [[0, 0, 100, 100], [0, 0, 100, 90], [0, 0, 100, 55], [300, 0, 400, 100], [0, 0, 100, 90]]
+    boxes = np.array(boxes, np.float32)
+    scores = np.array([0.6, 0.4, 0.6, 0.1, 0.25], np.float32)
+    assert iou(boxes[:1], boxes)[0].tolist() == pytest.approx([1, 0.9, 0.55, 0, 0.9])
     assert 0.55 < VOTING_IOU < 0.9
-    landmarks = np.stack([np.full((5, 2), value, np.float32) for value in (10, 20, 90, 50)])
-    found = vote_landmarks(landmarks, boxes, np.array([0.75, 0.25, 0.6, 0.1], np.float32), np.array([0, 3]))
-    np.testing.assert_allclose(found, np.stack([np.full((5, 2), 12.5), np.full((5, 2), 50)]), rtol=1e-6)
-    assert vote_landmarks(landmarks, boxes, np.ones(4, np.float32), np.array([], int)).shape == (0, 5, 2)
+    assert 0.25 / 0.6 < VOTING_SHARE < 0.4 / 0.6
+    landmarks = np.stack([np.full((5, 2), value, np.float32) for value in (10, 20, 90, 50, 90)])
+    found = vote_landmarks(landmarks, boxes, scores, np.array([0, 3]))
+    np.testing.assert_allclose(found, np.stack([np.full((5, 2), 14), np.full((5, 2), 50)]), rtol=1e-6)
+    assert vote_landmarks(landmarks, boxes, np.ones(5, np.float32), np.array([], int)).shape == (0, 5, 2)
     alone = vote_landmarks(landmarks[:1], np.zeros((1, 4), np.float32), np.zeros(1, np.float32), np.array([0]))
     np.testing.assert_allclose(alone, landmarks[:1])  # no area, no score, and still where it says
 

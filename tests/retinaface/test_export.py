@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from retinaface.detector import SHIPPED, RetinaFace
+from retinaface.export import metadata_of
 
 FILE = SHIPPED.with_suffix(".onnx")
 
@@ -26,6 +27,7 @@ def test_a_program_with_the_file_alone_finds_the_face(portrait):
     session = onnxruntime.InferenceSession(FILE, providers=["CPUExecutionProvider"])
     found = session.get_modelmeta().custom_metadata_map
     about = {key: json.loads(value) for key, value in found.items() if key != "file_sha256"}
+    assert about | metadata_of() == about, "run python -m retinaface.export, and commit what it writes"
     scores, boxes, landmarks = session.run(None, {"input": portrait[None]})
     best = int(scores[0].argmax())
     (face,) = RetinaFace.from_file(imgsz=None, conf=about["conf"])([portrait])[0]

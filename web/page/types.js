@@ -24,6 +24,7 @@
  * @property {number} iou_threshold
  * @property {number} containment
  * @property {number} voting_iou
+ * @property {number} voting_share
  * @property {number} near
  * @property {number} possible
  * @property {number} whole_score

@@ -16,6 +16,7 @@ const about = {
   iou_threshold: 0.4,
   containment: 0.9,
   voting_iou: 0.6,
+  voting_share: 0.5,
   near: 256,
   possible: 0.3,
   whole_score: 0.8,
@@ -47,13 +48,14 @@ test("of two boxes that overlap the better stays, and of one inside another too"
 });
 
 test("anchors that agree vote on landmarks by their scores", () => {
-  const [best, near, far] = [
+  const [best, near, far, unsure] = [
     face([0, 0, 100, 100], 0.9, 10),
-    face([2, 2, 102, 102], 0.3, 50),
+    face([2, 2, 102, 102], 0.6, 50),
     face([60, 60, 160, 160], 0.9, 99),
+    face([2, 2, 102, 102], 0.44, 99),
   ];
-  const [x] = voteLandmarks(best, [best, near, far], about)[0];
-  assert.ok(Math.abs(x - (0.9 * 10 + 0.3 * 50) / 1.2) < 1e-9);
+  const [x] = voteLandmarks(best, [best, near, far, unsure], about)[0];
+  assert.ok(Math.abs(x - (0.9 * 10 + 0.6 * 50) / 1.5) < 1e-9);
 });
 
 test("a face found in a smaller frame takes the place of its parts, not of a small neighbour", () => {

@@ -61,11 +61,13 @@ export function nonMaximumSuppression(sorted, about) {
 }
 
 /**
- * The mean landmarks of the candidates whose box agrees with that of `best`, weighted by score.
+ * The mean landmarks of the candidates whose box and score agree with those of `best`, weighted by score.
  * @param {Face} best @param {Face[]} candidates @param {AboutDetector} about
  */
 export function voteLandmarks(best, candidates, about) {
-  const voters = candidates.filter((face) => face === best || iou(best.box, face.box) >= about.voting_iou);
+  const agrees = (/** @type {Face} */ face) =>
+    iou(best.box, face.box) >= about.voting_iou && face.score >= about.voting_share * best.score;
+  const voters = candidates.filter((face) => face === best || agrees(face));
   const total = voters.reduce((sum, face) => sum + face.score, 0);
   const mean = (/** @type {number} */ i, /** @type {number} */ axis) =>
     voters.reduce((sum, face) => sum + face.score * face.landmarks[i][axis], 0) / total;
