@@ -59,7 +59,7 @@ docs: $(VENV)/.all
 # A set is complete or its file is not there: a broken download is tried again the next time.
 $(VENV)/.live: requirements-live.txt
 $(VENV)/.all: requirements.txt requirements-live.txt
-$(VENV)/.dev: requirements-dev.txt requirements.txt requirements-live.txt
+$(VENV)/.dev: requirements-dev.txt requirements.txt requirements-live.txt requirements-archive.txt
 $(VENV)/.live $(VENV)/.all $(VENV)/.dev: | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --requirement $<
 	touch $@

@@ -21,9 +21,9 @@ def harmless(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.encode("utf-8", "backslashreplace").decode()
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
 def original(text: str) -> str:
     """The text from which `harmless` made a cell."""
-    return text[1:] if text.startswith(tuple(f"'{sign}" for sign in FORMULA)) else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text

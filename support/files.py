@@ -28,23 +28,28 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`, renamed onto it at the end: the file is complete or not there.
 
     On an error the temporary file goes and an older `path` stays as it was. A folder that is missing is made; one
-    that cannot be written raises `UserError`.
+    that cannot be written raises `UserError`. A link is followed; a device, a pipe or a folder is refused.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a folder, a device or a pipe; name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix, suffix = f".{path.stem[:STEM_LENGTH]}-", f".partial{path.suffix}"
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
-    os.close(handle)
     temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from others
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open(handle, "rb") as held:
+        _lock(held)  # so that `left_behind` does not name it
+        if os.name == "nt":  # where an open file cannot be renamed
+            held.close()
+        try:
+            yield temporary
+            temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from others
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 class PartialFile:

@@ -49,7 +49,8 @@ class JpegDamage:
         size = os.fstat(self._file.fileno()).st_size
         if size == self._read:  # by far the most frequent, and it costs next to nothing
             return ""
-        text = os.pread(self._file.fileno(), size - self._read, self._read).decode(errors="replace")
+        os.lseek(self._file.fileno(), self._read, os.SEEK_SET)  # reading brings fd 2, which shares it, to the end again
+        text = os.read(self._file.fileno(), size - self._read).decode(errors="replace")
         self._read = size
         self._others.append(WORDS.sub("", text))
         return text

@@ -79,9 +79,9 @@ def bootstrap_interval(
 def mean_with_interval(values: np.ndarray, *, seed: int = 0) -> dict:
     """`mean`, `interval` [low, high] and `n` of (N,) values, N at least 1: percentile bootstrap over faces, 95 %."""
     values = np.asarray(values, np.float64)
-    rows = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
-    return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": len(values)}
+    rng, n = np.random.default_rng(seed), len(values)
+    low, high = np.quantile([values[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)], [0.025, 0.975])
+    return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": n}
 
 
 def kl_divergence(votes: np.ndarray, probabilities: np.ndarray) -> float:

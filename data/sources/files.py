@@ -204,8 +204,6 @@ def _in_list(path: Path) -> tuple[list[Path], int]:
     for line in (line.strip() for line in lines):
         if not line or line.startswith("#"):
             continue
-        if "\0" in line:
-            raise UserError(f"{printable(path)} holds zero bytes; wanted is a text with one source a line.")
         if "://" in line:
             raise UserError(f"{printable(path)} names an address, {line}; wanted are films, pictures and folders.")
         entry = path.parent / line

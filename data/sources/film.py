@@ -124,6 +124,8 @@ class Film:
         if stream.duration and stream.time_base:
             lengths.append(float(stream.duration * stream.time_base))
         self.duration_s = min((length for length in lengths if length > 0), default=None)
+        if self.duration_s and container.start_time and "matroska" in container.format.name:
+            self.duration_s -= container.start_time / av.time_base  # it counts from 0, not from the first frame
         by_length = math.ceil(self.duration_s * self.fps - 0.01) if self.duration_s and self.fps else None
         self.promised = min((number for number in (stream.frames, by_length) if number), default=None)
 
@@ -158,7 +160,7 @@ class Film:
         if not given:
             raise UserError(f"{self.title} opens as a video but holds no frame that can be read.")
         promised = self.promised or 0
-        if self._ended_early(index, times.time_s + times.step_s):
+        if self._ended_early(index, times.time_s + times.longest_s):
             yield self._skipped(index, f"ended after {index} of {promised} promised frames", promised - index)
 
     def _ended_early(self, frames: int, end_s: float) -> bool:

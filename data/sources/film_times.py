@@ -13,10 +13,13 @@ PAUSE_S = 0.5
 
 
 class FilmTimes:
-    """Times in seconds since the first frame; where stamps stand still or jump back, `step_s` apart."""
+    """Times in seconds since the first frame; where stamps stand still or jump back, `step_s` apart.
+
+    longest_s: the longest step so far, at least `step_s`: for so long the last frame may stand.
+    """
 
     def __init__(self, step_s: float) -> None:
-        self.step_s = step_s
+        self.step_s = self.longest_s = step_s
         self.time_s = -math.inf
         self._start_s = 0.0
         self._regular = 0  # steps in a row that were about `step_s`
@@ -32,6 +35,7 @@ class FilmTimes:
         by_stamp_s = self.time_s if stamp_s is None else stamp_s - self._start_s
         step_s = by_stamp_s - self.time_s if by_stamp_s > self.time_s else self.step_s
         self.time_s = by_stamp_s if by_stamp_s > self.time_s else self.time_s + step_s
+        self.longest_s = max(self.longest_s, step_s)
         is_pause = after_damage or step_s >= max(PAUSE_S, 3 * self.step_s)
         missing = round(step_s / self.step_s) - 1 if self._regular >= REGULAR_STEPS and is_pause else 0
         if not after_damage:

@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 
 from data.face_set import FaceSet
+from evaluation.classification.scores import class_columns
 from evaluation.commands import SplitSettings
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Detector, Face
-from support import command, notify, pick_device, run_and_exit, setting, write_json
+from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
 
 SCENE_HW = (480, 640)
 GRID = (2, 3)  # faces a scene: rows, columns
@@ -88,6 +89,8 @@ def mean_landmarks(images: Sequence[np.ndarray] | np.ndarray, detector: Detector
         frame[inner, inner] = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
         for face in detector([frame])[0][:1]:
             landmarks.append((face.landmarks_xy - corner + 0.5) / side)
+    if not landmarks:
+        raise UserError("no face was detected in the pictures; name larger ones, or other --detector-weights.")
     mean = np.mean(landmarks, axis=0)
     flipped = (np.array([1.0, 0.0]) + mean * [-1, 1])[FLIPPED]
     return (mean + flipped) / 2
@@ -98,13 +101,14 @@ def accuracy_lost(faces: FaceSet, pipeline: EmotionPipeline) -> dict[str, float 
     direct = pipeline.classifier.probabilities(faces.images).argmax(axis=1)
     piped = np.full(len(faces), -1)
     names = list(pipeline.classifier.class_names)
+    labels = np.array(class_columns(names, faces.class_names))[faces.labels]
     for scene in scenes(faces.images):
         for face in pipeline([scene.image])[0].faces:
             row = pasted_row(face.face, scene)
             if row is not None and piped[row] < 0:  # the detection with the highest score comes first
                 piped[row] = names.index(face.label)
     detected = piped >= 0
-    correct, piped_correct = direct == faces.labels, piped == faces.labels
+    correct, piped_correct = direct == labels, piped == labels
     lost = 100.0 * (correct.astype(float) - piped_correct)
     notify(f"{len(faces)} faces, {detected.sum()} detected")
     return {

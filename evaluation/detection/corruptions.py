@@ -104,9 +104,11 @@ def _warp(picture: Picture, matrix: np.ndarray, size_wh: tuple[int, int]) -> Pic
     """`picture` warped by `matrix` (2, 3) onto a picture of `size_wh`; faces outside it are left out."""
     frame = np.array([0, 0, *size_wh], np.float32)
     image = cv2.warpAffine(picture.image, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    boxes = np.array([clip_box(transform_box(box, matrix), frame) for box in picture.boxes], np.float32)
-    visible = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) > 1
+    boxes, ignore = (
+        clip_box(transform_box(some, matrix), frame).astype(np.float32) for some in (picture.boxes, picture.ignore)
+    )
+    visible, ignored = ((some[:, 2:] - some[:, :2]).min(axis=1) > 1 for some in (boxes, ignore))
     landmarks = transform_points(picture.landmarks, matrix).astype(np.float32)
     return dataclasses.replace(
-        picture, pixels=image, boxes=boxes[visible], landmarks=landmarks[visible], ignore=picture.ignore[:0]
+        picture, pixels=image, boxes=boxes[visible], landmarks=landmarks[visible], ignore=ignore[ignored]
     )

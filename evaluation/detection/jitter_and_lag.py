@@ -91,7 +91,10 @@ def detect_and_track(detector: RetinaFace, path: np.ndarray, settings: Settings)
             f"the face was not detected in {missed} of {len(found)} frames; try a larger --face.", exit_code=1
         )
     tracker = Tracker()
-    tracked = [tracker.update(faces, time_s=index / settings.fps)[0][0] for index, faces in enumerate(found)]
+    tracked = [
+        tracker.update(faces, time_s=index / settings.fps, smooth_s=settings.smooth)[0][0]
+        for index, faces in enumerate(found)
+    ]
     return [faces[0] for faces in found], tracked
 
 

@@ -120,6 +120,9 @@ def expression_means(faces: ExplainedFaces, method: str) -> list[ExpressionMean]
             continue
         x, labels = faces.x[rows], faces.labels[rows]
         heatmaps = faces.explain(x, labels, [method])[method].cpu().numpy()
+        shares = region_shares(heatmaps)
+        if not len(shares):  # none has any heat
+            continue
         images = [cv2.resize(faces.images[row], (width, height)) for row in rows.tolist()]
         mean = ExpressionMean(
             name=name,
@@ -127,7 +130,7 @@ def expression_means(faces: ExplainedFaces, method: str) -> list[ExpressionMean]
             labelled=int(labelled.sum()),
             face=np.mean(images, axis=0).round().astype(np.uint8),
             heatmap=heatmaps.mean(axis=0),
-            shares=region_shares(heatmaps),
+            shares=shares,
             drops=occlusion_drops(faces, x, labels),
         )
         means.append(mean)

@@ -75,7 +75,7 @@ def run(settings: Settings) -> int:
     if warning := not_idle(about):
         notify(warning)
     pipeline = EmotionPipeline.from_files(
-        device=device, engine=settings.engine, threads=available_threads(), max_faces=max(1, *settings.faces)
+        device=device, engine=settings.engine, threads=available_threads(), max_faces=max([1, *settings.faces])
     )
     report: dict = {
         "machine": about,

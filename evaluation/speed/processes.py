@@ -96,9 +96,13 @@ def output_of(
         with subprocess.Popen(
             command, cwd=ROOT, env=kept | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=stderr, text=True
         ) as process:
-            for line in process.stdout or ():
-                lines.append(line)
-                on_line(process.pid, line)
+            try:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    on_line(process.pid, line)
+            except BaseException:  # such as Ctrl-C
+                process.kill()
+                raise
         stderr.seek(0)
         last = (stderr.read().strip().splitlines() or ["nothing"])[-1]
     if code := process.returncode:

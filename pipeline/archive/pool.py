@@ -15,6 +15,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -72,18 +73,20 @@ class Pool:
     clock: Callable[[], float] = time.monotonic
     worker: Callable[..., Callable[[Unit], Outcome]] = Worker
     _jobs: list[Job] = field(default_factory=list, init=False)
+    _copies: str = field(default="", init=False)  # folder for temporary files of the processes
     _again: collections.deque[Unit] = field(default_factory=collections.deque, init=False)
     dropped: set[str] = field(default_factory=set, init=False)  # keys of films whose stretches are not wanted any more
 
     def run(self, units: Iterator[Unit]) -> Iterator[Event]:
         """Do all units, and those that outcomes ask for instead."""
-        try:
-            yield from self._phase(collections.deque(), units, jobs=self.jobs, last=False)
-            self._end()
-            if self._again and not self.stop_requested():
-                yield from self._phase(self._again, iter(()), jobs=1, last=True)
-        finally:
-            self._end()
+        with tempfile.TemporaryDirectory(prefix="archive-") as self._copies:  # a process that is killed leaves its own
+            try:
+                yield from self._phase(collections.deque(), units, jobs=self.jobs, last=False)
+                self._end()
+                if self._again and not self.stop_requested():
+                    yield from self._phase(self._again, iter(()), jobs=1, last=True)
+            finally:
+                self._end()
 
     def _phase(
         self, waiting: collections.deque[Unit], units: Iterator[Unit], *, jobs: int, last: bool
@@ -125,7 +128,7 @@ class Pool:
     def _start(self) -> Job:
         context: Any = process_context()
         ours, theirs = context.Pipe()
-        arguments = (theirs, self.worker, self.analysis, self.place)
+        arguments = (theirs, self.worker, self.analysis, self.place, self._copies)
         process = context.Process(target=serve, args=arguments, daemon=True)
         with signals_blocked():
             process.start()
@@ -177,9 +180,10 @@ class Pool:
 
 
 def serve(
-    connection: Connection, make: Callable[..., Callable[[Unit], Outcome]], analysis: Analysis, place: str
+    connection: Connection, make: Callable[..., Callable[[Unit], Outcome]], analysis: Analysis, place: str, copies: str
 ) -> None:
-    """What a process does: units from the pipe, one after the other, until it closes."""
+    """What a process does: units from the pipe, one after the other, until it closes; temporary files in `copies`."""
+    tempfile.tempdir = copies
     reporter = Reporter(connection)
     try:
         worker = make(analysis, place, tick=reporter.tick)
@@ -213,7 +217,10 @@ class Reporter:
         self._frames, self._faces = self._frames + frames, self._faces + faces
         if time.monotonic() - self._said_s >= TICK_S:
             self._said_s = time.monotonic()
-            self._connection.send(Ticked(self._frames, self._faces))
+            try:
+                self._connection.send(Ticked(self._frames, self._faces))
+            except BrokenPipeError:  # it has ended since
+                os._exit(1)
             self._frames = self._faces = 0
 
     def flush(self, outcome: Outcome) -> Outcome:

@@ -100,7 +100,7 @@ class Archive:
 
     def _fail(self, event: Failed) -> None:
         (source,) = event.unit.sources
-        if source in self.failed:
+        if source in self.failed or (event.unit.stretch and event.unit.key in self._dropped):
             return
         self.failed[source] = event.why
         if event.unit.stretch:

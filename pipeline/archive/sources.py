@@ -151,13 +151,16 @@ def _in_table(path: Path, notes: list[str]) -> tuple[list[Source], tuple[str, ..
     """The sources of a .csv list, relative to its folder, with the other columns' texts."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, restval=""))
+            reader = csv.DictReader(file, restval="")
+            names, rows = reader.fieldnames or [], list(reader)
     except OSError as error:
         raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{printable(path)} is no table in UTF-8 ({error}); wanted is a .csv list.") from error
     if not rows or COLUMN not in rows[0]:
         raise UserError(f"{printable(path)} needs a first row of names, a column `{COLUMN}`, and rows below it.")
+    if len(set(names)) < len(names):
+        raise UserError(f"{printable(path)} names a column twice; give each a name of its own.")
     if any(None in row for row in rows):
         raise UserError(f"{printable(path)} has a row with more cells than its first row has names.")
     columns = tuple(name for name in rows[0] if name != COLUMN)

@@ -21,7 +21,7 @@ from data.sources.pictures import open_picture
 from pipeline.archive.analysis import Analysis
 from pipeline.archive.results.crops import Crops
 from pipeline.archive.results.rows import Heatmaps, Rows
-from pipeline.archive.results.store import Store
+from pipeline.archive.results.store import CannotStore, Store
 from pipeline.archive.sources import Source, Version, local_copy, sha256_of, version_of
 from pipeline.archive.stretches import NotCuttable, Stretch, stretch_frames, stretches_of
 from pipeline.archive.units import Unit
@@ -138,6 +138,8 @@ class Worker:
                     self.tick(own, own * len(result.faces))
                     for skipped in frames.take_skipped():
                         self._skip(skipped, first, source, rows, record)
+            except CannotStore:  # no fault of the source
+                raise
             except (UserError, OSError) as error:
                 problem = str(error).replace(path, source.name)  # and not the name of a temporary copy
                 record |= {"problem": problem, "failed": record["frames"] == 0}

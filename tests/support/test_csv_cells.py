@@ -7,7 +7,7 @@ import pytest
 from support.csv_cells import harmless, original
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-x", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-x", "@SUM(A1)", "\tx", "\rx", "'=x", "''+1"])
 def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(text):
     assert harmless(text) == "'" + text
     assert original("'" + text) == text

@@ -106,3 +106,26 @@ with atomic_write({str(tmp_path / "b.txt")!r}):
     assert left_behind(tmp_path, "a1.txt") == left_behind(tmp_path, "a[1].csv") == []
     running.finish()
     assert (tmp_path / "a[1].partial.txt").read_text() == "kept"
+
+
+def test_a_whole_file_is_written_where_a_link_points_and_over_no_folder_or_pipe(tmp_path):
+    (tmp_path / "there").mkdir()
+    target, link, pipe = tmp_path / "there" / "a.txt", tmp_path / "a.txt", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    with atomic_write(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path / "there"):
+        with pytest.raises(UserError, match="is a folder, a device or a pipe"), atomic_write(path):
+            pass
+    assert pipe.is_fifo()
+
+
+def test_a_whole_file_that_is_being_written_was_not_left_behind(tmp_path):
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        assert left_behind(tmp_path) == []
+    (tmp_path / temporary.name).touch()
+    assert left_behind(tmp_path) == [tmp_path / temporary.name]

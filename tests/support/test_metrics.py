@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from support.metrics import (
+    RESAMPLES,
     accuracy,
     area_under_roc,
     average_precision,
@@ -123,6 +124,14 @@ def test_the_interval_of_many_values_is_that_of_the_normal_distribution(rng):
     np.testing.assert_allclose(found["interval"], [values.mean() - half, values.mean() + half], atol=0.15 * half)
     assert found == mean_with_interval(values)
     assert mean_with_interval(np.array([True, True]))["interval"] == [1, 1]
+
+
+def test_the_interval_is_that_of_resampled_means(rng):
+    values = rng.random(37)
+    draws = np.random.default_rng(0).integers(0, 37, (RESAMPLES, 37))
+    found = mean_with_interval(values)
+    assert found["interval"] == np.quantile(values[draws].mean(axis=1), [0.025, 0.975]).tolist()
+    assert found["n"] == 37
 
 
 def test_average_precision_by_hand():

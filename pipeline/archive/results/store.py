@@ -32,6 +32,13 @@ _GOOGLE_SAYS = re.compile(r"::Status\(\w+: (?:.*?last message of )?(?:PerformWor
 _numbers = itertools.count()
 
 
+class CannotStore(UserError):
+    """Results cannot be written, which is no fault of a source."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, exit_code=FAILED)
+
+
 def is_address(name: str) -> bool:
     """Is it s3://bucket/folder or the like, and no path?"""
     return _ADDRESS.fullmatch(name) is not None
@@ -156,8 +163,7 @@ class Store:
                     self.filesystem.delete_file(partial)
                 raise
         except OSError as error:
-            sentence = f"cannot write {shown(self.place)}/{name}: {reason_of(error)}."
-            raise UserError(sentence, exit_code=FAILED) from error
+            raise CannotStore(f"cannot write {shown(self.place)}/{name}: {reason_of(error)}.") from error
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """An object; None where there is none. `UserError` where it holds something else."""

@@ -86,6 +86,8 @@ class SessionSummary:
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = tuple(class_names)
         self.sources: dict[Hashable, Source] = {}
+        self._peopled: list[Source] = []  # those with people who are kept in full
+        self._kept = 0  # such people
 
     def add(
         self,
@@ -128,13 +130,16 @@ class SessionSummary:
 
     def people(self) -> list[tuple[Source, Person]]:
         """Who is kept in full, those seen longest first."""
-        pairs = [(source, person) for source in self.sources.values() for person in source.people.values()]
+        pairs = [(source, person) for source in self._peopled for person in source.people.values()]
         return sorted(pairs, key=lambda pair: -pair[1].totals.weight)
 
     def _person(self, source: Source, track: int, time_s: float) -> Person:
         if track not in source.people:
-            if sum(len(some.people) for some in self.sources.values()) >= MOST_PEOPLE:
+            if self._kept >= MOST_PEOPLE:
                 self._make_room(source, time_s)
+            if not source.people:
+                self._peopled.append(source)
+            self._kept += 1
             width = PICTURES_WIDTH if source.still else FILM_WIDTH_S
             source.people[track] = Person(track, len(self.class_names), time_s=time_s, width=width)
         source.people[track].last_s = time_s
@@ -142,7 +147,7 @@ class SessionSummary:
 
     def _make_room(self, now: Source, time_s: float) -> None:
         """Turn all but the `KEPT_PEOPLE` longest seen into totals, and spare who was seen a moment ago."""
-        for source in self.sources.values():
+        for source in self._peopled:
             if source is not now:
                 source.finish()
         for source, person in self.people()[KEPT_PEOPLE:]:
@@ -152,3 +157,5 @@ class SessionSummary:
             if source.others is None:
                 source.others = Totals(len(self.class_names), people=0)
             source.others.absorb(person.totals)
+        self._peopled = [source for source in self._peopled if source.people]
+        self._kept = sum(len(source.people) for source in self._peopled)

@@ -12,7 +12,6 @@ from helpers.films import PATCHES, interleaved, moving, patch_colours, patches, 
 from PIL import Image
 
 from data.sources.film import open_film, open_film_at
-from data.sources.frame import Skipped
 from support import UserError
 
 KINDS = [
@@ -81,6 +80,12 @@ def test_an_early_end_is_said_with_what_was_promised(tmp_path, suffix):
     last = skipped[-1]
     assert last.reason == f"ended after {last.index} of 300 promised frames"
     assert len(frames) + sum(gap.frames for gap in skipped) == 300
+
+
+def test_a_whole_film_that_does_not_begin_at_0_has_not_ended_early(tmp_path):
+    frames, skipped = read_film(write_film(tmp_path / "a.mkv", moving(90), rate=30, times_s=20 + np.arange(90) / 30))
+    assert len(frames) == 90
+    assert skipped == []
 
 
 def test_a_pause_in_a_regular_film_is_said_and_times_stay(tmp_path):
@@ -230,4 +235,4 @@ def test_a_film_without_one_whole_frame_is_one_sentence(tmp_path):
     path.write_bytes(content)
     with open_film(path) as source, pytest.raises(UserError, match="holds no frame"):
         list(source)
-    assert all(isinstance(gap, Skipped) for gap in source.take_skipped())
+    assert [gap.reason for gap in source.take_skipped()] == ["damaged"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from evaluation.classification.through_pipeline import Scene, accuracy_lost, mea
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Face
+from support import UserError
 
 
 @pytest.fixture
@@ -57,6 +60,12 @@ def test_no_accuracy_is_lost_on_a_clear_face(faces):
     assert report["lost_points"] == 0
 
 
+def test_classes_are_compared_by_name(faces):
+    own = replace(faces, labels=np.zeros(7, int), votes=np.ones((7, 2), np.float32), class_names=("happiness", "fear"))
+    report = accuracy_lost(own, EmotionPipeline.from_files(options=PredictOptions(explainer=None)))
+    assert report["accuracy_direct"] == report["accuracy_pipeline"] == 1
+
+
 def test_faces_that_are_not_detected_are_errors(faces):
     pipeline = EmotionPipeline.from_files(options=PredictOptions(explainer=None), conf=1.1)
     report = accuracy_lost(faces, pipeline)
@@ -73,3 +82,8 @@ def test_mean_landmarks_undo_the_frame_and_are_symmetric(faces):
         return [[Face(np.zeros(4), skewed * 192 + 48 - 0.5, 0.9), Face(np.zeros(4), skewed * 0, 0.5)]]
 
     np.testing.assert_allclose(mean_landmarks(faces.images, detector), points, atol=1e-9)
+
+
+def test_without_a_detected_face_there_are_no_mean_landmarks(faces):
+    with pytest.raises(UserError, match="no face was detected"):
+        mean_landmarks(faces.images, lambda frames: [[] for _ in frames])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,14 @@ def test_landmarks_move_with_their_colours(corruption):
                 assert np.abs(moved.image[y, x].astype(int) - colour).max() < 60
                 seen += 1
         assert seen >= 2
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_regions_to_ignore_move_along(corruption):
+    original = replace(picture(), ignore=picture().boxes)
+    changed = corrupt(original, corruption)
+    np.testing.assert_allclose(changed.ignore, changed.boxes)
+    assert len(changed.ignore) == 1
 
 
 def test_changes_of_light_leave_boxes_alone():

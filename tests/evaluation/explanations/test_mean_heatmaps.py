@@ -120,6 +120,17 @@ def test_the_probability_drops_where_the_region_in_use_is_grey():
     assert drops[0, 0] < 0.01  # grey is a little red, so the forehead adds to it
 
 
+def test_expressions_without_any_heat_are_left_out(monkeypatch):
+    faces = tiny_explained_faces(4 * FEWEST)
+    assert len(expression_means(faces, "gradcam")) == 2
+
+    def blank(faces, x, labels, methods):
+        return {name: torch.zeros(len(x), *x.shape[2:]) for name in methods}
+
+    monkeypatch.setattr(type(faces), "explain", blank)
+    assert expression_means(faces, "gradcam") == []
+
+
 def test_expressions_of_few_faces_are_left_out():
     found = expression_means(tiny_explained_faces(2 * FEWEST - 1), "gradcam")
     assert [(each.name, each.correct) for each in found] == [("red", FEWEST)]

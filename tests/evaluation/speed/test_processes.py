@@ -38,6 +38,19 @@ def test_a_process_gets_the_environment_without_some_variables(monkeypatch):
     assert os.environ["TAKEN"] == "yes"
 
 
+def test_a_process_ends_with_what_waits_for_it():
+    started = []
+
+    def stop(pid: int, line: str) -> None:
+        started.append(pid)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        output_of([sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"], on_line=stop)
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
+
+
 def test_a_failure_is_reported_and_not_measured(monkeypatch):
     monkeypatch.setattr(processes, "LIVE", (sys.executable, "-c", "import sys; sys.exit('no camera')"))
     for measure in (start_up, memory):

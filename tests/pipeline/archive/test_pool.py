@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 from helpers.archives import DEADLY_RGB, ENDLESS_RGB, ColourAnalysis, plain, scene, write_picture
@@ -60,6 +63,27 @@ def test_a_source_that_takes_too_long_is_listed(tmp_path):
     (failed,) = [event for event in events if isinstance(event, Failed)]
     assert failed.unit.sources == (sources[0],)
     assert failed.why == "no frame came for 9 s, twice"
+
+
+class Copying:
+    """Copies its source to a temporary folder, as from a bucket, and then takes for ever."""
+
+    def __init__(self, analysis, place, tick):
+        self.place = place
+
+    def __call__(self, unit):
+        folder = tempfile.mkdtemp(prefix="copy-")
+        Path(self.place, "copied").write_text(folder)
+        time.sleep(600)
+
+
+def test_copies_of_a_process_that_is_killed_go(tmp_path):
+    unit = Unit((picture(tmp_path, "a.png", scene(0)),))
+    copied = tmp_path / "copied"
+    pool = Pool(ColourAnalysis(), str(tmp_path), 1, 600, stop_requested=copied.exists, worker=Copying)
+    assert list(pool.run(iter([unit]))) == []
+    assert "copy-" in copied.read_text()
+    assert not Path(copied.read_text()).exists()
 
 
 def test_a_stop_ends_all_processes(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from fractions import Fraction
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -12,8 +15,9 @@ from pipeline.archive.progress import Progress
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.results.page import write_report
 from pipeline.archive.results.store import Store, shown
-from pipeline.archive.run import Account, run_archive
-from pipeline.archive.sources import list_sources
+from pipeline.archive.run import Account, Archive, run_archive
+from pipeline.archive.sources import Source, list_sources
+from pipeline.archive.stretches import Stretch
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
 
@@ -125,3 +129,17 @@ def test_what_limits_is_said_by_the_numbers():
     assert account.limits().endswith("the limit is reading and decoding")
     account.add(Outcome(unit, reading_s=70, cpu_s=5, wall_s=70))
     assert account.limits().endswith("the limit is other programs on these cores, or the disk")
+
+
+def test_a_film_that_is_read_in_one_go_after_all_has_not_failed():
+    """One of its stretches says so, and another is lost while the film is read whole."""
+    source = Source("/x/a.mp4", "a.mp4", False)
+    parts = [Stretch(i, 3, 10 * i, None, 0, 0, Fraction(0), Fraction(0), None, total=30, promised=30) for i in range(3)]
+    units = [Unit((source,), part, "sha") for part in parts]
+    whole, account = Unit((source,), whole=True), Account(Progress(1, stream=io.StringIO()))
+    archive = Archive(None, account)
+    archive.take(Outcome(units[0], again=(whole,)))
+    archive.take(Failed(units[1], "its process was lost"))
+    archive.take(Outcome(whole, frames=30))
+    assert archive.failed == {}
+    assert (account.progress.sources, account.progress.failed) == (1, 0)

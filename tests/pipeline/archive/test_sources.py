@@ -52,6 +52,7 @@ def test_a_txt_list(folder):
 @pytest.mark.parametrize(
     ("content", "said"),
     [("a,b\n1,2\n", "a column `source`"), ("", "a column `source`"), ("source\nb9.png,2,3\n", "more cells"),
+     ("source,room,room\nb9.png,2,3\n", "names a column twice"),
      (b"source\n\xff\xfe\n", "no table in UTF-8"), ("source\n\"b\0.mp4\"\n", "a zero byte in row 1")],
 )  # fmt: skip
 def test_tables_that_are_none_are_refused(folder, content, said):

@@ -17,6 +17,7 @@ from helpers.films import PATCHES, patch_colours, patches, write_film
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
+from data.sources.film import open_film
 from pipeline.output import film as module
 from pipeline.output.encoders import CONTAINERS
 from pipeline.output.film import VideoWriter
@@ -74,6 +75,18 @@ def test_how_long_a_film_is(tmp_path, times_s, seconds):
     read_s = np.array([time_s for time_s, _ in _frames(tmp_path / "a.mp4")])
     assert len(read_s) == len(times_s)
     assert (np.diff(read_s) > 0).all()
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+@pytest.mark.parametrize("still", [False, True])
+def test_slow_recordings_read_back_whole(tmp_path, suffix, still):
+    path = tmp_path / f"a{suffix}"
+    with VideoWriter(path) as writer:
+        for index in range(12):
+            writer.write(_grey(10 * index), index / 2, still=still)
+    with open_film(path) as source:
+        assert len(list(source)) >= 12
+        assert source.take_skipped() == []
 
 
 def test_an_avi_has_one_rate_at_which_frames_drop(tmp_path):

@@ -138,4 +138,5 @@ def test_snapshots(messages):
         outputs.snapshot(PICTURE)
         outputs.snapshot(PICTURE)
     assert len(list(Path("snapshots").glob("*.png"))) == 2
+    assert len(messages) == 2
     assert all(message.startswith("saved snapshots") for message in messages)

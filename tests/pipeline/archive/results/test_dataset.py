@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.sources import Source
 from pipeline.archive.units import Unit, units_of
 from pipeline.archive.worker import Worker
-from support import UserError
+from support import FAILED, UserError
 
 OWN = ColourAnalysis(columns=("room",))
 
@@ -124,6 +125,19 @@ def test_crops_of_a_source_that_changed_go(tmp_path):
         write_picture(tmp_path / "1.png", plain((90, 90, 90)))
         assert analyse(dataset, sources, place=place) == 1
     assert [path.parent.name[:5] for path in (tmp_path / "out" / "_crops").rglob("*.png")] == 3 * ["0.png"]
+
+
+def test_crops_that_cannot_be_written_are_no_fault_of_the_source(tmp_path):
+    place, sources = str(tmp_path / "out"), pictures(tmp_path, 2)
+    analysis = replace(OWN, crops=True)
+    with Dataset(place, analysis) as dataset:
+        (tmp_path / "out" / "_crops").touch()
+        with pytest.raises(UserError, match=r"cannot write .*_crops") as error:
+            analyse(dataset, sources, place=place)
+        assert error.value.exit_code == FAILED
+        (tmp_path / "out" / "_crops").unlink()
+        assert analyse(dataset, sources, place=place) == 2
+    assert pd.read_parquet(place).problem.isna().all()
 
 
 def test_the_table_of_sources(tmp_path):
