@@ -32,7 +32,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from models.training.settings import Settings, check, check_batches, epoch_sizes
 from support import command, notify, pick_device, run_and_exit
-from support.training.resuming import resumable
+from support.training.resuming import holds_run, resumable
 
 if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
     import numpy as np
@@ -96,7 +96,7 @@ def run_folds(settings: Settings, spec: ModelSpec, faces: FaceSet, distributed: 
     def train_fold(number: int, out: Path) -> dict[str, float] | None:
         train, validation, test = fold_splits(faces, folds, number)
         train = prepare_for_training(train, validation, test, labels_only=settings.loss == "cross_entropy")
-        own = dataclasses.replace(settings, out=str(out), resume=settings.resume and any(out.glob("*.pt")))
+        own = dataclasses.replace(settings, out=str(out), resume=settings.resume and holds_run(out))
         if Trainer(own, spec, train, validation, distributed).run():
             return None
         distributed.mean(0.0)  # all wait here until the main process has written the file
@@ -115,7 +115,7 @@ class Trainer:
 
         from data.augment import Augment
         from data.loader import EpochLoader
-        from models.training.distillation import Teachers, soft_votes
+        from models.training.distillation import Teachers, identity_of, soft_votes
         from models.training.learner import Losses, make_learner, weights_of_classes
         from models.training.transfer import freeze_layers, head_tensors, initial_network
         from support.training.run_state import RunFolder
@@ -123,7 +123,8 @@ class Trainer:
         s, rank, world_size = settings, distributed.rank, distributed.world_size
         self.settings, self.spec, self.distributed = settings, spec, distributed
         self.class_names, self.validation = train.class_names, validation
-        self.folder = RunFolder(s.out, s, distributed, data=train.identity())
+        others = {"validation faces, by a digest": validation.digest()} | identity_of([*s.teacher, s.soft])
+        self.folder = RunFolder(s.out, s, distributed, data=train.identity() | others)
         self.preprocess = spec.preprocess_at(s.imgsz)
         self.sizes = epoch_sizes(s, self.preprocess.size_hw[0], fixed=spec.fixed_size)
         if s.soft:
@@ -166,8 +167,7 @@ class Trainer:
         from support.training.run_log import RunLog
         from support.training.run_state import stop_requests
 
-        state = self.folder.begin()
-        if state:
+        if state := self.folder.begin():
             progress = progress_of(state, epochs=self.settings.epochs, steps=len(self.loader))
             (self.epoch, self.step, self.losses.sum), self.history = progress
         self.choose_computing(state.get("computing"))
@@ -268,7 +268,7 @@ class Trainer:
         scores, logits = self.validate(network)
         row = {"epoch": self.epoch + 1, "size": self.sizes[self.epoch], "lr": self.lr(),
                "train_loss": self.losses.sum / len(self.loader), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
-        self.history.append({key: round(value, 5) for key, value in row.items()})
+        self.history.append({key: round(value, 5) for key, value in row.items()} | {"lr": float(f"{self.lr():.6g}")})
         if epochs_since_best(self.history, self.settings.monitor) == 0 and self.distributed.is_main:
             faces = self.validation
             save_best(

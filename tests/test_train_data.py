@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.tiny_runs import TINY, make_learnable, run, same_weights
+import torch
+from helpers.tiny_runs import TINY, make_learnable, run, run_main, same_weights, state_of
 from helpers.tiny_sets import make_image_folder, write_grey, write_lines, write_picture
 
-from models.checkpoint import load_checkpoint
+import train
+from models.checkpoint import load_checkpoint, save_checkpoint
+from models.training.settings import Settings
 from support import UserError
 from support.columns import one_hot
 
@@ -43,9 +47,13 @@ def test_folds_are_of_other_people_and_told_together(tmp_path, capsys):
     assert load_checkpoint(tmp_path / "run/fold3/best.safetensors").class_names == ("neutral", "happiness", "anger")
     with pytest.raises(UserError, match="fold1 holds a run already"):
         run(folder, tmp_path / "run", *SHORT, "--folds", "3")
-    (tmp_path / "run/fold3").rename(tmp_path / "gone")  # as if stopped before it
-    assert run(folder, tmp_path / "run", *SHORT, "--folds", "3", "--resume") == 0
+    (tmp_path / "run/fold3").rename(tmp_path / "gone")  # as if killed while it saved the first state
+    (tmp_path / "run/fold3").mkdir()
+    (tmp_path / "run/fold3/.last-x.partial.pt").touch()
+    assert run_main(train.main, "--resume", "--out", str(tmp_path / "run"), export=False) == 0
     assert json.loads((tmp_path / "run/folds.json").read_text()) == report
+    with pytest.raises(UserError, match=r"fold2 holds one run, perhaps one fold.* name the folder above"):
+        train.main(["--resume", "--out", str(tmp_path / "run/fold2")])
 
 
 def test_pictures_on_disk_train_the_same_weights(tmp_path, monkeypatch):
@@ -78,6 +86,32 @@ def test_a_renamed_or_swapped_class_folder_is_another_data_set(tmp_path):
     (folder / "fear").rename(folder / "happy")
     with pytest.raises(UserError, match="was started with names and labels, by a digest '"):
         run(folder, tmp_path / "run", *SHORT, "--resume")
+
+
+def test_other_validation_faces_and_another_teacher_are_noticed_when_a_run_is_resumed(tmp_path):
+    folder = make_learnable(tmp_path / "ferplus")
+    assert run(folder, tmp_path / "teacher", *SHORT) == 0
+    teacher = tmp_path / "teacher/best.safetensors"
+    flags = [*SHORT, "--teacher", str(teacher), "--distill", "0.5"]
+    assert run(folder, tmp_path / "run", *flags) == 0
+    rows = (folder / "FER2013Valid/label.csv").read_text().splitlines()
+    write_lines(folder / "FER2013Valid/label.csv", rows[1:])
+    with pytest.raises(UserError, match="was started with validation faces, by a digest '"):
+        run(folder, tmp_path / "run", *flags, "--resume")
+    write_lines(folder / "FER2013Valid/label.csv", rows)
+    assert run(folder, tmp_path / "run", *flags, "--resume") == 0
+    save_checkpoint(teacher, dataclasses.replace(load_checkpoint(teacher), temperature=2.0))
+    with pytest.raises(UserError, match="was started with teachers or soft targets, by a digest "):
+        run(folder, tmp_path / "run", *flags, "--resume")
+
+
+def test_a_state_from_before_these_digests_is_resumed(tmp_path):
+    folder = make_learnable(tmp_path / "ferplus")
+    assert run(folder, tmp_path / "run", *SHORT) == 0
+    state = state_of(tmp_path / "run")
+    old = {name: value for name, value in state["settings"].items() if name in vars(Settings()) or "names" in name}
+    torch.save(state | {"settings": old}, tmp_path / "run/last.pt")
+    assert run(folder, tmp_path / "run", *SHORT, "--resume") == 0
 
 
 def test_class_names_are_mapped_and_doubts_are_refused_unless_named(tmp_path):

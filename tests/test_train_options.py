@@ -95,6 +95,12 @@ def test_targets_are_votes_labels_or_mixed_with_those_of_teachers(folder, plain,
         np.testing.assert_allclose(t, 0.75 * v + 0.25 * predicted, atol=1e-6)
 
 
+def test_a_small_learning_rate_is_not_written_as_none(folder, tmp_path):
+    flags = ["--epochs", "1", "--lr", "3.25e-7", "--schedule", "constant"]
+    assert run(folder, tmp_path / "run", *TINY, *flags) == 0
+    assert pd.read_csv(tmp_path / "run" / "metrics.csv")["lr"].tolist() == [3.25e-7]
+
+
 def test_balance_shows_rare_classes_as_often(folder, tmp_path, monkeypatch):
     counts = []
     for balance in ("0", "1"):

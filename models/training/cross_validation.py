@@ -14,7 +14,7 @@ import torch
 
 from models.classifier import Classifier
 from support import notify, write_json
-from support.metrics import score
+from support.metrics import js_divergence, kl_divergence, score
 
 SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "kl")
 
@@ -63,6 +63,12 @@ def scores_on(
     *,
     device: torch.device,
 ) -> dict[str, float]:
-    """`support.metrics.score` of a checkpoint on some faces, as it labels them; labels (N,) int, votes (N, K)."""
-    classifier = Classifier.from_file(weights, device=device, engine="torch", confidence="label")
-    return score(labels, classifier.probabilities(images), votes)
+    """`support.metrics.score` of a checkpoint on some faces; labels (N,) int, votes (N, K).
+
+    Its label is scored by the probabilities that it is right; kl and js are of those that are near to the crowd's.
+    """
+    classifier = Classifier.from_file(weights, device=device, engine="torch")
+    logits = classifier.logits(images)
+    label, crowd = (classifier.to_probabilities(logits, confidence=each) for each in ("label", "crowd"))
+    scores = score(labels, label, votes)
+    return scores | {"kl": kl_divergence(votes, crowd), "js": js_divergence(votes, crowd)}

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import logging
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +52,12 @@ class Teachers:
         return np.mean([softmax(member.logits(crops)[:, columns]) for member, columns in self.members], axis=0)
 
 
+def identity_of(paths: Sequence[str]) -> dict[str, list[str]]:
+    """What must be the same for a run with these teachers, or this file of soft targets, to be continued."""
+    digests = [hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest() for path in paths if path]
+    return {"teachers or soft targets, by a digest": digests}
+
+
 def soft_votes(
     path: str, names: Sequence[str], class_names: Sequence[str], votes: np.ndarray, *, share: float
 ) -> np.ndarray:
@@ -76,7 +84,7 @@ def soft_votes(
                         fields, columns, f"{path}:{reader.line_num}"
                     )
                     found.add(row)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--soft {path} cannot be read: {error}; name a csv file.") from error
     if not found:
         raise UserError(f"{Path(path).name} names none of the {len(names):,} training faces ({names[0]}, ...).")

@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 
 from support import UserError, setting
+from support.training.resuming import holds_run
 
 ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
 LR = (1e-9, 100)
@@ -132,8 +133,15 @@ def check(settings: Settings) -> None:
 def _check_paths(s: Settings) -> None:
     if Path(s.out).exists() and not Path(s.out).is_dir():
         raise UserError(f"--out names {s.out}, which is no folder; name another place.")
-    if s.resume and not s.folds and not any((Path(s.out) / name).is_file() for name in ("last.pt", "previous.pt")):
+    if s.folds and holds_run(s.out):
+        raise UserError(
+            f"{s.out} holds one run, perhaps one fold, and --folds makes a folder a fold in --out; name the folder "
+            "above the folds, or another."
+        )
+    if s.resume and not s.folds and not holds_run(s.out):
         raise UserError(f"--resume found no last.pt or previous.pt in {s.out}; name the run's folder with --out.")
+    if onnx := [path for path in s.teacher if path.endswith(".onnx")]:
+        raise UserError(f"--teacher names {onnx[0]}, and torch asks teachers; name the .safetensors file beside it.")
     for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),
                         ("--soft", [s.soft] if s.soft else [])):  # fmt: skip
         for path in paths:

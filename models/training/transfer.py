@@ -64,7 +64,7 @@ def transfer(checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str,
     known = [class_name for class_name in class_names if class_name not in new]
     target, source = [class_names.index(c) for c in known], [checkpoint.class_names.index(c) for c in known]
     for key in head_tensors(spec) & weights.keys():
-        weights[key] = untrained[key].index_copy(0, torch.tensor(target), weights[key][source])
+        weights[key] = untrained[key].index_copy(0, torch.tensor(target, dtype=torch.long), weights[key][source])
     load_strictly(network, weights, what=path)
     return network
 

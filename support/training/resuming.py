@@ -1,7 +1,7 @@
 """--resume without repeating a flag: the settings of the run in --out are those of its settings.json.
 
 In:  the `main` of a training's command; its command line.
-Out: a `main` that adds that file to a command line with --resume.
+Out: a `main` that adds that file to a command line with --resume; whether a folder holds a run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from support.cli import at_home
+
+LAST, PREVIOUS = "last.pt", "previous.pt"
+
+
+def holds_run(folder: str | Path) -> bool:
+    """Is there a state to continue from in `folder`?"""
+    return any((Path(folder) / name).is_file() for name in (LAST, PREVIOUS))
 
 
 def resumable(main: Callable[[list[str]], int]) -> Callable[..., int]:
@@ -27,7 +34,8 @@ def resumable(main: Callable[[list[str]], int]) -> Callable[..., int]:
 def resume_arguments(argv: Sequence[str]) -> list[str]:
     """`argv`, to which the settings of the run in its --out are added where it has --resume, so that none is repeated.
 
-    What argv itself says wins, and is refused later where the run may not change it.
+    What argv itself says wins, and is refused later where the run may not change it. A cross-validation's settings are
+    those of its first fold.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in ("--out", "--config"):
@@ -35,7 +43,8 @@ def resume_arguments(argv: Sequence[str]) -> list[str]:
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction)
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(None):  # the command's own parser will say why
         known, _ = parser.parse_known_args(list(argv))
-        settings = Path(at_home(known.out or "runs/latest")) / "settings.json"
-        if known.resume and not known.config and settings.is_file():
-            return [*argv, "--config", str(settings), "--out", str(settings.parent)]
+        out = Path(at_home(known.out or "runs/latest"))
+        for settings in (out / "settings.json", out / "fold1" / "settings.json"):
+            if known.resume and not known.config and settings.is_file():
+                return [*argv, "--config", str(settings), "--out", str(out)]
     return list(argv)

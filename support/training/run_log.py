@@ -108,7 +108,9 @@ class RunLog:
 
     def _save_figure(self, history: list[Row]) -> None:
         if self.figure is not None:
-            save_figure(self.figure(pd.DataFrame(history), title=self.folder.name), self.folder / "curves.png")
+            # bytes that are not UTF-8 have no letters, and between two $ matplotlib would read a formula
+            title = self.folder.name.encode("utf-8", "replace").decode().replace("$", r"\$")
+            save_figure(self.figure(pd.DataFrame(history), title=title), self.folder / "curves.png")
         self.figure_at = self.clock()
 
     def _write_events(self, number: int, values: list[tuple[str, float]]) -> None:

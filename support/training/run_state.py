@@ -19,8 +19,8 @@ from support import process
 from support.cli import FAILED, UserError, notify
 from support.files import atomic_write, write_json
 from support.training.distributed import Distributed
+from support.training.resuming import LAST, PREVIOUS, holds_run
 
-LAST, PREVIOUS = "last.pt", "previous.pt"
 # Settings that may change when a run is resumed: where things lie, how it is run, what is said about it.
 MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every",
               "memory", "accept"}  # fmt: skip
@@ -48,7 +48,7 @@ class RunFolder:
             if self.is_main:
                 write_json(dataclasses.asdict(self.settings) | {"resume": False}, self.path / "settings.json")
             return state
-        if self.is_main and any((self.path / name).exists() for name in (LAST, PREVIOUS)):
+        if self.is_main and holds_run(self.path):
             raise UserError(f"{self.path} holds a run already; add --resume to continue it, or name another --out.")
         if self.is_main:
             write_json(dataclasses.asdict(self.settings), self.path / "settings.json")

@@ -6,9 +6,13 @@ import json
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from models.training.cross_validation import cross_validate, summarise
+from models.checkpoint import Checkpoint, save_checkpoint
+from models.spec import find_spec
+from models.training.cross_validation import cross_validate, scores_on, summarise
 
 OTHERS = dict.fromkeys(("balanced_accuracy", "macro_f1", "kl"), 0.5)
 SCORES = [OTHERS | {"accuracy": value} for value in (0.5, 0.75, 0.6)]
@@ -39,3 +43,27 @@ def test_other_processes_are_silent(tmp_path, capsys):
     assert cross_validate(tmp_path, 3, lambda number, out: SCORES[number], silent=True) == 0
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == ""
+
+
+def test_divergences_are_of_the_crowds_shares_and_calibration_is_of_the_label(tmp_path, rng):
+    spec = find_spec("tiny_cnn")
+    network = spec.build(3).eval()
+    images = rng.integers(0, 256, (20, 40, 40, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        logits = network(spec.preprocess(images)).double().numpy()
+    votes, scale = rng.dirichlet(np.ones(3), 20).astype(np.float32), float(4 / logits.std())
+    found = {}
+    for label, crowd in ((1.0, 1.0), (3.0, 1.0), (1.0, 3.0)):
+        checkpoint = Checkpoint(
+            "tiny_cnn", ("a", "b", "c"), spec.preprocess, network.state_dict(),
+            temperature=label / scale, crowd_temperature=crowd / scale,
+        )  # fmt: skip
+        save_checkpoint(tmp_path / "c.safetensors", checkpoint)
+        scores = scores_on(tmp_path / "c.safetensors", images, votes.argmax(axis=1), votes, device=torch.device("cpu"))
+        shares = np.exp(logits * scale / crowd)
+        shares /= shares.sum(axis=1, keepdims=True)
+        assert scores["kl"] == pytest.approx((votes * np.log(votes / shares)).sum(axis=1).mean(), rel=1e-4)
+        found[label, crowd] = scores
+    plain, by_label, by_crowd = found.values()
+    assert by_label["ece"] != plain["ece"] == by_crowd["ece"]
+    assert by_label["js"] == plain["js"] != by_crowd["js"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
-from models.training.distillation import Teachers, soft_votes
+from models.training.distillation import Teachers, identity_of, soft_votes
 from support import UserError
 
 
@@ -54,6 +55,22 @@ def test_soft_targets_join_the_votes_by_file_name(tmp_path, caplog):
     np.testing.assert_allclose(found, [[0.2, 0.8], [0.6 + 0.4 * 0.25, 0.4 * 0.75]], rtol=1e-6)
     assert caplog.messages == [f"{path} has soft targets for 1 of 2 training faces"]
     assert votes[1].tolist() == [1, 0]
+
+
+def test_a_damaged_archive_of_soft_targets_is_refused(tmp_path):
+    path = tmp_path / "soft.csv.gz"
+    whole = gzip.compress(b"name,calm,glad\n" + b"".join(b"%d,%d,1\n" % (i, i % 7) for i in range(999)))
+    for place in range(20, len(whole), 100):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(UserError):
+            soft_votes(str(path), ["a"], ("calm", "glad"), np.ones((1, 2), np.float32) / 2, share=1)
+
+
+def test_another_teacher_of_the_same_name_is_another_identity(paths):
+    first = identity_of([*paths, ""])
+    assert first == identity_of(paths)
+    Path(paths[0]).write_bytes(Path(paths[1]).read_bytes())
+    assert first != identity_of(paths)
 
 
 @pytest.mark.parametrize(

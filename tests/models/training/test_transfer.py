@@ -48,6 +48,16 @@ def test_an_unknown_class_keeps_its_untrained_row(caplog):
     assert caplog.messages == ["c does not know awe, which start untrained"]
 
 
+def test_where_no_class_is_known_all_of_the_head_is_untrained():
+    checkpoint = checkpoint_of("deep_emotion", ("calm", "glad"))
+    torch.manual_seed(5)
+    untrained = find_spec("deep_emotion").build(3).state_dict()
+    torch.manual_seed(5)
+    found = transfer(checkpoint, ("a", "b", "c"), name="deep_emotion", path="c").state_dict()
+    assert torch.equal(found["fc2.weight"], untrained["fc2.weight"])
+    assert torch.equal(found["fc1.weight"], checkpoint.weights["fc1.weight"])
+
+
 def test_heads_are_the_tensors_that_grow_with_the_classes():
     assert head_tensors(find_spec("small_resnet18_w32")) == {"fc.weight", "fc.bias"}
     assert head_tensors(find_spec("vgg19_bn")) == {"classifier.6.weight", "classifier.6.bias"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.training.resuming import resumable, resume_arguments
+from support.training.resuming import holds_run, resumable, resume_arguments
 
 
 @pytest.fixture
@@ -29,6 +29,21 @@ def test_the_settings_of_the_run_are_added_behind_what_is_said(run, flags):
 def test_other_command_lines_stay_as_they_are(run, argv):
     argv = [flag.replace("RUN", str(run)) for flag in argv]
     assert resume_arguments(argv) == argv
+
+
+def test_the_settings_of_a_cross_validation_are_those_of_its_first_fold(tmp_path):
+    settings = tmp_path / "run" / "fold1" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("{}")
+    argv = ["--out", str(tmp_path / "run"), "--resume"]
+    assert resume_arguments(argv) == [*argv, "--config", str(settings), "--out", str(tmp_path / "run")]
+
+
+def test_a_state_that_was_not_finished_is_no_run(run):
+    (run / ".last-x.partial.pt").touch()
+    assert not holds_run(run)
+    (run / "previous.pt").touch()
+    assert holds_run(run)
 
 
 def test_a_home_folder_behind_an_equals_sign(run, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cv2
@@ -70,6 +71,21 @@ def test_a_figure_comes_once_a_minute_and_at_the_end(tmp_path, log_in):
     log.close([row(1), row(2), row(3)], "done")
     assert [len(table) for table in tables] == [2, 3]
     assert min(cv2.imread(str(tmp_path / "curves.png")).shape[:2]) > 100
+
+
+@pytest.mark.parametrize("name", [b"lr$_$x", b"a$^b$", b"a\xff"])
+def test_a_folder_of_any_name_has_its_figure(tmp_path, name):
+    def figure(table: pd.DataFrame, *, title: str) -> Figure:
+        drawn = Figure()
+        drawn.suptitle(title)
+        return drawn
+
+    try:
+        (folder := tmp_path / os.fsdecode(name)).mkdir()
+    except OSError:
+        pytest.skip("no such names there")
+    RunLog(folder, steps=1, done=1, silent=False, training=[], figure=figure).close([row(1)], "done")
+    assert (folder / "curves.png").stat().st_size > 1000
 
 
 def test_the_time_left_is_that_of_the_steps_left(log_in, capsys):
