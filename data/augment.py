@@ -73,10 +73,13 @@ class Augment:
 
     @classmethod
     def of_strength(cls, strength: float, *, light: float = 0.0, noise: float = 0.0) -> Augment:
-        """Every change `strength` times as strong as by default, probabilities up to 1; 0: none, not even mirroring."""
-        own = cls(light=light, noise=noise)
-        amounts = {name: strength * value for name, value in dataclasses.asdict(own).items() if name != "mirror"}
-        return cls(mirror=strength > 0, **amounts | {name: min(amounts[name], 1.0) for name in ("blur", "erase")})
+        """Every change `strength` times as strong as by default, probabilities up to 1; 0: none, not even mirroring.
+
+        light, noise: as they are given, whatever the strength is.
+        """
+        amounts = {name: strength * value for name, value in dataclasses.asdict(cls()).items() if name != "mirror"}
+        amounts |= {name: min(amounts[name], 1.0) for name in ("blur", "erase")}
+        return cls(mirror=strength > 0, **amounts | {"light": light, "noise": noise})
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator, *, size: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB -> (size, size, 3) uint8 RGB, a new array."""

@@ -18,6 +18,7 @@ from data.face_set import FaceSet, map_classes, rows_without_duplicate
 from data.faults import Fault, FaultyData, counted
 from data.pictures.store import Storage
 from data.samples import NoFaces
+from data.sources.files import printable
 from data.tables import SPLITS
 from support import FAILED, command, run_and_exit, setting
 
@@ -84,7 +85,7 @@ def examine(
 def column(faces: FaceSet) -> dict[str, str]:
     """What the report tells of one split, by row name."""
     counts = np.bincount(faces.labels, minlength=len(faces.class_names))
-    rows = {name: str(count) for name, count in zip(faces.class_names, counts, strict=True)}
+    rows = {printable(name): str(count) for name, count in zip(faces.class_names, counts, strict=True)}
     rows["all"] = str(len(faces))
     if faces.persons is not None:
         rows["people"] = str(len(set(faces.persons.tolist())))

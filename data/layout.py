@@ -94,12 +94,13 @@ def picture_names(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def unpacked(path: Path) -> Path:
-    """The folder with what is in a .zip, and in every .zip in it; unpacked once, beside the project.
+    """The folder with what is in a .zip, and in every .zip in it, but not in those; unpacked once, beside the project.
 
     Raises `UserError` where it cannot be read, or the disk is full.
     """
     state = path.stat()
-    key = hashlib.blake2b(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}".encode(), digest_size=8).hexdigest()
+    named = os.fsencode(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}")
+    key = hashlib.blake2b(named, digest_size=8).hexdigest()
     folder = UNPACKED / f"{path.stem}-{key}"
     if folder.is_dir():
         return folder
@@ -109,8 +110,8 @@ def unpacked(path: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=UNPACKED) as temporary:
             inside = Path(temporary) / "data"
             _extract(path, inside)
-            for more in sorted(inside.rglob("*.zip")):
-                if not is_leftover(more.name):
+            for more in sorted(inside.rglob("*")):
+                if more.suffix.lower() == ".zip" and more.is_file() and not is_leftover(more.name):
                     _extract(more, more.with_suffix(""))
                     more.unlink()
             if not folder.is_dir():  # another process may have been faster
@@ -132,7 +133,10 @@ def _extract(path: Path, folder: Path) -> None:
                     exit_code=FAILED,
                 )
             archive.extractall(folder)  # names with .. or a root stay inside `folder`
-    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, ValueError) as error:
+    except (
+        zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, ValueError,
+        IndexError,  # zipfile's for an entry without a name
+    ) as error:  # fmt: skip
         raise UserError(f"{path} is no whole .zip: {error}; download it again.") from error
     except RuntimeError as error:  # zipfile's word for a password
         raise UserError(f"{path} needs a password; unpack it yourself and name the folder.") from error

@@ -140,12 +140,6 @@ class Samples(Sequence[Sample]):
         changed.splits = self.splits.replaced(where, split)
         return changed
 
-    def with_labels(self, labels: np.ndarray) -> Samples:
-        """The same with other labels (N,) int."""
-        changed = copy.copy(self)
-        changed._labels = Numbers.of(labels)
-        return changed
-
     def _rows(self, rows: np.ndarray) -> Samples:
         some = Samples()
         some.names, some.pictures = self.names[rows], self.pictures[rows]

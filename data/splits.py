@@ -58,7 +58,7 @@ def split_off_missing(samples: Iterable[Sample]) -> Samples:
 def draw_faces(hashes: np.ndarray, labels: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:
     """(N,) bool: of the rows `among` (N,) bool a share of every class, at least one of two: the smallest `hashes`."""
     drawn = np.zeros(len(hashes), bool)
-    for label in range(labels.max(initial=0) + 1):
+    for label in range(int(labels.max(initial=0)) + 1):
         rows = np.flatnonzero(among & (labels == label))
         count = max(round(share * len(rows)), 1) if len(rows) > 1 else 0
         drawn[rows[np.argsort(hashes[rows], kind="stable")[:count]]] = True

@@ -26,6 +26,7 @@ SPLITS = ("train", "validation", "test")
 ALL = "all"  # what commands call the three of them together
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 FARTHEST = 2**30  # pixels: two of them are added, and kept as int32
+DIGITS = 18  # of a whole number: Python refuses to read some thousands
 _SAMPLE = 4096  # bytes from which the encoding is told
 
 
@@ -132,8 +133,8 @@ def register_name(name: str, places: dict[str, str], *, file: Path, line: int) -
 
 def whole_number(text: str, last: int, *, first: int = 0, what: str = "the label") -> int:
     """The number in `text`, refused where it is not one of `first`, ..., `last`."""
-    if not text.isdecimal() or not first <= int(text) <= last:
-        raise UserError(f"{what} must be a whole number from {first} to {last}, not {text!r}")
+    if not (text.isdecimal() and len(text) <= DIGITS and first <= int(text) <= last):
+        raise UserError(f"{what} must be a whole number from {first} to {last}, not {text!r:.60}")
     return int(text)
 
 
@@ -154,9 +155,10 @@ def is_number(text: str) -> bool:
 
 def box_numbers(fields: Sequence[str]) -> list[int]:
     """The four numbers of a box as text, in whole pixels; refused where they are none, or no picture's."""
-    if not all(is_number(text) and abs(to_number(text)) < FARTHEST for text in fields):
+    numbers = [round(to_number(text)) if is_number(text) else FARTHEST for text in fields]
+    if max(map(abs, numbers)) >= FARTHEST:
         raise UserError(f"the box must be four numbers, not {' '.join(fields)!r:.60}")
-    return [round(to_number(text)) for text in fields]
+    return numbers
 
 
 def vote_counts(fields: Sequence[str]) -> np.ndarray:

@@ -164,11 +164,17 @@ def read_class_map(path: str | Path) -> dict[str, str]:
     """{a data set's own name of a class: ours}, from a text file of `name,class` rows in .csv, else `name class`.
 
     Rows may have a header of just these words. "-" leaves a class out. Names are compared as `canonical_name` has them.
+    Raises `UserError` for an empty name, and for two classes of one name.
     """
     mapping: dict[str, str] = {}
     for line, fields in read_rows(Path(path)):
         check_field_count(fields, 2, what=f"a name and a class, in line {line} of {path}")
         old, new = map(canonical_name, fields)
-        if (old, new) != ("name", "class"):
-            mapping[old] = "" if new == "-" else new
+        if (old, new) == ("name", "class"):
+            continue
+        if not (old and new):
+            raise UserError(f"{path}:{line} must be a name and a class, or - for none, not {','.join(fields)!r}.")
+        target = "" if new == "-" else new
+        if mapping.setdefault(old, target) != target:
+            raise UserError(f"{path}:{line} gives {old} a second class, {fields[1]}; {fields[0]} is read as {old}.")
     return mapping

@@ -88,13 +88,13 @@ def read_number(path: Path) -> str:
     """The one value in an .npy file, a text or a number, as text."""
     try:
         value = np.load(path, allow_pickle=False)
+        count, text = value.size, str(value.reshape(-1)[0]) if value.size else ""
     except OSError as error:
         raise UserError(f"there is no annotation for this picture: {error.strerror or error}") from error
-    except Exception as error:  # numpy reads the header as Python, whose parser has errors of its own
+    except Exception as error:  # an .npz has no size; numpy reads the header as Python, whose parser has its own errors
         raise UserError(f"this is no .npy file of one label: {error}") from error
-    if value.size != 1:
-        raise UserError(f"wanted one label, found {value.size} values")
-    text = str(value.reshape(-1)[0])
+    if count != 1:
+        raise UserError(f"wanted one label, found {count} values")
     return text.removesuffix(".0")
 
 

@@ -65,6 +65,8 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
     voted = [canonical_name(name.removeprefix(VOTE)) for name in columns]
     labels = () if columns else read_records(file, ("label",), [])
     words = {canonical_name(label) for _, (label,) in labels if label}
+    if "" in voted:
+        raise UserError(f"{file}:1 has a column {VOTE} without a class; name it {VOTE}<class>, as in {VOTE}happy.")
     if len(set(voted)) < len(voted):
         raise UserError(f"{file}:1 has two columns of votes for one class; they are for {', '.join(voted)}.")
     class_names = ordered_names(words | set(voted))
@@ -77,10 +79,9 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
             counts = vote_counts([record[name] for name in columns]) if columns else None
             if counts is not None:
                 counts = counts[[voted.index(name) for name in class_names]]
-            part = split_of(record.get("split", ""))
             sample = Sample(
                 name=record["path"],
-                split=part,
+                split=split_of(record.get("split", "")),
                 label=label_of(record, class_names, counts),
                 picture=file.parent / record["path"],
                 file=file,
@@ -93,9 +94,18 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
                     if name not in ("path", "label", "split", "person") and not name.startswith(VOTE)
                 },
             )
-            if "label" in record or part == "train" or counts is None or (counts == counts.max()).sum() == 1:
-                samples.append(sample)
-    return Listing(split_off_missing(listed_once(samples, faults)), class_names)
+            samples.append(sample)
+    samples = split_off_missing(listed_once(samples, faults))
+    return Listing(samples if "label" in header else without_ties(samples), class_names)
+
+
+def without_ties(samples: Samples) -> Samples:
+    """`samples`, all with votes, less those of validation and test whose top vote is a tie."""
+    if not samples:
+        return samples
+    votes = samples.votes(np.arange(len(samples)))
+    tied = (votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    return samples[~tied | samples.splits.equal("train")]
 
 
 def listed_once(samples: Samples, faults: list[Fault]) -> Samples:

@@ -24,7 +24,7 @@ from data.faults import Fault, collect_errors
 from data.layout import child, find_root, folders_in, pictures_in, unpacked
 from data.samples import Listing, Sample, samples_of
 from data.splits import VALIDATION_SHARE, split_off
-from data.tables import check_field_count, read_records, read_rows, register_name, whole_number
+from data.tables import DIGITS, check_field_count, read_records, read_rows, register_name, whole_number
 from support import UserError
 
 NAME = "raf_db"
@@ -125,7 +125,7 @@ def label_scheme(path: Path, labels: list[str], first: int) -> tuple[str, ...]:
     Raises `UserError` where more than `ANOTHER_SCHEME` of the labels are of neither: with --skip-bad the other ones
     would be trained on with wrong names.
     """
-    numbers = [int(text) for text in labels if text.isdecimal()]
+    numbers = [int(text) for text in labels if text.isdecimal() and len(text) <= DIGITS]
     if first == 1 and set(range(8, 12)) <= set(numbers) <= set(range(1, 12)):
         return COMPOUND
     outside = [number for number in numbers if not first <= number < first + len(RAF_ORDER)]

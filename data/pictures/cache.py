@@ -1,7 +1,7 @@
 """One picture of a data set: decoded, and where it is large shrunk once, on disk, for all epochs and processes.
 
 In:  a path, or pixels; which part of them is the face; the side that a network needs.
-Out: (H, W, 3) uint8 RGB whose shorter side is less than `LARGER` times `side`.
+Out: (H, W, 3) uint8 RGB of at most `side` pixels a side; each side for itself, as training makes faces square.
 
 An entry is named by a digest of the bytes of the picture's file, of its box and of `side`: a picture that was changed
 is another entry, and one that stands in two data sets is kept once. Entries carry a digest of themselves; one that is
@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from data.sources.pictures import read_picture
 from support import UserError, atomic_write
 
 DIGEST = 16  # bytes
-LARGER = 1.5  # times the side that is wanted, from which on a picture is shrunk: less would only blur it
-VERSION = b"1"  # of the way in which pictures are shrunk
+VERSION = b"2"  # of the way in which pictures are shrunk
 
 
 class Picture(NamedTuple):
@@ -56,13 +56,11 @@ def decode(picture: Picture | Path | np.ndarray) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, side: int) -> np.ndarray:
-    """(H, W, 3) uint8 with its shorter side shrunk to `side`, by area; a picture that is hardly larger stays itself."""
+    """(H, W, 3) uint8 with each longer side shrunk to `side`, filtered as by `Preprocess`; a small one stays itself."""
     height, width = image.shape[:2]
-    shorter = min(height, width)
-    if shorter < LARGER * side:
+    if max(height, width) <= side:
         return image
-    size = max(round(width * side / shorter), 1), max(round(height * side / shorter), 1)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.array(Image.fromarray(image).resize((min(width, side), min(height, side)), Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import numpy as np
 
 from data.pictures.cache import Picture, PictureCache, decode
 from data.sources.pictures import refuse_damaged_jpeg
-from support import UserError, atomic_write
+from support import FAILED, UserError, atomic_write
 from support.jpeg_damage import START, JpegDamage
 
 CHUNK = 256  # pictures that a process checks at a time
@@ -77,9 +78,15 @@ def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> 
     if len(pictures) <= ALONE:
         found = list(map(check, chunks))
     else:  # spawn: threads of torch may be running, and a fork would copy their locks
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
-            waiting = iter(lambda: list(itertools.islice(chunks, WAITING)), [])
-            found = [rows for some in waiting for rows in pool.map(check, some)]
+        waiting = iter(lambda: list(itertools.islice(chunks, WAITING)), [])
+        try:
+            with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+                found = [rows for some in waiting for rows in pool.map(check, some)]
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a process that checks pictures has ended; was the memory full? end other programs, or start again.",
+                exit_code=FAILED,
+            ) from error
     broken = {number * CHUNK + row: what for number, rows in enumerate(found) for row, what in rows.items()}
     if note:
         with atomic_write(note) as temporary:

@@ -61,7 +61,7 @@ class Settings:
     class_weights: float = setting(
         0.0, "weigh the loss of a class of n faces in proportion to n ** -class_weights", within=SHARE
     )
-    augment: float = setting(1.0, "strength of the augmentation; 0: none, 2: twice as strong", within=(0, 4))
+    augment: float = setting(1.0, "strength of the augmentation but for --light and --noise; 0: none", within=(0, 4))
     light: float = setting(0.0, "largest share by which light from one side changes a picture; 0: none", within=SHARE)
     noise: float = setting(0.0, "largest deviation of noise on a picture, grey levels; 0: none", within=(0, 64))
     mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=(0, 1000))

@@ -63,6 +63,13 @@ def test_erasing_keeps_to_its_share():
         assert fill.shape in ((1, 1, 1), (height, width, 1))
 
 
+@pytest.mark.parametrize("strength", [0, 0.5, 4])
+def test_light_and_noise_are_as_given_whatever_the_strength(strength):
+    augment = Augment.of_strength(strength, light=0.5, noise=64)
+    assert (augment.light, augment.noise) == (0.5, 64)
+    assert augment.rotation_deg == strength * Augment().rotation_deg
+
+
 def test_light_and_noise_leave_the_other_changes_as_they_were():
     for seed in range(20):
         plain, more = (

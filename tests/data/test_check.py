@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
+import pytest
 from helpers.tiny_formats import make_csv_list
 from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference, write_lines
 
@@ -33,6 +37,13 @@ def test_labels_only(tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.count("labels only") == 3
     assert table(out)["bored"] == ["14", "2", "4"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are Linux's")
+def test_a_class_folder_may_have_any_name(tmp_path, capsys):
+    make_image_folder(tmp_path, {os.fsdecode(b"bored\xff"): 20, "sad": 20})
+    assert main([str(tmp_path), "--dataset", "image_folder"]) == 0
+    assert table(capsys.readouterr().out)["bored\N{REPLACEMENT CHARACTER}"] == ["14", "2", "4"]
 
 
 def test_every_fault_is_told_once_and_the_code_is_1(tmp_path, capsys):

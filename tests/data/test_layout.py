@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from types import SimpleNamespace
 
@@ -77,9 +78,32 @@ def test_an_archive_cannot_write_elsewhere(tmp_path):
 def test_what_is_no_whole_archive_is_refused_and_leaves_nothing(tmp_path, cache):
     whole = make_raf_zip(tmp_path / "whole.zip", tmp_path / "folder").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"cut\.zip is no whole \.zip"):
-        unpacked(tmp_path / "cut.zip")
+    with zipfile.ZipFile(tmp_path / "nameless.zip", "w") as archive:
+        entry = zipfile.ZipInfo("a")
+        entry.filename = ""
+        archive.writestr(entry, "x")
+    for name in ("cut", "nameless"):
+        with pytest.raises(UserError, match=rf"{name}\.zip is no whole \.zip"):
+            unpacked(tmp_path / f"{name}.zip")
     assert list(cache.iterdir()) == []
+
+
+def test_an_archive_in_it_is_unpacked_in_any_case_but_none_in_that(tmp_path):
+    inner, middle = tmp_path / "inner.zip", tmp_path / "middle.ZIP"
+    for path, content in ((inner, None), (middle, inner), (tmp_path / "outer.zip", middle)):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.txt", "x")
+            if content:
+                archive.write(content, content.name)
+    folder = unpacked(tmp_path / "outer.zip")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {"a.txt", "middle/a.txt", "middle/inner.zip"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names are Linux's")
+def test_an_archive_may_have_any_name(tmp_path):
+    path = make_raf_zip(tmp_path / os.fsdecode(b"a\xff.zip"), tmp_path / "folder")
+    assert len(list(pictures_in(unpacked(path)))) > 0
 
 
 def test_an_archive_larger_than_the_disk_is_refused(tmp_path, monkeypatch, cache):

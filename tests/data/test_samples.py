@@ -28,7 +28,6 @@ def test_columns_are_what_went_in(tmp_path):
     assert list(columns[::-1]) == rows[::-1]
     assert list(columns[np.array([1])]) == rows[1:]
     assert list(columns[:0]) == []
-    assert [row.label for row in columns.with_labels(np.array([2, 0]))] == [2, 0]
     assert [row.split for row in columns.with_split("validation", np.array([True, False]))] == ["validation", "test"]
     assert list(columns) == rows
 

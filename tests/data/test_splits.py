@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data.face_set import FaceSet
-from data.samples import Sample
+from data.samples import Sample, Samples
 from data.splits import fold_splits, make_folds, split_off
 from support import UserError
 
@@ -31,6 +31,12 @@ def test_the_split_is_stratified_and_leaves_other_splits_alone():
     assert names_of(split, "test") == {"t"}
     assert names_of(split, "train").isdisjoint(names_of(split, "validation"))
     assert [row.name for row in split] == [row.name for row in rows]
+
+
+@pytest.mark.parametrize("classes", [255, 256, 257])
+def test_of_very_many_classes_each_is_split(classes):
+    rows = Samples(sample(f"{i}", label=i % classes) for i in range(2 * classes))
+    assert split_off(rows, 0.2, split="test").splits.equal("test").sum() == classes
 
 
 def test_the_split_does_not_depend_on_the_order_of_rows(rng):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data.tables import (
+    box_numbers,
     check_field_count,
     is_number,
     read_records,
@@ -68,6 +69,15 @@ def test_whole_numbers_in_their_range():
     for text in ("0", "8", "-1", "1.0", "x", ""):
         with pytest.raises(UserError, match=f"label must be a whole number from 1 to 7, not '{text}'"):
             whole_number(text, 7, first=1)
+    with pytest.raises(UserError, match="whole number from 1 to 7, not '111"):
+        whole_number("1" * 5000, 7, first=1)
+
+
+def test_boxes_are_within_what_their_corners_fit_in():
+    assert box_numbers(["1", "-2,6", "3.2", "1073741823.4"]) == [1, -3, 3, 2**30 - 1]
+    for text in ("1073741823.6", "-1073741824", "1e300", "nan", "x"):
+        with pytest.raises(UserError, match="the box must be four numbers, not"):
+            box_numbers(["1", "2", "3", text])
 
 
 def test_votes_are_numbers_not_negative_not_all_zero():

@@ -41,11 +41,14 @@ def test_faults_of_annotations(tmp_path):
     np.save(folder / "2_exp.npy", np.array("11"))
     np.save(folder / "3_exp.npy", np.array([1, 2]))
     np.save(folder / "4_exp.npy", np.array(4.0))  # a number is as good as a text
-    gone, half, eleven, two = sorted(faults_of(load, tmp_path, "test"))
+    np.savez(folder / "5.npz", np.array("5"))
+    (folder / "5.npz").rename(folder / "5_exp.npy")
+    gone, half, eleven, two, several = sorted(faults_of(load, tmp_path, "test"))
     assert "0_exp.npy: there is no annotation for this picture" in gone
     assert "1_exp.npy: this is no .npy file of one label" in half
     assert "2_exp.npy: the label must be a whole number from 0 to 10, not '11'" in eleven
     assert "3_exp.npy: wanted one label, found 2 values" in two
+    assert "5_exp.npy: this is no .npy file of one label" in several
 
 
 def test_an_annotation_cannot_bring_code(tmp_path):

@@ -54,6 +54,18 @@ def test_votes_parts_and_attributes_however_they_were_saved(tmp_path, lines, enc
     assert test.labels.tolist() == [1]
 
 
+def test_a_tie_is_in_no_part_that_is_drawn(tmp_path):
+    make_list(tmp_path, ["path,p_happy,p_sad", *(f"{n}.png,5,{n % 2 + 4}" for n in range(25))], pictures=25)
+    tied = [(load(tmp_path, split).votes == 0.5).any() for split in ("train", "validation", "test")]
+    assert tied == [True, False, False]
+
+
+def test_a_column_of_votes_for_no_class_is_refused(tmp_path):
+    make_list(tmp_path, ["path,p_,p_happy", "0.png,1,2"])
+    with pytest.raises(UserError, match=r"faces\.csv:1 has a column p_ without a class"):
+        load(tmp_path, "train")
+
+
 @pytest.mark.parametrize(
     "lines", [["path,label", "0.png,fröhlich", "1.png,sad"], ["path,p_fröhlich,p_sad", "0.png,1,2"]]
 )

@@ -158,3 +158,7 @@ def test_a_map_of_classes_is_read_with_or_without_a_header(tmp_path):
     assert read_class_map(path) == {"glee": "happiness", "7": ""}
     with pytest.raises(UserError, match="in line 1 of"):
         read_class_map(write_lines(tmp_path / "map.txt", ["a b c"]))
+    with pytest.raises(UserError, match=r"map\.csv:2 must be a name and a class, or - for none, not 'fear,'"):
+        read_class_map(write_lines(tmp_path / "map.csv", ["name,class", "fear,"]))
+    with pytest.raises(UserError, match=r"map\.csv:2 gives happiness a second class, -; joy is read as happiness"):
+        read_class_map(write_lines(tmp_path / "map.csv", ["happy,glee", "joy,-"]))

@@ -177,6 +177,7 @@ def test_attributes_at_fault_are_reported(official):
     [
         ("train_00003.jpg 8", f"{LIST}:3: the label must be a whole number from 1 to 7, not '8'"),
         ("train_00003.jpg 0", f"{LIST}:3: the label must be a whole number from 1 to 7, not '0'"),
+        (f"train_00003.jpg {'1' * 5000}", f"{LIST}:3: the label must be a whole number from 1 to 7, not '{'1' * 59}"),
         ("train_00002.jpg 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
         ("train_00002_aligned.jpg 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
         ("valid_3.jpg 3", f"{LIST}:3: the picture's name must begin with train_ or test_, not 'valid_3'"),

@@ -14,7 +14,7 @@ from data.device.drawing import pack
 from data.device.loader import begins_of, joined
 from data.device.render import reflected, render
 
-STRONG = Augment.of_strength(2.0, light=0.3, noise=6.0)
+STRONG = Augment.of_strength(2.0, light=0.6, noise=12.0)
 OFF = Augment(mirror=False, rotation_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
 WARP = ["mirror", "rotation_deg", "scale", "stretch", "shift"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from helpers.tiny_sets import write_picture
@@ -10,6 +9,7 @@ from helpers.tiny_sets import write_picture
 from data.pictures import cache
 from data.pictures.cache import Picture, PictureCache, decode, shrink
 from support import UserError
+from support.resize import resizing
 
 
 @pytest.fixture
@@ -21,15 +21,13 @@ def entries(folder) -> list:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_the_shorter_side_is_shrunk_by_area_and_small_pictures_stay(portrait):
-    assert shrink(portrait[:200, :120], 60).shape == (100, 60, 3)
-    assert shrink(portrait[:120, :300], 60).shape == (60, 150, 3)
-    np.testing.assert_array_equal(
-        shrink(portrait[:120, :120], 60), cv2.resize(portrait[:120, :120], (60, 60), interpolation=3)
-    )
-    small = portrait[:89, :200]
-    assert shrink(small, 60) is small  # not 1.5 times as large
-    assert min(shrink(portrait[:3, :500], 2).shape[:2]) == 2
+def test_longer_sides_are_shrunk_as_preprocess_does_and_small_pictures_stay(portrait):
+    assert shrink(portrait[:200, :120], 60).shape == (60, 60, 3)
+    assert shrink(portrait[:50, :300], 60).shape == (50, 60, 3)
+    expected = np.einsum("yi,ijc,xj->yxc", resizing(120, 60), portrait[:120, :90], resizing(90, 60))
+    assert np.abs(shrink(portrait[:120, :90], 60) - expected).max() <= 1
+    small = portrait[:60, :60]
+    assert shrink(small, 60) is small
 
 
 def test_what_is_kept_is_what_was_computed(picture, tmp_path, monkeypatch):
@@ -46,7 +44,7 @@ def test_a_changed_picture_another_box_and_another_side_are_other_entries(pictur
     first = kept.shrunk(picture)
     box = (0, 0, 110, 110)
     assert kept.shrunk(Picture(picture.source, box)).shape == (60, 60, 3)
-    assert PictureCache(50, tmp_path / "cache").shrunk(picture).shape == (83, 50, 3)
+    assert PictureCache(50, tmp_path / "cache").shrunk(picture).shape == (50, 50, 3)
     write_picture(picture.source, 255 - decode(picture)[..., ::-1])
     np.testing.assert_array_equal(kept.shrunk(picture), shrink(decode(picture), 60))
     assert not np.array_equal(kept.shrunk(picture), first)
@@ -67,8 +65,8 @@ def test_an_entry_that_was_cut_off_or_changed_is_made_anew(picture, tmp_path, da
 
 
 def test_without_a_folder_and_for_small_pictures_nothing_is_kept(picture, tmp_path):
-    assert PictureCache(60).shrunk(picture).shape == (100, 60, 3)
-    assert PictureCache(100, tmp_path / "cache").shrunk(picture).shape == (200, 120, 3)
+    assert PictureCache(60).shrunk(picture).shape == (60, 60, 3)
+    assert PictureCache(200, tmp_path / "cache").shrunk(picture).shape == (200, 120, 3)
     assert not (tmp_path / "cache").exists()
 
 

@@ -12,6 +12,12 @@ from helpers.tiny_sets import write_picture
 from data.pictures import check
 from data.pictures.cache import Picture, PictureCache
 from data.pictures.check import broken_pictures, state_digest
+from support import UserError
+
+
+def die(pictures, *, use) -> None:
+    """As a process does that the system kills."""
+    os._exit(9)
 
 
 @pytest.fixture
@@ -44,6 +50,14 @@ def test_in_several_processes_it_is_the_same_and_the_cache_is_full(pictures, tmp
     assert (
         len([path for path in kept.folder.rglob("*") if path.is_file() and path.suffix != ".json"]) == 1
     )  # one content
+
+
+def test_a_process_that_ends_is_told(pictures, monkeypatch):
+    monkeypatch.setattr(check, "ALONE", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(check, "broken_rows", die)
+    with pytest.raises(UserError, match="a process that checks pictures has ended; was the memory full"):
+        broken_pictures(pictures, None)
 
 
 def test_it_is_not_decoded_again_until_a_file_changes(pictures, tmp_path, monkeypatch):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from helpers.tiny_sets import make_image_folder, write_grey, write_picture
 
-from data.augment import Augment
+from data.augment import Augment, changed
 from data.datasets import load_faces, load_for_training
 from data.face_set import END, FaceSet, rows_without_duplicate
 from data.faults import FaultyData
 from data.loader import EpochLoader
-from data.pictures.cache import Picture, PictureCache
+from data.pictures.cache import Picture, PictureCache, shrink
 from data.pictures.store import Pictures, Sources, Storage, digests, training_storage
+from support.resize import resizing
 
 
 @pytest.fixture
@@ -44,7 +46,24 @@ def test_batches_are_the_same_bit_for_bit(folder, tmp_path):
         np.testing.assert_equal(lazy, whole)
     np.testing.assert_equal(list(validation_on_disk.images), list(validation.images))
     assert max(image.shape[0] for image in validation.images) == 200  # only training pictures are shrunk
-    assert max(image.shape[0] for image in on_disk.images) < 1.5 * 48
+    assert max(image.shape[0] for image in on_disk.images) == 36
+
+
+def detail(image: np.ndarray) -> float:
+    """Deviation of what a blur by one pixel takes away."""
+    grey = image.astype(float).mean(axis=2)
+    return float((grey - cv2.GaussianBlur(grey, (0, 0), 1)).std())
+
+
+@pytest.mark.parametrize("size_hw", [(100, 100), (144, 144), (200, 140), (300, 300)])
+def test_a_training_picture_has_the_detail_that_validation_sees(portrait, size_hw):
+    image = cv2.resize(portrait[:200, 130:330], size_hw[::-1], interpolation=cv2.INTER_AREA)
+    rows, columns = (resizing(side, 48) for side in size_hw)  # as `Preprocess` does
+    seen = detail(np.einsum("yi,ijc,xj->yxc", rows, image, columns))
+    shrunk = shrink(image, training_storage(1.0, side=48).cache.side)
+    change = Augment.of_strength(0).draw(np.random.default_rng(0), size=48)
+    assert detail(changed(shrunk, change, size=48)) == pytest.approx(seen, rel=0.05)
+    assert detail(changed(shrunk, change._replace(scale=1.14), size=48)) > 0.85 * seen
 
 
 def test_in_memory_nothing_is_written(folder, tmp_path):
@@ -122,7 +141,7 @@ def test_the_budget_is_a_share_of_the_free_memory(folder, monkeypatch):
 
 def test_processes_of_one_machine_share_the_budget(monkeypatch, tmp_path):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert training_storage(0.5, side=24, folder=tmp_path) == Storage(0.125, PictureCache(48, tmp_path))
+    assert training_storage(0.5, side=24, folder=tmp_path) == Storage(0.125, PictureCache(36, tmp_path))
 
 
 def test_sources_are_what_went_in(tmp_path):

@@ -108,6 +108,11 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
         open_source("0")
 
 
+def test_more_digits_than_a_camera_has_are_a_file():
+    with pytest.raises(UserError, match="cannot open 1111"):
+        open_source("1" * 5000)
+
+
 def test_pictures_and_film_by_name(tmp_path):
     image_bgr = np.full((48, 64, 3), (10, 40, 200), np.uint8)
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", image_bgr)[1])
