@@ -9,6 +9,7 @@ who is who, all pictures of a person go the same way; a split of faces would tes
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections import Counter
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from data.face_set import FaceSet
+from data.pictures.store import Pictures
 from data.samples import Sample, Samples
 from support import UserError
 from support.columns.numbers import contained
@@ -103,10 +105,15 @@ def make_folds(faces: FaceSet, folds: int) -> list[np.ndarray]:
 
 
 def fold_splits(faces: FaceSet, folds: Sequence[np.ndarray], number: int) -> tuple[FaceSet, FaceSet, FaceSet]:
-    """Train, validation and test of fold `number`: it is the test, the next one the validation, the others train."""
+    """Train, validation and test of fold `number`: it is the test, the next one the validation, the others train.
+
+    Only train's pictures are shrunk, where those of `faces` are.
+    """
     validation = (number + 1) % len(folds)
     train = np.concatenate([rows for index, rows in enumerate(folds) if index not in (number, validation)])
-    return faces.rows(np.sort(train)), faces.rows(folds[validation]), faces.rows(folds[number])
+    images = faces.images.unshrunk() if isinstance(faces.images, Pictures) else faces.images
+    as_they_are = dataclasses.replace(faces, images=images)
+    return faces.rows(np.sort(train)), as_they_are.rows(folds[validation]), as_they_are.rows(folds[number])
 
 
 def name_hashes(names: Sequence[str]) -> np.ndarray:

@@ -133,6 +133,10 @@ class Pictures(Sequence[np.ndarray]):
                 rows = range(start, min(start + AHEAD, len(self)))
                 yield from pool.map(self.read, [self.sources[row] for row in rows])
 
+    def unshrunk(self) -> Pictures:
+        """The same as they are in their data set; where these shrink, each is decoded when it is asked for."""
+        return Pictures(self.sources) if self.cache else self
+
     def read(self, picture: Picture) -> np.ndarray:
         """Decode `picture`, shrunk where that is wanted."""
         return self.cache.shrunk(picture) if self.cache else decode(picture)

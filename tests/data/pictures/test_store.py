@@ -14,6 +14,7 @@ from data.faults import FaultyData
 from data.loader import EpochLoader
 from data.pictures.cache import Picture, PictureCache, shrink
 from data.pictures.store import Pictures, Sources, Storage, digests, training_storage
+from data.splits import fold_splits, make_folds
 from support.resize import resizing
 
 
@@ -47,6 +48,16 @@ def test_batches_are_the_same_bit_for_bit(folder, tmp_path):
     np.testing.assert_equal(list(validation_on_disk.images), list(validation.images))
     assert max(image.shape[0] for image in validation.images) == 200  # only training pictures are shrunk
     assert max(image.shape[0] for image in on_disk.images) == 36
+
+
+@pytest.mark.parametrize("memory", [1.0, 0.0])
+def test_of_a_fold_only_training_pictures_are_shrunk(folder, tmp_path, memory):
+    faces = load_faces(folder, "all", storage=training_storage(memory, side=24, folder=tmp_path / "cache"))
+    train, *others = fold_splits(faces, make_folds(faces, 3), 0)
+    assert max(image.shape[0] for image in train.images) == 36
+    whole = dict(zip(faces.names, load_faces(folder, "all").images, strict=True))
+    for part in others:
+        np.testing.assert_equal(list(part.images), [whole[name] for name in part.names])
 
 
 def detail(image: np.ndarray) -> float:
