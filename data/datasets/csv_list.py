@@ -104,8 +104,8 @@ def without_ties(samples: Samples) -> Samples:
     if not samples:
         return samples
     votes = samples.votes(np.arange(len(samples)))
-    tied = (votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1
-    return samples[~tied | samples.splits.equal("train")]
+    kept = ((votes == votes.max(axis=1, keepdims=True)).sum(axis=1) == 1) | samples.splits.equal("train")
+    return samples if kept.all() else samples[kept]
 
 
 def listed_once(samples: Samples, faults: list[Fault]) -> Samples:

@@ -65,7 +65,7 @@ def scores_on(
 ) -> dict[str, float]:
     """`support.metrics.score` of a checkpoint on some faces; labels (N,) int, votes (N, K).
 
-    Its label is scored by the probabilities that it is right; kl and js are of those that are near to the crowd's.
+    kl and js are of the crowd's shares, all others of the label's probabilities, as in evaluation.
     """
     classifier = Classifier.from_file(weights, device=device, engine="torch")
     logits = classifier.logits(images)
