@@ -17,7 +17,7 @@ from models.checkpoint import ONNX_FORMAT, SHIPPED, UNEXPLAINED, Checkpoint, loa
 from models.engines import Engine, OnnxEngine, TorchEngine
 from models.header import matrix, number, numbers
 from models.prediction import NetworkPrediction
-from models.preprocess import Preprocess
+from models.preprocess import CROP_TEMPLATE, Preprocess
 from models.spec import find_spec
 from support import UserError, notify
 from support.metrics import softmax
@@ -97,6 +97,7 @@ class Classifier:
         )
         if session is not None:
             checkpoint = Checkpoint.from_header(session.metadata, {}, path=path)
+            check_crop(session.metadata, path=path)
             head, cells = explanation_of(session.metadata, len(checkpoint.class_names), path=path)
             if head is not None:
                 blank = checkpoint.preprocess.array(np.zeros((1, 8, 8, 3), np.uint8))
@@ -159,6 +160,12 @@ def known_prior(prior: str, checkpoint: Checkpoint, path: Path) -> str:
         return prior
     notify(f"{path.name} does not know how often its training showed each class, so that prior stays in; {CALIBRATE}.")
     return "dataset"
+
+
+def check_crop(metadata: Mapping[str, Any], *, path: Path) -> None:
+    """`UserError` where an .onnx file's network wants faces that stand elsewhere in their crops than ours do."""
+    if metadata.get("crop_template", CROP_TEMPLATE.tolist()) != CROP_TEMPLATE.tolist():
+        raise UserError(f"{path} was exported for faces that are cropped in another way; export it again.")
 
 
 def explanation_of(metadata: Mapping[str, Any], classes: int, *, path: Path) -> tuple[np.ndarray | None, Cells]:

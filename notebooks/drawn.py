@@ -77,6 +77,8 @@ def frames_and_pipeline(
     """The first frames of a source and a pipeline with a tracker; without a source the drawn film."""
     if source:
         with open_source(source, max_frames=count) as opened:
+            if opened.stills:
+                raise UserError(f"{source} holds pictures, in which nobody can be followed; name a film or a camera.")
             return list(opened), EmotionPipeline.from_files(weights=weights or [], tracker=Tracker())
     frames, faces = drawn_film(count)
     classifier = classifier_from_files(weights or [drawn_network(epochs=epochs)])

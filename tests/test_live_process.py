@@ -22,6 +22,7 @@ from helpers.patience import PATIENCE_S
 POSIX = pytest.mark.skipif(
     os.name != "posix", reason="Windows sends no signal to one process, and has no terminal files"
 )
+FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
 
 
@@ -151,7 +152,7 @@ def test_a_stop_signal_while_a_package_is_imported_is_the_end(tmp_path, package,
 
 
 @pytest.mark.long
-@POSIX
+@FULL
 def test_a_full_disk_behind_stdout_is_one_sentence_and_files_are_finished(tmp_path):
     with open("/dev/full", "w") as full:
         process = recording(tmp_path, full)

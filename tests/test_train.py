@@ -135,7 +135,7 @@ for moment in moments:
 
 @pytest.mark.long
 @pytest.mark.thorough
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the test starts its runs as forks, to be quick")
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="runs are forks that are waited for as on Linux")
 def test_a_run_that_was_killed_again_and_again_ends_with_the_same_weights(folder, tiny, tmp_path):
     argv = ["--data-path", str(folder), "--out", str(tmp_path / "killed"), *FLAGS, *TINY]
     done = subprocess.run(

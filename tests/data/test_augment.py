@@ -99,3 +99,36 @@ def test_noise_is_nearly_gaussian_and_without_a_pattern():
     shares = [(np.abs(levels) < deviations).mean() for deviations in (1, 2)]
     np.testing.assert_allclose(shares, [0.683, 0.954], atol=0.015)
     assert all(abs(np.corrcoef(levels[:-lag], levels[lag:])[0, 1]) < 0.01 for lag in (1, 48, 224))
+
+
+def test_changes_are_as_large_and_as_frequent_as_their_settings_say():
+    augment, size = Augment(light=0.3, noise=6.0), 48
+    changes = [augment.draw(np.random.default_rng(seed), size=size) for seed in range(2000)]
+    drawn = {name: np.array([getattr(change, name) for change in changes]) for name in changes[0]._fields[:-1]}
+    assert np.rad2deg(drawn["angle"]).std() == pytest.approx(augment.rotation_deg, rel=0.1)
+    largest = {
+        "scale": (np.log(drawn["scale"]), augment.scale),
+        "stretch": (np.log(drawn["stretch"]), augment.stretch),
+        "gamma": (np.log(drawn["gamma"]), augment.gamma),
+        "shift": (drawn["shift_xy"], augment.shift * size),
+        "light": (np.hypot(*drawn["light_xy"].T), augment.light),
+        "noise": (drawn["noise"], augment.noise),
+    }
+    for name, (values, most) in largest.items():
+        assert 0.95 * most < np.abs(values).max() <= most, name
+    for values in (drawn["shift_xy"][:, 0], drawn["shift_xy"][:, 1], np.log(drawn["scale"])):
+        assert abs(values.mean()) < 0.1 * np.abs(values).max()
+    coarse = drawn["resolution"][drawn["resolution"] != 1]
+    assert len(coarse) / 2000 == pytest.approx(augment.blur, abs=0.03)
+    assert 0.4 <= coarse.min() < coarse.max() <= 0.9
+    assert (drawn["erased"][:, 2] > 0).mean() == pytest.approx(augment.erase, abs=0.05)
+
+
+def test_what_is_erased_lies_where_it_was_drawn_in_one_level_or_in_noise(image):
+    change = OFF.draw(np.random.default_rng(0), size=48)._replace(erased=(5, 20, 9, 13), fill=np.full((9, 13, 1), 7))
+    found = changed(image, change, size=48)
+    assert (found[5:14, 20:33] == 7).all()
+    image[5:14, 20:33] = 7
+    np.testing.assert_array_equal(found, image)
+    fills = [draw_rectangle(np.random.default_rng(seed), size=48)[1].size > 1 for seed in range(200)]
+    assert 70 < sum(fills) < 130

@@ -126,3 +126,13 @@ def test_classes_are_renamed_joined_and_left_out():
         map_classes(faces, {"sad": "sadness"})
     with pytest.raises(UserError, match="leaves no face"):
         map_classes(faces, dict.fromkeys(faces.class_names, ""))
+
+
+def test_two_labels_that_were_exchanged_give_another_digest_also_without_votes():
+    images = [np.zeros((4, 4, 3), np.uint8)] * 6  # whose pixels and sizes tell nothing
+    digests = {
+        FaceSet(images, np.eye(2, dtype=np.float32)[labels], np.array(labels), tuple("abcdef"), ("x", "y"),
+                has_votes=False).digest()
+        for labels in ([0, 1, 0, 1, 0, 1], [0, 1, 1, 0, 0, 1])
+    }  # fmt: skip
+    assert len(digests) == 2

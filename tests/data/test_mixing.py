@@ -76,3 +76,12 @@ def test_both_take_turns_and_none_changes_nothing(faces):
     assert all((mixed(step, mixup_alpha=0.0, cutmix_alpha=1.0) % 1 == 0).all() for step in range(20))
     assert torch.equal(mixed(3, mixup_alpha=1.0, cutmix_alpha=1.0), mixed(3, mixup_alpha=1.0, cutmix_alpha=1.0))
     assert not torch.equal(mixed(3, mixup_alpha=1.0, cutmix_alpha=0.0), mixed(4, mixup_alpha=1.0, cutmix_alpha=0.0))
+
+
+def test_cutmix_pastes_everywhere_alike():
+    faces = torch.stack([torch.zeros(1, 40, 40), torch.ones(1, 40, 40)])
+    pasted = [cutmix(faces, VOTES[:2], np.random.default_rng(seed), alpha=1.0)[0][0, 0] for seed in range(1000)]
+    share = torch.stack(pasted).mean(dim=0)
+    assert share.min() > 0.1
+    for dims in ((0,), (1,)):
+        assert (share - share.flip(dims)).abs().max() < 0.08

@@ -109,3 +109,13 @@ def test_without_people_each_class_is_spread_evenly():
 def test_more_folds_than_people_are_refused():
     with pytest.raises(UserError, match=r"--folds 3 needs as many people.* here are 2 people"):
         make_folds(faces_of(["a", "a", "b"], [0, 1, 0]), 3)
+
+
+def test_a_class_of_two_gives_one_and_people_count_only_where_all_are_known():
+    two = [sample(str(i), label=i // 2) for i in range(4)]
+    assert [row.label for row in split_off(two, 0.1, split="test") if row.split == "test"] == [0, 1]
+    mixed = [sample(f"{i}", label=i % 2, person="p" * (i < 10)) for i in range(20)]
+    nobody = [sample(f"{i}", label=i % 2) for i in range(20)]
+    assert names_of(split_off(mixed, 0.2, split="test"), "test") == names_of(
+        split_off(nobody, 0.2, split="test"), "test"
+    )

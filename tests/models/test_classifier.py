@@ -14,9 +14,10 @@ from torch import nn
 from data.emotions import EMOTIONS
 from gradcam import EXPLAINERS
 from models.checkpoint import Checkpoint, save_checkpoint
-from models.classifier import BATCH, Classifier, explanation_of, predict_logits
+from models.classifier import BATCH, Classifier, check_crop, explanation_of, predict_logits
 from models.engines import OnnxEngine, TorchEngine
 from models.export import export_checkpoint
+from models.preprocess import CROP_TEMPLATE
 from models.spec import find_spec
 from support import UserError
 
@@ -106,6 +107,15 @@ def test_what_explains_in_an_onnx_file_is_checked(entry, value, sentence):
     assert explanation_of({"head": None, "cells": None}, 2, path=Path("x.onnx")) == (None, None)
     with pytest.raises(UserError, match=f"^x.onnx .*{sentence}"):
         explanation_of(metadata | {entry: value}, 2, path=Path("x.onnx"))
+
+
+def test_a_file_for_other_crops_is_refused():
+    template = CROP_TEMPLATE.tolist()
+    check_crop({"crop_template": template}, path=Path("a.onnx"))
+    check_crop({}, path=Path("a.onnx"))
+    shifted = [[x, y + 0.01] for x, y in template]
+    with pytest.raises(UserError, match=r"a\.onnx was exported for faces that are cropped in another way"):
+        check_crop({"crop_template": shifted}, path=Path("a.onnx"))
 
 
 def test_one_by_one_is_the_same_as_together_and_nothing_gives_nothing(classifier, crops):

@@ -104,3 +104,11 @@ def test_a_rectangles_pixels_lie_in_the_crop_where_those_of_the_frame_do():
     to_crop = crop_matrix(face_at(turn(25, 2.0, (120, 60))), 48)
     (from_rect,) = matrices_from(np.array([[100, 50, 300, 220]]), to_crop[None])
     np.testing.assert_allclose(from_rect @ [7, 9, 1], to_crop @ [107, 59, 1])
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.5, 4.0])
+def test_each_pixel_of_a_crop_is_the_frames_where_its_centre_lies(scale):
+    """A ramp keeps its value under any average: half a block's shift would show."""
+    ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (256, 256, 3)).copy()
+    (crop,), _ = crop_faces(ramp, [face_at(turn(0, scale, (20, 20)))], size=48)
+    assert abs((crop[..., 0] - (np.arange(48) * scale + 20)).mean()) < 0.15

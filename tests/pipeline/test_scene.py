@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data.sources import sample
-from pipeline.scene import SceneCut, correlation, share_found, small_grey
+from pipeline.scene import PATIENCE, SceneCut, correlation, share_found, small_grey
 
 HEIGHT, WIDTH = 240, 320
 
@@ -119,3 +119,9 @@ def test_the_measures_by_hand(rng):
         grey = small_grey(np.zeros((*size_hw, 3), np.uint8))
         assert max(grey.shape) == 96
         assert grey.dtype == np.uint8
+
+
+def test_for_how_many_frames_without_structure_the_scene_before_is_remembered():
+    after = [CUT["another person in another room"]] * 2
+    assert cuts_of([*STILL, *[WHITE] * PATIENCE, *after]) == [len(STILL) + PATIENCE]
+    assert cuts_of([*STILL, *[WHITE] * (PATIENCE + 1), *after]) == []

@@ -95,3 +95,10 @@ def test_faces_by_size_and_without_the_small_ones():
 def test_without_a_distance_of_the_eyes_there_is_no_landmark_error():
     annotated = np.array([[5, 5], [5, 5], [6, 7], [4, 9], [7, 9]], np.float32)
     assert np.isnan(landmark_error(annotated + 1, annotated))
+
+
+def test_faces_are_counted_on_from_picture_to_picture():
+    found = iter([[[face(0, 0.9, side=20)]], [[face(0, 0.8), face(200, 0.7)]]])
+    matches = match_pictures([picture(0, side=20), picture(0)], lambda frames: next(found))
+    assert matches.rows.tolist() == [0, 1, -1]
+    assert [scores_of(matches, matches.sizes >= least).recall for least in (0, 30)] == [1, 1]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from retinaface.anchors import iou
 from retinaface.detector import RetinaFace
 from retinaface.face import Face
 from retinaface.near_faces import ALONE, NEAR, blended, whole_faces
@@ -86,3 +87,14 @@ def test_what_may_be_a_near_face_is_searched_for_in_a_smaller_frame_which_decide
     detector.engine = functools.partial(engine, smaller=0.4)
     assert detector([frame]) == [[]]
     assert asked == [320, 160, 320, 160]
+
+
+def test_a_large_face_that_overlaps_one_which_stays_is_left_out():
+    sure = face(
+        (30, 0, 130, 100), 0.95
+    )  # its centre is inside, and it scores higher than the large one, which is unsure
+    unsure = face((0, 0, 150, 150), 0.7)
+    overlap = iou(unsure.box_xyxy[None], sure.box_xyxy[None])[0, 0]
+    assert 0.5 > overlap > 0.4
+    assert whole_faces([sure], [unsure], near=80, iou_threshold=0.4) == [sure]
+    assert whole_faces([sure], [unsure], near=80, iou_threshold=0.6) == [sure, unsure]

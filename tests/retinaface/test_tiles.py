@@ -96,6 +96,9 @@ def test_faces_on_seams_are_found_once_and_where_they_are_found_without_tiles(de
     sides = boxes[0][:, 2:] - boxes[0][:, :2]
     off = np.abs(boxes[1][nearest] - boxes[0]).max(axis=1)
     assert (off <= np.maximum(2, 0.015 * sides.max(axis=1))).all(), off
+    landmarks = [np.stack([face.landmarks_xy for face in faces]) for faces in (whole, tiled)]
+    off = np.abs(landmarks[1][nearest] - landmarks[0]).max(axis=(1, 2))
+    assert (off <= np.maximum(2, 0.015 * sides.max(axis=1))).all(), off
 
 
 def test_small_faces_of_a_large_picture_are_lost_at_640_and_found_at_its_own_size(detector, portrait):

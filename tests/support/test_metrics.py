@@ -163,3 +163,8 @@ def test_the_area_is_the_share_of_pairs_in_order(rng):
     scores, hits = rng.integers(0, 20, 200) / 20, rng.random(200) < 0.3
     difference = scores[hits][:, None] - scores[~hits]
     assert area_under_roc(scores, hits) == pytest.approx(((difference > 0) + (difference == 0) / 2).mean())
+
+
+def test_the_js_divergence_of_many_rows_is_the_mean_of_theirs():
+    p, q = np.array([[1.0, 0], [0.5, 0.5], [0.25, 0.75]]), np.array([[0, 1.0], [0.5, 0.5], [0.25, 0.75]])
+    assert js_divergence(p, q) == pytest.approx(np.log(2) / 3)

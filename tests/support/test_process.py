@@ -16,7 +16,9 @@ from helpers.patience import PATIENCE_S
 from support import FAILED, UserError
 from support.process import LONGEST_SENTENCE, notify, outcome_of, stop_requests
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and descriptors of POSIX")
+POSIX = pytest.mark.skipif(
+    os.name != "posix" or not os.path.exists("/dev/full"), reason="signals and descriptors as Linux has them"
+)
 ONE_A_SIGNAL = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
 START = "import time\nfrom support.process import *\nbegin()\n"
 

@@ -17,7 +17,6 @@ from support import UserError
 from support.weights import as_float32, load_strictly, load_tensors, save_tensors, tensors_in
 
 FORMAT = "test/1"
-resource = pytest.importorskip("resource", reason="limits of file sizes are set as on Unix")
 TENSORS = {"a.weight": torch.randn(3, 4), "steps": torch.tensor(7)}
 
 
@@ -90,6 +89,7 @@ def test_loading_is_strict_and_names_what_is_wrong():
 @contextlib.contextmanager
 def file_size_limit(size: int):
     """Files that grow beyond `size` bytes fail, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="limits of file sizes are set as on Unix")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

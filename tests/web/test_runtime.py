@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 
 import pytest
@@ -23,6 +24,9 @@ def folder(tmp_path, monkeypatch):
         runtime.shutil, "which", lambda name, path: str(tmp_path / name) if (tmp_path / name).exists() else None
     )
     return tmp_path
+
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="npm is a script of the shell in these tests")
 
 
 def put_npm(folder, script: str) -> None:

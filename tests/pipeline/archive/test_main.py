@@ -91,6 +91,7 @@ def test_kill_9_at_any_moment_costs_only_what_was_under_way(folder, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to a process there")
 def test_ctrl_c_says_how_to_go_on(folder, tmp_path):
     run = command(folder, "--out", tmp_path / "out", "--jobs", 1)
     place = tmp_path / "out" / "_settings.json"

@@ -22,7 +22,7 @@ from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome
 from support import UserError
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="processes end themselves by SIGKILL")]
 
 
 def picture(folder, name, image):

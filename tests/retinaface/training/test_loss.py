@@ -131,3 +131,11 @@ def test_the_losses_of_two_processes_are_on_average_those_of_the_whole_batch():
         halves.append(multi_task_loss(mine, part, side=SIDE, mean=lambda _, means=means: next(means)))
     for both, *parts in zip(whole, *halves, strict=True):
         assert sum(parts).item() / 2 == pytest.approx(both.item(), rel=1e-5)
+
+
+def test_landmarks_are_off_in_sizes_of_the_face_wherever_it_is_and_whatever_its_shape():
+    truth = torch.tensor([[[300.0, 200, 400, 600]]])  # 100 x 400: a size of 200
+    points = torch.full((1, 1, 5, 2), 350.0)
+    targets = Targets(torch.tensor([[0]]), truth, points, torch.tensor([True]))
+    loss = multi_task_loss((torch.full((1, 1), 9.0), truth, points + 20), targets, side=SIDE)[2]
+    assert loss.item() == pytest.approx(0.1 - SMOOTH_L1_BETA / 2, rel=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from retinaface.anchors import ANCHORS, STRIDES, anchors_for, iou
-from retinaface.training.matching import BACKGROUND, IGNORED, NEAREST, match_anchors, share_inside
+from retinaface.training.matching import BACKGROUND, IGNORE_SHARE, IGNORED, NEAREST, match_anchors, share_inside
 
 SIZE_HW = (128, 160)
 ALL = anchors_for(SIZE_HW)
@@ -64,3 +64,14 @@ def test_anchors_in_a_region_to_ignore_are_ignored_but_a_face_there_stays_one():
 
 def test_share_inside_by_hand():
     assert share_inside(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 20, 10], [20, 20, 30, 30]])).tolist() == [[0.5, 0]]
+
+
+def test_each_of_several_regions_is_ignored_from_its_share_on():
+    regions = np.array([[0, 0, 64, 64], [96, 64, 160, 128]], np.float32)
+    share = share_inside(ALL, regions).max(axis=1)
+    matched = match_anchors(SIZE_HW, NOTHING, regions)
+    assert ((matched == IGNORED) == (share > IGNORE_SHARE)).all()
+    alone = [match_anchors(SIZE_HW, NOTHING, region[None]) == IGNORED for region in regions]
+    assert alone[0].any()
+    assert alone[1].any()
+    np.testing.assert_array_equal(matched == IGNORED, alone[0] | alone[1])

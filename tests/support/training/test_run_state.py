@@ -93,6 +93,7 @@ def test_only_the_main_process_writes(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="os.kill ends a process there")
 def test_a_signal_only_makes_a_request(monkeypatch, capfd):
     monkeypatch.setattr(process, "_received", [])
     before = signal.getsignal(signal.SIGTERM)
