@@ -174,23 +174,6 @@ def test_a_recording_is_a_film_of_what_was_seen(page, downloads):
     assert np.abs(cv2.blur(frame, (25, 25)).mean() - sample_frame(0).mean()) < 40
 
 
-def test_a_film_plays_to_its_end(page, tmp_path):
-    path = tmp_path / "film.webm"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
-    for i in range(15):
-        writer.write(sample_frame(i)[..., ::-1])
-    writer.release()
-    page.upload("#file", path)
-    wait_for_frames(page, 1)
-    page.wait_for(f"{MESSAGE}.startsWith('the film is over')")
-    assert page.evaluate("document.body.dataset.state") == "running"  # its last frame stays
-    assert page.evaluate(PRESSED.format("pause")) == "true"
-    seen = state(page)["frames"]
-    page.key(" ")  # and it plays again
-    wait_for_frames(page, seen + 1)
-    assert page.evaluate(PRESSED.format("pause")) == "false"
-
-
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -28,7 +28,7 @@ export class Session {
     this.recording = false;
     /** @type {(() => void)} called after each frame */
     this.presented = () => {};
-    /** @type {(() => void)} called when a film is over */
+    /** @type {(sentence: string) => void} called when a film is over */
     this.over = () => {};
     this.options = {
       explainer: /** @type {string | null} */ (about.explainers[0]),
@@ -66,9 +66,9 @@ export class Session {
     while (this.source === source) {
       if (this.paused) await new Promise((resolve) => (this.resume = () => resolve(undefined)));
       const grab = this.source === source ? await source.next() : null;
-      if (!grab && source.kind === "film" && this.source === source) {
+      if (!grab && source.ending && this.source === source) {
         this.pause(true);
-        this.over();
+        this.over(source.ending());
         continue;
       }
       if (!grab) break;
