@@ -25,6 +25,7 @@ from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from retinaface.defaults import CANDIDATES, IMGSZ
+from retinaface.detector import FARTHEST
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
 from retinaface.detector import SHIPPED as DETECTOR
 from support import UserError
@@ -82,7 +83,8 @@ def about() -> dict:
         "versions": {"project": VERSION, "onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
         "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],
-        "detector": detector | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES},
+        "detector": detector
+        | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES, "farthest": FARTHEST},
         "classifier": {
             "file": "emotion.onnx",
             **{name: classifier[name] for name in ("class_names", "preprocess", "crop_template", "head", "cells")},

@@ -1,4 +1,4 @@
-"""Opening a source: the last click wins, what is called off is let go, and until there is a picture the page says why."""
+"""Opening a source: the last click wins, what is called off is let go, and the page says what it waits for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import close_source, open_page, state, wait_for_frames
+from helpers.browsers.page import close_source, state, wait_for_frames
 
 from web.serve import Handler, Site
 

@@ -32,6 +32,7 @@
  * @property {number} alone
  * @property {number} same_iou
  * @property {number} candidates
+ * @property {number} farthest pixels; what is farther away is no place
  * @property {number} max_faces
  *
  * @typedef {object} AboutClassifier metadata of emotion.onnx
