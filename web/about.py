@@ -20,7 +20,7 @@ from models.preprocess import LUMA_BT601, STANDARD_DEVIATION_FLOOR
 from pipeline import appearance, motion, scene, tracking
 from pipeline.crops import FINEST
 from pipeline.drawing import labels, layout, overlay, primitives, status_line, text
-from pipeline.live.session import KEYS, MESSAGE_S
+from pipeline.live.session import AWAY_S, KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
@@ -109,6 +109,7 @@ def about() -> dict:
             "longest_side": LONGEST_SIDE,
             "wanted_fps": WANTED_FPS,
             "message_s": MESSAGE_S,
+            "away_s": AWAY_S,
             "sentence_s": SENTENCE_S,
         },
         "sample": sample_numbers(),

@@ -132,6 +132,40 @@ def test_keys_change_what_is_drawn_and_come_back(page, picture):
     assert np.abs(shown.astype(int) - portrait()[:, ::-1]).max() <= 1
 
 
+PRESS = "document.dispatchEvent(new KeyboardEvent('keydown', {{ key: {!r} }}));"
+
+
+def test_a_picture_is_mirrored_as_often_as_was_asked_and_stays_one_row(page, picture, downloads):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    page.evaluate(3 * PRESS.format("m"))
+    page.wait_for(f"{PRESSED.format('mirror')} === 'true'")
+    until(page, lambda: np.abs(pixels(page, "frame")[..., :3].astype(int) - portrait()[:, ::-1]).max() <= 1)
+    page.evaluate(2 * PRESS.format("m"))  # while the first is worked on, the second comes
+    wait_for_frames(page, state(page)["frames"] + 2)
+    assert page.evaluate(PRESSED.format("mirror")) == "true"
+    assert np.abs(pixels(page, "frame")[..., :3].astype(int) - portrait()[:, ::-1]).max() <= 1
+    page.key("c")
+    table = downloaded(page, downloads, ".csv").read_text(encoding="utf-8")
+    assert table.count(picture.name) == 1
+
+
+def test_a_picture_that_was_closed_while_it_was_mirrored_does_not_come_back(page, picture):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    page.evaluate(
+        "globalThis.post = Worker.prototype.postMessage; globalThis.answers = 0;"
+        "Worker.prototype.postMessage = function (...order) {"
+        " this.addEventListener('message', () => answers++, { once: true }); post.apply(this, order) }; true"
+    )
+    page.evaluate(PRESS.format("m") + PRESS.format("q") + "document.getElementById('spoken').textContent = ''")
+    page.wait_for("answers === 1")
+    page.evaluate("Worker.prototype.postMessage = post; true")
+    assert page.evaluate("document.getElementById('frame').width") == 1
+    assert spoken(page) == ""
+    assert state(page)["frames"] == 0
+
+
 def test_help_shows_every_key_and_a_key_does_something(page):
     page.key("?")
     page.wait_for("document.getElementById('keys').open")

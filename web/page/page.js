@@ -59,6 +59,8 @@ session.over = (sentence) => {
   notify(sentence);
   refresh();
 };
+session.away = () =>
+  document.hidden || text("message").textContent || notify("no picture comes from the camera; waiting for it");
 session.presented = () => {
   if (!running()) setState("running");
   if (recorder) stage.compose();

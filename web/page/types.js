@@ -78,6 +78,7 @@
  * @property {number} longest_side of a picture or film frame; larger ones are reduced when they are opened
  * @property {number} wanted_fps
  * @property {number} message_s
+ * @property {number} away_s a camera that gives no frame for so long is reported
  * @property {number} sentence_s between two for a screen reader
  *
  * @typedef {object} AboutSample
