@@ -82,9 +82,10 @@ async function readAbout() {
 
 /** A sentence for a moment. @param {string} sentence */
 function notify(sentence) {
-  text("message").textContent = sentence;
+  text("message").textContent = session.message = sentence;
+  stage.change({ view: session.view });
   clearTimeout(messageTimer);
-  messageTimer = setTimeout(() => (text("message").textContent = ""), 1000 * about.page.message_s);
+  if (sentence) messageTimer = setTimeout(() => notify(""), 1000 * about.page.message_s);
 }
 
 /** @param {"empty" | "opening" | "running" | "trouble"} state running: there is a picture */

@@ -26,6 +26,7 @@ export class Session {
     this.speaker = new Speaker(speak, about.page.sentence_s);
     this.engine = "";
     this.recording = false;
+    this.message = "";
     /** @type {(() => void)} called after each frame */
     this.presented = () => {};
     /** @type {(sentence: string) => void} called when a film is over */
@@ -141,6 +142,7 @@ export class Session {
       heat: explainer ? `heat: ${explainClass ? `why ${explainClass} (${explainer})` : explainer}` : "",
       paused: this.paused,
       recording: this.recording,
+      message: this.message,
       smallest: this.about.drawing.smallest,
     };
   }
