@@ -193,6 +193,41 @@ def test_the_sample_pauses_and_goes_on(page):
 
 
 @pytest.mark.long
+def test_a_film_of_pictures_that_change_their_size_is_letterboxed(page, tmp_path):
+    """As where a phone is turned; each size is seen until the recorder has taken it."""
+    film, suffix = page.evaluate(
+        """(async () => {
+        const { Recorder } = await import("/app/outputs.js");
+        const picture = (width, height, colour) => {
+          const canvas = Object.assign(document.createElement("canvas"), { width, height });
+          const context = canvas.getContext("2d");
+          context.fillStyle = colour;
+          context.fillRect(0, 0, width, height);
+          return canvas;
+        };
+        const moment = () => new Promise((resolve) => setTimeout(resolve, 100));
+        const recorder = new Recorder(picture(320, 240, "red"));
+        for (let i = 0; i < 5; i++) await moment(recorder.add(picture(320, 240, "red")));
+        for (let i = 0; i < 5; i++) await moment(recorder.add(picture(240, 320, "lime")));
+        const { blob, suffix } = await recorder.stop();
+        const { promise, resolve } = Promise.withResolvers();
+        Object.assign(new FileReader(), { onload: ({ target }) => resolve(target.result) }).readAsDataURL(blob);
+        return [await promise, suffix]; })()"""
+    )
+    path = tmp_path / f"turned{suffix}"
+    path.write_bytes(base64.b64decode(film.partition(",")[2]))
+    video, frames = cv2.VideoCapture(str(path)), []
+    while (read := video.read())[0]:
+        frames.append(read[1].astype(int))
+    assert {frame.shape for frame in frames} == {(240, 320, 3)}
+    first, last = frames[0], frames[-1]
+    assert first[120, 20, 2] > 180 > 90 > first[120, 20, 1]
+    assert last[120, 160, 1] > 180 > 90 > last[120, 160, 2]  # BGR: green in the middle, 180 pixels wide
+    assert last[120, 80, 1] > 180
+    assert last[120, [20, 300]].max() < 40  # black at its sides
+
+
+@pytest.mark.long
 def test_a_recording_is_a_film_of_what_was_seen(page, downloads):
     page.evaluate("document.getElementById('sample').click()")
     wait_for_frames(page, 2)

@@ -63,7 +63,7 @@ session.away = () =>
   document.hidden || text("message").textContent || notify("no picture comes from the camera; waiting for it");
 session.presented = () => {
   if (!running()) setState("running");
-  if (recorder) stage.compose();
+  if (recorder) recorder.add(/** @type {HTMLCanvasElement} */ (stage.compose()));
   const { frames, search, last } = session;
   Object.assign(stage.element.dataset, { frames, imgsz: search.imgsz, faces: last?.result.faces.length ?? 0 });
 };
