@@ -24,6 +24,7 @@ from pipeline.live.session import AWAY_S, KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
+from pipeline.run import REDUCED_SAID
 from retinaface.defaults import CANDIDATES, IMGSZ
 from retinaface.detector import FARTHEST
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
@@ -107,6 +108,7 @@ def about() -> dict:
             "small_imgsz": SMALL_IMGSZ,
             "still_imgsz": STILL_IMGSZ,
             "longest_side": LONGEST_SIDE,
+            "reduced_said": REDUCED_SAID,
             "wanted_fps": WANTED_FPS,
             "message_s": MESSAGE_S,
             "away_s": AWAY_S,

@@ -17,7 +17,8 @@ from helpers.browsers.page import close_source, spoken, state, wait_for_frames
 from helpers.patience import PATIENCE_S
 
 from data.sources.sample import portrait, sample_frame
-from web.about import about
+from pipeline.run import FrameResult
+from web.about import STILL_IMGSZ, about
 
 PRESSED = "document.getElementById({!r}).ariaPressed"
 MESSAGE = "document.getElementById('message').textContent"
@@ -92,6 +93,28 @@ def test_a_picture_is_found_read_and_explained(page, picture, downloads):
     assert snapshot.shape == portrait().shape
     changed = (np.abs(snapshot.astype(int) - portrait()).max(axis=2) > 8).mean()
     assert 0.02 < changed < 0.5
+
+
+def test_a_picture_that_was_searched_reduced_says_so(page, tmp_path):
+    """Beside how large it was before the page reduced it; as Python's words, which name a flag more."""
+    written = (
+        "globalThis.put = CanvasRenderingContext2D.prototype.fillText; globalThis.written = [];"
+        "CanvasRenderingContext2D.prototype.fillText = function (words, ...where) {"
+        " written.push(words); put.call(this, words, ...where) }; true"
+    )
+    page.evaluate(written)
+    for longest, said in ((4000, [f"searched at {STILL_IMGSZ} of 4000 px"]), (2 * STILL_IMGSZ, [])):
+        path = tmp_path / f"{longest}.png"
+        cv2.imwrite(str(path), np.full((800, longest, 3), 90, np.uint8))
+        page.evaluate("written.length = 0")
+        page.upload("#file", path)
+        page.wait_for("written.some((words) => words.includes('no face'))")
+        assert page.evaluate("written.filter((words) => words.startsWith('searched'))") == said
+        close_source(page)
+    page.evaluate("CanvasRenderingContext2D.prototype.fillText = put; true")
+    blank = np.zeros((800, 4000, 3), np.uint8)
+    result = FrameResult(blank, (), (), reduced=4000 / STILL_IMGSZ)
+    assert result.limits["--imgsz"] == f"searched at {STILL_IMGSZ} of 4000 px; --imgsz"
 
 
 def test_another_source_takes_over_at_once(page, picture):

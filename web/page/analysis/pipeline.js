@@ -57,7 +57,8 @@ export class Pipeline {
       const empty = { heatmap: null, explained: null };
       return { face, probabilities: rows[i], label, confidence, ...empty, toCrop: matrices[i], track };
     });
-    this.last = { faces: results, explainer: null, leftOut: all.length - found.length, cropSize: size };
+    const searched = Math.min(options.imgsz, Math.max(frame.width, frame.height));
+    this.last = { faces: results, explainer: null, leftOut: all.length - found.length, cropSize: size, searched };
     return this.explain(options) ?? this.last;
   }
 

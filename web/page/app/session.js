@@ -139,12 +139,19 @@ export class Session {
     return {
       bars,
       status: [rate, this.engine, faces].filter(Boolean).join(" · "),
+      reduced: this.last ? this.reduced(this.last) : "",
       heat: explainer ? `heat: ${explainClass ? `why ${explainClass} (${explainer})` : explainer}` : "",
       paused: this.paused,
       recording: this.recording,
       message: this.message,
       smallest: this.about.drawing.smallest,
     };
+  }
+
+  /** How much smaller than it came a frame was searched, where that loses faces. @param {Analysed} analysed */
+  reduced({ frame, result: { searched } }) {
+    const longest = Math.max(frame.width, frame.height, this.source?.longest ?? 0);
+    return longest > this.about.page.reduced_said * searched ? `searched at ${searched} of ${longest} px` : "";
   }
 
   /** A key or button changed what is explained or drawn. @param {Partial<Session["options"]>} change */

@@ -15,6 +15,7 @@
  * @property {() => Promise<Grab | null>} next null: there is no more
  * @property {(paused: boolean) => void} pause
  * @property {() => void} close
+ * @property {number} [longest] side of its pictures before they were reduced, pixels
  * @property {() => string} [deviceId] of a camera
  * @property {() => string} [ending] of a film that is over: why, in a sentence
  */
@@ -98,6 +99,7 @@ async function openFilm(file, about) {
     kind: "film",
     mirrored: false,
     ...framesOf(video, () => video.currentTime, about.page.longest_side),
+    longest: Math.max(video.videoWidth, video.videoHeight),
     ending: () =>
       video.error
         ? `${file.name} is damaged and ends after ${video.currentTime.toFixed(1)} s`
@@ -114,6 +116,7 @@ async function openFilm(file, about) {
 /** @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
 async function openPicture(file, about) {
   const bitmap = await createImageBitmap(file);
+  const longest = Math.max(bitmap.width, bitmap.height);
   const { width, height } = fitted(bitmap.width, bitmap.height, about.page.longest_side);
   const context = contextOf(width, height);
   context.fillStyle = "white"; // behind what is see-through
@@ -128,6 +131,7 @@ async function openPicture(file, about) {
     name: file.name,
     kind: "picture",
     mirrored: false,
+    longest,
     async next() {
       const given = grab;
       grab = null;

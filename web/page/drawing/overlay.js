@@ -7,6 +7,7 @@
  * @typedef {object} View what is drawn besides what the result holds
  * @property {boolean} bars
  * @property {string} status "24 fps · wasm · 2 faces"
+ * @property {string} reduced "searched at 320 of 2048 px"; "" where nothing is lost
  * @property {string} heat how heatmaps are made; "" without
  * @property {boolean} paused @property {boolean} recording
  * @property {string} message a sentence for the moment

@@ -28,6 +28,7 @@ export class StatusLine {
     const widest = widthOf(frame) - 2 * edge;
     const items = [
       [view.status, ""],
+      [view.reduced, ""],
       [view.heat, "heat"],
       [view.paused && "paused", "pause"],
       [view.recording && "recording", "record"],
