@@ -58,11 +58,12 @@ export async function openCamera(deviceId, gone, signal) {
     throw error;
   });
   const settings = track.getSettings();
+  const begin = performance.now();
   return {
     name: track.label || "camera",
     kind: "camera",
     mirrored: settings.facingMode !== "environment",
-    ...framesOf(video, () => performance.now() / 1000),
+    ...framesOf(video, () => (performance.now() - begin) / 1000),
     close() {
       track.stop();
       video.srcObject = null;
