@@ -1,7 +1,7 @@
 /**
  * Keeps the page's own files, so that it opens offline. Nothing of what is seen is kept.
  *
- * precache.js, which Python writes, names the version and its files: a new version is fetched whole, and takes over once
+ * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over once
  * no page of the old one is open, so that no page gets files of both.
  */
 /* global self, caches, fetch, importScripts */
