@@ -20,11 +20,13 @@ from models.preprocess import LUMA_BT601, STANDARD_DEVIATION_FLOOR
 from pipeline import appearance, motion, scene, tracking
 from pipeline.crops import FINEST
 from pipeline.drawing import labels, layout, overlay, primitives, status_line, text
-from pipeline.live.session import KEYS, MESSAGE_S
+from pipeline.live.session import AWAY_S, KEYS, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
+from pipeline.run import REDUCED_SAID
 from retinaface.defaults import CANDIDATES, IMGSZ
+from retinaface.detector import FARTHEST
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
 from retinaface.detector import SHIPPED as DETECTOR
 from support import UserError
@@ -82,7 +84,8 @@ def about() -> dict:
         "versions": {"project": VERSION, "onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
         "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],
-        "detector": detector | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES},
+        "detector": detector
+        | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES, "farthest": FARTHEST},
         "classifier": {
             "file": "emotion.onnx",
             **{name: classifier[name] for name in ("class_names", "preprocess", "crop_template", "head", "cells")},
@@ -105,8 +108,10 @@ def about() -> dict:
             "small_imgsz": SMALL_IMGSZ,
             "still_imgsz": STILL_IMGSZ,
             "longest_side": LONGEST_SIDE,
+            "reduced_said": REDUCED_SAID,
             "wanted_fps": WANTED_FPS,
             "message_s": MESSAGE_S,
+            "away_s": AWAY_S,
             "sentence_s": SENTENCE_S,
         },
         "sample": sample_numbers(),

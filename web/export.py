@@ -28,7 +28,7 @@ from web.runtime import GPU_FILES, runtime_files
 PAGE = Path(__file__).parent / "page"
 MARK = "precache.js"  # a folder that has it was written by this, and may be written over
 WEBP_QUALITY = 88
-LARGE = 500_000  # bytes; files from here on lie compressed beside themselves, too
+LARGE = 20_000  # bytes; files from here on lie compressed beside themselves, too
 
 # Scripts and connections from here alone; no inline script or style. Pictures and films that a person opens are blobs.
 POLICY = {
@@ -52,7 +52,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 README = """Facial expressions in a browser: host this folder on any https server; cameras open on https and localhost.
-Send the headers in _headers (Netlify and Cloudflare read that file), and compress; without them one thread is used.
+Send the headers in _headers (Netlify and Cloudflare read that file), and compress; without them one thread is used,
+and the policy that keeps pictures here binds the page alone, not the worker that analyses them.
 """
 
 
@@ -96,7 +97,10 @@ def site_files() -> dict[str, bytes | Path]:
 
 
 def meta_policy() -> str:
-    """The policy inside the page, for hosts that set no headers; what only a header may say is left out."""
+    """The policy inside the page, for hosts that set no headers; what only a header may say is left out.
+
+    It does not bind the page's workers: those have the policy of the headers that their own script came with.
+    """
     return "; ".join(f"{name} {value}" for name, value in POLICY.items() if name != "frame-ancestors")
 
 

@@ -57,6 +57,7 @@ def test_the_picture_tells_what_it_shows(page):
 
 
 def test_the_tab_key_goes_through_all_controls_in_reading_order(page):
+    close_source(page)
     page.evaluate("document.getElementById('sample').click()")
     wait_for_frames(page, 1)
     page.evaluate("document.activeElement.blur()")

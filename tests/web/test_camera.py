@@ -110,6 +110,28 @@ def test_another_camera_is_chosen(page):
     page.evaluate("navigator.mediaDevices.getUserMedia = real")
 
 
+def test_a_camera_that_falls_silent_is_said(browser):
+    browser.evaluate(
+        "globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+        "globalThis.canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });"
+        "globalThis.paint = () => { canvas.getContext('2d').fillStyle = `rgb(0 0 ${Math.random() * 255})`;"
+        " canvas.getContext('2d').fillRect(0, 0, 320, 240) };"
+        "globalThis.drawing = setInterval(paint, 50); paint();"
+        f"navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(20); {CLICK}"
+    )
+    wait_for_frames(browser, 2)
+    assert browser.evaluate("document.getElementById('message').textContent") == ""
+    browser.evaluate("clearInterval(drawing)")
+    browser.wait_for(
+        "document.getElementById('message').textContent === 'no picture comes from the camera; waiting for it'"
+    )
+    browser.evaluate("drawing = setInterval(paint, 50)")
+    wait_for_frames(browser, state(browser)["frames"] + 2)  # and goes on
+    browser.evaluate("clearInterval(drawing)")
+    close_source(browser)
+    browser.evaluate("navigator.mediaDevices.getUserMedia = real; true")
+
+
 def test_an_unplugged_camera_is_said(browser):
     browser.evaluate(
         "globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"

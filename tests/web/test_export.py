@@ -36,7 +36,7 @@ def test_the_folder_holds_what_the_page_asks_for(small):
         assert (folder / name).is_file(), name
     kept = json.loads((folder / "precache.js").read_text().removeprefix("self.PRECACHE = ").rstrip(";\n"))["files"]
     assert all((folder / name).exists() for name in kept)
-    assert len((folder / "README.txt").read_text(encoding="utf-8").splitlines()) == 2
+    assert len((folder / "README.txt").read_text(encoding="utf-8").splitlines()) == 3
     assert json.loads((folder / "about.json").read_text(encoding="utf-8")) == json.loads(json.dumps(about()))
 
 

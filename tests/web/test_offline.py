@@ -10,7 +10,7 @@ from helpers.browsers.chromium import Chromium
 from helpers.browsers.page import close_source, open_page, spoken, wait_for_frames
 
 from web.export import POLICY, content_of, site_files
-from web.serve import Site
+from web.serve import Handler, Site
 
 TROUBLE = "document.getElementById('trouble')?.textContent"
 CLICK_SAMPLE = "document.getElementById('sample').click()"
@@ -97,6 +97,30 @@ def test_the_page_works_without_its_server(site_folder):
         browser.evaluate(CLICK_SAMPLE)
         wait_for_frames(browser, 1)
         assert "happiness" in spoken(browser)
+
+
+@pytest.mark.long
+def test_a_new_version_is_noticed_and_waits_until_no_page_of_the_old_one_is_open(site_folder, tmp_path):
+    """Also from a host that lets browsers keep scripts."""
+
+    class Keeping(Handler):
+        def send_header(self, keyword, value):
+            super().send_header(keyword, "max-age=3600" if keyword == "Cache-Control" else value)
+
+    folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("about.json.gz"))
+    told = "fetch('about.json').then((answer) => answer.json()).then(({ notice }) => notice)"
+    with Site(folder) as site, Chromium() as browser:
+        site.RequestHandlerClass = Keeping
+        open_page(browser, site)
+        notice = browser.evaluate(told)
+        for name, old, new in (("about.json", notice, "new"), ("precache.js", '"version": "', '"version": "f')):
+            path = folder / name
+            path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        browser.page("Page.reload")
+        browser.wait_for("navigator.serviceWorker.getRegistration().then((found) => Boolean(found?.waiting))")
+        browser.wait_for("document.body.dataset.ready === 'yes'")
+        assert browser.evaluate(told) == notice
+        assert len(browser.evaluate("caches.keys()")) == 2
 
 
 def test_parts_that_do_not_come_are_told(site_folder, tmp_path):

@@ -17,7 +17,8 @@ from helpers.browsers.page import close_source, spoken, state, wait_for_frames
 from helpers.patience import PATIENCE_S
 
 from data.sources.sample import portrait, sample_frame
-from web.about import about
+from pipeline.run import FrameResult
+from web.about import STILL_IMGSZ, about
 
 PRESSED = "document.getElementById({!r}).ariaPressed"
 MESSAGE = "document.getElementById('message').textContent"
@@ -94,6 +95,28 @@ def test_a_picture_is_found_read_and_explained(page, picture, downloads):
     assert 0.02 < changed < 0.5
 
 
+def test_a_picture_that_was_searched_reduced_says_so(page, tmp_path):
+    """Beside how large it was before the page reduced it; as Python's words, which name a flag more."""
+    written = (
+        "globalThis.put = CanvasRenderingContext2D.prototype.fillText; globalThis.written = [];"
+        "CanvasRenderingContext2D.prototype.fillText = function (words, ...where) {"
+        " written.push(words); put.call(this, words, ...where) }; true"
+    )
+    page.evaluate(written)
+    for longest, said in ((4000, [f"searched at {STILL_IMGSZ} of 4000 px"]), (2 * STILL_IMGSZ, [])):
+        path = tmp_path / f"{longest}.png"
+        cv2.imwrite(str(path), np.full((800, longest, 3), 90, np.uint8))
+        page.evaluate("written.length = 0")
+        page.upload("#file", path)
+        page.wait_for("written.some((words) => words.includes('no face'))")
+        assert page.evaluate("written.filter((words) => words.startsWith('searched'))") == said
+        close_source(page)
+    page.evaluate("CanvasRenderingContext2D.prototype.fillText = put; true")
+    blank = np.zeros((800, 4000, 3), np.uint8)
+    result = FrameResult(blank, (), (), reduced=4000 / STILL_IMGSZ)
+    assert result.limits["--imgsz"] == f"searched at {STILL_IMGSZ} of 4000 px; --imgsz"
+
+
 def test_another_source_takes_over_at_once(page, picture):
     """What was under way for the one before comes too late, and is not shown as the new one's."""
     page.evaluate("document.getElementById('sample').click()")
@@ -132,6 +155,40 @@ def test_keys_change_what_is_drawn_and_come_back(page, picture):
     assert np.abs(shown.astype(int) - portrait()[:, ::-1]).max() <= 1
 
 
+PRESS = "document.dispatchEvent(new KeyboardEvent('keydown', {{ key: {!r} }}));"
+
+
+def test_a_picture_is_mirrored_as_often_as_was_asked_and_stays_one_row(page, picture, downloads):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    page.evaluate(3 * PRESS.format("m"))
+    page.wait_for(f"{PRESSED.format('mirror')} === 'true'")
+    until(page, lambda: np.abs(pixels(page, "frame")[..., :3].astype(int) - portrait()[:, ::-1]).max() <= 1)
+    page.evaluate(2 * PRESS.format("m"))  # while the first is worked on, the second comes
+    wait_for_frames(page, state(page)["frames"] + 2)
+    assert page.evaluate(PRESSED.format("mirror")) == "true"
+    assert np.abs(pixels(page, "frame")[..., :3].astype(int) - portrait()[:, ::-1]).max() <= 1
+    page.key("c")
+    table = downloaded(page, downloads, ".csv").read_text(encoding="utf-8")
+    assert table.count(picture.name) == 1
+
+
+def test_a_picture_that_was_closed_while_it_was_mirrored_does_not_come_back(page, picture):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    page.evaluate(
+        "globalThis.post = Worker.prototype.postMessage; globalThis.answers = 0;"
+        "Worker.prototype.postMessage = function (...order) {"
+        " this.addEventListener('message', () => answers++, { once: true }); post.apply(this, order) }; true"
+    )
+    page.evaluate(PRESS.format("m") + PRESS.format("q") + "document.getElementById('spoken').textContent = ''")
+    page.wait_for("answers === 1")
+    page.evaluate("Worker.prototype.postMessage = post; true")
+    assert page.evaluate("document.getElementById('frame').width") == 1
+    assert spoken(page) == ""
+    assert state(page)["frames"] == 0
+
+
 def test_help_shows_every_key_and_a_key_does_something(page):
     page.key("?")
     page.wait_for("document.getElementById('keys').open")
@@ -159,6 +216,41 @@ def test_the_sample_pauses_and_goes_on(page):
 
 
 @pytest.mark.long
+def test_a_film_of_pictures_that_change_their_size_is_letterboxed(page, tmp_path):
+    """As where a phone is turned; each size is seen until the recorder has taken it."""
+    film, suffix = page.evaluate(
+        """(async () => {
+        const { Recorder } = await import("/app/outputs.js");
+        const picture = (width, height, colour) => {
+          const canvas = Object.assign(document.createElement("canvas"), { width, height });
+          const context = canvas.getContext("2d");
+          context.fillStyle = colour;
+          context.fillRect(0, 0, width, height);
+          return canvas;
+        };
+        const moment = () => new Promise((resolve) => setTimeout(resolve, 100));
+        const recorder = new Recorder(picture(320, 240, "red"));
+        for (let i = 0; i < 5; i++) await moment(recorder.add(picture(320, 240, "red")));
+        for (let i = 0; i < 5; i++) await moment(recorder.add(picture(240, 320, "lime")));
+        const { blob, suffix } = await recorder.stop();
+        const { promise, resolve } = Promise.withResolvers();
+        Object.assign(new FileReader(), { onload: ({ target }) => resolve(target.result) }).readAsDataURL(blob);
+        return [await promise, suffix]; })()"""
+    )
+    path = tmp_path / f"turned{suffix}"
+    path.write_bytes(base64.b64decode(film.partition(",")[2]))
+    video, frames = cv2.VideoCapture(str(path)), []
+    while (read := video.read())[0]:
+        frames.append(read[1].astype(int))
+    assert {frame.shape for frame in frames} == {(240, 320, 3)}
+    first, last = frames[0], frames[-1]
+    assert first[120, 20, 2] > 180 > 90 > first[120, 20, 1]
+    assert last[120, 160, 1] > 180 > 90 > last[120, 160, 2]  # BGR: green in the middle, 180 pixels wide
+    assert last[120, 80, 1] > 180
+    assert last[120, [20, 300]].max() < 40  # black at its sides
+
+
+@pytest.mark.long
 def test_a_recording_is_a_film_of_what_was_seen(page, downloads):
     page.evaluate("document.getElementById('sample').click()")
     wait_for_frames(page, 2)
@@ -172,23 +264,6 @@ def test_a_recording_is_a_film_of_what_was_seen(page, downloads):
     assert ok
     assert frame.shape == (480, 640, 3)
     assert np.abs(cv2.blur(frame, (25, 25)).mean() - sample_frame(0).mean()) < 40
-
-
-def test_a_film_plays_to_its_end(page, tmp_path):
-    path = tmp_path / "film.webm"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
-    for i in range(15):
-        writer.write(sample_frame(i)[..., ::-1])
-    writer.release()
-    page.upload("#file", path)
-    wait_for_frames(page, 1)
-    page.wait_for(f"{MESSAGE}.startsWith('the film is over')")
-    assert page.evaluate("document.body.dataset.state") == "running"  # its last frame stays
-    assert page.evaluate(PRESSED.format("pause")) == "true"
-    seen = state(page)["frames"]
-    page.key(" ")  # and it plays again
-    wait_for_frames(page, seen + 1)
-    assert page.evaluate(PRESSED.format("pause")) == "false"
 
 
 @pytest.mark.parametrize(

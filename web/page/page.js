@@ -4,6 +4,7 @@
 import { Analyst } from "./app/analyst.js";
 import { camerasThere } from "./app/cameras.js";
 import { Refusal } from "./app/canvas.js";
+import { listenForFiles } from "./app/drops.js";
 import { Recorder, Table, download } from "./app/outputs.js";
 import { ownFilesKept } from "./app/own_files.js";
 import { openSample } from "./app/sample.js";
@@ -50,15 +51,19 @@ const session = new Session(about, stage, analyst, table, (sentence) => {
 });
 /** @type {Recorder | null} */
 let recorder = null;
+let opening = new AbortController(); // of the source that was asked for last
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let messageTimer;
 
-session.over = () => {
-  notify("the film is over; space plays it again");
+session.over = (sentence) => {
+  notify(sentence);
   refresh();
 };
+session.away = () =>
+  document.hidden || text("message").textContent || notify("no picture comes from the camera; waiting for it");
 session.presented = () => {
-  if (recorder) stage.compose();
+  if (!running()) setState("running");
+  if (recorder) recorder.add(/** @type {HTMLCanvasElement} */ (stage.compose()));
   const { frames, search, last } = session;
   Object.assign(stage.element.dataset, { frames, imgsz: search.imgsz, faces: last?.result.faces.length ?? 0 });
 };
@@ -77,25 +82,38 @@ async function readAbout() {
 
 /** A sentence for a moment. @param {string} sentence */
 function notify(sentence) {
-  text("message").textContent = sentence;
+  text("message").textContent = session.message = sentence;
+  stage.change({ view: session.view });
   clearTimeout(messageTimer);
-  messageTimer = setTimeout(() => (text("message").textContent = ""), 1000 * about.page.message_s);
+  if (sentence) messageTimer = setTimeout(() => notify(""), 1000 * about.page.message_s);
 }
 
-/** Open a source and show it until it ends. @param {() => Promise<Source>} openSource */
+/** @param {"empty" | "opening" | "running" | "trouble"} state running: there is a picture */
+function setState(state) {
+  document.body.dataset.state = state;
+  refresh();
+}
+const running = () => document.body.dataset.state === "running";
+
+/**
+ * Open a source and show it until it ends. What is asked for meanwhile calls the opening off.
+ * @param {(signal: AbortSignal) => Promise<Source>} openSource
+ */
 async function open(openSource) {
+  opening.abort();
+  const { signal } = (opening = new AbortController());
   text("trouble").textContent = "";
-  document.body.dataset.state = session.source ? "running" : "opening";
+  if (!session.source) setState("opening");
   try {
-    const source = await openSource();
-    document.body.dataset.state = "running";
-    if (document.body.dataset.ready !== "yes") notify("loading the networks; the first faces come in a moment");
+    const source = await openSource(signal);
+    if (signal.aborted) return source.close();
     if (recorder) toggleRecording(); // a recording is of one source
-    const running = session.run(source);
-    refresh();
+    const shown = session.run(source);
+    setState("opening"); // until its first picture is there
     if (source.kind === "camera") await listCameras();
-    await running;
+    await shown;
   } catch (error) {
+    if (signal.aborted) return;
     if (!(error instanceof Refusal)) console.error(error);
     const sentence = error instanceof Refusal ? error.message : `That did not work (${error}). Reload the page.`;
     if (session.source) notify(sentence);
@@ -105,13 +123,13 @@ async function open(openSource) {
 
 /** Back to the beginning, with what went wrong if something did. @param {string} [trouble] */
 function close(trouble = "") {
+  opening.abort();
   if (recorder) toggleRecording();
   session.stop();
   text("trouble").textContent = trouble;
-  document.body.dataset.state = trouble ? "trouble" : "empty";
   stage.element.dataset.frames = "0";
   byId("overlay", HTMLCanvasElement).ariaLabel = "No picture yet";
-  refresh();
+  setState(trouble ? "trouble" : "empty");
 }
 
 /** A chooser where there are several cameras; they are known once one was allowed. */
@@ -126,7 +144,7 @@ async function listCameras() {
 /** The camera that was chosen. One that runs is let go first: many phones open one at a time. */
 function camera() {
   if (session.source?.kind === "camera") session.stop();
-  return open(() => openCamera(select("cameras").value, (sentence) => close(sentence)));
+  return open((signal) => openCamera(select("cameras").value, close, signal));
 }
 
 const showFile = (/** @type {File} */ file) => open(() => openFile(file, about));
@@ -136,9 +154,11 @@ const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button
 function refresh() {
   const { source, paused, options } = session;
   const moving = source !== null && source.kind !== "picture";
-  for (const id of ["close", "heat", "bars", "mirror", "snapshot"]) button(id).disabled = !source;
+  for (const id of ["heat", "bars", "mirror"]) button(id).disabled = !source;
+  button("close").disabled = !source && document.body.dataset.state !== "opening";
   button("pause").disabled = !moving;
-  button("record").disabled = !(moving && Recorder.possible) && !recorder;
+  button("snapshot").disabled = !running();
+  button("record").disabled = !(moving && running() && Recorder.possible) && !recorder;
   button("table").disabled = table.rows.length === 0 && !source;
   pressed("pause", paused);
   pressed("heat", options.explainer !== null);
@@ -161,15 +181,15 @@ function saveTable() {
 
 async function toggleRecording() {
   if (recorder) {
-    const running = recorder;
+    const ended = recorder;
     recorder = null;
     session.recording = false;
-    const { blob, suffix } = await running.stop();
-    notify(`saved ${download(blob, suffix)}`);
+    const { blob, suffix } = await ended.stop();
+    notify(blob.size ? `saved ${download(blob, suffix)}` : "nothing was recorded yet");
   } else {
-    const canvas = Recorder.possible ? stage.compose() : null;
-    if (!canvas) return notify("this browser records no films");
-    recorder = new Recorder(canvas);
+    const picture = stage.compose();
+    if (!picture) return;
+    recorder = new Recorder(picture);
     session.recording = true;
   }
   stage.change({ view: session.view });
@@ -182,8 +202,8 @@ const lastExplainer = () => select("explainer").value || about.explainers[0];
 
 /** What a key or its button does. @type {Record<string, () => void>} */
 const ACTIONS = {
-  q: () => session.source && close(),
-  escape: () => session.source && close(),
+  q: () => !button("close").disabled && close(),
+  escape: () => !button("close").disabled && close(),
   " ": () => !button("pause").disabled && session.pause(!session.paused),
   h: () => session.change({ explainer: session.options.explainer ? null : lastExplainer() }),
   b: () => session.change({ bars: !session.options.bars }),
@@ -199,7 +219,10 @@ const ACTIONS = {
   },
   s: snapshot,
   c: saveTable,
-  r: () => !button("record").disabled && toggleRecording(),
+  r: () => {
+    if (!Recorder.possible) notify("this browser records no films");
+    else if (!button("record").disabled) toggleRecording();
+  },
   "?": () => byId("keys", HTMLDialogElement).showModal(),
 };
 
@@ -216,7 +239,7 @@ document.addEventListener("keydown", (event) => {
   if (target instanceof HTMLSelectElement || (key === " " && target instanceof HTMLButtonElement)) return;
   if (!(key in ACTIONS)) return;
   event.preventDefault();
-  act(key);
+  if (!event.repeat) act(key);
 });
 
 const CLICKS = {
@@ -250,22 +273,7 @@ select("explainer").addEventListener("change", () => {
   refresh();
 });
 
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragging"));
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dragging");
-  const file = event.dataTransfer?.files[0];
-  if (file) showFile(file);
-  else notify("drop a picture or a film from your own disk");
-});
-document.addEventListener("paste", (event) => {
-  const file = event.clipboardData?.files[0];
-  if (file) showFile(file);
-});
+listenForFiles(showFile, () => notify("drop a picture or a film from your own disk"));
 document.addEventListener("visibilitychange", () => {
   // Safari stops a camera's video while the page is hidden, and does not start it again
   if (!document.hidden && session.source && !session.paused) session.source.pause(false);
@@ -284,5 +292,4 @@ select("explain").replaceChildren(
 );
 select("explainer").replaceChildren(...about.explainers.map((/** @type {string} */ name) => new Option(name, name)));
 text("notice").textContent = about.notice;
-document.body.dataset.state = "empty";
-refresh();
+setState("empty");

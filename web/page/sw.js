@@ -1,7 +1,8 @@
 /**
  * Keeps the page's own files, so that it opens offline. Nothing of what is seen is kept.
  *
- * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over.
+ * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over once
+ * no page of the old one is open, so that no page gets files of both.
  */
 /* global self, caches, fetch, importScripts */
 importScripts("precache.js");
@@ -12,7 +13,6 @@ self.addEventListener("install", (event) => {
   const fetchAll = async () => {
     const cache = await caches.open(PREFIX + version);
     await cache.addAll(files.map((name) => new Request(name, { cache: "no-cache" })));
-    await self.skipWaiting();
   };
   event.waitUntil(fetchAll());
 });

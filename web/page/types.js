@@ -32,6 +32,7 @@
  * @property {number} alone
  * @property {number} same_iou
  * @property {number} candidates
+ * @property {number} farthest pixels; what is farther away is no place
  * @property {number} max_faces
  *
  * @typedef {object} AboutClassifier metadata of emotion.onnx
@@ -75,8 +76,10 @@
  * @property {number} small_imgsz the same where the full one is too slow
  * @property {number} still_imgsz the same for pictures
  * @property {number} longest_side of a picture or film frame; larger ones are reduced when they are opened
+ * @property {number} reduced_said a frame that is searched more than so many times smaller: it is said
  * @property {number} wanted_fps
  * @property {number} message_s
+ * @property {number} away_s a camera that gives no frame for so long is reported
  * @property {number} sentence_s between two for a screen reader
  *
  * @typedef {object} AboutSample
@@ -113,6 +116,7 @@
  * @property {string | null} explainer
  * @property {number} leftOut faces found that are more than `max_faces`
  * @property {number} cropSize side of crops and heatmaps
+ * @property {number} searched longer side of the frame in which faces were searched for, pixels
  *
  * @typedef {object} PredictOptions
  * @property {string | null} explainer

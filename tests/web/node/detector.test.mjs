@@ -10,6 +10,7 @@ import {
   voteLandmarks,
   wholeFaces,
 } from "../../../web/page/analysis/detector.js";
+import { Pipeline } from "../../../web/page/analysis/pipeline.js";
 
 const about = {
   conf: 0.5,
@@ -25,6 +26,7 @@ const about = {
   same_iou: 0.5,
   candidates: 1000,
   max_faces: 20,
+  farthest: 1e6,
 };
 const face = (box, score, at = 0) => ({ box, score, landmarks: Array.from({ length: 5 }, () => [at, at]) });
 
@@ -98,6 +100,48 @@ test("nothing above the threshold is no face", () => {
     landmarks: new Float32Array(10 * count),
   };
   assert.deepEqual(facesFrom(outputs, about), []);
+});
+
+test("numbers that mean nothing are refused", () => {
+  const good = { scores: [0.9], boxes: [1, 1, 9, 9], landmarks: Array(10).fill(5) };
+  const of = (outputs) =>
+    Object.fromEntries(Object.entries(outputs).map(([name, values]) => [name, Float32Array.from(values)]));
+  assert.equal(facesFrom(of(good), about).length, 1);
+  for (const bad of [
+    { scores: [NaN] },
+    { scores: [1.5] },
+    { boxes: [1, 1, 2e6, 9] },
+    { boxes: [1, NaN, 9, 9] },
+    { landmarks: Array(10).fill(-Infinity) },
+  ]) {
+    assert.throws(() => facesFrom(of({ ...good, ...bad }), about), /the detector gives numbers that mean nothing/);
+  }
+});
+
+test("logits or activations that are not finite are refused", async () => {
+  const classifier = {
+    class_names: ["neutral", "happiness"],
+    preprocess: { size_hw: [8, 8], channels: 1, mean: null, std: null },
+    luma: [1, 0, 0],
+    standard_deviation_floor: 1,
+    crop_template: Array.from({ length: 5 }, (_, i) => [i / 5, (i % 2) / 5]),
+    finest: 1,
+  };
+  const frame = { rgba: new Uint8ClampedArray(32 * 32 * 4), width: 32, height: 32 };
+  const detect = async () => ({
+    scores: Float32Array.of(0.9),
+    boxes: Float32Array.of(4, 4, 20, 20),
+    landmarks: Float32Array.from({ length: 10 }, (_, i) => 4 + i),
+  });
+  for (const [logit, value] of [
+    [NaN, 1],
+    [1, Infinity],
+  ]) {
+    const classify = async () => ({ logits: Float32Array.of(1, logit), activation: Float32Array.of(value), dims: [] });
+    const pipeline = new Pipeline({ detect, classify }, { detector: about, classifier, tracking: {} });
+    const options = { explainer: null, explainClass: null, imgsz: 32 };
+    await assert.rejects(pipeline.analyse(frame, null, options), /numbers that are not finite/);
+  }
 });
 
 test("what may be a near face is searched for in a smaller frame, which decides", async () => {

@@ -8,16 +8,18 @@ const about = { page: { imgsz: 640 }, classifier: { preprocess: { channels: 1, s
 
 const setNavigator = (value) => Object.defineProperty(globalThis, "navigator", { value, configurable: true });
 
-/** Engines on one clock, which a call moves on by so many milliseconds. */
-function engines(...took) {
+/** Engines on one clock, which a call moves on by so many milliseconds; all numbers that one gives are its `values`. */
+function engines(took, values = took.map(() => 0.5)) {
   const time = { ms: 0, released: [] };
   const all = took.map((ms, i) => ({
     name: i,
-    detect: async () => {
+    detect: async (rgb) => {
       if (ms === Infinity) throw new Error("no such operator");
+      assert.ok(new Set(rgb.subarray(0, 1000)).size > 100); // a blank picture would tell engines apart by their speed only
       time.ms += ms;
+      return { scores: [values[i]], boxes: [1, 1, 2, values[i]], landmarks: Array(10).fill(1) };
     },
-    classify: async () => {},
+    classify: async () => ({ logits: [values[i]], activation: [1], dims: [1, 1, 1, 1] }),
     release: async () => time.released.push(i),
   }));
   return { all, time, clock: () => time.ms };
@@ -29,9 +31,20 @@ test("the GPU is taken where it is faster, and the other engine is let go", asyn
     [10, 40, 0],
     [10, Infinity, 0],
   ]) {
-    const { all, time, clock } = engines(wasm, gpu);
+    const { all, time, clock } = engines([wasm, gpu]);
     assert.equal((await fasterOf(...all, about, clock)).name, wanted);
     assert.deepEqual(time.released, [1 - wanted]);
+  }
+});
+
+test("a GPU that gives other numbers is none, however fast", async () => {
+  for (const [value, wanted] of [
+    [0.505, 1],
+    [0.52, 0],
+    [NaN, 0],
+  ]) {
+    const { all, clock } = engines([40, 10], [0.5, value]);
+    assert.equal((await fasterOf(...all, about, clock)).name, wanted);
   }
 });
 

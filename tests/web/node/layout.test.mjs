@@ -1,9 +1,11 @@
-// Where labels and bars stand: beside their face, on nothing else, inside the bounds; and rows of the table.
+// Where labels, bars, status line and message stand: on nothing else, inside the bounds; and rows of the table.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Table } from "../../../web/page/app/outputs.js";
 import { placeBars, placeLabels } from "../../../web/page/drawing/layout.js";
 import { Text, inside, intersects } from "../../../web/page/drawing/rect.js";
+import { StatusLine } from "../../../web/page/drawing/status_line.js";
+import { groups } from "../../../web/page/drawing/heat.js";
 
 const numbers = {
   longest_name: 9,
@@ -17,6 +19,9 @@ const numbers = {
   dim: [205, 205, 205],
   regular: 400,
   bold: 600,
+  line: 1.35,
+  largest_share: 0.3,
+  icons: { heat: 1.8, pause: 0.55, record: 0.65 },
 };
 const names = ["neutral", "happiness", "surprise"];
 const text = new Text((_, words) => 7 * words.length); // a font whose letters are all 7 pixels wide
@@ -69,6 +74,33 @@ test("a label stands above its face, below where there is no room, and stays whe
   const low = sceneOf([[200, 72, 300, 172]]);
   assert.equal(placeLabels(low, new Map())[0].position, "above");
   assert.equal(placeLabels(low, new Map([[1, "below"]]))[0].position, "below"); // no ample room above
+});
+
+test("in a narrow picture the status line is cut, not left out; a message stands above the notice", () => {
+  const notice = "Expressions are not feelings";
+  const line = new StatusLine({ drawing: numbers, notice }, text);
+  const view = { status: "9.4 fps · wasm, 1 thread · 2 faces", heat: "heat: why happiness (gradcam)", paused: true };
+  for (const width of [120, 180, 400, 640]) {
+    const frame = { left: 0, top: 0, right: width, bottom: 480 };
+    const { texts, bounds, message } = line.place({ ...view, message: "saved a picture as it is" }, frame, 12);
+    assert.equal(texts.length, 4);
+    const all = [...texts, ...message].map(({ rect }) => rect);
+    all.forEach((rect, i) => {
+      assert.ok(inside(rect, frame));
+      all.slice(i + 1).forEach((other) => assert.ok(!intersects(rect, other)));
+    });
+    assert.ok(inside(message[0].rect, bounds));
+    assert.equal(texts[0].lines[0], width < 260 ? text.truncate(view.status, width - 30, 12, 400) : view.status);
+  }
+  const low = { left: 0, top: 0, right: 640, bottom: 30 };
+  assert.deepEqual(line.place({ ...view, message: "saved" }, low, 12).message, []); // no room: the page says it
+});
+
+test("crops that overlap are in one group, also through others", () => {
+  const at = (left, top) => ({ rect: { left, top, right: left + 10, bottom: top + 10 } });
+  const [a, b, c, d] = [at(0, 0), at(18, 0), at(9, 0), at(0, 10)];
+  assert.deepEqual(groups([a, b, c, d]), [[a, b, c], [d]]);
+  assert.deepEqual(groups([]), []);
 });
 
 test("words are broken into lines that fit, and one that does not is cut", () => {

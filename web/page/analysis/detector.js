@@ -22,6 +22,10 @@ export function faceAt(outputs, row) {
   };
 }
 
+/** Are its numbers some that a picture can have? Never so for NaN. @param {Face} face @param {number} farthest */
+const isPlace = ({ score, box, landmarks }, farthest) =>
+  Math.abs(score) <= 1 && [...box, ...landmarks.flat()].every((value) => Math.abs(value) <= farthest);
+
 /** Pixels that two boxes share. @param {number[]} a @param {number[]} b */
 function intersection(a, b) {
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
@@ -76,6 +80,7 @@ export function voteLandmarks(best, candidates, about) {
 
 /**
  * The faces among the anchors of one searched frame, in its own pixels, with those that only a smaller frame can tell.
+ * Throws where the network gives numbers that mean nothing.
  * @param {DetectorOutputs} outputs @param {AboutDetector} about
  * @returns {Face[]}
  */
@@ -83,9 +88,12 @@ export function facesFrom(outputs, about) {
   /** @type {number[]} */
   const rows = [];
   const lowest = Math.min(about.conf, about.possible);
-  outputs.scores.forEach((score, row) => score >= lowest && rows.push(row));
+  outputs.scores.forEach((score, row) => score < lowest || rows.push(row)); // NaN too: it is refused below
   rows.sort((a, b) => outputs.scores[b] - outputs.scores[a]);
   const candidates = rows.slice(0, about.candidates).map((row) => faceAt(outputs, row));
+  if (!candidates.every((face) => isPlace(face, about.farthest))) {
+    throw new Error("the detector gives numbers that mean nothing");
+  }
   return nonMaximumSuppression(candidates, about).map((face) => {
     return { ...face, landmarks: voteLandmarks(face, candidates, about) };
   });

@@ -42,6 +42,9 @@ export class Pipeline {
     const { crops, matrices, size } = cropFaces(frame, faces, classifier);
     const { input, dims } = toInput(crops, faces.length, classifier);
     this.passed = faces.length ? await this.networks.classify(input, dims) : null;
+    if (this.passed && ![this.passed.logits, this.passed.activation].every((values) => values.every(Number.isFinite))) {
+      throw new Error("the expression network gives numbers that are not finite");
+    }
     const count = classifier.class_names.length;
     let rows = faces.map((_, i) =>
       softmax(/** @type {any} */ (this.passed).logits.subarray(i * count, (i + 1) * count)),
@@ -54,7 +57,8 @@ export class Pipeline {
       const empty = { heatmap: null, explained: null };
       return { face, probabilities: rows[i], label, confidence, ...empty, toCrop: matrices[i], track };
     });
-    this.last = { faces: results, explainer: null, leftOut: all.length - found.length, cropSize: size };
+    const searched = Math.min(options.imgsz, Math.max(frame.width, frame.height));
+    this.last = { faces: results, explainer: null, leftOut: all.length - found.length, cropSize: size, searched };
     return this.explain(options) ?? this.last;
   }
 

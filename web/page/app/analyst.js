@@ -22,6 +22,8 @@ export class Analyst {
     this.number = 0; // of the order that is waited for; what another source ordered comes too late
     /** @type {Uint8ClampedArray<ArrayBuffer> | undefined} */
     this.spare = undefined;
+    this.broken = ""; // why the worker is none
+    this.listener = listener;
   }
 
   /** @param {Listener} listener */
@@ -39,9 +41,9 @@ export class Analyst {
       }
     };
     worker.onerror = (event) => {
-      listener.failed(
-        `The networks could not be started (${event.message || "their script did not load"}). Reload the page.`,
-      );
+      const why = event.message || "their script did not load";
+      this.broken = `The networks could not be started (${why}). Reload the page.`;
+      listener.failed(this.broken);
       this.end(null);
     };
     return worker;
@@ -62,6 +64,11 @@ export class Analyst {
    */
   analyse(grab, how) {
     this.end(null);
+    if (this.broken) {
+      grab.video?.close();
+      this.listener.failed(this.broken);
+      return Promise.resolve(null);
+    }
     const { spare } = this;
     this.spare = undefined;
     /** @type {import("../worker.js").FrameOrder} */

@@ -69,7 +69,7 @@ function decimals(value, places) {
   return text.includes(".") || text.includes("e") ? text : `${text}.0`;
 }
 
-/** The annotated pictures as a film, until `stop`. */
+/** The annotated pictures as a film, until `stop`; a picture of another size than the first is letterboxed. */
 export class Recorder {
   static get possible() {
     return (
@@ -81,14 +81,27 @@ export class Recorder {
     return FILM_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
   }
 
-  /** @param {HTMLCanvasElement} canvas painted by others from now on */
-  constructor(canvas) {
+  /** @param {HTMLCanvasElement} picture the first */
+  constructor(picture) {
     /** @type {Blob[]} */
     this.chunks = [];
+    const { width, height } = picture;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
     this.stream = canvas.captureStream();
     this.recorder = new MediaRecorder(this.stream, { mimeType: Recorder.type, videoBitsPerSecond: 4_000_000 });
     this.recorder.ondataavailable = ({ data }) => this.chunks.push(data);
     this.recorder.start(1000);
+    this.add(picture);
+  }
+
+  /** @param {HTMLCanvasElement} picture */
+  add(picture) {
+    const { width, height } = this.context.canvas;
+    const scale = Math.min(width / picture.width, height / picture.height);
+    const [inner, high] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
+    this.context.fillRect(0, 0, width, height);
+    this.context.drawImage(picture, Math.floor((width - inner) / 2), Math.floor((height - high) / 2), inner, high);
   }
 
   /** The film. @returns {Promise<{blob: Blob, suffix: string}>} */

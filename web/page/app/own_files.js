@@ -6,12 +6,13 @@
 export async function ownFilesKept() {
   const workers = navigator.serviceWorker;
   if (!workers || !globalThis.isSecureContext) return;
-  const registration = await workers.register("sw.js").catch(() => null);
-  if (!registration || workers.controller) return;
+  // Also precache.js, which sw.js imports, is asked for each time: it tells of a new version.
+  const registration = await workers.register("sw.js", { updateViaCache: "none" }).catch(() => null);
+  if (!registration || registration.active) return; // kept already, though a forced reload goes past it
   await new Promise((resolve) => {
     workers.addEventListener("controllerchange", resolve, { once: true });
     const coming = registration.installing ?? registration.waiting;
     coming?.addEventListener("statechange", () => coming.state === "redundant" && resolve(undefined));
-    if (!coming) resolve(undefined); // already there, but this load went past it
+    if (!coming) resolve(undefined);
   });
 }

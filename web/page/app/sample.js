@@ -21,6 +21,9 @@ export async function openSample(about) {
     throw new Refusal("The sample could not be loaded. Reload the page.");
   });
   const context = contextOf(width, height);
+  const lit = /** @type {CanvasRenderingContext2D} */ (
+    document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+  );
   const begin = performance.now();
   let last = -1;
   let closed = false;
@@ -41,7 +44,8 @@ export async function openSample(about) {
       );
       context.rotate((-turn * Math.PI) / 180);
       context.scale(scale, scale);
-      context.drawImage(prints[i], -prints[i].width / 2, -prints[i].height / 2);
+      const light = 0.93 + 0.07 * Math.sin(3 * angle + phase);
+      context.drawImage(darkened(prints[i], light, lit), -prints[i].width / 2, -prints[i].height / 2);
     });
     return context.getImageData(0, 0, width, height).data;
   };
@@ -51,7 +55,7 @@ export async function openSample(about) {
     mirrored: false,
     async next() {
       const index = () => Math.floor((performance.now() / 1000 - begin / 1000 - pausedS) * fps);
-      while (!closed && index() === last) await new Promise((resolve) => setTimeout(resolve, 4));
+      while (!closed && index() <= last) await new Promise((resolve) => setTimeout(resolve, 4));
       if (closed) return null;
       last = index();
       return { rgba: draw(last), width, height, timeS: last / fps };
@@ -65,4 +69,18 @@ export async function openSample(about) {
       closed = true;
     },
   };
+}
+
+/**
+ * A print in less light, as see-through as before.
+ * @param {ImageBitmap} print @param {number} light 0 to 1 @param {CanvasRenderingContext2D} context to draw it in
+ */
+function darkened(print, light, context) {
+  const { canvas } = context;
+  [canvas.width, canvas.height] = [print.width, print.height]; // which empties it
+  context.drawImage(print, 0, 0);
+  context.globalCompositeOperation = "source-atop";
+  context.fillStyle = `rgb(0 0 0 / ${1 - light})`;
+  context.fillRect(0, 0, print.width, print.height);
+  return canvas;
 }

@@ -26,10 +26,13 @@ export class Session {
     this.speaker = new Speaker(speak, about.page.sentence_s);
     this.engine = "";
     this.recording = false;
+    this.message = "";
     /** @type {(() => void)} called after each frame */
     this.presented = () => {};
-    /** @type {(() => void)} called when a film is over */
+    /** @type {(sentence: string) => void} called when a film is over */
     this.over = () => {};
+    /** @type {(() => void)} called again and again while a camera gives no picture */
+    this.away = () => {};
     this.options = {
       explainer: /** @type {string | null} */ (about.explainers[0]),
       explainClass: /** @type {string | null} */ (null),
@@ -65,10 +68,10 @@ export class Session {
     let lastS = -Infinity;
     while (this.source === source) {
       if (this.paused) await new Promise((resolve) => (this.resume = () => resolve(undefined)));
-      const grab = this.source === source ? await source.next() : null;
-      if (!grab && source.kind === "film" && this.source === source) {
+      const grab = this.source === source ? await this.nextOf(source) : null;
+      if (!grab && source.ending && this.source === source) {
         this.pause(true);
-        this.over();
+        this.over(source.ending());
         continue;
       }
       if (!grab) break;
@@ -94,16 +97,25 @@ export class Session {
     }
   }
 
-  /** @param {Analysed} analysed */
-  present(analysed) {
+  /** @param {Source} source */
+  async nextOf(source) {
+    const silent = () => this.paused || source.kind !== "camera" || this.away();
+    const timer = setInterval(silent, 1000 * this.about.page.away_s);
+    return source.next().finally(() => clearInterval(timer));
+  }
+
+  /** @param {Analysed} analysed @param {{again?: boolean}} [how] again: the frame before, mirrored */
+  present(analysed, { again = false } = {}) {
     const nowS = performance.now() / 1000;
-    this.rate.tick(nowS);
-    if (this.source?.kind !== "picture") this.search.add(analysed.tookMs);
+    if (!again) {
+      this.rate.tick(nowS);
+      if (this.source?.kind !== "picture") this.search.add(analysed.tookMs);
+      this.table.add(analysed.result.faces, analysed.timeS, this.source?.name ?? "");
+    }
     if (this.last) this.analyst.giveBack(this.last.frame);
     this.last = analysed;
     this.frames++;
     this.stage.show(analysed.frame, analysed.result, this.view);
-    this.table.add(analysed.result.faces, analysed.timeS, this.source?.name ?? "");
     this.speaker.offer(sentenceOf(analysed.result.faces), nowS);
     this.presented();
   }
@@ -127,11 +139,19 @@ export class Session {
     return {
       bars,
       status: [rate, this.engine, faces].filter(Boolean).join(" · "),
+      reduced: this.last ? this.reduced(this.last) : "",
       heat: explainer ? `heat: ${explainClass ? `why ${explainClass} (${explainer})` : explainer}` : "",
       paused: this.paused,
       recording: this.recording,
+      message: this.message,
       smallest: this.about.drawing.smallest,
     };
+  }
+
+  /** How much smaller than it came a frame was searched, where that loses faces. @param {Analysed} analysed */
+  reduced({ frame, result: { searched } }) {
+    const longest = Math.max(frame.width, frame.height, this.source?.longest ?? 0);
+    return longest > this.about.page.reduced_said * searched ? `searched at ${searched} of ${longest} px` : "";
   }
 
   /** A key or button changed what is explained or drawn. @param {Partial<Session["options"]>} change */
@@ -152,15 +172,16 @@ export class Session {
     this.stage.change({ result, view: this.view });
   }
 
-  /** Analyse the frame that stands as a mirror shows it. */
+  /** Analyse the frame that stands as a mirror shows it; once more where that was asked for meanwhile. */
   async turn() {
-    if (!this.last) return;
-    const { frame, timeS } = this.last;
-    this.last = null;
-    this.stage.shown = null; // its pixels are handed over
-    const how = { mirror: true, newScene: true, options: this.predict };
-    const analysed = await this.analyst.analyse({ ...frame, timeS }, how);
-    if (analysed) this.present(analysed);
+    const { source, last } = this;
+    if (!last) return;
+    const { mirror } = this.options;
+    const grab = { ...last.frame, rgba: last.frame.rgba.slice(), timeS: last.timeS }; // it stays on the screen
+    const analysed = await this.analyst.analyse(grab, { mirror: true, newScene: true, options: this.predict });
+    if (!analysed || this.source !== source) return;
+    this.present(analysed, { again: true });
+    if (mirror !== this.options.mirror) await this.turn();
   }
 
   /** @param {boolean} paused */

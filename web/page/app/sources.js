@@ -15,7 +15,9 @@
  * @property {() => Promise<Grab | null>} next null: there is no more
  * @property {(paused: boolean) => void} pause
  * @property {() => void} close
+ * @property {number} [longest] side of its pictures before they were reduced, pixels
  * @property {() => string} [deviceId] of a camera
+ * @property {() => string} [ending] of a film that is over: why, in a sentence
  */
 import { Refusal, contextOf, fitted } from "./canvas.js";
 
@@ -34,9 +36,10 @@ const CAMERA_TROUBLE = {
 /**
  * @param {string} deviceId "" for the one that the browser takes
  * @param {(sentence: string) => void} gone called when the camera ends by itself
+ * @param {AbortSignal} signal lets the camera go that gives no picture yet
  * @returns {Promise<Source>}
  */
-export async function openCamera(deviceId, gone) {
+export async function openCamera(deviceId, gone, signal) {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Refusal("Browsers open cameras on https and localhost only. Open the page there, or look at the sample.");
   }
@@ -50,13 +53,17 @@ export async function openCamera(deviceId, gone) {
   track.addEventListener("ended", () =>
     gone("The camera is gone. Plug it in and open it again, or look at the sample."),
   );
-  const video = await play((element) => (element.srcObject = stream));
+  const video = await play((element) => (element.srcObject = stream), signal).catch((error) => {
+    track.stop();
+    throw error;
+  });
   const settings = track.getSettings();
+  const begin = performance.now();
   return {
     name: track.label || "camera",
     kind: "camera",
     mirrored: settings.facingMode !== "environment",
-    ...framesOf(video, () => performance.now() / 1000),
+    ...framesOf(video, () => (performance.now() - begin) / 1000),
     close() {
       track.stop();
       video.srcObject = null;
@@ -93,6 +100,11 @@ async function openFilm(file, about) {
     kind: "film",
     mirrored: false,
     ...framesOf(video, () => video.currentTime, about.page.longest_side),
+    longest: Math.max(video.videoWidth, video.videoHeight),
+    ending: () =>
+      video.error
+        ? `${file.name} is damaged and ends after ${video.currentTime.toFixed(1)} s`
+        : "the film is over; space plays it again",
     close() {
       video.pause();
       video.removeAttribute("src");
@@ -105,6 +117,7 @@ async function openFilm(file, about) {
 /** @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
 async function openPicture(file, about) {
   const bitmap = await createImageBitmap(file);
+  const longest = Math.max(bitmap.width, bitmap.height);
   const { width, height } = fitted(bitmap.width, bitmap.height, about.page.longest_side);
   const context = contextOf(width, height);
   context.fillStyle = "white"; // behind what is see-through
@@ -119,6 +132,7 @@ async function openPicture(file, about) {
     name: file.name,
     kind: "picture",
     mirrored: false,
+    longest,
     async next() {
       const given = grab;
       grab = null;
@@ -131,9 +145,11 @@ async function openPicture(file, about) {
 
 /**
  * A playing video. `playsinline` and `muted`: without them an iPhone stays black.
- * @param {(video: HTMLVideoElement) => void} attach @returns {Promise<HTMLVideoElement>}
+ * @param {(video: HTMLVideoElement) => void} attach @param {AbortSignal} [signal] calls it off
+ * @returns {Promise<HTMLVideoElement>}
  */
-async function play(attach) {
+async function play(attach, signal) {
+  signal?.throwIfAborted();
   const video = document.createElement("video");
   video.muted = true;
   video.playsInline = true;
@@ -142,6 +158,7 @@ async function play(attach) {
   await new Promise((resolve, reject) => {
     video.addEventListener("loadeddata", resolve, { once: true });
     video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   if (!video.videoWidth) throw new Error("there is sound and no picture");
   await video.play();
@@ -157,18 +174,20 @@ function framesOf(video, clock, longest = Infinity) {
   let fresh = false;
   /** @type {(() => void) | null} */
   let wake = null;
+  const told = "requestVideoFrameCallback" in HTMLVideoElement.prototype; // when there is a frame; else it is guessed
+  const open = () => !video.error && video.readyState > HTMLMediaElement.HAVE_NOTHING; // also while it seeks its start
   const arrived = () => {
-    fresh = true;
+    if (!open()) return;
+    fresh = told || !(video.ended || video.paused);
     wake?.();
     watch();
   };
   const watch = () => {
-    if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(arrived);
+    if (told) video.requestVideoFrameCallback(arrived);
     else setTimeout(arrived, 1000 / 30);
   };
   watch();
   for (const event of ["ended", "emptied", "error"]) video.addEventListener(event, () => wake?.());
-  const open = () => !video.error && video.readyState > HTMLMediaElement.HAVE_NOTHING; // also while it seeks its start
   return {
     async next() {
       while (!fresh && !video.ended && open()) {

@@ -65,16 +65,18 @@ export class Stage {
     resize(this.drawing, size.width, size.height);
     const ctx = contextOf(this.drawing);
     ctx.clearRect(0, 0, size.width, size.height);
-    this.overlay.draw(ctx, result, size, { ...view, smallest: Math.round(READABLE * dense) });
+    const said = this.overlay.draw(ctx, result, size, { ...view, smallest: Math.round(READABLE * dense) });
+    this.element.classList.toggle("said", said); // else the page's own message shows
   }
 
-  /** The annotated picture in the frame's own pixels; null where there is none. */
+  /** The annotated picture in the frame's own pixels, for files: without a message; null where there is none. */
   compose() {
     if (!this.shown) return null;
     const { frame, result, view } = this.shown;
     const { canvas, overlay } = this.filed;
     putFrame(canvas, frame);
-    overlay.draw(contextOf(canvas), result, { width: frame.width, height: frame.height, scale: 1 }, view);
+    const size = { width: frame.width, height: frame.height, scale: 1 };
+    overlay.draw(contextOf(canvas), result, size, { ...view, message: "" });
     return canvas;
   }
 

@@ -1,0 +1,81 @@
+"""Films in Chromium: to their end and once more, in browsers that tell of no frame, damaged in their middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from helpers.browsers.chromium import Chromium
+from helpers.browsers.page import close_source, state, wait_for_frames
+
+from data.sources.sample import sample_frame
+from pipeline.output.film import VideoWriter
+
+PAUSED = "document.getElementById('pause').ariaPressed === 'true'"
+MESSAGE = "document.getElementById('message').textContent"
+OVER = f"{MESSAGE}.startsWith('the film is over')"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_open(page: Chromium):
+    close_source(page)
+    page.evaluate("document.getElementById('message').textContent = ''")
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A second and a half of the sample."""
+    path = tmp_path / "film.webm"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
+    for i in range(15):
+        writer.write(sample_frame(i)[..., ::-1])
+    writer.release()
+    return path
+
+
+def test_a_film_plays_to_its_end(page, film):
+    page.upload("#file", film)
+    wait_for_frames(page, 1)
+    page.wait_for(OVER)
+    assert page.evaluate("document.body.dataset.state") == "running"  # its last frame stays
+    assert page.evaluate(PAUSED)
+    seen = state(page)["frames"]
+    page.key(" ")  # and it plays again
+    wait_for_frames(page, seen + 1)
+    assert not page.evaluate(PAUSED)
+
+
+def test_it_ends_in_a_browser_that_tells_of_no_frame_and_nothing_goes_on_after_it(page, film):
+    page.evaluate(
+        "globalThis.told = HTMLVideoElement.prototype.requestVideoFrameCallback;"
+        "delete HTMLVideoElement.prototype.requestVideoFrameCallback;"
+        "globalThis.timer = setTimeout; globalThis.looks = 0;"
+        "globalThis.setTimeout = (task, ms) => { looks += 30 < ms && ms < 40; return timer(task, ms) }; true"
+    )
+    page.upload("#file", film)
+    page.wait_for(OVER)
+    assert page.evaluate(PAUSED)
+    assert page.evaluate("looks") > 0
+    close_source(page)
+    page.evaluate("new Promise((resolve) => timer(resolve, 100))")  # for the look that was under way
+    page.evaluate("looks = 0")
+    page.evaluate("new Promise((resolve) => timer(resolve, 300))")
+    assert page.evaluate("looks") == 0
+    page.evaluate("HTMLVideoElement.prototype.requestVideoFrameCallback = told; globalThis.setTimeout = timer; true")
+
+
+def test_one_that_is_damaged_says_how_far_it_goes(page, tmp_path):
+    path = tmp_path / "damaged.mp4"
+    with VideoWriter(path, 10) as writer:
+        for i in range(30):
+            writer.write(sample_frame(20 * i), i / 10)
+    content = bytearray(path.read_bytes())
+    middle = slice(len(content) // 2, len(content) // 2 + len(content) // 4)
+    content[middle] = np.random.default_rng(0).integers(0, 256, len(content) // 4, dtype=np.uint8).tobytes()
+    path.write_bytes(content)
+    page.upload("#file", path)
+    page.wait_for(f"/^damaged.mp4 is damaged and ends after [0-9]\\.[0-9] s$/.test({MESSAGE})")
+    assert page.evaluate(PAUSED)
+    assert page.evaluate("document.body.dataset.state") == "running"

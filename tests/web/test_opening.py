@@ -1,0 +1,137 @@
+"""Opening a source: the last click wins, what is called off is let go, and the page says what it waits for."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+
+import pytest
+from helpers.browsers.chromium import Chromium
+from helpers.browsers.page import close_source, state, wait_for_frames
+
+from web.serve import Handler, Site
+
+CAMERA = ("--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream")
+CLICK = "document.getElementById({!r}).click()"
+MESSAGE = "document.getElementById('message').textContent"
+LIVE = "tracks.map((track) => track.readyState)"
+DISABLED = "['close', 'snapshot', 'record'].map((id) => document.getElementById(id).disabled)"
+# A camera that is there when `answer()` is called, as after a person's yes; its tracks, to see whether they are let go.
+ASKED = """
+globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+globalThis.tracks = []; globalThis.answers = [];
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  await new Promise((resolve) => answers.push(resolve));
+  const stream = await real(wanted);
+  tracks.push(...stream.getTracks());
+  return stream;
+};
+globalThis.answer = async (count) => {
+  answers.forEach((resolve) => resolve());
+  while (tracks.length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+}; true"""
+
+
+@pytest.fixture
+def asking(page: Chromium):
+    """The page, whose browser asks before it gives a camera."""
+    page.evaluate(ASKED)
+    yield page
+    close_source(page)
+    page.evaluate("navigator.mediaDevices.getUserMedia = real; document.getElementById('cameras-label').hidden = true")
+
+
+def test_what_is_clicked_last_is_shown(asking):
+    asking.evaluate(CLICK.format("camera"))
+    assert asking.evaluate(DISABLED) == [False, True, True]
+    asking.evaluate(CLICK.format("sample"))
+    wait_for_frames(asking, 1)
+    asking.evaluate("answer(1)")
+    asking.wait_for(f"{LIVE}.join() === 'ended'")
+    wait_for_frames(asking, state(asking)["frames"] + 2)
+
+
+def test_a_camera_that_is_called_off_does_not_go_live(asking):
+    for call_off in ("q", "Escape"):
+        asking.evaluate("tracks.length = answers.length = 0")
+        asking.evaluate(CLICK.format("camera"))
+        asking.wait_for("answers.length === 1")
+        asking.key(call_off)
+        assert asking.evaluate("document.body.dataset.state") == "empty"
+        asking.evaluate("answer(1)")
+        asking.wait_for(f"{LIVE}.join() === 'ended'")
+        assert asking.evaluate("document.body.dataset.state") == "empty"
+
+
+def test_of_two_clicks_on_camera_one_camera_stays(asking):
+    asking.evaluate(CLICK.format("camera"))
+    asking.evaluate(CLICK.format("camera"))
+    asking.evaluate("answer(2)")
+    wait_for_frames(asking, 1)
+    assert sorted(asking.evaluate(LIVE)) == ["ended", "live"]
+
+
+@pytest.mark.parametrize(
+    "trouble", ["Promise.reject(new DOMException('no', 'NotAllowedError'))", "new Promise(() => 0)"]
+)
+def test_a_camera_without_a_picture_is_let_go(asking, trouble):
+    """Where it cannot be played, and where a person ends a waiting for ever."""
+    asking.evaluate(
+        f"globalThis.play = HTMLMediaElement.prototype.play; HTMLMediaElement.prototype.play = () => {trouble};"
+        f"{CLICK.format('camera')}"
+    )
+    asking.evaluate("answer(1)")
+    if "reject" not in trouble:
+        asking.key("q")
+    asking.wait_for(f"{LIVE}.join() === 'ended'")
+    asking.evaluate("HTMLMediaElement.prototype.play = play; true")
+    asking.console.clear()  # what could not be played stands there
+
+
+def test_a_key_that_is_held_down_is_one_press(page):
+    press = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'r', repeat: %s }))"
+    page.evaluate(CLICK.format("sample"))
+    wait_for_frames(page, 1)
+    for repeat in ("false", "true", "true"):
+        page.evaluate(press % repeat)
+    assert page.evaluate("document.getElementById('record').ariaPressed") == "true"
+    page.key("r")
+    page.wait_for(f"{MESSAGE}.startsWith('saved ') || {MESSAGE} === 'nothing was recorded yet'")
+    page.evaluate(f"{press % 'false'}; {press % 'false'}")  # at once: nothing can have been recorded
+    page.wait_for(f"{MESSAGE} === 'nothing was recorded yet'")
+
+
+def test_until_the_networks_are_there_the_page_says_so(site_folder):
+    come = threading.Event()
+
+    class Slow(Handler):
+        def do_GET(self):
+            if "emotion.onnx" in self.path:
+                come.wait()
+            super().do_GET()
+
+    with Site(site_folder) as site, Chromium(*CAMERA) as browser:
+        site.RequestHandlerClass = Slow
+        browser.open(site.address)
+        browser.wait_for("document.body.dataset.state === 'empty'")
+        browser.evaluate(CLICK.format("camera"))
+        browser.wait_for("!document.getElementById('pause').disabled")  # it is open
+        assert browser.evaluate("document.body.dataset.state") == "opening"
+        shown = "['welcome', 'opening', 'loading'].every((id) => document.getElementById(id).checkVisibility())"
+        assert browser.evaluate(shown)
+        assert browser.evaluate(DISABLED) == [False, True, True]
+        come.set()
+        wait_for_frames(browser, 1)
+        assert browser.evaluate(DISABLED) == [False, False, False]
+
+
+def test_a_page_without_its_worker_says_so_each_time(site_folder, tmp_path):
+    folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("worker.js", "*.onnx*"))
+    trouble = "document.getElementById('trouble').textContent"
+    with Site(folder) as site, Chromium() as browser:
+        browser.open(site.address)
+        said = browser.wait_for(f"document.readyState === 'complete' && {trouble}")
+        assert said.startswith("The networks could not be started (")
+        browser.evaluate(f"{CLICK.format('sample')}; {trouble}")
+        browser.wait_for(f"document.body.dataset.state === 'trouble' && {trouble}")
+        assert browser.evaluate(trouble) == said
