@@ -293,7 +293,7 @@ class Trainer:
         self.folder.save(values | {"computing": dataclasses.asdict(self.computing)} | self.learner.state())
 
 
-main = resumable(command(Settings, run, prog="train.py", doc=__doc__))
+main = resumable(command(Settings, run, prog="train.py", doc=__doc__), out="runs/latest")
 
 if __name__ == "__main__":
     run_and_exit(main)

@@ -22,6 +22,7 @@ from retinaface.training.pseudo_label import read_labels, with_pseudo_labels
 from retinaface.training.trainer import Settings, Trainer
 from support import UserError, command, notify, pick_device, run_and_exit
 from support.training.distributed import process_group
+from support.training.resuming import resumable
 
 
 def run(settings: Settings) -> int:
@@ -64,7 +65,7 @@ def load_pictures(settings: Settings) -> tuple[list[Picture], list[Picture]]:
     return train, val
 
 
-main = command(Settings, run, prog="python -m retinaface.training", doc=__doc__)
+main = resumable(command(Settings, run, prog="python -m retinaface.training", doc=__doc__), out="runs/detector")
 
 if __name__ == "__main__":
     run_and_exit(main)

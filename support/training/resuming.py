@@ -22,20 +22,20 @@ def holds_run(folder: str | Path) -> bool:
     return any((Path(folder) / name).is_file() for name in (LAST, PREVIOUS))
 
 
-def resumable(main: Callable[[list[str]], int]) -> Callable[..., int]:
+def resumable(main: Callable[[list[str]], int], *, out: str) -> Callable[..., int]:
     """`main` that takes argv (None: the command line) and completes it by `resume_arguments`."""
 
     def resuming(argv: list[str] | None = None) -> int:
-        return main(resume_arguments(sys.argv[1:] if argv is None else argv))
+        return main(resume_arguments(sys.argv[1:] if argv is None else argv, out=out))
 
     return resuming
 
 
-def resume_arguments(argv: Sequence[str]) -> list[str]:
+def resume_arguments(argv: Sequence[str], *, out: str) -> list[str]:
     """`argv`, to which the settings of the run in its --out are added where it has --resume, so that none is repeated.
 
     What argv itself says wins, and is refused later where the run may not change it. A cross-validation's settings are
-    those of its first fold.
+    those of its first fold. out: what --out is where it is left out.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in ("--out", "--config"):
@@ -43,8 +43,8 @@ def resume_arguments(argv: Sequence[str]) -> list[str]:
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction)
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(None):  # the command's own parser will say why
         known, _ = parser.parse_known_args(list(argv))
-        out = Path(at_home(known.out or "runs/latest"))
-        for settings in (out / "settings.json", out / "fold1" / "settings.json"):
+        folder = Path(at_home(known.out or out))
+        for settings in (folder / "settings.json", folder / "fold1" / "settings.json"):
             if known.resume and not known.config and settings.is_file():
-                return [*argv, "--config", str(settings), "--out", str(out)]
+                return [*argv, "--config", str(settings), "--out", str(folder)]
     return list(argv)

@@ -15,6 +15,7 @@ from helpers.tiny_runs import state_of, torchrun
 from retinaface.checkpoint import load_network
 from retinaface.detector import RetinaFace
 from retinaface.network import RetinaFaceNetwork
+from retinaface.training.__main__ import main
 from retinaface.training.trainer import Trainer, source_of
 from support import UserError
 
@@ -37,6 +38,13 @@ def test_a_run_leaves_weights_that_load_and_losses_that_fall(folder, tmp_path):
         run(folder, tmp_path / "run", "--steps", "30")
     with pytest.raises(UserError, match=r"started with lr 0\.003 and not 0\.1"):
         run(folder, tmp_path / "run", *flags, "--resume", "--lr", "0.1")
+
+
+def test_resume_takes_the_flags_of_the_run(folder, tmp_path):
+    assert run(folder, tmp_path / "run", "--steps", "2", "--save-every", "2", export=True) == 0
+    before = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert main(["--out", str(tmp_path / "run"), "--resume"]) == 0
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
 
 
 def test_sources_are_the_folders_that_names_begin_with_or_all():

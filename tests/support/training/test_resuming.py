@@ -17,8 +17,14 @@ def run(tmp_path):
 @pytest.mark.parametrize("flags", [["--epochs", "60"], []])
 def test_the_settings_of_the_run_are_added_behind_what_is_said(run, flags):
     argv = ["--out", str(run), *flags, "--resume"]
-    assert resume_arguments(argv) == [*argv, "--config", str(run / "settings.json"), "--out", str(run)]
-    assert resumable(lambda given: len(given))(argv) == len(argv) + 4
+    assert resume_arguments(argv, out="runs/latest") == [
+        *argv,
+        "--config",
+        str(run / "settings.json"),
+        "--out",
+        str(run),
+    ]
+    assert resumable(lambda given: len(given), out="runs/latest")(argv) == len(argv) + 4
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,7 @@ def test_the_settings_of_the_run_are_added_behind_what_is_said(run, flags):
 )  # fmt: skip
 def test_other_command_lines_stay_as_they_are(run, argv):
     argv = [flag.replace("RUN", str(run)) for flag in argv]
-    assert resume_arguments(argv) == argv
+    assert resume_arguments(argv, out="runs/latest") == argv
 
 
 def test_the_settings_of_a_cross_validation_are_those_of_its_first_fold(tmp_path):
@@ -36,7 +42,13 @@ def test_the_settings_of_a_cross_validation_are_those_of_its_first_fold(tmp_path
     settings.parent.mkdir(parents=True)
     settings.write_text("{}")
     argv = ["--out", str(tmp_path / "run"), "--resume"]
-    assert resume_arguments(argv) == [*argv, "--config", str(settings), "--out", str(tmp_path / "run")]
+    assert resume_arguments(argv, out="runs/latest") == [
+        *argv,
+        "--config",
+        str(settings),
+        "--out",
+        str(tmp_path / "run"),
+    ]
 
 
 def test_a_state_that_was_not_finished_is_no_run(run):
@@ -49,7 +61,7 @@ def test_a_state_that_was_not_finished_is_no_run(run):
 def test_a_home_folder_behind_an_equals_sign(run, monkeypatch):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(run.parent))
-    assert resume_arguments(["--out=~/run", "--resume"])[2:] == [
+    assert resume_arguments(["--out=~/run", "--resume"], out="runs/latest")[2:] == [
         "--config",
         str(run / "settings.json"),
         "--out",

@@ -52,8 +52,9 @@ export class Table {
   /** A text that a spreadsheet would run begins with an apostrophe. @param {string | number} value */
   cell(value) {
     const text = String(value);
+    const bare = text.replace(/^'+/, ""); // else the apostrophe of a text of its own could not be told from ours
     const harmless =
-      this.formula.some((sign) => text.startsWith(sign)) && Number.isNaN(Number(text)) ? `'${text}` : text;
+      this.formula.some((sign) => bare.startsWith(sign)) && Number.isNaN(Number(text)) ? `'${text}` : text;
     return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   }
 
