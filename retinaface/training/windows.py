@@ -5,7 +5,7 @@ Out: windows: an image with boxes, landmarks and regions to ignore; and the batc
 
 In photographs small faces are many and large ones few. So a window is cut to a wanted size of one of its faces,
 log-uniform from a hundredth of the window's side to six tenths, or to a part of the whole scene, as Guo et al. 2021
-(section 4.1) do by cutting 0.3 to 2 times the picture's short side. Three windows in ten show a large face, as a
+(section 4.1) do by cutting 0.3 to 2 times the picture's short side. More than a quarter of the windows show a large face, as a
 webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large: enlarged
 small ones are blurs, and a network that is taught them takes blurs for faces.
 """
@@ -30,12 +30,12 @@ from retinaface.training.matching import match_anchors
 from support import UserError
 
 FACE_FREE, PORTRAITS = 0.13, 0.18  # shares of windows from pictures without a face, and of one whose scene is cut away
-FILLED, LARGE = 0.13, 0.17  # share of windows that one face fills or overfills, and that show a large one
+FILLED, LARGE = 0.11, 0.17  # share of windows that one face fills or overfills, and that show a large one
 SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6)}  # of that face, in sides of the window
 LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for large ones a little, and fully
 WHOLE_SCENE = 0.45  # share of other windows that show the scene as it is: 0.7 to 2.2 times the window
 ZOOMS = (0.12, 2.2)  # of "any": what is enlarged more is a blur
-TILTED, TILT = 0.25, 50  # share of windows that are turned far, and how far at most, in degrees
+TILTED, TILT = 0.2, 50  # share of windows that are turned far, and how far at most, in degrees
 UNEVEN = 7  # degrees, standard deviation of the turn of the others
 MOST_FACES = 40  # of a window, the first ones annotated
 VISIBLE = 0.45  # share of its box that must lie in the window for a face to be a target; else it is ignored
