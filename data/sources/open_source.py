@@ -32,7 +32,7 @@ from support import UserError
 
 __all__ = ["SOURCES", "list_cameras", "open_source", "plain_name", "read_picture", "source_files"]
 
-_CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,9})")
+_CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,4000})")  # int() takes no more digits
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FILE_ADDRESS = re.compile(r"file://(?:localhost)?(/.*)", re.IGNORECASE | re.DOTALL)
 

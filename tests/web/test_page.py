@@ -129,6 +129,7 @@ def test_another_source_takes_over_at_once(page, picture):
 def test_keys_change_what_is_drawn_and_come_back(page, picture):
     page.upload("#file", picture)
     wait_for_frames(page, 1)
+    page.wait_for("document.getElementById('message').textContent === ''")  # it is part of the overlay
     start = pixels(page, "overlay")
     for key, button in (("h", "heat"), ("b", "bars")):
         page.key(key)
