@@ -37,8 +37,8 @@ CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a par
 HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
 FARTHEST = 1e6  # pixels; what the network puts farther away is no place
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
-VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks,
-VOTING_SHARE = 0.5  # if it scores at least this share of the best score
+VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
+VOTING_SHARE = 0.5  # and the share of the best score that it must have
 
 
 class RetinaFace:

@@ -49,8 +49,13 @@ class JpegDamage:
         size = os.fstat(self._file.fileno()).st_size
         if size == self._read:  # by far the most frequent, and it costs next to nothing
             return ""
-        os.lseek(self._file.fileno(), self._read, os.SEEK_SET)  # reading brings fd 2, which shares it, to the end again
-        text = os.read(self._file.fileno(), size - self._read).decode(errors="replace")
+        file, length = self._file.fileno(), size - self._read
+        if hasattr(os, "pread"):  # which leaves alone where other threads write next: fd 2 shares the place in the file
+            new = os.pread(file, length, self._read)
+        else:  # Windows
+            os.lseek(file, self._read, os.SEEK_SET)
+            new = os.read(file, length)
+        text = new.decode(errors="replace")
         self._read = size
         self._others.append(WORDS.sub("", text))
         return text

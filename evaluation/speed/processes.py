@@ -102,6 +102,7 @@ def output_of(
                     on_line(process.pid, line)
             except BaseException:  # such as Ctrl-C
                 process.kill()
+                process.wait()
                 raise
         stderr.seek(0)
         last = (stderr.read().strip().splitlines() or ["nothing"])[-1]

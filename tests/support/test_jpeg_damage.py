@@ -20,7 +20,10 @@ def overwritten(jpeg: bytes, at: int) -> bytes:
     return jpeg[:at] + np.random.default_rng(at).integers(0, 255, 100, np.uint8).tobytes() + jpeg[at + 100 :]
 
 
-def test_most_damaged_stretches_are_found_and_no_whole_picture_is_taken_for_damaged(portrait):
+@pytest.mark.parametrize("system", ["this", "one without pread, as Windows"])
+def test_most_damaged_stretches_are_found_and_no_whole_picture_is_taken_for_damaged(portrait, monkeypatch, system):
+    if system != "this":
+        monkeypatch.delattr(os, "pread", raising=False)
     jpegs = [cv2.imencode(".jpg", portrait[y : y + 150, y : y + 150])[1].tobytes() for y in range(0, 320, 8)]
     with JpegDamage() as found:
         whole = [found.find(jpeg) for jpeg in jpegs]
