@@ -16,13 +16,14 @@ from data.sources import sample
 from gradcam import EXPLAINERS, TINY, TURBO_RGB
 from models.checkpoint import ONNX_FORMAT as CLASSIFIER_FORMAT
 from models.checkpoint import SHIPPED as CLASSIFIER
+from models.classifier import Classifier
 from models.preprocess import LUMA_BT601, STANDARD_DEVIATION_FLOOR
 from pipeline import appearance, motion, scene, tracking
 from pipeline.crops import FINEST
 from pipeline.drawing import labels, layout, overlay, primitives, status_line, text
-from pipeline.live.session import AWAY_S, KEYS, MESSAGE_S
+from pipeline.live.session import AWAY_S, KEYS, MESSAGE_S, PRIOR_WORDS
 from pipeline.motion import OneEuroFilter
-from pipeline.options import PredictOptions, SessionOptions
+from pipeline.options import AnalysisOptions, PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from pipeline.run import REDUCED_SAID
 from retinaface.defaults import CANDIDATES, IMGSZ
@@ -39,7 +40,8 @@ SMALL_IMGSZ = 320  # where the full search is too slow
 STILL_IMGSZ = 1280  # pictures may take longer, but a phone's memory is small
 LONGEST_SIDE = 2048  # of a picture or film; larger ones are reduced as they are opened
 WANTED_FPS = 10.0
-SENTENCE_S = 2.0  # seconds between two sentences for a screen reader
+SENTENCE_S = 4.0  # seconds between two sentences for a screen reader
+PERCENTAGES = {"crowd": "the share of a crowd's votes that an expression would get", "label": "how likely the label is"}
 # Keys of the page: live.py's, with its words where there are none here.
 PAGE_KEYS = {
     "q / Esc": "close the camera or film",
@@ -79,16 +81,22 @@ def about() -> dict:
             f"the page explains networks in closed form, which {classifier['network']} does not allow; ship weights of "
             "one that sees square crops and ends in a mean and one linear layer."
         )
+    reading = {"confidence": AnalysisOptions.confidence, "prior": AnalysisOptions.prior}
+    reader = Classifier.from_file(CLASSIFIER.with_suffix(".onnx"), engine="onnx", threads=1, **reading)
+    bias, temperature = reader.bias_and_temperature[reader.confidence]
     tracker = OneEuroFilter()
     return {
         "versions": {"project": VERSION, "onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
+        "reading": f"Percentages: {PERCENTAGES[reader.confidence]}; {PRIOR_WORDS[reader.prior]}.",
         "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],
         "detector": detector
         | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES, "farthest": FARTHEST},
         "classifier": {
             "file": "emotion.onnx",
             **{name: classifier[name] for name in ("class_names", "preprocess", "crop_template", "head", "cells")},
+            "bias": bias.tolist(),
+            "temperature": temperature,
             "luma": list(LUMA_BT601),
             "standard_deviation_floor": STANDARD_DEVIATION_FLOOR,
             "finest": FINEST,

@@ -30,7 +30,7 @@ PALETTE: dict[str, Colour] = {
     "contempt": (170, 208, 244),
 }
 OTHER_CLASS: Colour = (150, 150, 150)  # bars of the classes that are not the most probable one
-TRACK: Colour = (84, 84, 84)  # the full length of a bar
+TRACK: Colour = (64, 64, 64)  # the full length of a bar; every bar has a contrast of 3 or more to it (WCAG 1.4.11)
 
 LONGEST_NAME = 9  # font sizes; longer names of classes are truncated
 BAR_LENGTH = 4.5  # font sizes

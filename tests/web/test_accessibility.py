@@ -28,7 +28,7 @@ CONTRAST = """(() => {
 NAMES = {
     "button": {"Camera", "Picture or film", "Sample", "Close", "Pause", "Heat", "Bars", "Mirror", "Snapshot", "Table"}
     | {"Record", "Keys"},
-    "combobox": {"Explain", "by"},
+    "combobox": {"Explain", "Explain by"},
     "group": {"Source", "View", "Keep"},
 }
 

@@ -18,6 +18,7 @@ from helpers.browsers.chromium import Chromium
 from data.sources.sample import portrait, sample_frame
 from models.classifier import Classifier
 from pipeline.crops import crop_faces
+from pipeline.run import EmotionPipeline
 from retinaface.detector import RetinaFace
 from web.about import MAX_FACES, about
 
@@ -150,6 +151,24 @@ def test_faces_crops_logits_and_heat(page, detector, classifier, name):
         np.testing.assert_allclose(heat[:, k], prediction.heatmaps(k, "gradcam"), atol=2e-2)
     plus = np.stack([floats(text) for text in found["plus"]]).reshape(len(crops), *classifier.size_hw)
     np.testing.assert_allclose(plus, same_crops.heatmaps(3, "gradcam++"), atol=1e-3)
+
+
+def test_labels_and_percentages_are_those_that_live_shows(page):
+    frame = PICTURES["six expressions"]()
+    found = in_page(
+        page,
+        """const { Pipeline } = await import("/analysis/pipeline.js");
+        const frame = { rgba: bytes(values.rgba), width: 640, height: 480 };
+        const options = { explainer: null, explainClass: null, imgsz: about.page.imgsz };
+        const { faces } = await new Pipeline(engine, about).analyse(frame, null, options);
+        return faces.map(({ label, confidence, probabilities }) => ({ label, confidence, probabilities }));""",
+        rgba=rgba(frame),
+    )
+    (wanted,) = EmotionPipeline.from_files(engine="onnx", threads=1, max_faces=MAX_FACES)([frame])
+    assert [face["label"] for face in found] == [face.label for face in wanted.faces]
+    for ours, theirs in zip(found, wanted.faces, strict=True):
+        np.testing.assert_allclose(ours["probabilities"], theirs.probabilities, atol=5e-3)
+        assert ours["confidence"] == max(ours["probabilities"])
 
 
 def test_a_dozen_faces_and_several_expressions_were_compared(detector, classifier):

@@ -7,7 +7,9 @@ import { Refusal } from "./app/canvas.js";
 import { listenForFiles } from "./app/drops.js";
 import { Recorder, Table, download } from "./app/outputs.js";
 import { ownFilesKept } from "./app/own_files.js";
+import { listenForKeys } from "./app/keys.js";
 import { openSample } from "./app/sample.js";
+import { sentenceOf } from "./app/rate.js";
 import { Session } from "./app/session.js";
 import { openCamera, openFile } from "./app/sources.js";
 import { Stage } from "./app/stage.js";
@@ -23,6 +25,8 @@ function byId(id, kind) {
 const button = (/** @type {string} */ id) => byId(id, HTMLButtonElement);
 const select = (/** @type {string} */ id) => byId(id, HTMLSelectElement);
 const text = (/** @type {string} */ id) => byId(id, HTMLParagraphElement);
+
+const READING_S = 0.35; // a word
 
 /** @type {import("./types.js").About} */
 const about = await readAbout();
@@ -47,7 +51,6 @@ const analyst = new Analyst(ownFilesKept(), {
 /** @type {Session} */
 const session = new Session(about, stage, analyst, table, (sentence) => {
   text("spoken").textContent = sentence;
-  byId("overlay", HTMLCanvasElement).ariaLabel = sentence;
 });
 /** @type {Recorder | null} */
 let recorder = null;
@@ -65,6 +68,7 @@ session.presented = () => {
   if (!running()) setState("running");
   if (recorder) recorder.add(/** @type {HTMLCanvasElement} */ (stage.compose()));
   const { frames, search, last } = session;
+  if (last) byId("overlay", HTMLCanvasElement).ariaLabel = sentenceOf(last.result);
   Object.assign(stage.element.dataset, { frames, imgsz: search.imgsz, faces: last?.result.faces.length ?? 0 });
 };
 
@@ -85,7 +89,8 @@ function notify(sentence) {
   text("message").textContent = session.message = sentence;
   stage.change({ view: session.view });
   clearTimeout(messageTimer);
-  if (sentence) messageTimer = setTimeout(() => notify(""), 1000 * about.page.message_s);
+  const shownS = Math.max(about.page.message_s, READING_S * sentence.split(" ").length);
+  if (sentence) messageTimer = setTimeout(() => notify(""), 1000 * shownS);
 }
 
 /** @param {"empty" | "opening" | "running" | "trouble"} state running: there is a picture */
@@ -127,6 +132,7 @@ function close(trouble = "") {
   if (recorder) toggleRecording();
   session.stop();
   text("trouble").textContent = trouble;
+  text("spoken").textContent = "";
   stage.element.dataset.frames = "0";
   byId("overlay", HTMLCanvasElement).ariaLabel = "No picture yet";
   setState(trouble ? "trouble" : "empty");
@@ -204,7 +210,7 @@ const lastExplainer = () => select("explainer").value || about.explainers[0];
 const ACTIONS = {
   q: () => !button("close").disabled && close(),
   escape: () => !button("close").disabled && close(),
-  " ": () => !button("pause").disabled && session.pause(!session.paused),
+  " ": () => session.pause(!session.paused),
   h: () => session.change({ explainer: session.options.explainer ? null : lastExplainer() }),
   b: () => session.change({ bars: !session.options.bars }),
   m: () => session.change({ mirror: !session.options.mirror }),
@@ -226,21 +232,13 @@ const ACTIONS = {
   "?": () => byId("keys", HTMLDialogElement).showModal(),
 };
 
-/** @param {string} key */
+/** Does the key mean something now? Then it is done. @param {string} key */
 function act(key) {
-  ACTIONS[key]?.();
+  if (!(key in ACTIONS) || (key === " " && button("pause").disabled)) return false;
+  ACTIONS[key]();
   refresh();
+  return true;
 }
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys", HTMLDialogElement).open) return;
-  const target = /** @type {HTMLElement} */ (event.target);
-  const key = event.key.toLowerCase();
-  if (target instanceof HTMLSelectElement || (key === " " && target instanceof HTMLButtonElement)) return;
-  if (!(key in ACTIONS)) return;
-  event.preventDefault();
-  if (!event.repeat) act(key);
-});
 
 const CLICKS = {
   pause: " ",
@@ -279,13 +277,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && session.source && !session.paused) session.source.pause(false);
 });
 
-const sign = (/** @type {string} */ tag, /** @type {string} */ words) =>
-  Object.assign(document.createElement(tag), { textContent: words });
-byId("keys", HTMLDialogElement)
-  .querySelector("dl")
-  ?.replaceChildren(
-    ...about.keys.flatMap((/** @type {[string, string]} */ [key, meaning]) => [sign("dt", key), sign("dd", meaning)]),
-  );
+listenForKeys(byId("keys", HTMLDialogElement), about, act);
 select("explain").replaceChildren(
   new Option("its label", ""),
   ...about.classifier.class_names.map((/** @type {string} */ name) => new Option(name, name)),

@@ -4,6 +4,7 @@
  * @typedef {object} About Everything that Python says of the files (`web/about.py`); nothing of it is repeated here.
  * @property {{project: string, onnxruntime_web: string, network: string}} versions
  * @property {string} notice
+ * @property {string} reading what percentages say
  * @property {[string, string][]} keys (key, meaning)
  * @property {AboutDetector} detector
  * @property {AboutClassifier} classifier
@@ -38,6 +39,8 @@
  * @typedef {object} AboutClassifier metadata of emotion.onnx
  * @property {string} file
  * @property {string[]} class_names
+ * @property {number[]} bias (K,) added to the logits: the class prior taken out of them
+ * @property {number} temperature that they are then divided by
  * @property {{size_hw: [number, number], channels: number, mean: number[] | null, std: number[] | null}} preprocess
  * @property {number[]} luma
  * @property {number} standard_deviation_floor

@@ -32,6 +32,15 @@ def test_bars_are_as_long_as_the_probabilities():
     assert other == pytest.approx(0.05 * full, abs=1)
 
 
+@pytest.mark.parametrize("colour", [*PALETTE.values(), OTHER_CLASS])
+def test_bars_stand_out_from_their_tracks(colour):
+    def luminance(rgb):  # relative, of WCAG 2.2
+        part = np.array(rgb) / 255
+        return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+    assert (luminance(colour) + 0.05) / (luminance(TRACK) + 0.05) >= 3
+
+
 def test_the_explained_class_is_marked_in_its_row():
     faces = [face((200, 150, 300, 280), explained=name) for name in (None, "neutral", "contempt")]
     pictures = []

@@ -1,7 +1,7 @@
 // Resizing, mirrors, crops, network input, heatmaps by hand-made cases.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cropFaces, inverse, similarity, softmax, toInput } from "../../../web/page/analysis/crops.js";
+import { cropFaces, inverse, similarity, toInput, toProbabilities } from "../../../web/page/analysis/crops.js";
 import { EXPLAINERS, enlarge, heatmap } from "../../../web/page/analysis/gradcam.js";
 import { bestCorrelation } from "../../../web/page/analysis/grey.js";
 import { mirror, reduceToRgb, roundEven } from "../../../web/page/analysis/resize.js";
@@ -92,8 +92,11 @@ test("an input has mean 0 and deviation 1, a flat one stays flat, and means of c
   toInput(Uint8Array.of(255, 51, 0), 1, colour).input.forEach((value, i) => close(value, [1, -1, 0][i]));
 });
 
-test("softmax sums to 1 and survives large logits", () => {
-  assert.deepEqual(softmax([1000, 1000]), [0.5, 0.5]);
+test("probabilities sum to 1, survive large logits, and take bias and temperature", () => {
+  assert.deepEqual(toProbabilities([1000, 1000], { bias: [0, 0], temperature: 1 }), [0.5, 0.5]);
+  const [first, second] = toProbabilities([1, 0], { bias: [0, 2], temperature: 0.5 }); // a logit of (0 + 2 - 1) / 0.5
+  close(second, 1 / (1 + Math.exp(-2)), 1e-12);
+  close(first + second, 1, 1e-12);
 });
 
 test("Grad-CAM of a 1 x 2 grid by hand", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Tracker } from "../../../web/page/analysis/tracking.js";
-import { RateMeter, SearchSize, Speaker, sentenceOf } from "../../../web/page/app/rate.js";
+import { RateMeter, SearchSize, Speaker, gistOf, sentenceOf } from "../../../web/page/app/rate.js";
 
 const about = {
   memory_s: 2.5,
@@ -82,6 +82,30 @@ test("a screen reader gets no sentence twice, and none within two seconds", () =
     ["d", 9.5],
   ].forEach(([sentence, nowS]) => speaker.offer(sentence, nowS));
   assert.deepEqual(said, ["a", "c", "d"]);
-  assert.equal(sentenceOf([{ label: "fear", confidence: 0.63 }]), "The face looks like fear 60 percent.");
-  assert.equal(sentenceOf([]), "No face.");
+});
+
+test("what the gap between two sentences held back is said when nothing comes any more", () => {
+  const said = [];
+  const speaker = new Speaker((sentence) => said.push(sentence), 2);
+  speaker.offer("No face.", 0);
+  speaker.offer("The face looks like fear 63 percent.", 0.8);
+  assert.deepEqual(said, ["No face."]);
+  speaker.catchUp(1);
+  speaker.catchUp(1.1);
+  assert.deepEqual(said, ["No face.", "The face looks like fear 63 percent."]);
+});
+
+test("a sentence has the percentages that the picture shows; only other faces or labels are worth another one", () => {
+  const faceAt = (left, label, confidence) => ({ face: { box: [left, 0, left + 9, 9] }, label, confidence });
+  const fear = faceAt(50, "fear", 0.634);
+  const joy = faceAt(10, "happiness", 0.957);
+  const one = { faces: [fear], leftOut: 0 };
+  assert.equal(sentenceOf(one), "The face looks like fear 63 percent.");
+  assert.equal(sentenceOf({ faces: [], leftOut: 0 }), "No face.");
+  const both = { faces: [fear, joy], leftOut: 3 };
+  assert.equal(sentenceOf(both), "2 of 5 faces look like happiness 96 percent, fear 63 percent.");
+  const later = { faces: [faceAt(11, "happiness", 0.93), faceAt(49, "fear", 0.7)], leftOut: 0 }; // the other is surer now
+  assert.equal(gistOf(later), gistOf(both));
+  assert.notEqual(gistOf({ faces: [fear, faceAt(10, "surprise", 0.957)], leftOut: 0 }), gistOf(both));
+  assert.notEqual(gistOf(one), gistOf(both));
 });

@@ -137,10 +137,14 @@ function standardise(values, floor) {
   for (let i = 0; i < values.length; i++) values[i] = (values[i] - mean) / deviation;
 }
 
-/** Logits -> probabilities, which sum to 1. @param {ArrayLike<number>} logits @returns {number[]} */
-export function softmax(logits) {
-  const highest = Math.max(...Array.from(logits));
-  const powers = Array.from(logits, (logit) => Math.exp(logit - highest));
+/**
+ * Logits (K,) -> probabilities, which sum to 1, as live.py reads them by default (models/classifier.py).
+ * @param {ArrayLike<number>} logits @param {AboutClassifier} about @returns {number[]}
+ */
+export function toProbabilities(logits, { bias, temperature }) {
+  const read = Array.from(logits, (logit, k) => (logit + bias[k]) / temperature);
+  const highest = Math.max(...read);
+  const powers = read.map((logit) => Math.exp(logit - highest));
   const total = powers.reduce((sum, power) => sum + power, 0);
   return powers.map((power) => power / total);
 }

@@ -4,7 +4,7 @@
  * Faces go through the classifier in one batch; heatmaps come from that same pass, and those of another class or
  * explainer afterwards too.
  */
-import { cropFaces, softmax, toInput } from "./crops.js";
+import { cropFaces, toInput, toProbabilities } from "./crops.js";
 import { detect } from "./detector.js";
 import { heatmap } from "./gradcam.js";
 import { SceneCut } from "./grey.js";
@@ -47,7 +47,7 @@ export class Pipeline {
     }
     const count = classifier.class_names.length;
     let rows = faces.map((_, i) =>
-      softmax(/** @type {any} */ (this.passed).logits.subarray(i * count, (i + 1) * count)),
+      toProbabilities(/** @type {any} */ (this.passed).logits.subarray(i * count, (i + 1) * count), classifier),
     );
     if (timeS !== null) rows = this.tracker.smooth(observations, rows, timeS);
     const results = faces.map((face, i) => {

@@ -31,11 +31,14 @@ export class Table {
     this.frame = 0;
   }
 
-  /** @param {import("../types.js").FaceResult[]} faces @param {number | null} timeS @param {string} source its name */
-  add(faces, timeS, source) {
+  /**
+   * @param {import("../types.js").FaceResult[]} faces @param {number | null} timeS @param {string} source its name
+   * @param {number} [reduced] how many times smaller than the source its frames are; boxes are in the source's pixels
+   */
+  add(faces, timeS, source, reduced = 1) {
     const common = { time_s: decimals(timeS ?? 0, 3), frame: this.frame++, source };
     faces.forEach(({ face, label, confidence, probabilities, track }, number) => {
-      const [x1, y1, x2, y2] = face.box.map((value) => decimals(value, 1));
+      const [x1, y1, x2, y2] = face.box.map((value) => decimals((value + 0.5) * reduced - 0.5, 1));
       const own = { face: number, track: track || "", x1, y1, x2, y2, score: decimals(face.score, 6), label };
       const shares = Object.fromEntries(this.classes.map((name, i) => [name, decimals(probabilities[i], 6)]));
       this.write({ ...common, ...own, ...shares, confidence: decimals(confidence, 6) });

@@ -50,31 +50,48 @@ export class SearchSize {
   }
 }
 
-/** At most one sentence in `gapS`, and none twice in a row. */
+/** At most one sentence in `gapS`, and none while its `key` stays the same; `catchUp` says what the gap held back. */
 export class Speaker {
   /** @param {(sentence: string) => void} say @param {number} gapS */
   constructor(say, gapS) {
     this.say = say;
     this.gapS = gapS;
-    this.lastS = -Infinity;
-    this.last = "";
+    this.saidS = -Infinity;
+    this.saidKey = "";
+    this.newest = { sentence: "", key: "" };
   }
 
-  /** @param {string} sentence @param {number} nowS */
-  offer(sentence, nowS) {
-    if (sentence === this.last || nowS - this.lastS < this.gapS) return;
-    this.last = sentence;
-    this.lastS = nowS;
+  /** @param {string} sentence @param {number} nowS @param {string} [key] what of the sentence is worth saying anew */
+  offer(sentence, nowS, key = sentence) {
+    this.newest = { sentence, key };
+    if (nowS - this.saidS >= this.gapS) this.catchUp(nowS);
+  }
+
+  /** Nothing comes for now. @param {number} nowS */
+  catchUp(nowS) {
+    const { sentence, key } = this.newest;
+    if (key === this.saidKey) return;
+    this.saidKey = key;
+    this.saidS = nowS;
     this.say(sentence);
   }
 }
 
-/** What the faces show, as one sentence. @param {import("../types.js").FaceResult[]} faces */
-export function sentenceOf(faces) {
+const NAMED = 4; // faces of a sentence, from the left
+/** @param {import("../types.js").FaceResult[]} faces */
+const fromTheLeft = (faces) => [...faces].sort((one, other) => one.face.box[0] - other.face.box[0]).slice(0, NAMED);
+
+/** What the faces show, as one sentence. @param {import("../types.js").FrameResult} result */
+export function sentenceOf({ faces, leftOut }) {
   if (!faces.length) return "No face.";
-  const named = faces
-    .slice(0, 4)
-    .map(({ label, confidence }) => `${label} ${Math.round(10 * confidence) * 10} percent`);
-  const count = faces.length > 1 ? `${faces.length} faces look like` : "The face looks like";
-  return `${count} ${named.join(", ")}${faces.length > 4 ? " and others" : ""}.`;
+  const named = fromTheLeft(faces).map(({ label, confidence }) => `${label} ${(100 * confidence).toFixed(0)} percent`);
+  const all = leftOut ? `${faces.length} of ${faces.length + leftOut}` : faces.length;
+  const count = faces.length > 1 ? `${all} faces look like` : "The face looks like";
+  return `${count} ${named.join(", ")}${faces.length > NAMED ? " and others" : ""}.`;
 }
+
+/**
+ * What of that sentence is worth saying anew: percentages change all the time.
+ * @param {import("../types.js").FrameResult} result
+ */
+export const gistOf = ({ faces }) => `${faces.length} ${fromTheLeft(faces).map(({ label }) => label)}`;

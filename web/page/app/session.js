@@ -7,7 +7,7 @@
  * The loop in `run` is the whole page: the newest frame goes to the worker, comes back with what its faces show, is
  * drawn. Nothing is queued: what comes meanwhile is not seen.
  */
-import { RateMeter, SearchSize, Speaker, sentenceOf } from "./rate.js";
+import { RateMeter, SearchSize, Speaker, gistOf, sentenceOf } from "./rate.js";
 
 /** @typedef {import("./sources.js").Source} Source @typedef {import("./analyst.js").Analysed} Analysed */
 
@@ -110,13 +110,16 @@ export class Session {
     if (!again) {
       this.rate.tick(nowS);
       if (this.source?.kind !== "picture") this.search.add(analysed.tookMs);
-      this.table.add(analysed.result.faces, analysed.timeS, this.source?.name ?? "");
+      const { width, height } = analysed.frame;
+      const reduced = Math.max(1, (this.source?.longest ?? 0) / Math.max(width, height));
+      this.table.add(analysed.result.faces, analysed.timeS, this.source?.name ?? "", reduced);
     }
     if (this.last) this.analyst.giveBack(this.last.frame);
     this.last = analysed;
     this.frames++;
     this.stage.show(analysed.frame, analysed.result, this.view);
-    this.speaker.offer(sentenceOf(analysed.result.faces), nowS);
+    this.speaker.offer(sentenceOf(analysed.result), nowS, gistOf(analysed.result));
+    if (again) this.speaker.catchUp(nowS);
     this.presented();
   }
 
@@ -187,6 +190,7 @@ export class Session {
   /** @param {boolean} paused */
   pause(paused) {
     this.paused = paused;
+    if (paused) this.speaker.catchUp(performance.now() / 1000);
     this.source?.pause(paused);
     if (!paused) this.resume();
     this.stage.change({ view: this.view });

@@ -44,12 +44,13 @@ export class StatusLine {
     const top = Math.max(-apart, ...texts.filter((box) => box !== lower).map(({ rect }) => rect.bottom)) + apart;
     const bottom = (texts.includes(lower) ? lower.rect.top : frame.bottom + apart) - apart;
     const box = this.wrapped(view.message, widest, Math.round(1.15 * size), this.n.white);
+    const whole = view.message && box.lines.join(" ") === view.message;
     const left = Math.floor((widthOf(frame) - widthOf(box.rect)) / 2);
     const message = moved(box, left, bottom - edge - heightOf(box.rect));
     return {
       texts,
       bounds: { left: apart, top, right: frame.right - apart, bottom },
-      message: view.message && inside(message.rect, frame) ? [message] : [],
+      message: whole && inside(message.rect, frame) ? [message] : [], // else the page says it below the picture
     };
   }
 

@@ -1,0 +1,25 @@
+/**
+ * Keys: what they do, and the dialog that lists them.
+ *
+ * In:  key presses on the page. Out: calls of what they mean, unless somebody types or has letters switched off: a
+ * program that writes what is said presses letters, too (WCAG 2.1.4).
+ *
+ * @param {HTMLDialogElement} dialog @param {import("../types.js").About} about
+ * @param {(key: string) => boolean} act do what the key means; false: it means nothing now, and the browser has it
+ */
+export function listenForKeys(dialog, { keys, reading }, act) {
+  const sign = (/** @type {string} */ tag, /** @type {string} */ words) =>
+    Object.assign(document.createElement(tag), { textContent: words });
+  const list = /** @type {HTMLElement} */ (dialog.querySelector("dl"));
+  list.replaceChildren(...keys.flatMap(([key, meaning]) => [sign("dt", key), sign("dd", meaning)]));
+  list.after(sign("p", reading));
+  const letters = /** @type {HTMLInputElement} */ (dialog.querySelector("input"));
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    const key = event.key.toLowerCase();
+    if (target instanceof HTMLSelectElement || (key === " " && target instanceof HTMLButtonElement)) return;
+    if (!letters.checked && key.length === 1 && key !== " ") return;
+    if (event.repeat || act(key)) event.preventDefault();
+  });
+}
