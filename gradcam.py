@@ -282,4 +282,6 @@ def _finite(values: Array) -> bool:
 
 def _like(values: Array, other: Array) -> Array:
     """`values` as an array or a tensor, as `other` is, on its device."""
-    return np.asarray(values) if isinstance(other, np.ndarray) else other.new_tensor(np.asarray(values))
+    if isinstance(other, np.ndarray):
+        return np.asarray(values)
+    return values.to(other) if hasattr(values, "to") else other.new_tensor(np.asarray(values))

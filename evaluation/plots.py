@@ -48,16 +48,16 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title
 
 
 @styled
-def reliability_figure(labels: np.ndarray, before: np.ndarray, after: np.ndarray, *, title: str = "") -> Figure:
-    """Reliability diagram: accuracy over confidence, and a histogram of confidence, before and after calibration.
+def reliability_figure(labels: np.ndarray, crowd: np.ndarray, label: np.ndarray, *, title: str = "") -> Figure:
+    """Reliability diagram: accuracy over confidence, and a histogram of confidence, of both readings of a network.
 
-    labels: (N,) int. before, after: (N, K) float, probabilities at temperature 1 and with the fitted temperature. The
-    area of a dot is proportional to the number of faces in its bin.
+    labels: (N,) int. crowd, label: (N, K) float, `--confidence`'s two readings; only the second one is meant to say how
+    often the most probable label is right. The area of a dot is proportional to the number of faces in its bin.
     """
     figure = Figure(figsize=(4.6, 5.8))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (2, 2)))
-    for probabilities, colour, name in ((before, ORANGE, "temperature 1"), (after, BLUE, "fitted temperature")):
+    for probabilities, colour, name in ((crowd, ORANGE, "crowd's shares"), (label, BLUE, "label")):
         bins = calibration_bins(labels, probabilities)
         occupied = bins["count"] > 0
         share = bins["count"] / len(labels)

@@ -25,7 +25,7 @@ class Ensemble:
     """Classifiers of the same classes, joined by the classes' names; the first one's order is the ensemble's.
 
     size_hw: of the heatmaps, and of crops that are fine enough for every member: the largest that one of them sees.
-    Raises `UserError` where one knows other classes than the first.
+    Raises `UserError` where one knows other classes than the first, or takes the class prior in another way.
     """
 
     def __init__(self, members: Sequence[Classifier]) -> None:
@@ -37,6 +37,12 @@ class Ensemble:
                     f"the networks of an ensemble must know the same classes: {members[0].name} knows "
                     f"{', '.join(self.class_names)}, but {member.name} {', '.join(member.class_names)}."
                 )
+        if len({member.prior for member in members}) > 1:
+            raise UserError(
+                "the networks of an ensemble must take the class prior alike, but "
+                f"{' and '.join(m.name for m in members if m.prior == 'dataset')} cannot take it out; give --prior "
+                "dataset for all."
+            )
         self.name, self.device = " + ".join(member.name for member in members), members[0].device
         self.prior = members[0].prior
         self.size_hw = max(member.size_hw for member in members)

@@ -52,7 +52,7 @@ class AnalysisOptions:
         [], "emotion checkpoints; several make an ensemble; left out: the shipped one", metavar="FILE"
     )
     confidence: str = setting(
-        "crowd", "what percentages say: the share of people who would name it, or how likely the label is",
+        "crowd", "what percentages say: the share of a crowd's votes that it would get, or how likely the label is",
         choices=["crowd", "label"],
     )  # fmt: skip
     prior: str = setting(

@@ -38,7 +38,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
     from safetensors.numpy import save_file
 
     stored = {
-        name: _stored(tensor.detach().float().cpu().numpy(), half=half)
+        name: as_stored(tensor.detach().float().cpu().numpy(), half=half)
         if tensor.is_floating_point()
         else tensor.contiguous().cpu().numpy()
         for name, tensor in tensors.items()
@@ -52,7 +52,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
             raise UserError(f"cannot write {path}: {error}; is the disk full?", exit_code=FAILED) from error
 
 
-def _stored(values: np.ndarray, *, half: bool) -> np.ndarray:
+def as_stored(values: np.ndarray, *, half: bool) -> np.ndarray:
     """The values in row order, as float16 where that is asked for and all of them stay finite, else as float32."""
     with np.errstate(over="ignore"):
         rounded = values.astype(np.float16 if half else np.float32, order="C")

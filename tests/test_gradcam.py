@@ -374,3 +374,19 @@ def test_under_autocast_maps_are_float32(mixed, x8):
     assert passed.leaf.dtype == torch.bfloat16
     assert {t.dtype for t in (passed.logits, passed.activation, heatmaps)} == {torch.float32}
     torch.testing.assert_close(heatmaps, wanted, atol=0.05, rtol=0.05)
+
+
+class OnACard(torch.Tensor):
+    """A tensor that numpy may not read, as none of another device."""
+
+    def __array__(self, *_):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+
+def test_classes_may_be_a_tensor_of_any_device():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3)).eval()
+    passed = hooked_forward(network, "0", torch.rand(2, 1, 8, 8))
+    classes = torch.tensor([2, 0])
+    found = passed.heatmaps(classes.as_subclass(OnACard), "gradcam")
+    np.testing.assert_array_equal(found.as_subclass(torch.Tensor), np.asarray(passed.heatmaps(classes, "gradcam")))

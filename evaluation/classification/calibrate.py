@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets import find_format
-from data.face_set import FaceSet
+from data.face_set import FaceSet, with_labels_for_votes
 from data.loader import row_weights
 from evaluation.commands import DataSettings
 from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpoint
@@ -50,12 +50,14 @@ def run(settings: Settings) -> None:
 
 
 def calibrated_on(checkpoint: Checkpoint, logits: np.ndarray, train: FaceSet, validation: FaceSet) -> Checkpoint:
-    """`checkpoint` calibrated on its `logits` of `validation`; how often classes were shown is counted in `train`.
+    """`checkpoint` calibrated on its `logits` of `validation`.
 
-    Both have the classes of the checkpoint in its order (`in_order`). What could not be fitted is said.
+    How often its training showed each class is counted in `train` where it does not say so itself. Both have the
+    classes of the checkpoint in its order (`in_order`). What could not be fitted is said.
     """
     balance = float(checkpoint.settings.get("balance", 0))
-    shares = weighted_mean(train.votes, row_weights(train.labels, balance))
+    targets = with_labels_for_votes(train) if checkpoint.settings.get("loss") == "cross_entropy" else train
+    shares = np.array(checkpoint.class_prior or weighted_mean(targets.votes, row_weights(train.labels, balance)))
     scores = {key: value for key, value in checkpoint.scores.items() if key != "not_calibrated"}
     checkpoint = dataclasses.replace(checkpoint, scores=scores)
     found = calibrate(checkpoint, logits, validation.labels, validation.votes, class_shares=shares)

@@ -46,7 +46,7 @@ RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by 
 class Evaluation:
     """What the networks predict for N faces of K classes.
 
-    crowd: (N, K) float32, the plain softmax; label: (N, K) float32, with class bias and temperature; rows sum to 1.
+    crowd, label: (N, K) float32, `Classifier`'s two readings, each with its bias and temperature; rows sum to 1.
     scores: n, correct, accuracy, ... per_class, without_train_duplicates, groups, members.
     """
 

@@ -50,7 +50,7 @@ def curve(score: Score, start: Tensor, finish: Tensor, rank: Tensor, *, steps: i
     values = [
         score(torch.where((rank < round(step / steps * pixels))[:, None], finish, start)) for step in range(steps + 1)
     ]
-    return torch.stack(values, dim=1).double().cpu().numpy()
+    return torch.stack(values, dim=1).cpu().double().numpy()
 
 
 def area(curves: np.ndarray) -> np.ndarray:

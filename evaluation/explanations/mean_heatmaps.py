@@ -156,7 +156,7 @@ def occlusion_drops(faces: ExplainedFaces, x: Tensor, labels: Tensor) -> np.ndar
     middles = (np.arange(x.shape[2]) + 0.5) / x.shape[2]
 
     def probability(x: Tensor) -> np.ndarray:
-        return probabilities_of(faces.network, x).gather(1, labels[:, None])[:, 0].double().cpu().numpy()
+        return probabilities_of(faces.network, x).gather(1, labels[:, None])[:, 0].cpu().double().numpy()
 
     whole, drops = probability(x), []
     for top, bottom in pairwise(EDGES):

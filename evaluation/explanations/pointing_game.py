@@ -54,5 +54,5 @@ def play(faces: ExplainedFaces, pairs: np.ndarray, method: str) -> PointingResul
         total = heatmaps.sum(dim=(1, 2)).clamp(min=torch.finfo(heatmaps.dtype).tiny)
         energy.append(target.sum(dim=(1, 2)) / total)
         maps.append(heatmaps)
-    hit, share = (torch.stack(values).double().mean(dim=0).cpu().numpy() for values in (hits, energy))
+    hit, share = (torch.stack(values).cpu().double().mean(dim=0).numpy() for values in (hits, energy))
     return PointingResult(hit, share, torch.stack(maps))

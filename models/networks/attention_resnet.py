@@ -29,7 +29,7 @@ class CBAM(nn.Module):
         self.mlp = nn.Sequential(
             nn.Linear(channels, channels // REDUCTION), nn.ReLU(), nn.Linear(channels // REDUCTION, channels)
         )
-        self.spatial = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1))
+        self.spatial = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1, momentum=0.01))
 
     def forward(self, x: Tensor) -> Tensor:
         # Eq. 2: M_c = sigmoid(MLP(AvgPool(F)) + MLP(MaxPool(F)))

@@ -30,7 +30,7 @@ from retinaface.metrics import LOWEST_SCORE
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Detect, Picture, read_annotations, read_pictures, split_of
 from support import UserError, command, notify, pick_device, run_and_exit, setting
-from support.weights import save_tensors
+from support.weights import as_stored, save_tensors
 
 
 @dataclass
@@ -99,9 +99,10 @@ def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: in
 
 @torch.no_grad()
 def round_to_half(network: RetinaFaceNetwork) -> None:
-    """Give the parameters the values, in place, that they will have as float16."""
-    for parameter in network.parameters():
-        parameter.copy_(parameter.half())
+    """Give parameters and statistics the values, in place, that their file will hold."""
+    for tensor in network.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.from_numpy(as_stored(tensor.cpu().numpy(), half=True)))
 
 
 @torch.no_grad()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import SHIPPED, Checkpoint
+from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import Classifier
 from models.ensemble import Ensemble, classifier_from_files
 from models.spec import find_spec
@@ -45,6 +47,15 @@ def test_the_mean_is_taken_name_by_name(crops, tta):
 def test_members_of_other_classes_are_refused():
     with pytest.raises(UserError, match="must know the same classes"):
         Ensemble([member(("joy", "fear"), seed=0), member(("joy", "anger"), seed=0)])
+
+
+def test_members_that_take_the_class_prior_in_another_way_are_refused(tmp_path):
+    path = tmp_path / "old.safetensors"
+    save_checkpoint(path, dataclasses.replace(load_checkpoint(SHIPPED), class_prior=()))
+    for paths in ([SHIPPED, path], [path, SHIPPED]):
+        with pytest.raises(UserError, match="give --prior dataset for all"):
+            classifier_from_files(paths, prior="balanced")
+    assert classifier_from_files([SHIPPED, path], prior="dataset").prior == "dataset"
 
 
 @pytest.mark.parametrize("tta", [False, True])

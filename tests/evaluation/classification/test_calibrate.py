@@ -55,6 +55,19 @@ def test_it_writes_what_validation_says_and_exports_it(path, folder, monkeypatch
     )
 
 
+def test_the_class_prior_is_the_trainings(path, folder, monkeypatch):
+    """What the file says stays; else it is counted as the loss had it: votes, or labels for cross-entropy."""
+    monkeypatch.setattr(calibration, "FEWEST_FACES", 12)
+    before = load_checkpoint(path)
+    labels = load_faces(folder, "train").labels
+    counted = np.bincount(labels, minlength=len(before.class_names))[::-1] / len(labels)
+    told = tuple(range(1, 1 + len(before.class_names)))
+    for changes, wanted in (({"settings": {"loss": "cross_entropy"}}, counted), ({"class_prior": told}, told)):
+        save_checkpoint(path, dataclasses.replace(before, **changes), half=True)
+        assert main(["--weights", str(path), "--data-path", str(folder), "--device", "cpu"]) == 0
+        assert load_checkpoint(path).class_prior == pytest.approx(np.array(wanted) / np.sum(wanted), abs=1e-6)
+
+
 def test_classes_are_mapped_and_many_labels_go_by_name(path, folder, tmp_path, monkeypatch):
     """What --classes leaves counts; and so do one-hot votes that are made only when they are asked for."""
     names = load_checkpoint(path).class_names
