@@ -54,8 +54,8 @@ class Settings(AnalysisOptions, SessionOptions):
         "camera number, film, picture, folder, pattern, .txt list of these, http or rtsp address, or `sample` "
         "(default: camera 0)",
     )
-    width: int | None = setting(None, "width in pixels asked of the camera", within=SIDES)
-    height: int | None = setting(None, "height in pixels asked of the camera", within=SIDES)
+    width: int | None = setting(None, "width in pixels asked of the camera, or of the sample", within=SIDES)
+    height: int | None = setting(None, "height in pixels asked of the camera, or of the sample", within=SIDES)
     fps: float | None = setting(None, "frames a second asked of the camera", within=(0.01, 1000))
     max_frames: int | None = setting(None, "stop after so many frames", within=(1, math.inf))
     list_cameras: bool = setting(False, "name the cameras that answer, and leave")

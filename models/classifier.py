@@ -92,7 +92,7 @@ class Classifier:
         engine, threads: as for `support.onnx.session.open_session`.
         """
         path = Path(path or SHIPPED)
-        session = open_session(
+        session, advice = open_session(
             path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
         )
         if session is not None:
@@ -110,6 +110,8 @@ class Classifier:
                 raise UserError(f"ONNX Runtime cannot explain {path.name}: {UNEXPLAINED}; give --weights {weights}, "
                                 "which torch explains, without --engine onnx.")  # fmt: skip
         checkpoint = load_checkpoint(path)
+        if advice:
+            notify(advice)
         return cls(checkpoint, device=device, confidence=confidence, prior=known_prior(prior, checkpoint, path))
 
     @property

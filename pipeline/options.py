@@ -33,7 +33,11 @@ class PredictOptions:
         from gradcam import EXPLAINERS  # imports cv2, which --help does without
 
         if self.explainer is not None and self.explainer not in EXPLAINERS:
-            raise UserError(f"there is no explainer {self.explainer!r}; the explainers are {', '.join(EXPLAINERS)}.")
+            names = ", ".join(EXPLAINERS)
+            raise UserError(
+                f"there is no explainer {self.explainer!r}; the explainers are {names}; for no heatmaps live.py takes "
+                "--explainer none."
+            )
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,10 @@ class SessionOptions:
         within=(1, math.inf),
     )  # fmt: skip
     alpha: float = setting(0.55, "how strongly heatmaps are painted, 0 to 1", within=(0, 1))
-    mirror: bool | None = setting(None, "show the picture as a mirror does (default: cameras yes, files no)")
+    mirror: bool | None = setting(
+        None, "turn each frame into its mirror image before it is analysed: boxes, crops and the log are of that "
+        "(default: cameras yes, files no)",
+    )  # fmt: skip
     show: bool = setting(True, "open a window")
     save: str | None = setting(
         None, "keep the annotated frames: in one film, or a folder with each film and picture of the source",

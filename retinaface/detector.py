@@ -20,7 +20,7 @@ from retinaface.engines import Engine, OnnxEngine, TorchEngine
 from retinaface.face import Face, Faces, best_faces, boxes_of
 from retinaface.near_faces import NEAR, POSSIBLE, whole_faces
 from retinaface.tiles import tiles_of
-from support import UserError
+from support import UserError, notify
 from support.onnx.session import open_session
 
 if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runtime needs none
@@ -82,7 +82,7 @@ class RetinaFace:
         engine, threads: as for `support.onnx.session.open_session`.
         """
         path = Path(path or SHIPPED)
-        session = open_session(
+        session, advice = open_session(
             path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
         )
         network: Network | OnnxEngine
@@ -97,6 +97,8 @@ class RetinaFace:
             from retinaface.checkpoint import load_network
 
             network = load_network(path).to(device).to(memory_format=torch.channels_last)
+            if advice:
+                notify(advice)
         return cls(network, conf=conf, iou_threshold=iou_threshold, max_faces=max_faces, imgsz=imgsz)
 
     @property

@@ -46,6 +46,8 @@ def open_film(path: str | Path, *, name: str | None = None) -> FileSource:
     """
     with contextlib.ExitStack() as opened:  # the source closes it
         file, name = opened.enter_context(open_file(path)), name or printable(os.path.basename(path))
+        if not os.fstat(file.fileno()).st_size:
+            raise UserError(f"{printable(path)} is empty: a file of 0 bytes; copy or record it again.")
         return _film(file, opened, title=printable(path), name=name, path=Path(path))
 
 

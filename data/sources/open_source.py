@@ -130,4 +130,6 @@ def plain_name(name: str) -> str:
 
 
 def _kind(name: str) -> SourceKind:
+    if not name:
+        raise UserError("--source is empty; name a camera, film, picture or folder, or leave the flag out.")
     return next(kind for kind in SOURCES.values() if kind.fits(name))

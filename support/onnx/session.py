@@ -16,10 +16,11 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from support.cli import UserError, notify
+from support.cli import UserError
 
 ENGINES = ("auto", "torch", "onnx")
 MOST_THREADS = 8
@@ -128,13 +129,18 @@ def load_session(path: str | Path, *, wanted_format: str, threads: int) -> OnnxS
     return session
 
 
-def open_session(
-    path: Path, *, wanted_format: str, engine: str, device: object, threads: int, command: str
-) -> OnnxSession | None:
-    """The session that `path` stands for on this engine and device, or None where torch is to run it.
+class Opened(NamedTuple):
+    """A session, or None where torch is to run the network; then perhaps advice, for when the weights are read."""
+
+    session: OnnxSession | None
+    advice: str = ""
+
+
+def open_session(path: Path, *, wanted_format: str, engine: str, device: object, threads: int, command: str) -> Opened:
+    """The session that `path` stands for on this engine and device.
 
     `path` is an .onnx file, or weights X.safetensors with X.onnx beside, made from that very file. On a CPU without
-    such a file one line says that `command` makes it; `UserError` where `engine` is "onnx".
+    such a file the advice is that `command` makes it; `UserError` where `engine` is "onnx".
     engine: "onnx" is ONNX Runtime on the CPU, with so many `threads`; "torch" runs on any device, with the threads
         that torch has; "auto" is the first where it can be. `UserError` where "onnx" is asked and cannot be.
     """
@@ -142,21 +148,20 @@ def open_session(
     if path.suffix == ".onnx":
         if not wanted:
             raise UserError(f"{path} runs in ONNX Runtime on the CPU only; name the weights, or add --device cpu.")
-        return load_session(path, wanted_format=wanted_format, threads=threads)
+        return Opened(load_session(path, wanted_format=wanted_format, threads=threads))
     beside = path.with_suffix(".onnx")
     if not wanted or not path.is_file():
-        return None
+        return Opened(None)
     why = f"there is no {beside}"
     if beside.is_file():
         session = load_session(beside, wanted_format=wanted_format, threads=threads)
         if session.metadata.get(SOURCE_KEY) == file_sha256(path):
-            return session
+            return Opened(session)
         why = f"{beside} was made from other weights"
     remedy = f"{command} {path} makes one, which is about twice as fast on a CPU"
     if engine == "onnx":
         raise UserError(f"--engine onnx cannot run {path.name}: {why}; {remedy}.")
-    notify(f"{path.name} runs in torch, because {why}; {remedy}.")
-    return None
+    return Opened(None, f"{path.name} runs in torch, because {why}; {remedy}.")
 
 
 def seal(model: bytes) -> bytes:

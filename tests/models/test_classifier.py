@@ -211,6 +211,13 @@ def test_with_mirror_images_heatmaps_are_the_mean_of_both_and_of_a_symmetric_pic
     np.testing.assert_allclose(heatmaps, heatmaps[:, :, ::-1], atol=1e-5)
 
 
+def test_a_file_that_holds_no_weights_is_not_advised_to_be_exported(tmp_path, capsys):
+    (tmp_path / "w.safetensors").write_text("no weights")
+    with pytest.raises(UserError):
+        Classifier.from_file(tmp_path / "w.safetensors")
+    assert capsys.readouterr().err == ""
+
+
 def test_weights_run_in_torch_until_they_are_exported(checkpoint, crops, tmp_path, capsys):
     path = tmp_path / "c.safetensors"
     save_checkpoint(path, checkpoint)

@@ -14,7 +14,16 @@ from support.cli import parse_settings
 def test_an_unknown_explainer_is_refused_with_those_there_are():
     with pytest.raises(UserError, match=r"no explainer 'lime'; the explainers are gradcam, gradcam\+\+"):
         PredictOptions(explainer="lime")
+    with pytest.raises(UserError, match=r"for no heatmaps live\.py takes --explainer none"):
+        PredictOptions(explainer="lime")
     assert PredictOptions(explainer=None).explainer is None
+
+
+def test_help_says_what_the_mirror_changes(capsys):
+    with pytest.raises(SystemExit):
+        parse_settings(argparse.ArgumentParser(), SessionOptions, ["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "before it is analysed: boxes, crops and the log are of that (default: cameras yes, files no)" in told
 
 
 def test_the_options_of_a_session_are_flags():

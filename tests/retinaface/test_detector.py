@@ -197,6 +197,14 @@ def test_same_weights_same_faces_as_batch_face(portrait, public_weights, tmp_pat
             assert_as_batch_face(a, b)
 
 
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_a_file_that_holds_no_weights_is_not_advised_to_be_exported(tmp_path, capsys, name):
+    (tmp_path / name).write_text("no weights")
+    with pytest.raises(UserError):
+        RetinaFace.from_file(tmp_path / name)
+    assert capsys.readouterr().err == ""
+
+
 def test_threads_end_when_it_is_closed(portrait):
     before = threading.active_count()
     detector = RetinaFace.from_file(threads=2)

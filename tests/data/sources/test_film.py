@@ -82,6 +82,12 @@ def test_an_early_end_is_said_with_what_was_promised(tmp_path, suffix):
     assert len(frames) + sum(gap.frames for gap in skipped) == 300
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(UserError, match=r"a\.mp4 is empty: a file of 0 bytes"):
+        open_film(tmp_path / "a.mp4")
+
+
 def test_a_whole_film_that_does_not_begin_at_0_has_not_ended_early(tmp_path):
     frames, skipped = read_film(write_film(tmp_path / "a.mkv", moving(90), rate=30, times_s=20 + np.arange(90) / 30))
     assert len(frames) == 90
@@ -133,9 +139,8 @@ def test_a_name_with_a_zero_byte_is_one_sentence():
         open_film("a\0b")
 
 
-@pytest.mark.parametrize("content", [b"", b"no video " * 500])
-def test_not_a_video_is_one_sentence(tmp_path, content, capfd):
-    (tmp_path / "clip.mp4").write_bytes(content)
+def test_not_a_video_is_one_sentence(tmp_path, capfd):
+    (tmp_path / "clip.mp4").write_bytes(b"no video " * 500)
     with pytest.raises(UserError, match=r"clip\.mp4 is not a video") as error:
         open_film(tmp_path / "clip.mp4")
     assert error.value.exit_code == 2

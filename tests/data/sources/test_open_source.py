@@ -113,6 +113,12 @@ def test_more_digits_than_a_camera_has_are_a_file():
         open_source("1" * 5000)
 
 
+@pytest.mark.parametrize("of_name", [open_source, source_files])
+def test_an_empty_name_is_said_to_be_empty(of_name):
+    with pytest.raises(UserError, match=r"^--source is empty; name a camera, film, picture or folder"):
+        of_name("")
+
+
 def test_pictures_and_film_by_name(tmp_path):
     image_bgr = np.full((48, 64, 3), (10, 40, 200), np.uint8)
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", image_bgr)[1])
