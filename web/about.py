@@ -21,7 +21,8 @@ from models.preprocess import LUMA_BT601, STANDARD_DEVIATION_FLOOR
 from pipeline import appearance, motion, scene, tracking
 from pipeline.crops import FINEST
 from pipeline.drawing import labels, layout, overlay, primitives, status_line, text
-from pipeline.live.session import AWAY_S, KEYS, MESSAGE_S, PRIOR_WORDS
+from pipeline.live.keys import KEYS, PRIOR_WORDS
+from pipeline.live.session import AWAY_S, MESSAGE_S
 from pipeline.motion import OneEuroFilter
 from pipeline.options import AnalysisOptions, PredictOptions, SessionOptions
 from pipeline.output.log import COLUMNS, LAST_COLUMNS

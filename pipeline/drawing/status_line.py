@@ -79,8 +79,9 @@ def status_items(
     if status.explainer:
         which = f"why {status.explain_class} ({status.explainer})" if status.explain_class else status.explainer
         items.append((f"heat: {which}", HEATMAP))
-    marks = ((status.paused, "paused", PAUSE), (status.recording, "recording", RECORD))
-    return items + [(text, icon) for on, text, icon in marks if on]
+    if status.paused:
+        items.append(("paused", PAUSE))
+    return [("recording", RECORD), *items] if status.recording else items  # first: it has room in small pictures, too
 
 
 def place_texts(
@@ -161,10 +162,10 @@ def paint_text_box(canvas: np.ndarray, box: TextBox) -> None:
 def paint_keys(canvas: np.ndarray, keys: Sequence[tuple[str, str]], *, size: int) -> None:
     """(key, meaning) pairs in two columns on a panel in the middle, in font size `size` or as small as they need."""
     frame = Rect(0, 0, canvas.shape[1], canvas.shape[0])
+    if not keys_fit(keys, canvas.shape):
+        return
     size = next((size for size in range(size, SMALLEST, -1) if _keys_rect(keys, frame, size).inside(frame)), SMALLEST)
     rect = _keys_rect(keys, frame, size)
-    if not rect.inside(frame):
-        return
     for _ in range(2):  # twice as dark: what lies under the list must not be read through it
         paint_panel(canvas, rect, radius=size // 2)
     left = rect.left + 3 * padding(size)
@@ -174,6 +175,12 @@ def paint_keys(canvas: np.ndarray, keys: Sequence[tuple[str, str]], *, size: int
         rows = (top, top + round(1.6 * size))
         put_text(canvas, key, left=left, rows=rows, size=size, weight=BOLD)
         put_text(canvas, meaning, left=meaning_left, rows=rows, size=size, colour=DIM)
+
+
+def keys_fit(keys: Sequence[tuple[str, str]], shape: Sequence[int]) -> bool:
+    """Is there room for the list of keys in a picture of this shape, (H, W, ...)?"""
+    frame = Rect(0, 0, shape[1], shape[0])
+    return _keys_rect(keys, frame, SMALLEST).inside(frame)
 
 
 def _keys_rect(keys: Sequence[tuple[str, str]], frame: Rect, size: int) -> Rect:

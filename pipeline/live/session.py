@@ -22,31 +22,19 @@ from data.sources.frame import Frame, FrameSource
 from gradcam import EXPLAINERS
 from pipeline.drawing.face_blur import FaceBlur
 from pipeline.drawing.overlay import Overlay, Show, Status
+from pipeline.drawing.status_line import keys_fit
 from pipeline.live.consent import wait_for_consent
 from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
+from pipeline.live.keys import help_on
 from pipeline.live.progress import Progress
 from pipeline.options import SessionOptions
+from pipeline.output.names import RECORDINGS
 from pipeline.output.outputs import Outputs
 from pipeline.output.window import RateMeter, Screen, Window, display_available
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from support import notify
 
-KEYS = (
-    ("q / Esc", "quit"),
-    ("space", "pause, or the next picture"),
-    ("h", "heatmap on or off"),
-    ("b", "bars on or off"),
-    ("e", "explain the next class"),
-    ("x", "next explainer"),
-    ("s", "save a snapshot"),
-    ("r", "start or stop recording"),
-    ("t", "report of the session so far"),
-    ("m", "mirror"),
-    ("n", "the notice again, for who comes next"),
-    ("?", "this help"),
-)
-PRIOR_WORDS = {"balanced": "all expressions taken as equally frequent", "dataset": "as frequent as in the data set"}
 MESSAGE_S = 2.5  # how long "saved ..." stays on the screen
 POLL_S = 0.02  # between two looks at the keyboard while no frame comes
 AWAY_S = 1.0  # a live source that gives no frame for so long is reported
@@ -235,19 +223,20 @@ class Session:
             case "b":
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":
-                pipeline = self.feed.pipeline
-                about = [("--prior", PRIOR_WORDS[pipeline.classifier.prior])]
-                about += [("--amp", way) for way in pipeline.computing]
-                self.show = replace(self.show, keys=() if self.show.keys else (*KEYS, *about))
+                self.show = replace(self.show, keys=() if self.show.keys else help_on(self.feed.pipeline))
+                if self.show.keys and self.last and not keys_fit(self.show.keys, self.last.result.frame_rgb.shape):
+                    self._say("; ".join(f"{key}: {meaning}" for key, meaning in self.show.keys))
             case "s" if self.last and self.annotated is not None:
                 blur = self.options.blur
                 self.outputs.snapshot(self._paint(self.last, blurred=True) if blur else self.annotated)
-            case "r":
-                self.outputs.toggle_recording()
+            case "r" if self.last:
+                self.outputs.toggle_recording(self.last.frame, self._paint(self.last, blurred=self.options.blur))
             case "t":
                 self.outputs.write_report()
             case "n" if self.window:
-                going_on = wait_for_consent(self.window, self.options, stop_requested=self._stop_requested)
+                kept = self.options.save or (str(RECORDINGS) if self.outputs.recording else None)
+                told = replace(self.options, save=kept)
+                going_on = wait_for_consent(self.window, told, stop_requested=self._stop_requested)
                 self.stopped = not going_on
 
     def _change_options(self, key: str) -> None:

@@ -132,19 +132,23 @@ class Outputs:
         if self.folder:
             self.folder.add(frame, annotated)
         if self.recording:
-            try:
-                self.recording.write(annotated, frame.time_s, film=frame.path, still=frame.still)
-            except UserError as error:
-                self.notify(str(error))
-                self.stop_recording(done="what was recorded until then is kept")
+            self._go_on_recording(self.recording, frame, annotated)
 
-    def toggle_recording(self) -> None:
-        """Start a recording under a name of its own, or finish the one that runs."""
+    def _go_on_recording(self, recording: VideoWriter, frame: Frame, annotated: np.ndarray) -> None:
+        try:
+            recording.write(annotated, frame.time_s, film=frame.path, still=frame.still)
+        except UserError as error:
+            self.notify(str(error))
+            self.stop_recording(done="what was recorded until then is kept")
+
+    def toggle_recording(self, frame: Frame, annotated: np.ndarray) -> None:
+        """Start a recording, under a name of its own, with the frame that is seen; or finish the one that runs."""
         if self.recording:
             self.stop_recording()
         else:
             self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps, notify=self.notify)
             self.notify(f"recording {path}")
+            self._go_on_recording(self.recording, frame, annotated)
 
     def stop_recording(self, *, done: str = "the recording is complete") -> None:
         """Finish the key's recording, if one runs, and say so."""

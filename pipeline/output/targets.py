@@ -54,6 +54,11 @@ def _check_together(options: SessionOptions, targets: dict[str, str]) -> None:
     for flag, given in (("--crops", options.crops), ("--report-faces", options.report_faces)):
         if options.blur and given:
             raise UserError(f"{flag} keeps faces as they are, and --blur is to hide them; leave one of the two out.")
+    if options.blur and options.every > 1:
+        raise UserError(
+            "--every looks for faces in some frames only, and --blur hides no face that has moved since; leave one of "
+            "the two out."
+        )
     for flag, name in targets.items():
         if not name:
             raise UserError(f"{flag} is empty; name a place, or leave the flag out.")

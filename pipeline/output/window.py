@@ -24,6 +24,7 @@ from support import FAILED, UserError
 
 MAX_WH = (1280, 720)  # a new window fits in this, and fills it in one direction if the picture is larger
 MIN_WIDTH = 640
+SAME_RATIO = 0.01  # pictures whose ratios differ by a larger share want a window of another shape
 KEY_NAMES = {27: "esc", 32: "space"}
 
 
@@ -70,13 +71,14 @@ class Window:
             os.environ.setdefault("QT_QPA_PLATFORM", "xcb")  # else Qt first complains that it has no Wayland plugin,
             os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # and that the wheel holds no fonts
         self._title = title
-        self._shown = self._closed = False
+        self._closed = False
+        self._ratio = 0.0  # of the picture that is shown; 0: none was
         cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     @property
     def closed(self) -> bool:
         """Has the window gone, by its own button or by `close`?"""
-        if self._closed or not self._shown:
+        if self._closed or not self._ratio:
             return self._closed
         try:
             return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
@@ -87,9 +89,10 @@ class Window:
         """Put up a picture, (H, W, 3) uint8 RGB; it appears during the next `key`. A closed window stays closed."""
         if self.closed:
             return
-        if not self._shown:
-            cv2.resizeWindow(self._title, *_first_size(*image_rgb.shape[1::-1]))
-            self._shown = True
+        height, width = image_rgb.shape[:2]
+        if abs(width / height - self._ratio) > SAME_RATIO * self._ratio:  # Qt would stretch it
+            cv2.resizeWindow(self._title, *_first_size(width, height))
+            self._ratio = width / height
         cv2.imshow(self._title, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
 
     def key(self, wait_ms: int = 1) -> str | None:

@@ -11,7 +11,7 @@ from helpers.paths import ROOT
 from live import Settings
 from models.checkpoint import SHIPPED, load_checkpoint
 from pipeline.drawing.labels import PALETTE
-from pipeline.live.session import KEYS
+from pipeline.live.keys import KEYS
 from retinaface.defaults import IMGSZ
 from support import UserError
 from web import about as module

@@ -19,7 +19,9 @@ from helpers.patience import PATIENCE_S
 from data.sources.frame import FileSource, Frame, FrameSource, Skipped
 from data.sources.open_source import read_picture
 from pipeline.drawing.face_blur import around
+from pipeline.drawing.stand_notice import NOTHING_KEPT, what_is_kept
 from pipeline.live import session as module
+from pipeline.live.keys import KEYS, help_on
 from pipeline.live.session import Session
 from pipeline.options import PredictOptions, SessionOptions
 from pipeline.run import EmotionPipeline
@@ -168,8 +170,7 @@ def test_keys_switch_what_is_seen_and_computed(play, parts, monkeypatch):
     session, *_ = play(clip(40), keys=["h", "b", "?"])
     assert session.feed.options.predict.explainer is None
     assert not session.show.bars
-    assert session.show.keys[:-1] == module.KEYS
-    assert session.show.keys[-1] == ("--prior", module.PRIOR_WORDS[session.feed.pipeline.classifier.prior])
+    assert session.show.keys == help_on(session.feed.pipeline)
     monkeypatch.setattr(type(session.feed.pipeline.classifier), "computing", "bfloat16, channels-last")  # as on cuda
     session, *_ = play(clip(40), keys=["?"])
     assert session.show.keys[-1] == ("--amp", "expressions: bfloat16, channels-last")
@@ -238,6 +239,27 @@ def test_snapshots_and_recordings_land_on_disk(play, tmp_path):
     assert len(list((tmp_path / "snapshots").glob("*.png"))) == 1
     (recording,) = (tmp_path / "recordings").glob("*.mp4")
     assert recording.stat().st_size > 0
+
+
+def test_a_picture_that_stands_is_recorded(play, portrait, tmp_path):
+    picture = Frame(portrait, 0.0, 0, "portrait", Path("portrait.png"), still=True)
+    play(FileSource("a picture", iter([picture]), fps=None, stills=True), keys=[1, "r", "space"])
+    (film,) = (tmp_path / "recordings").iterdir()
+    with av.open(str(film)) as opened:
+        assert len(list(opened.decode(video=0))) >= 1
+
+
+def test_the_notice_says_that_a_recording_runs(play, monkeypatch):
+    told = []
+    monkeypatch.setattr(module, "wait_for_consent", lambda window, options, **_: told.append(options) or True)
+    play(clip(40), keys=[1, "n", "r", 3, "n"])
+    assert [what_is_kept(options) for options in told] == [NOTHING_KEPT, "Kept on this machine: a recording."]
+
+
+def test_keys_that_find_no_room_in_the_picture_are_printed(play, capsys):
+    play(clip(6), keys=[1, "?"])
+    printed = capsys.readouterr().err
+    assert all(f"{key}: {meaning}" in printed for key, meaning in KEYS)
 
 
 def test_a_snapshot_that_cannot_be_written_does_not_end_the_session(play, tmp_path, capsys):

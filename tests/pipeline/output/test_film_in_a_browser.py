@@ -31,7 +31,8 @@ new Promise((resolve, reject) => {
   video.onseeked = () => {
     const canvas = document.createElement('canvas');
     canvas.getContext('2d').drawImage(video, 0, 0);
-    resolve(canvas.getContext('2d').getImageData(32, 24, 1, 1).data[0]);
+    const [level, , , opaque] = canvas.getContext('2d').getImageData(32, 24, 1, 1).data;
+    opaque ? resolve(level) : setTimeout(video.onseeked, 20); // a busy browser may have no picture of it yet
   };
   video.onloadeddata = () => { video.currentTime = %f; };
   video.src = '%s';

@@ -52,9 +52,7 @@ def test_an_error_of_the_keys_recording_is_a_message_and_ends_that_recording_onl
 
     monkeypatch.setattr(module.VideoWriter, "write", full_disk)
     with opened(messages) as outputs:
-        outputs.toggle_recording()
-        assert outputs.wants_pictures
-        run(outputs, [frame(3)])
+        outputs.toggle_recording(frame(2), PICTURE)
         assert outputs.recording is None
         assert messages[1:] == ["the disk is full.", "what was recorded until then is kept"]
 
@@ -64,8 +62,10 @@ def test_ctrl_c_finishes_everything(here, messages):
         pytest.raises(KeyboardInterrupt),
         opened(messages, save="a.mp4", log="a.csv", crops="crops", report="report") as outputs,
     ):
-        outputs.toggle_recording()
-        run(outputs, map(frame, range(3)))
+        run(outputs, [frame(0)])
+        outputs.toggle_recording(frame(0), PICTURE)
+        assert outputs.wants_pictures
+        run(outputs, map(frame, (1, 2)))
         raise KeyboardInterrupt
     (recording,) = Path("recordings").iterdir()
     assert sorted(os.listdir(here)) == ["a.csv", "a.mp4", "recordings", "report"]

@@ -109,6 +109,7 @@ def test_what_keeps_faces_is_refused_beside_blur(here):
     for flag, value in (("crops", "c/"), ("report_faces", True)):
         refused(None, f"--{flag.replace('_', '-')} keeps faces as they are", blur=True, **{flag: value})
     check_targets(SessionOptions(blur=True, save="a.mp4", report="r"), None)
+    refused(None, "--blur hides no face that has moved since", blur=True, every=2)
 
 
 def test_what_is_fine_is_left_alone(here):

@@ -75,6 +75,19 @@ def test_first_size(picture_wh, window_wh):
     assert screen._first_size(*picture_wh) == window_wh
 
 
+def test_pictures_of_another_shape_get_a_window_of_theirs(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(screen, "display_available", lambda: True)
+    for name in ("namedWindow", "imshow", "destroyWindow", "waitKey"):
+        monkeypatch.setattr(screen.cv2, name, lambda *_: 255)
+    monkeypatch.setattr(screen.cv2, "getWindowProperty", lambda *_: 1.0)
+    monkeypatch.setattr(screen.cv2, "resizeWindow", lambda title, *size_wh: sizes.append(size_wh))
+    with Window("shapes") as window:
+        for height, width in ((480, 640), (240, 320), (480, 320), (481, 640), (480, 640)):
+            window.show(np.zeros((height, width, 3), np.uint8))
+    assert sizes == [(640, 480), (480, 720), (640, 481)]
+
+
 @pytest.fixture
 def virtual_screen(tmp_path, monkeypatch):
     """An Xvfb of its own; gives the file in which it keeps its pixels."""

@@ -27,11 +27,11 @@ export class StatusLine {
     const [edge, apart] = [margin(size), Math.floor(margin(size) / 2)];
     const widest = widthOf(frame) - 2 * edge;
     const items = [
+      [view.recording && "recording", "record"],
       [view.status, ""],
       [view.reduced, ""],
       [view.heat, "heat"],
       [view.paused && "paused", "pause"],
-      [view.recording && "recording", "record"],
     ];
     const upper = this.placeStatus(/** @type {[string, string][]} */ (items.filter(([words]) => words)), frame, size);
     const small = Math.max(this.n.smallest, Math.round(0.86 * size));
