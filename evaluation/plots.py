@@ -121,7 +121,7 @@ def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
 def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
     """The share of each class in each split, and how far the votes agree on the label; `splits` by name."""
     names = next(iter(splits.values())).class_names
-    figure = Figure(figsize=(9, 1.4 + 0.28 * len(names)))
+    figure = Figure(figsize=(9, 1.7 + 0.28 * len(names)))
     left, right = figure.subplots(1, 2)
     height = 0.8 / len(splits)
     for place, (split, faces) in enumerate(splits.items()):
@@ -133,21 +133,22 @@ def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Fi
         right.step([1, *agreement], np.arange(len(faces) + 1) / len(faces), color=colour, where="pre")
     label_rows(left, names)
     left.set(title=title, xlabel="share of the split's faces")
-    left.legend(loc="lower right")
     has_votes = any(faces.has_votes for faces in splits.values())
     right.set(title="how far the votes agree" if has_votes else "one label a face, no votes")
     right.set(xlabel="at least this share of votes is for the label", ylabel="share of faces")
     right.set(xlim=(0, 1.02), ylim=(0, 1.03))
     format_as_percent(left.xaxis, right.xaxis, right.yaxis)
+    figure.legend(loc="outside lower center", ncols=len(splits))
     return figure
 
 
 @styled
 def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, title: str = "") -> Figure:
-    """The probabilities of each person over time, a row a person, in the colours of the overlay.
+    """The probabilities of each person over time, a row a person, in the colours of the overlay; none while unseen.
 
-    results: of each frame, by a pipeline with a tracker. times_s: of each frame, seconds.
+    results: of each frame, by a pipeline with a tracker. times_s: of each frame, seconds, ascending.
     """
+    edges_s = frame_edges(times_s)
     tracks = sorted({face.track for result in results for face in result.faces})
     names = results[0].class_names
     colours = [np.divide(colour_of(name, index), 255) for index, name in enumerate(names)]
@@ -155,21 +156,24 @@ def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, tit
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     rows = figure.subplots(max(len(tracks), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axes, track in zip(rows, tracks, strict=False):
-        person = [
-            (time_s, face.probabilities)
-            for time_s, result in zip(times_s, results, strict=True)
-            for face in result.faces
-            if face.track == track
-        ]
-        person_s, probabilities = zip(*person, strict=True)
-        areas = axes.stackplot(person_s, np.transpose(probabilities), colors=colours, edgecolor=GREY, linewidth=0.4)
-        axes.set(ylim=(0, 1), xlim=(times_s[0], times_s[-1]), yticks=(0, 0.5, 1), ylabel=f"person {track}")
+        seen = [next((face for face in result.faces if face.track == track), None) for result in results]
+        shares = [np.zeros(len(names)) if face is None else face.probabilities for face in seen]
+        heights = np.transpose([*shares, shares[-1]])  # the last edge ends the last frame
+        areas = axes.stackplot(edges_s, heights, step="post", colors=colours, edgecolor=GREY, linewidth=0.4)
+        axes.set(ylim=(0, 1), xlim=edges_s[[0, -1]], yticks=(0, 0.5, 1), ylabel=f"person {track}")
         axes.grid(False)
         format_as_percent(axes.yaxis)
     if tracks:
         figure.legend(areas, names, loc="outside right center")
     rows[-1].set_xlabel("time, s")
     return figure
+
+
+def frame_edges(times_s: Sequence[float]) -> np.ndarray:
+    """(N + 1,) float64: where N >= 1 frames begin and end, half-way between two; a frame alone lasts a second."""
+    first, last = np.diff(times_s)[[0, -1]] if len(times_s) > 1 else (1.0, 1.0)
+    times = np.array([times_s[0] - first, *times_s, times_s[-1] + last])
+    return (times[:-1] + times[1:]) / 2
 
 
 def label_rows(axes: Axes, labels: Sequence[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from itertools import pairwise
+
 import numpy as np
 from helpers.figures import points, render, widths
 from matplotlib.patches import StepPatch
@@ -12,6 +15,7 @@ from evaluation.plots import (
     class_counts_figure,
     confusion_figure,
     film_figure,
+    frame_edges,
     per_class_figure,
     reliability_figure,
 )
@@ -69,6 +73,14 @@ def test_counts_are_shares_of_each_split():
     assert "no votes" in render(class_counts_figure({"test": labelled})).axes[1].get_title(loc="left")
 
 
+def test_the_legend_of_splits_lies_beside_the_bars():
+    full = faces([0, 1], [[1, 0], [0, 1]], has_votes=False)
+    figure = render(class_counts_figure({"train": full, "validation": full, "test": full}))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["train  2", "validation  2", "test  2"]
+    assert not any(axes.get_tightbbox().overlaps(legend.get_window_extent()) for axes in figure.axes)
+
+
 def frame_of(*people: tuple[int, float]) -> FrameResult:
     """A frame with a face for each (track, probability of joy)."""
     face = Face(box_xyxy=np.zeros(4), landmarks_xy=np.zeros((5, 2)), score=1.0)
@@ -82,7 +94,40 @@ def frame_of(*people: tuple[int, float]) -> FrameResult:
 def test_a_film_has_a_row_for_each_person():
     film = [frame_of((1, 0.9)), frame_of((1, 0.6), (7, 0.5)), frame_of((7, 0.25))]
     first, second = render(film_figure(film, [0.0, 0.5, 1.0])).axes
-    for axes, corners in ((first, {(0.0, 0.9), (0.5, 0.6)}), (second, {(0.5, 0.5), (1.0, 0.25)})):
-        vertices = np.asarray(axes.collections[0].get_paths()[0].vertices)
-        assert set(map(tuple, vertices.tolist())) >= corners
+    assert [shares_at(first, time_s) for time_s in (0.0, 0.4, 0.9, 1.2)] == [[0.9, 1], [0.6, 1], [0, 0], [0, 0]]
+    assert [shares_at(second, time_s) for time_s in (0.2, 0.4, 0.9, 1.2)] == [[0, 0], [0.5, 1], [0.25, 1], [0.25, 1]]
+    assert first.get_xlim() == second.get_xlim() == (-0.25, 1.25)
     assert render(film_figure([frame_of(), frame_of()], [0.0, 1.0])).axes
+
+
+def shares_at(axes, time_s: float) -> list[float]:
+    """How high the area of each class reaches at a time: the upper end of its polygon there; 0 where it has none."""
+    tops = []
+    for area in axes.collections:
+        corners = np.asarray(area.get_paths()[0].vertices)
+        pairs = pairwise(corners)
+        tops.append(max(a[1] for a, b in pairs if min(a[0], b[0]) < time_s < max(a[0], b[0])))
+    return tops
+
+
+def test_nobody_is_drawn_while_unseen():
+    film = [frame_of((1, 0.9)), frame_of(), frame_of(), frame_of((1, 0.6)), frame_of()]
+    (axes,) = render(film_figure(film, [0.0, 1.0, 2.0, 3.0, 4.0])).axes
+    assert [shares_at(axes, time_s) for time_s in (0.1, 1.1, 2.1, 3.1, 4.1)] == [
+        [0.9, 1],
+        [0, 0],
+        [0, 0],
+        [0.6, 1],
+        [0, 0],
+    ]
+
+
+def test_a_film_of_one_frame_has_a_width():
+    with warnings.catch_warnings(action="error"):
+        (axes,) = render(film_figure([frame_of((1, 0.9))], [3.0])).axes
+    assert axes.get_xlim() == (2.5, 3.5)
+    assert shares_at(axes, 3.1) == [0.9, 1]
+
+
+def test_frames_reach_half_way_to_the_next():
+    assert frame_edges([0.0, 1.0, 4.0]).tolist() == [-0.5, 0.5, 2.5, 5.5]
