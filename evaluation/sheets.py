@@ -16,7 +16,8 @@ from data.face_set import FaceSet
 from gradcam import blend
 from support.figures import styled
 
-GAP, LINE, TITLE, LETTER = 0.1, 0.13, 0.3, 0.085  # inches: between pictures, line of a caption, title, its letters
+GAP, LINE, TITLE = 0.1, 0.13, 0.3  # inches: between pictures, line of a caption, title
+LETTER, CAPTION_LETTER = 0.085, 0.06  # inches: of the title, of a caption
 
 
 @styled
@@ -28,11 +29,15 @@ def contact_sheet(
     side: float = 1.1,
     title: str = "",
 ) -> Figure:
-    """Pictures in rows of `columns`, each in a square of `side` inches above its caption; None leaves a gap."""
+    """Pictures in rows of `columns`, each in a square of `side` inches above its caption; None leaves a gap.
+
+    Columns are as wide as the longest caption.
+    """
     columns = max(min(columns, len(images)), 1)
     lines = max((caption.count("\n") + 1 for caption in captions if caption), default=0)
+    longest = max((len(line) for caption in captions for line in caption.splitlines()), default=0)
     aspect = max((image.shape[0] / image.shape[1] for image in images if image is not None), default=1)
-    width, height = side + GAP, side * min(aspect, 1) + GAP + LINE * lines
+    width, height = max(side, CAPTION_LETTER * longest) + GAP, side * min(aspect, 1) + GAP + LINE * lines
     top = GAP + TITLE * bool(title)
     size = (max(columns * width + GAP, LETTER * len(title)), -(-len(images) // columns) * height + top)
     figure = Figure(figsize=size)
@@ -45,7 +50,7 @@ def contact_sheet(
         if image is not None:
             x, y = GAP + place % columns * width, top + place // columns * height
             image_height, image_width = np.array(image.shape[:2]) * side / max(image.shape[:2])
-            centre, bottom = x + side / 2, y + image_height
+            centre, bottom = x + (width - GAP) / 2, y + image_height
             extent = (centre - image_width / 2, centre + image_width / 2, bottom, y)
             axes.imshow(image, extent=extent, interpolation="bicubic", aspect="auto")
             axes.text(centre, bottom + 0.04, caption, ha="center", va="top", fontsize=7)

@@ -24,8 +24,9 @@ def table(scores: dict) -> Iterator[str]:
     yield from classification_report(scores["per_class"])
     for attribute, groups in scores.get("groups", {}).items():
         yield ""
+        width = max([24, *(len(attribute + value) + 3 for value in groups)])
         for value, group in groups.items():
-            yield f"{attribute + ' ' + value:<24}{accuracy_text(group)}, macro-F1 {group['macro_f1']:.3f}"
+            yield f"{attribute + ' ' + value:<{width}}{accuracy_text(group)}, macro-F1 {group['macro_f1']:.3f}"
 
 
 def accuracy_lines(scores: dict) -> Iterator[str]:
@@ -59,9 +60,11 @@ def other_lines(scores: dict) -> Iterator[str]:
 
 def classification_report(per_class: dict) -> Iterator[str]:
     """Precision, recall, F1 and faces of each class, and the means over classes that occur, plain and weighted."""
-    yield f"{'class':<16}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>10}"
-    for name, row in [*per_class.items(), *means(per_class).items()]:
-        yield f"{name:<16}" + "".join(f"{row[column]:>10.3f}" for column in COLUMNS) + f"{row['support']:>10,}"
+    rows = per_class | means(per_class)
+    width = max([16, *(len(name) + 2 for name in rows)])
+    yield f"{'class':<{width}}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>10}"
+    for name, row in rows.items():
+        yield f"{name:<{width}}" + "".join(f"{row[column]:>10.3f}" for column in COLUMNS) + f"{row['support']:>10,}"
 
 
 def means(per_class: dict) -> dict:

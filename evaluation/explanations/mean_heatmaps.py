@@ -176,15 +176,18 @@ def title(report: dict) -> str:
 def table(report: dict) -> Iterator[str]:
     """mean_heatmaps.json as lines of text, in per cent."""
     yield title(report)
+    width = max([12, *(len(name) + 2 for name in report["expressions"])])
     headings = {"shares": "share of the heatmap in each region", "probability_drops": "drop without the region"}
     for key, heading in headings.items():
         yield ""
         yield f"{heading}, %"
-        yield f"{'':<12}{'faces':>8}" + "".join(f"{region:>20}" for region in REGIONS)
+        yield f"{'':<{width}}{'faces':>8}" + "".join(f"{region:>20}" for region in REGIONS)
         for name, row in report["expressions"].items():
-            yield f"{name:<12}{row['correct']:>8,}" + "".join(f"{_percent(row[key][r]):>20}" for r in REGIONS)
+            yield f"{name:<{width}}{row['correct']:>8,}" + "".join(f"{_percent(row[key][r]):>20}" for r in REGIONS)
         if key == "shares":
-            yield f"{'a uniform map':<20}" + "".join(f"{100 * share:>20.1f}" for share in report["uniform"].values())
+            yield f"{'a uniform map':<{width + 8}}" + "".join(
+                f"{100 * share:>20.1f}" for share in report["uniform"].values()
+            )
     yield ""
     if report["left_out"]:
         yield f"fewer than {FEWEST} classified correctly: {', '.join(report['left_out'])}"
@@ -206,6 +209,7 @@ def mean_heatmaps_figure(means: Sequence[ExpressionMean], *, title: str = "") ->
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     grid = figure.subplots(3, len(means), squeeze=False, height_ratios=(1, 1, 1.1))
     widths = [values.mean(axis=0) for mean in means for values in (mean.shares, mean.drops)]
+    widths.append(np.diff(EDGES))  # a uniform map's
     limits = (min(np.min(widths), 0) - 0.02, 1.1 * np.max(widths))
     rows = np.arange(len(REGIONS))
     for column, mean in enumerate(means):

@@ -88,13 +88,14 @@ def crops_for_timing(faces: FaceSet) -> np.ndarray:
 def table(report: dict) -> Iterator[str]:
     """faithfulness.json as lines of text."""
     cost = report["cost"]
+    width = max([12, *(len(name) + 2 for name in report["tests"])])
     yield f"{report['network']} on {report['n']:,} of {report['of']:,} faces of {report['dataset']} {report['split']}"
     yield ""
-    yield f"{'':<12}" + "".join(f"{column:>11}" for column in COLUMNS)
-    yield f"{'no heatmap':<12}{'':>77}{cost['ms_a_face'][ALONE]['median']:>11.2f}{1:>11.2f}"
+    yield f"{'':<{width}}" + "".join(f"{column:>11}" for column in COLUMNS)
+    yield f"{'no heatmap':<{width}}{'':>77}{cost['ms_a_face'][ALONE]['median']:>11.2f}{1:>11.2f}"
     for name, row in report["tests"].items():
         means = [row[test]["mean"] for test in ("deletion", "insertion", "insertion_minus_deletion")]
-        line = f"{name:<12}" + "".join(f"{mean:>11.3f}" for mean in means)
+        line = f"{name:<{width}}" + "".join(f"{mean:>11.3f}" for mean in means)
         if name in cost["ratio"]:
             randomised = list(row["rank_correlation_randomised"].values())[-1]["mean"]
             hits = f"{row['pointing_hits']['mean']:.1%}" if "pointing_hits" in row else "-"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -45,6 +46,19 @@ def test_pictures_lie_in_rows_with_their_shape_and_caption():
     assert low[0] == left  # the third place begins the second row
     assert low[3] > base
     assert tall[0] > right
+
+
+def test_long_captions_stand_beside_each_other():
+    names, votes = ("fearfully surprised", "disgustedly surprised"), np.float32([[1, 0]] * 3)
+    faces = FaceSet([grey(i) for i in range(3)], votes, np.zeros(3, int), tuple("abc"), names)
+    figure = mistakes_figure(faces, np.tile(np.float32([0.1, 0.9]), (3, 1)))
+    figure.savefig(io.BytesIO())  # at its own resolution, in which extents are
+    spans = [text.get_window_extent() for text in figure.axes[0].texts[1:]]
+    assert all(left.x1 < right.x0 for left, right in pairwise(spans))
+    assert spans[0].x0 > 0
+    assert spans[-1].x1 < figure.bbox.x1
+    middles = [sum(image.get_extent()[:2]) / 2 for image in figure.axes[0].images]
+    assert middles == [text.get_position()[0] for text in figure.axes[0].texts[1:]]
 
 
 def test_a_sheet_of_nothing_still_has_its_title():

@@ -22,6 +22,12 @@ def test_means_are_over_the_classes_that_occur():
     assert lines[-1].split() == ["weighted", "avg", "0.625", "0.812", "0.600", "4"]
 
 
+def test_columns_stand_below_each_other_whatever_the_names():
+    lines = list(classification_report({"disgustedly surprised": PER_CLASS["calm"], **PER_CLASS}))
+    assert {len(line) for line in lines} == {len("disgustedly surprised") + 2 + 4 * 10}
+    assert {len(line) for line in classification_report(PER_CLASS)} == {16 + 4 * 10}
+
+
 def test_the_latex_table_is_whole_and_escaped():
     scores = {"dataset": "x", "split": "test", "protocol": "all", "per_class": PER_CLASS, "accuracy": 0.8125,
               "accuracy_interval": [0.7, 0.9], "macro_f1": 0.533}  # fmt: skip

@@ -72,6 +72,27 @@ def test_the_figure_has_a_column_an_expression(rng):
     np.testing.assert_allclose(points(figure.axes[4].lines[0])[:, 0], shares[0] / 2)
 
 
+def test_the_lines_of_a_uniform_map_lie_inside(rng):
+    face, heatmap = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8), rng.random((16, 16), np.float32)
+    even = np.full((FEWEST, len(REGIONS)), 0.2)
+    axes = render(mean_heatmaps_figure([ExpressionMean("joy", 5, 5, face, heatmap, even, 0 * even)])).axes[2]
+    assert axes.get_xlim()[0] < min(np.diff(EDGES))
+    assert axes.get_xlim()[1] > max(np.diff(EDGES)) > 1.1 * 0.2
+
+
+def test_columns_stand_below_each_other_whatever_the_names():
+    row = {"mean": 0.2, "interval": [0.1, 0.3]}
+    regions = dict.fromkeys(REGIONS, row)
+    expression = {"correct": 5, "labelled": 5, "shares": regions, "probability_drops": regions}
+    names = ["joy", "disgustedly surprised"]
+    report = {"network": "n", "explainer": "gradcam", "dataset": "d", "split": "test", "left_out": [],
+              "uniform": dict(zip(REGIONS, np.diff(EDGES).tolist(), strict=True)),
+              "expressions": dict.fromkeys(names, expression)}  # fmt: skip
+    lines = [line for line in table(report) if line.startswith((*names, "a uniform", "   "))]
+    assert len(lines) == 7
+    assert len({len(line) for line in lines}) == 1
+
+
 def test_each_landmark_lies_in_its_region():
     for name, landmark in (("eyes", 0), ("nose", 2), ("mouth", 3)):
         region = REGIONS.index(name)
