@@ -74,7 +74,8 @@ def _film(
         raise UserError(f"{title} is not a video that can be read ({reason}).") from error
     streams = moving_streams(container, title)
     film = Film(container, streams[0], title=title, name=name, path=path)
-    source = FileSource(title, film.frames(), fps=film.fps, count=film.promised, release=resources.pop_all().close)
+    source = FileSource(title, film.frames(), fps=film.fps, count=film.expected, release=resources.pop_all().close)
+    source.promised = film.promised
     notes = []
     if len(streams) > 1:
         notes.append(f"{title} holds {len(streams)} films; the first is read, the others are not.")
@@ -95,8 +96,8 @@ def moving_streams(container: av.container.InputContainer, title: str) -> list[a
     return moving
 
 
-def promised_frames(path: str | Path) -> int | None:
-    """How many frames a film says it has; None where it does not say, 0 where it cannot be opened."""
+def expected_frames(path: str | Path) -> int | None:
+    """How many frames a film should have; None where it does not say, 0 where it cannot be opened."""
     try:
         with open_film(path) as source:
             return source.count
@@ -107,7 +108,8 @@ def promised_frames(path: str | Path) -> int | None:
 class Film:
     """An open film: what it promises, and its frames.
 
-    fps: its mean rate. duration_s: how long it says it is. promised: how many frames that makes. Each None if unknown.
+    fps: its mean rate, as it says. duration_s: how long it says it is. promised: how many frames it says it has.
+    expected: the same, or where it does not say how many these rate and length would make. Each None if unknown.
     """
 
     def __init__(
@@ -129,7 +131,8 @@ class Film:
         if self.duration_s and container.start_time and "matroska" in container.format.name:
             self.duration_s -= container.start_time / av.time_base  # it counts from 0, not from the first frame
         by_length = math.ceil(self.duration_s * self.fps - 0.01) if self.duration_s and self.fps else None
-        self.promised = min((number for number in (stream.frames, by_length) if number), default=None)
+        self.expected = min((number for number in (stream.frames, by_length) if number), default=None)
+        self.promised = self.expected if stream.frames else None
 
     def frames(self) -> Iterator[Frame | Skipped]:
         """Its frames, and between them what could not be read; `UserError` where there is not one frame."""
@@ -161,15 +164,21 @@ class Film:
             index += damaged
         if not given:
             raise UserError(f"{self.title} opens as a video but holds no frame that can be read.")
-        promised = self.promised or 0
-        if self._ended_early(index, times.time_s + times.longest_s):
-            yield self._skipped(index, f"ended after {index} of {promised} promised frames", promised - index)
+        if ended := self._ended_early(index, times.time_s + times.longest_s):
+            yield self._skipped(index, *ended)
 
-    def _ended_early(self, frames: int, end_s: float) -> bool:
-        if self.promised is None or self.duration_s is None or self.container.format.name in WITHOUT_HEADER:
-            return False
-        tolerance_s = max(SHORT_BY_S, SHORT_BY_FRAMES / (self.fps or FALLBACK_FPS))
-        return self.promised - frames > SHORT_BY_FRAMES and self.duration_s - end_s > tolerance_s
+    def _ended_early(self, frames: int, end_s: float) -> tuple[str, int] | None:
+        """What is said where the film ended before it should, and how many frames are missing."""
+        if self.expected is None or self.duration_s is None or self.container.format.name in WITHOUT_HEADER:
+            return None
+        lost_s = self.duration_s - end_s
+        if lost_s <= max(SHORT_BY_S, SHORT_BY_FRAMES / (self.fps or FALLBACK_FPS)):
+            return None
+        if self.promised is None:  # rates vary, so that of what was read says more than the header's
+            lost = max(1, round(lost_s * frames / end_s))
+            return f"ended after {end_s:.1f} of {self.duration_s:.1f} s; missing frames are estimated", lost
+        lost = self.promised - frames
+        return (f"ended after {frames} of {self.promised} promised frames", lost) if lost > SHORT_BY_FRAMES else None
 
     def _skipped(self, index: int, reason: str, frames: int) -> Skipped:
         log.warning("%s, frame %d: %s (%d frame%s).", self.title, index, reason, frames, "s" * (frames != 1))

@@ -62,7 +62,8 @@ class FrameSource:
     `live`: frames that nobody takes are lost. `stills`: all are pictures, which do not follow from each other. `fps`:
     the true rate of a single recording, None where there is none or the file does not tell. `max_frames`: the source
     ends after so many. `note`: one sentence the person should see, or None; it may change at any frame. `skipped`: what
-    could not be read and nobody has taken note of yet. `ended`: no frame will come any more.
+    could not be read and nobody has taken note of yet. `ended`: no frame will come any more. `promised`: how many
+    frames a film's header counts, None where it has no number.
     """
 
     live = False
@@ -73,6 +74,7 @@ class FrameSource:
         self.fps = fps
         self.max_frames: int | None = None
         self.note: str | None = None
+        self.promised: int | None = None
         self.ended = False
         self.skipped: list[Skipped] = []
         self._lock = threading.Lock()  # around `skipped`
@@ -82,7 +84,7 @@ class FrameSource:
 
     @property
     def count(self) -> int | None:
-        """How many frames come if all can be read; None where that is unknown or without end."""
+        """How many frames come if all can be read, of films that count none about; None: unknown, or without end."""
         known = [number for number in (self._count, self.max_frames) if number is not None]
         return min(known, default=None)
 

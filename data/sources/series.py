@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 
 from data.sources.files import SourceFile, list_files, printable
-from data.sources.film import open_film, promised_frames
+from data.sources.film import expected_frames, open_film
 from data.sources.frame import FileSource, Frame, FrameSource, Skipped
 from data.sources.pictures import holds_picture, open_picture
 from support import FAILED, UserError
@@ -37,8 +37,8 @@ def _count(films: list[SourceFile], *, pictures: int) -> int | None:
     """How many frames there are; None where a film does not say, or so many are there that asking takes long."""
     if len(films) > MOST_ASKED:
         return None
-    promised = [number for film in films if (number := promised_frames(film.path)) is not None]
-    return pictures + sum(promised) if len(promised) == len(films) else None
+    expected = [number for film in films if (number := expected_frames(film.path)) is not None]
+    return pictures + sum(expected) if len(expected) == len(films) else None
 
 
 def _frames(files: list[SourceFile], name: str) -> Iterator[Frame | Skipped | str]:

@@ -164,7 +164,7 @@ class Worker:
             return opened
         if stretch is None:
             film = open_film(path, name=source.name)
-            record["promised"] = film.count
+            record["promised"] = film.promised
             given = _with_skipped(film)
             release = film.close
         else:

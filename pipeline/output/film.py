@@ -35,7 +35,7 @@ class VideoWriter:
     """A video whose time is that of the frames. The first sets its size; where no frame comes, no file appears.
 
     fps: the rate of the frames as far as it is known; an .avi has it throughout, so frames repeat and drop there.
-    notify: told of what a person would not expect: other codecs, gaps that were shortened, missing sound.
+    notify: told of what a person would not expect: other codecs and sizes, gaps that were shortened, missing sound.
     A context manager, which finishes the file on an error and on Ctrl-C too.
     Raises `UserError` where the name ends in no known suffix or the file cannot be written.
     """
@@ -52,6 +52,7 @@ class VideoWriter:
         self._film: Path | None = None  # what the newest frame is of,
         self._time_s, self._stay_s = 0.0, float(1 / self._rate)  # its time there, and how long it is seen
         self._from_s = self._shift_s = 0.0  # of the film: where what goes on began, and its lead on the recording
+        self._first_hw: tuple[int, ...] | None = None  # of the first frame, until another size has been said
         self._tick, self._key_s = -1, -math.inf  # of the recording: the last time in `time_base`, the last key frame's
 
     def write(self, image_rgb: np.ndarray, time_s: float, *, film: Path | None = None, still: bool = False) -> None:
@@ -61,14 +62,16 @@ class VideoWriter:
         still: a picture, which follows too, and stays for two seconds.
         """
         try:
+            follows = still or film != self._film
             if self._output is None:
                 self._open(image_rgb.shape[:2], time_s, film=None if still else film)
             elif shutil.disk_usage(self._file.partial.parent).free < SPARE_BYTES:
                 raise OSError(0, "the disk is nearly full")
-            elif still or film != self._film:
+            elif follows:
                 self._append(time_s)
             else:
                 self._go_on(time_s)
+            self._say_size(image_rgb.shape[:2], follows=follows)
             self._film, self._time_s = film, time_s
             if still:
                 self._stay_s = STILL_S
@@ -79,7 +82,10 @@ class VideoWriter:
 
     def _open(self, size_hw: tuple[int, ...], start_s: float, *, film: Path | None) -> None:
         self._from_s = self._shift_s = start_s
-        self._size_hw = _video_size(*size_hw)
+        self._first_hw, self._size_hw = size_hw, _video_size(*size_hw)
+        if max(self._size_hw) < max(size_hw) - 1:  # the sides of a video are even
+            limit = f"frames of {_by(size_hw)} are reduced to what players take"
+            self._notify(f"{self._path} is {_by(self._size_hw)}: {limit}.")
         self._encoder = video_encoder(self._container)
         if self._encoder.caution:
             wanted = self._container.encoders[0].name
@@ -101,6 +107,14 @@ class VideoWriter:
             self._output = None
             self._file.discard()
             raise
+
+    def _say_size(self, size_hw: tuple[int, ...], *, follows: bool) -> None:
+        """Say, once, that a frame has another size than the first. follows: it is of another film or picture."""
+        if self._first_hw is None or size_hw == self._first_hw:
+            return
+        self._first_hw = None
+        advice = " --save FOLDER/ keeps each size." if follows else ""
+        self._notify(f"{self._path} is {_by(self._size_hw)}, as its first frame; others are scaled to that.{advice}")
 
     def _go_on(self, time_s: float) -> None:
         """The newest frame was seen until `time_s` of its film, or for the longest that a frame stays."""
@@ -204,6 +218,10 @@ def _video_size(height: int, width: int) -> tuple[int, int]:
     scale = min(1.0, MAX_SIDE / max(height, width), math.sqrt(MAX_PIXELS / (height * width)))
     even_h, even_w = (max(MIN_SIDE, 2 * math.ceil(side * scale / 2)) for side in (height, width))
     return even_h, even_w
+
+
+def _by(size_hw: tuple[int, ...]) -> str:
+    return f"{size_hw[1]}x{size_hw[0]}"
 
 
 def _letterboxed(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

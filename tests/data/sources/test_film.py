@@ -46,8 +46,9 @@ def test_codecs_give_every_frame_in_rgb_with_its_time(tmp_path, codec, suffix, p
 
 
 def test_count_is_what_the_file_promises(tmp_path):
-    assert open_film(write_film(tmp_path / "a.mp4", moving(9))).count == 9
-    assert open_film(write_film(tmp_path / "a.mkv", moving(9))).count == 9
+    for suffix, promised in (("mp4", 9), ("mkv", None)):  # which tells its length and rate
+        with open_film(write_film(tmp_path / f"a.{suffix}", moving(9))) as source:
+            assert (source.count, source.promised) == (9, promised)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
@@ -78,8 +79,24 @@ def test_an_early_end_is_said_with_what_was_promised(tmp_path, suffix):
     frames, skipped = read_film(path)
     assert 50 < len(frames) < 200
     last = skipped[-1]
-    assert last.reason == f"ended after {last.index} of 300 promised frames"
+    assert last.reason == {
+        "mp4": f"ended after {last.index} of 300 promised frames",
+        "mkv": f"ended after {last.index / 25:.1f} of 12.0 s; missing frames are estimated",
+    }[suffix]
     assert len(frames) + sum(gap.frames for gap in skipped) == 300
+
+
+def test_a_cut_film_of_varying_rate_claims_no_frames_that_it_never_had(tmp_path):
+    times_s = np.cumsum([0.0, *np.random.default_rng(0).uniform(0.02, 0.18, size=199)])  # 10 a second, not 25
+    path = write_film(tmp_path / "a.mkv", moving(200), rate=25, times_s=times_s)
+    with open_film(path) as source:
+        assert source.promised is None
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames, (last,) = read_film(path)
+    assert last.index == len(frames) < 180
+    assert last.reason.startswith(f"ended after {frames[-1].time_s:.0f}.")
+    assert f" of {times_s[-1]:.0f}." in last.reason
+    assert last.index + last.frames == pytest.approx(200, rel=0.15)
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path):

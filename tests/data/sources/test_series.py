@@ -60,7 +60,7 @@ def test_many_films_are_not_all_asked_for_their_length(tmp_path, monkeypatch):
         write_film(tmp_path / name, moving(3))
     assert open_series(str(tmp_path)).count == 9
     monkeypatch.setattr(series, "MOST_ASKED", 2)
-    monkeypatch.setattr(series, "promised_frames", lambda path: pytest.fail("a film was opened"))
+    monkeypatch.setattr(series, "expected_frames", lambda path: pytest.fail("a film was opened"))
     assert open_series(str(tmp_path)).count is None
 
 

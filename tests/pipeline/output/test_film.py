@@ -151,6 +151,37 @@ def test_another_size_is_letterboxed_and_an_enormous_one_reduced(tmp_path):
         assert module._video_size(*size_hw) == expected
 
 
+def test_another_size_is_said_once_and_how_each_is_kept(tmp_path):
+    said: list[str] = []
+    with VideoWriter(tmp_path / "a.mp4", 10, notify=said.append) as writer:
+        for index, size_hw in enumerate([(48, 64), (48, 64), (480, 640), (480, 320)]):
+            writer.write(_grey(0, size_hw), 0.0, film=tmp_path / f"{index}.png", still=True)
+    told = f"{tmp_path / 'a.mp4'} is 64x48, as its first frame; others are scaled to that."
+    assert said == [f"{told} --save FOLDER/ keeps each size."]
+    said.clear()
+    with VideoWriter(tmp_path / "a.mp4", 10, notify=said.append) as writer:
+        for index, size_hw in enumerate([(48, 64), (480, 640), (48, 64)]):  # of one film, which a folder scales, too
+            writer.write(_grey(0, size_hw), index / 10)
+    assert said == [told]
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "sentence"),
+    [
+        ((48, 4098), " is 4096x48: frames of 4098x48 are reduced to what players take."),
+        ((3024, 4032), " is 3548x2662: frames of 4032x3024 are reduced to what players take."),
+        ((47, 4095), ""),
+        ((1, 1), ""),
+    ],
+)
+def test_reduced_frames_are_said(tmp_path, size_hw, sentence):
+    said: list[str] = []
+    with VideoWriter(tmp_path / "a.avi", 10, notify=said.append) as writer:
+        for index in range(2):
+            writer.write(_grey(0, size_hw), index / 10)
+    assert said == ([f"{tmp_path / 'a.avi'}{sentence}"] if sentence else [])
+
+
 def test_file_appears_only_when_complete_and_survives_ctrl_c(tmp_path):
     writer = VideoWriter(tmp_path / "new" / "a.mp4", 10)
     for index in range(5):
