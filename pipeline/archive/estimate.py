@@ -17,6 +17,7 @@ from data.sources.pictures import open_picture
 from pipeline.archive.analysis import Analysis
 from pipeline.archive.progress import duration
 from pipeline.archive.sources import Source, local_copy
+from pipeline.output.report.words import count
 from support import UserError
 
 SAMPLE = 20  # frames that are analysed
@@ -45,7 +46,8 @@ def estimate(sources: Sequence[Source], analysis: Analysis, *, jobs: int) -> Ite
     films = [source for source in sources if not source.is_picture]
     chance = random.Random(0)
     seconds, frames = _length(films, chance)
-    yield f"{len(films):,} films of {duration(seconds)}, {round(frames):,} frames; {len(pictures):,} pictures"
+    length = f"{count(len(films), 'film')} of {duration(seconds)}, {count(round(frames), 'frame')}"
+    yield f"{length}; {count(len(pictures), 'picture')}"
     sampled = {True: Sampled(), False: Sampled()}
     pipeline = analysis.pipeline()
     for source in chance.sample(list(sources), min(SAMPLE, len(sources))):
@@ -67,7 +69,7 @@ def estimate(sources: Sequence[Source], analysis: Analysis, *, jobs: int) -> Ite
     needed = _needed(sampled[False], frames, frames / analysis.step) + _needed(
         sampled[True], len(pictures), len(pictures)
     )
-    yield f"about {needed / 3600:.2f} core hours, {duration(needed / jobs)} on {jobs} processes"
+    yield f"about {needed / 3600:.2f} core hours, {duration(needed / jobs)} on {count(jobs, 'process', 'processes')}"
 
 
 def _needed(sampled: Sampled, read: float, analysed: float) -> float:

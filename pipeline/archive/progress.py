@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from pipeline.output.report.words import count
+
 EVERY_S, TERMINAL_S = 60.0, 0.5  # between two lines
 
 
@@ -48,8 +50,8 @@ class Progress:
         if 0 < self.share < self._total:
             left = f", {duration(seconds / self.share * (self._total - self.share))} left"
         return (
-            f"{self.sources:,} of {self._total:,} sources, {self.frames / seconds:.1f} frames a second, "
-            f"{self.faces:,} faces, {self.failed:,} failed{left}"
+            f"{self.sources:,} of {count(self._total, 'source')}, {self.frames / seconds:.1f} frames a second, "
+            f"{count(self.faces, 'face')}, {self.failed:,} failed{left}"
         )
 
     def _write(self, text: str) -> None:

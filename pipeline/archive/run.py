@@ -18,6 +18,7 @@ from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.sources import Source
 from pipeline.archive.units import Unit, units_of
 from pipeline.archive.worker import Outcome
+from pipeline.output.report.words import count
 from support import notify
 
 Engine = Callable[[Iterator[Unit]], Iterator[Event]]
@@ -41,6 +42,17 @@ class Account:
         self.networks_s += outcome.networks_s
         self.cpu_s += outcome.cpu_s
         self.wall_s += outcome.wall_s
+
+    def sentences(self) -> Iterator[str]:
+        """All of it, at the end."""
+        yield f"{self.progress.line()}, in {duration(self.progress.seconds)}"
+        if limits := self.limits():
+            yield limits
+        if self.seams:
+            seams = count(self.seams, "seam")
+            yield f"{seams} between stretches of films, {len(self.doubts)} of them with a difference"
+        for doubt in self.doubts[:20]:
+            yield f"  {doubt}"
 
     def limits(self) -> str:
         """What the processes spent their time with, and whether they had the cores and the disk that they wanted."""
@@ -128,7 +140,8 @@ def run_archive(
     dataset.tidy()
     todo = dataset.remaining(sources)
     if len(todo) < len(sources):
-        notify(f"{len(sources) - len(todo):,} of {len(sources):,} sources are done already")
+        done = len(sources) - len(todo)
+        notify(f"{done:,} of {count(len(sources), 'source')} {'is' if done == 1 else 'are'} done already")
     account = Account(Progress(len(todo)))
     archive = Archive(dataset, account, drop)
     try:
@@ -140,21 +153,25 @@ def run_archive(
     if not stopped:
         dataset.forget_all_stretches()
     failed = dataset.write_sources(archive.failed)
-    notify(f"{account.progress.line()}, in {duration(account.progress.seconds)}")
-    if limits := account.limits():
-        notify(limits)
-    if account.seams:
-        notify(f"{account.seams} seams between stretches of films, {len(account.doubts)} of them with a difference")
-    for doubt in account.doubts[:20]:
-        notify(f"  {doubt}")
+    for sentence in account.sentences() if todo else ():
+        notify(sentence)
     if stopped:
         notify(f"stopped; this goes on: {command_line()}")
         raise KeyboardInterrupt
     for source, why in list(archive.failed.items())[:20]:
         notify(f"  {source.name}: {why}")
     if failed:
-        notify(f"{failed:,} sources failed; the column `problem` of _sources.parquet says why")
+        notify(failures(failed, earlier=failed - account.progress.failed))
     return 1 if failed else 0
+
+
+def failures(failed: int, *, earlier: int) -> str:
+    """How many sources failed, `earlier` of them in runs before, which have rows and so are not read again."""
+    sentence = f"{count(failed, 'source')} failed"
+    if earlier:
+        sentence += " in an earlier run" if earlier == failed else f", {earlier:,} of them in an earlier run"
+    sentence += "; the column `problem` of _sources.parquet says why"
+    return f"{sentence}; what failed in an earlier run is read again when its file changes" if earlier else sentence
 
 
 def command_line() -> str:

@@ -79,10 +79,13 @@ def test_an_early_end_is_said_with_what_was_promised(tmp_path, suffix):
     frames, skipped = read_film(path)
     assert 50 < len(frames) < 200
     last = skipped[-1]
-    assert last.reason == {
-        "mp4": f"ended after {last.index} of 300 promised frames",
-        "mkv": f"ended after {last.index / 25:.1f} of 12.0 s; missing frames are estimated",
-    }[suffix]
+    assert (
+        last.reason
+        == {
+            "mp4": f"ended after {last.index} of 300 promised frames",
+            "mkv": f"ended after {last.index / 25:.1f} of 12.0 s; missing frames are estimated",
+        }[suffix]
+    )
     assert len(frames) + sum(gap.frames for gap in skipped) == 300
 
 

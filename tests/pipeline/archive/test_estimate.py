@@ -28,7 +28,14 @@ def test_lengths_faces_and_hours(tmp_path, monkeypatch):
     assert needed == "about 0.05 core hours, 1 min 34 s on 2 processes"
 
 
+def test_one_process_is_one(tmp_path):
+    write_picture(tmp_path / "a.png", scene(0))
+    *_, needed = estimate(list_sources([str(tmp_path)])[0], ColourAnalysis(), jobs=1)
+    assert needed.endswith(" on 1 process")
+
+
 def test_no_frame_that_can_be_read(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
-    *_, last = estimate(list_sources([str(tmp_path)])[0], ColourAnalysis(), jobs=1)
+    first, last = estimate(list_sources([str(tmp_path)])[0], ColourAnalysis(), jobs=1)
+    assert first == "0 films of 0 s, 0 frames; 1 picture"
     assert last == "no frame of a sample could be read"

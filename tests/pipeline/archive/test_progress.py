@@ -42,8 +42,8 @@ def test_one_line_on_a_terminal():
     progress.close()
     assert stream.getvalue().count("\n") == 0
     assert stream.getvalue().split("\r\x1b[K")[1:] == [
-        "0 of 1 sources, 1.0 frames a second, 0 faces, 0 failed, 2 s left",
-        "0 of 1 sources, 1.0 frames a second, 0 faces, 0 failed, 1 s left",
-        "1 of 1 sources, 1.0 frames a second, 0 faces, 0 failed",
+        "0 of 1 source, 1.0 frames a second, 0 faces, 0 failed, 2 s left",
+        "0 of 1 source, 1.0 frames a second, 0 faces, 0 failed, 1 s left",
+        "1 of 1 source, 1.0 frames a second, 0 faces, 0 failed",
         "",
     ]

@@ -118,6 +118,32 @@ def test_sources_that_fail_are_listed_and_tried_again_by_the_next_run(tmp_path, 
     assert not pd.read_parquet(f"{place}/_sources.parquet").failed.any()
 
 
+def test_what_failed_in_an_earlier_run_is_said_to_have(tmp_path, capsys):
+    analysis, place = ColourAnalysis(), str(tmp_path / "out")
+    write_picture(tmp_path / "in" / "a.png", scene(0))
+    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+
+    def run() -> list[str]:
+        capsys.readouterr()
+        with Dataset(place, analysis) as dataset:
+            found = list_sources([str(tmp_path / "in")])[0]
+            assert run_archive(found, dataset, in_this_process(analysis, place)) == 1
+        return capsys.readouterr().err.splitlines()
+
+    why, again = "the column `problem` of _sources.parquet says why", "is read again when its file changes"
+    assert run()[-1] == f"1 source failed; {why}"
+    earlier = f"1 source failed in an earlier run; {why}; what failed in an earlier run {again}"
+    assert run() == ["2 of 2 sources are done already", earlier]
+    (tmp_path / "in" / "worse.png").write_bytes(b"no picture either")
+    assert run()[-1] == f"2 sources failed, 1 of them in an earlier run; {why}; what failed in an earlier run {again}"
+    (tmp_path / "in" / "worse.png").unlink()
+    (tmp_path / "in" / "bad.png").write_bytes(b"changed, and no picture still")
+    first, progress, *_, last = run()
+    assert first == "1 of 2 sources is done already"
+    assert progress.startswith("1 of 1 source, ")
+    assert last.startswith("2 sources failed, 1 of them in an earlier run; ")  # the rows of what is gone stay
+
+
 def test_what_limits_is_said_by_the_numbers():
     account = Account(Progress(1))
     unit = Unit(())
