@@ -108,13 +108,15 @@ class Session:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._opened.close()
-        self._tell_news()
-        if self.outputs.unread.frames:
-            notify(self.outputs.unread.sentence(self.presented))
-        seconds = self._clock() - self.started_s
-        frames = "1 frame" if self.presented == 1 else f"{self.presented} frames"
-        notify(f"{frames} in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
+        try:
+            self._opened.close()
+        finally:  # also where a file cannot be finished
+            self._tell_news()
+            if self.outputs.unread.frames:
+                notify(self.outputs.unread.sentence(self.presented))
+            seconds = self._clock() - self.started_s
+            frames = "1 frame" if self.presented == 1 else f"{self.presented} frames"
+            notify(f"{frames} in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
 
     def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""

@@ -27,6 +27,7 @@ from pipeline.options import PredictOptions, SessionOptions
 from pipeline.run import EmotionPipeline
 from retinaface.detector import RetinaFace
 from retinaface.face import Face, Faces
+from support import UserError
 
 SIZE = (96, 128, 3)
 
@@ -309,6 +310,15 @@ def test_pictures_and_films_in_one_folder(play, portrait, tmp_path, monkeypatch,
     told = capsys.readouterr().err.splitlines()
     assert told.count("this film is plain red") == 1
     assert "1 of 7 pictures and frames could not be read, of 1 file" in told
+
+
+def test_what_was_done_is_said_also_where_the_report_cannot_be_written(play, portrait, tmp_path, capsys):
+    (tmp_path / "seen").write_text("a file, and no folder")
+    with pytest.raises(UserError):
+        play(mixed(portrait), report="seen", quiet=True)
+    *_, unread, rate = capsys.readouterr().err.splitlines()
+    assert unread == "1 of 7 pictures and frames could not be read, of 1 file"
+    assert rate.startswith("6 frames in ")
 
 
 def test_in_a_window_pictures_wait_and_films_play(play, clock, portrait):
