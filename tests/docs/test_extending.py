@@ -17,7 +17,6 @@ import data.datasets
 import data.sources
 import gradcam
 from data.cartoon_faces import random_cartoon
-from data.sources import open_source
 from models import networks
 from models.classifier import Classifier
 from models.spec import all_specs
@@ -94,14 +93,18 @@ def test_an_explainer(monkeypatch, rng):
     np.testing.assert_allclose(found, low / low.max(axis=(1, 2), keepdims=True), atol=1e-4)
 
 
-def test_a_frame_source(add, monkeypatch):
+def test_a_frame_source(add, tmp_path, monkeypatch):
     add("data/sources/test_card.py", data.sources)
-    open_test_card = importlib.import_module("data.sources.test_card").open_test_card
-
-    (row,) = re.findall(r'`"testcard": (SourceKind\(.*?\)),`', TEXT)
-    kind = eval(row, {"SourceKind": open_source.SourceKind, "open_test_card": open_test_card})
-    monkeypatch.setattr(open_source, "SOURCES", {"testcard": kind} | open_source.SOURCES)
-    with open_source.open_source("testcard", max_frames=4) as source:
+    (wanted,) = re.findall(r"`(from data\.sources\.test_card import .*?)`", TEXT)
+    (row,) = re.findall(r'`("testcard": SourceKind\(.*?\),)`', TEXT)
+    code = (ROOT / "data" / "sources" / "open_source.py").read_text(encoding="utf-8")
+    for new, place in ((wanted, "from support import "), (f"    {row}", '    "film": SourceKind(lambda name: True')):
+        before, found, after = code.partition(place)
+        code = f"{before}{new}\n{found}{after}"
+        assert found
+    (tmp_path / "added" / "open_source_and_card.py").write_text(code, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "data.sources.open_source_and_card", raising=False)
+    with importlib.import_module("data.sources.open_source_and_card").open_source("testcard", max_frames=4) as source:
         frames = list(source)
     assert [frame.image_rgb[0, 0, 0] for frame in frames] == [0, 20, 40, 60]
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3])
