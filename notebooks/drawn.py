@@ -19,12 +19,12 @@ from data.cartoon_faces import EXPRESSIONS, EYES, MOUTH, MOUTH_HALF, NOSE, REGIO
 from data.datasets.ferplus import FOLDERS
 from data.sample_set import write_sample_set
 from data.sources.frame import Frame
-from data.sources.open_source import open_source
+from data.sources.open_source import open_source, source_files
 from models.ensemble import classifier_from_files
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from retinaface.face import Face, Faces
-from support import UserError
+from support import UserError, notify
 
 FACES, NETWORK = "../runs/drawn_faces", "../runs/drawn_network"
 EPOCHS = 12
@@ -58,12 +58,14 @@ def drawn_faces() -> str:
 
 
 def drawn_network(*, epochs: int = EPOCHS) -> str:
-    """A small network, trained on drawn faces in a minute; one that is there already is taken as it is.
+    """A small network, trained on drawn faces in a minute; one that is there already is taken as it is, which is said.
 
     A training that was stopped goes on. Raises `UserError` where it is stopped.
     """
     folder = Path(NETWORK)
-    if not (folder / "best.onnx").is_file():  # the last file of a run
+    if (folder / "best.onnx").is_file():  # the last file of a run
+        notify(f"the network in {NETWORK} is taken as it is; to train it anew, remove that folder.")
+    else:
         resume = ["--resume"] * (folder / "last.pt").is_file()
         flags = ["--data-path", drawn_faces(), "--out", NETWORK, "--epochs", str(epochs), *RECIPE, *resume]
         if train.main(flags):
@@ -77,8 +79,11 @@ def frames_and_pipeline(
     """The first frames of a source and a pipeline with a tracker; without a source the drawn film."""
     if source:
         with open_source(source, max_frames=count) as opened:
-            if opened.stills:
-                raise UserError(f"{source} holds pictures, in which nobody can be followed; name a film or a camera.")
+            if opened.stills or len(source_files(source)) > 1:
+                raise UserError(
+                    f"{source} holds pictures or several films, through which nobody can be followed; "
+                    "name one film or a camera."
+                )
             return list(opened), EmotionPipeline.from_files(weights=weights or [], tracker=Tracker())
     frames, faces = drawn_film(count)
     classifier = classifier_from_files(weights or [drawn_network(epochs=epochs)])

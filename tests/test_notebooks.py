@@ -9,11 +9,14 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.films import moving, write_film
 from helpers.paths import ROOT
+from helpers.tiny_sets import make_image_folder
 from matplotlib.figure import Figure
 
 from data.datasets import load_faces
 from models.classifier import Classifier
+from support import UserError
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LOGIC = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.While, ast.Try)
@@ -79,6 +82,53 @@ def test_it_runs_out_of_the_box(path, notebooks, tmp_path, capsys):
     assert len(figures) >= 2
     for figure in figures:
         figure.savefig(tmp_path / "figure.png", dpi=40)
+
+
+def run_notebook(name: str, *, cells: int, **parameters: object) -> dict:
+    """The names after the first `cells` code cells of a notebook with other parameters."""
+    first, *others = code_cells(ROOT / "notebooks" / f"{name}.ipynb")[:cells]
+    names: dict = {}
+    run_cell(python_of(first), names)
+    assert names.keys() >= parameters.keys()
+    names |= parameters
+    for cell in others:
+        run_cell(python_of(cell), names)
+    return names
+
+
+def test_pictures_with_a_fault_are_listed_and_left_out(notebooks, tmp_path, rng, capsys):
+    folder = make_image_folder(tmp_path / "data", {"happy": 20, "sad": 20})
+    broken = next(path for path in sorted(folder.rglob("*.*")) if path.is_file())
+    broken.write_bytes(b"no picture")
+    splits = run_notebook("01_data", cells=5, DATA_PATH=str(folder))["splits"]
+    assert broken.name in capsys.readouterr().out
+    assert sum(map(len, splits.values())) == 39
+
+
+def test_a_short_film_is_shown_too(notebooks, tmp_path):
+    film = write_film(tmp_path / "short.mp4", moving(6))
+    names = run_notebook("04_video", cells=4, SOURCE=str(film), FRAMES=80)
+    assert len(names["results"]) == len(names["pictures"]) == 6
+
+
+def test_nobody_is_followed_through_several_films(notebooks, tmp_path):
+    drawn = importlib.import_module("drawn")
+    (tmp_path / "films").mkdir()
+    write_film(tmp_path / "films" / "a.mp4", moving(3))
+    frames, pipeline = drawn.frames_and_pipeline(str(tmp_path / "films"), None, count=2)
+    pipeline.close()
+    assert len(frames) == 2
+    write_film(tmp_path / "films" / "b.mp4", moving(3))
+    with pytest.raises(UserError, match="several films"):
+        drawn.frames_and_pipeline(str(tmp_path / "films"), None, count=2)
+
+
+def test_a_network_that_is_there_is_taken_and_that_is_said(tmp_path, notebooks, monkeypatch, capsys):
+    drawn = importlib.import_module("drawn")
+    monkeypatch.setattr(drawn, "NETWORK", str(tmp_path))
+    (tmp_path / "best.onnx").touch()
+    assert drawn.drawn_network(epochs=3) == str(tmp_path / "best.safetensors")
+    assert f"{tmp_path} is taken as it is" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -66,6 +66,19 @@ class ExplainedFaces:
                 found[method].append(torch.as_tensor(passed.heatmaps(classes, method)))
         return {method: torch.cat(maps) for method, maps in found.items()}
 
+    def heatmaps_of_classes(self, class_names: Sequence[str] | None, *, method: str = "gradcam") -> dict[str, Tensor]:
+        """(N, h, w) by class: the heatmaps of the faces for each of these; None: the first two of the network.
+
+        Raises `UserError` where the network does not know a class.
+        """
+        wanted = self.class_names[:2] if class_names is None else class_names
+        if unknown := [name for name in wanted if name not in self.class_names]:
+            raise UserError(
+                f"the network has no class {', '.join(unknown)}; its classes are {', '.join(self.class_names)}."
+            )
+        indices = {name: torch.full_like(self.labels, self.class_names.index(name)) for name in wanted}
+        return {name: self.explain(self.x, index, [method])[method] for name, index in indices.items()}
+
     def rows(self, some: slice) -> ExplainedFaces:
         """The same network with some of the faces."""
         tensors = {name: getattr(self, name)[some] for name in ("x", "probabilities", "labels")}

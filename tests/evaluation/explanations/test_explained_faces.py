@@ -46,6 +46,18 @@ def test_predictions_are_those_of_the_classifier_and_classes_are_joined_by_name(
     assert len(faces.rows(slice(2))) == len(faces.rows(slice(2)).images) == 2
 
 
+def test_heatmaps_of_other_classes_than_the_predicted_one():
+    faces = tiny_explained_faces(4)
+    maps = faces.heatmaps_of_classes(["green"])
+    assert list(maps) == ["green"]
+    torch.testing.assert_close(maps["green"], faces.explain(faces.x, torch.ones(4).long(), ["gradcam"])["gradcam"])
+    torch.testing.assert_close(maps["green"][1::2], faces.heatmaps(["gradcam"])["gradcam"][1::2])
+    assert maps["green"][::2].max() == 0  # the red ones
+    assert list(faces.heatmaps_of_classes(None)) == ["red", "green"]
+    with pytest.raises(UserError, match="no class joy, anger; its classes are red, green"):
+        faces.heatmaps_of_classes(["joy", "red", "anger"])
+
+
 def test_a_network_that_warps_is_explained_over_the_crop(rng):
     torch.manual_seed(0)
     spec = find_spec("deep_emotion")
