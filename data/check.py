@@ -54,6 +54,8 @@ def run(settings: Settings) -> int:
     print(pd.DataFrame(columns).to_string(na_rep="-"))
     for remark in remarks(parts):
         print(remark)
+    if sentence := getattr(module, "left_out", lambda folder: "")(find_folder(settings.folder)):
+        print(sentence)
     for fault in faults:
         print(fault)
     published = {} if mapping else getattr(module, "PUBLISHED", {})

@@ -72,12 +72,17 @@ def pictures_in(folder: Path) -> Iterator[Path]:
     return map(Path, picture_names(str(folder)))
 
 
-def picture_names(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
-    """As `pictures_in`, as text: of a million `Path`s each would take half a kilobyte.
+def picture_names(folder: str) -> Iterator[str]:
+    """As `pictures_in`, as text: of a million `Path`s each would take half a kilobyte."""
+    return filter(is_picture, file_names(folder))
 
-    above: the folders around `folder`, as they really are; a link back to one of them is passed over.
+
+def file_names(folder: str, *, without: frozenset[str] = frozenset()) -> Iterator[str]:
+    """All files in `folder` and in the folders in it, by name, less leftovers. Raises `UserError` as above.
+
+    without: folders, as they really are, that are passed over, as is a link back to a folder around.
     """
-    above = (*above, os.path.realpath(folder))
+    without |= {os.path.realpath(folder)}
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -87,9 +92,9 @@ def picture_names(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
         if is_leftover(entry.name):
             continue
         if entry.is_dir():
-            if os.path.realpath(entry.path) not in above:
-                yield from picture_names(entry.path, above)
-        elif is_picture(entry.name):
+            if os.path.realpath(entry.path) not in without:
+                yield from file_names(entry.path, without=without)
+        else:
             yield entry.path
 
 

@@ -14,17 +14,19 @@ column `person` (data/datasets/csv_list.py).
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
-from data.layout import LEVELS, folders_in, is_leftover, picture_names, pictures_in
+from data.layout import LEVELS, file_names, folders_in, is_leftover, picture_names, pictures_in
 from data.samples import Listing, Sample, Samples
+from data.sources.files import is_picture
 from data.splits import TEST_SHARE, VALIDATION_SHARE, draw_faces, name_hashes
 from support import UserError
 from support.columns.numbers import Numbers
@@ -86,6 +88,28 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     chosen = itertools.compress(zip(names, places.array().data, strict=True), mine.data)
     samples = Samples(Sample(name, split, labels[at], os.path.join(root, name), folders[at]) for name, at in chosen)
     return Listing(samples, class_names)
+
+
+def left_out(folder: Path) -> str:
+    """A sentence on the pictures outside the class folders and the other files in them; "" where there are none."""
+    root = find_tree(folder)
+    if root is None:
+        return ""
+    classes = [str(path) for part in split_folders(root).values() for path in folders_in(part)]
+    around = file_names(str(folder), without=frozenset(map(os.path.realpath, classes)))
+    outside = sum(map(is_picture, _readable(around)))
+    others = sum(not is_picture(name) for path in classes for name in _readable(file_names(path)))
+    pictures = f"{outside:,} picture{' lies' if outside == 1 else 's lie'} outside the class folders"
+    files = f"{others:,} other file{'' if others == 1 else 's'}"
+    if outside:
+        return f"{pictures} and {files} in them: left out" if others else f"{pictures}: left out"
+    return f"{files} {'lies' if others == 1 else 'lie'} in the class folders: left out" if others else ""
+
+
+def _readable(names: Iterator[str]) -> Iterator[str]:
+    """`names` up to a folder that cannot be read, which is a fault elsewhere."""
+    with contextlib.suppress(UserError):
+        yield from names
 
 
 def draw(hashes: np.ndarray, labels: np.ndarray, splits: Collection[str]) -> dict[str, np.ndarray]:

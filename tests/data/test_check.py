@@ -69,6 +69,33 @@ def test_a_split_of_faults_alone_has_no_counts(tmp_path, capsys):
     assert out.endswith("4 faults\n")
 
 
+def test_files_that_nobody_reads_are_said_and_no_fault(tmp_path, capsys):
+    make_image_folder(tmp_path / "train", {"bored": 20, "sad": 20})
+    make_image_folder(tmp_path / "test", {"bored": 5, "sad": 5})
+    assert main([str(tmp_path)]) == 0
+    assert "left out" not in capsys.readouterr().out
+    (tmp_path / "train" / "sad" / "notes.txt").touch()
+    (tmp_path / "train" / "sad" / "Thumbs.db").touch()  # a system's own
+    assert main([str(tmp_path)]) == 0
+    assert "\n1 other file lies in the class folders: left out\n" in capsys.readouterr().out
+    (tmp_path / "test" / "bored" / "more").mkdir()
+    (tmp_path / "test" / "bored" / "more" / "a.psd").touch()
+    (tmp_path / "val2" / "sad").mkdir(parents=True)
+    for place in ("a.png", "train/b.jpg", "val2/sad/c.png"):
+        (tmp_path / place).touch()
+    (tmp_path / "README.txt").touch()
+    assert main([str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "\n3 pictures lie outside the class folders and 2 other files in them: left out\nno faults\n" in out
+
+
+def test_a_picture_beside_the_class_folders_of_one_tree_is_said(tmp_path, capsys):
+    make_image_folder(tmp_path / "set", {"bored": 20, "sad": 20})
+    (tmp_path / "a.png").touch()  # beside the only folder, in which the classes are found
+    assert main([str(tmp_path)]) == 0
+    assert "\n1 picture lies outside the class folders: left out\n" in capsys.readouterr().out
+
+
 def test_entropy_of_votes():
     votes = np.array([[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]], np.float32)
     faces = FaceSet(np.zeros((2, 4, 4, 3), np.uint8), votes, np.array([0, 1]), ("a", "b"), tuple("wxyz"))
