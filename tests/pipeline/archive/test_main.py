@@ -110,7 +110,7 @@ def test_ctrl_c_says_how_to_go_on(folder, tmp_path):
 def test_what_it_will_take(folder, tmp_path, capsys):
     assert main([str(folder), "--out", str(tmp_path / "out"), "--dry-run", "--jobs", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "1 films of 1 s, 20 frames; 12 pictures"
+    assert lines[0] == "1 film of 1 s, 20 frames; 12 pictures"
     assert lines[1].endswith("faces a frame, by a sample of 12")
     assert "core hours" in lines[2]
     assert "on 2 processes" in lines[2]
