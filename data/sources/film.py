@@ -76,12 +76,10 @@ def _film(
     film = Film(container, streams[0], title=title, name=name, path=path)
     source = FileSource(title, film.frames(), fps=film.fps, count=film.expected, release=resources.pop_all().close)
     source.promised = film.promised
-    notes = []
     if len(streams) > 1:
-        notes.append(f"{title} holds {len(streams)} films; the first is read, the others are not.")
+        source.tell(f"{title} holds {len(streams)} films; the first is read, the others are not.")
     if curve := HDR_CURVES.get(film.stream.codec_context.color_trc):
-        notes.append(f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen.")
-    source.note = " ".join(notes) or None
+        source.tell(f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen.")
     return source
 
 

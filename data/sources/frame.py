@@ -61,8 +61,8 @@ class FrameSource:
 
     `live`: frames that nobody takes are lost. `stills`: all are pictures, which do not follow from each other. `fps`:
     the true rate of a single recording, None where there is none or the file does not tell. `max_frames`: the source
-    ends after so many. `note`: one sentence the person should see, or None; it may change at any frame. `skipped`: what
-    could not be read and nobody has taken note of yet. `ended`: no frame will come any more. `promised`: how many
+    ends after so many. `notes`: sentences that the person should see and nobody has taken yet; `skipped`: so what could
+    not be read. `ended`: no frame will come any more. `promised`: how many
     frames a film's header counts, None where it has no number.
     """
 
@@ -73,11 +73,11 @@ class FrameSource:
         self.description = description
         self.fps = fps
         self.max_frames: int | None = None
-        self.note: str | None = None
         self.promised: int | None = None
         self.ended = False
         self.skipped: list[Skipped] = []
-        self._lock = threading.Lock()  # around `skipped`
+        self.notes: list[str] = []
+        self._lock = threading.Lock()  # around both
         self._count = count
         self._given = 0
         self._plain = PlainRun()
@@ -101,7 +101,7 @@ class FrameSource:
         if frame is not None:
             self._given += 1
             if (colour := self._plain.look(frame.image_rgb)) is not None:
-                self.note = self._plain_note(frame, colour)
+                self.tell(self._plain_note(frame, colour))
         return frame
 
     def _plain_note(self, frame: Frame, colour: str) -> str:
@@ -120,6 +120,17 @@ class FrameSource:
         """What could not be read since the last call, in order; from any thread."""
         with self._lock:
             taken, self.skipped = self.skipped, []
+        return taken
+
+    def tell(self, sentence: str) -> None:
+        """Remember what the person should see."""
+        with self._lock:
+            self.notes.append(sentence)
+
+    def take_notes(self) -> list[str]:
+        """What the person should see since the last call, in order; from any thread."""
+        with self._lock:
+            taken, self.notes = self.notes, []
         return taken
 
     def close(self) -> None:
@@ -177,7 +188,7 @@ class FileSource(FrameSource):
                 if isinstance(given, Skipped):
                     self.skip(given)
                 else:
-                    self.note = given
+                    self.tell(given)
         self.close()
         return None
 

@@ -109,7 +109,7 @@ def open_source(
         if name is not None:
             raise
         source = SOURCES["sample"].open("sample", asked)
-        source.note = "camera 0 gives no picture, so the bundled sample plays; --source names another camera or file."
+        source.tell("camera 0 gives no picture, so the bundled sample plays; --source names another camera or file.")
     source.max_frames = max_frames
     return source
 

@@ -29,7 +29,8 @@ def open_series(name: str) -> FileSource:
     films = [file for file in found.files if not holds_picture(file.path)]
     count = _count(films, pictures=len(found.files) - len(films))
     source = FileSource(printable(name), _frames(found.files, name), count=count, stills=not films)
-    source.note = found.note
+    if found.note:
+        source.tell(found.note)
     return source
 
 
@@ -72,6 +73,4 @@ def _open(file: SourceFile, *, picture_index: int | None) -> FrameSource:
 def _news(source: FrameSource) -> Iterator[Skipped | str]:
     """What `source` has skipped and noted since it was asked last."""
     yield from source.take_skipped()
-    if source.note:
-        yield source.note
-        source.note = None
+    yield from source.take_notes()

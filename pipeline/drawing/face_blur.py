@@ -4,7 +4,7 @@ In:  frames (H, W, 3) uint8 RGB, the boxes of their faces, their times.
 Out: new frames in which each face is a few blurred patches of its own colours; nothing of it can be brought back.
 
 A detector misses a face now and then for a moment. So where one was seen within the last second and no face is now, the
-place stays blurred. A face that was never detected is not blurred.
+place stays blurred: that of someone near another one, too. A face that was never detected is not blurred.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FaceBlur:
         missed = [
             (seen_s, rect)
             for seen_s, rect in self._seen
-            if not new_scene and 0 <= time_s - seen_s <= MEMORY_S and not any(map(rect.intersects, rects))
+            if not new_scene and 0 <= time_s - seen_s <= MEMORY_S and not any(_holds(now, rect) for now in rects)
         ]
         self._seen = [*missed, *((time_s, rect) for rect in rects)]
 
@@ -61,6 +61,12 @@ class FaceBlur:
             if (inside := rect.intersection(frame)).area:
                 blur(inside.view(blurred))
         return blurred
+
+
+def _holds(now: Rect, before: Rect) -> bool:
+    """Is a face seen at `now` the one that was seen at `before`? It then holds the middle of that."""
+    x, y = (before.left + before.right) / 2, (before.top + before.bottom) / 2
+    return now.left <= x < now.right and now.top <= y < now.bottom
 
 
 def around(box_xyxy: np.ndarray) -> Rect:

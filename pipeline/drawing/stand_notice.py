@@ -21,7 +21,7 @@ PARAGRAPHS = (
     "The pictures stay on this machine. Nobody is recognised: the program does not know who you are.",
     "You need not take part. Stay out of the picture, or ask the person at the stand to stop it.",
 )
-NOTHING_KEPT = "Nothing is kept: pictures and predictions are gone as soon as they have been shown."
+NOTHING_KEPT = "Nothing is kept: pictures are gone as soon as they have been shown, predictions when the program ends."
 ASK = "Press a key to begin, q to leave."
 LINE, GAP = 1.45, 0.7  # height of a line, and between paragraphs, in font sizes
 
@@ -35,6 +35,8 @@ def what_is_kept(options: SessionOptions) -> str:
         "pictures of faces" if options.crops else "",
         f"a summary{' with pictures of faces' if options.report_faces else ''}" if options.report else "",
     ]
+    if options.show and options.report_faces and not options.report:
+        kept.append("until the program ends, pictures of faces")
     named = ", ".join(filter(None, kept))
     return f"Kept on this machine: {named}." if named else NOTHING_KEPT
 

@@ -24,14 +24,17 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import cv2
+import numpy as np
 
 from data.sources.frame import Frame, FrameSource
 from pipeline.live.threads import StageThreads
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline, FrameResult
+from retinaface.anchors import iou
 from retinaface.face import Face
 
 GRAB_S = 0.1  # the longest wait for a camera before the thread looks whether to go on
+SAME_IOU = 0.5  # of a face's box with its mirror image, from which on it is the same person
 BATCH_BYTES = 32 * 2**20  # large pictures go in smaller batches: 6 of 1920x1080, 1 of 24 megapixels
 
 
@@ -189,8 +192,23 @@ class Feed:
         if analysed.options.mirror != options.mirror:
             batch = self.detect(Batch([mirror(frame)], [True], [True], options))
             frame = batch.frames[0]
-            (result,) = self.pipeline.predict([frame.image_rgb], batch.faces, options=options.predict)
+            (found,) = self.pipeline.predict([frame.image_rgb], batch.faces, options=options.predict)
+            result = with_tracks_of(result, found)
         return AnalysedFrame(frame, self.pipeline.explain(result, options.predict), options)
+
+
+def with_tracks_of(before: FrameResult, found: FrameResult) -> FrameResult:
+    """`found` in the mirror image of the frame of `before`: its faces with the numbers of those that they mirror."""
+    if not before.faces:
+        return found
+    boxes = np.array([face.box_xyxy for face in before.faces])
+    boxes[:, [2, 0]] = before.frame_rgb.shape[1] - 1 - boxes[:, [0, 2]]
+    faces = []
+    for face in found.faces:
+        overlap = iou(face.box_xyxy[None], boxes)[0]
+        same = overlap.max() >= SAME_IOU
+        faces.append(replace(face, track=before.faces[int(overlap.argmax())].track) if same else face)
+    return replace(found, faces=tuple(faces))
 
 
 def mirror(frame: Frame) -> Frame:

@@ -273,9 +273,10 @@ class Session:
 
     def _tell_news(self, analysed: AnalysedFrame | None = None) -> None:
         """Say, each once, a note of the source and flags that cut something; the bar passes what cannot be read."""
-        if self.source.note and self.source.note not in self._said:
-            self._said.add(self.source.note)
-            self._notify(self.source.note)
+        for note in self.source.take_notes():
+            if note not in self._said:
+                self._said.add(note)
+                self._notify(note)
         if unread := self.outputs.unread.frames - self._unread:
             self.progress.advance(unread)
             self._unread += unread

@@ -55,6 +55,11 @@ class VideoWriter:
         self._first_hw: tuple[int, ...] | None = None  # of the first frame, until another size has been said
         self._tick, self._key_s = -1, -math.inf  # of the recording: the last time in `time_base`, the last key frame's
 
+    @property
+    def begun(self) -> bool:
+        """Is there a file that frames go into?"""
+        return self._output is not None
+
     def write(self, image_rgb: np.ndarray, time_s: float, *, film: Path | None = None, still: bool = False) -> None:
         """Add a frame, (H, W, 3) uint8 RGB, taken at `time_s`; one of another size than the first is letterboxed.
 

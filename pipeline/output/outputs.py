@@ -138,8 +138,8 @@ class Outputs:
         try:
             recording.write(annotated, frame.time_s, film=frame.path, still=frame.still)
         except UserError as error:
-            self.notify(str(error))
-            self.stop_recording(done="what was recorded until then is kept")
+            kept = " What was recorded until then is kept." if recording.begun else ""
+            self.stop_recording(done=f"{error}{kept}")
 
     def toggle_recording(self, frame: Frame, annotated: np.ndarray) -> None:
         """Start a recording, under a name of its own, with the frame that is seen; or finish the one that runs."""
@@ -169,7 +169,8 @@ class Outputs:
 
     def _write_report(self, folder: Path) -> None:
         if self.report:
-            settings = {"source": self.source.description} | dataclasses.asdict(self.options)
+            named = {"source": self.source.description}  # that of the command line may hold a password
+            settings = dataclasses.asdict(self.options) | named
             self.report.write(folder, settings=settings)
 
     def _try(self, action: Callable[[], object], *, done: str) -> None:

@@ -178,7 +178,7 @@ def test_of_several_films_in_a_file_the_first_is_read_and_that_is_said(tmp_path)
             film.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
             film.mux(stream.encode(None))
     with open_film(tmp_path / "a.mkv") as source:
-        assert "holds 2 films; the first is read" in source.note
+        assert "holds 2 films; the first is read" in source.take_notes()[0]
         (frame,) = source
     assert np.abs(patch_colours(frame.image_rgb) - PATCHES).max() <= 14
 

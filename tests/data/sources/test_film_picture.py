@@ -81,7 +81,7 @@ def test_hdr_films_show_the_colours_of_an_ordinary_screen_and_say_so(tmp_path, c
     signal = [hdr_signal(patches(), curve)] * 3
     path = write_film(tmp_path / "a.mp4", signal, codec="libx265", pixels="yuv420p10le", colour=tags)
     with open_film(path) as source:
-        assert f"HDR film ({name})" in source.note
+        assert f"HDR film ({name})" in source.take_notes()[0]
         frame = next(iter(source))
     errors = np.abs(patch_colours(frame.image_rgb) - PATCHES)
     assert errors.max() <= 16  # saturated green lies where the gamut is clipped

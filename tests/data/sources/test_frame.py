@@ -58,11 +58,12 @@ def test_count_is_the_smaller_of_length_and_max_frames():
 def test_what_was_skipped_and_noted_on_the_way():
     gap = Skipped("test", 1, "damaged", frames=2)
     first, second = _frames(2)
-    source = FileSource("test", iter([first, gap, "half of it is dark.", second]))
+    source = FileSource("test", iter([first, gap, "half of it is dark.", "the rest is bright.", second]))
     assert source.read() is first
     assert source.take_skipped() == []
     assert source.read() is second
-    assert source.note == "half of it is dark."
+    assert source.take_notes() == ["half of it is dark.", "the rest is bright."]
+    assert source.take_notes() == []
     assert source.take_skipped() == [gap]
     assert source.take_skipped() == []
     assert source.read() is None
@@ -108,10 +109,10 @@ def test_closing_waits_for_the_frame_that_is_read():
 def test_hundreds_of_black_frames_are_noted_once():
     black = (Frame(np.zeros((48, 64, 3), np.uint8), index / 25, index, "a.mp4") for index in range(3 * LONG_RUN))
     source = FileSource("clips/a.mp4", black)
-    notes = [source.note for _ in source]
-    assert notes[: LONG_RUN - 1] == [None] * (LONG_RUN - 1)
-    assert "100 frames in a row, to number 99 of a.mp4, are plain black" in notes[LONG_RUN - 1]
-    assert len({*notes}) == 2
+    notes = [(frame.index, note) for frame in source for note in source.take_notes()]
+    ((index, note),) = notes
+    assert index == LONG_RUN - 1
+    assert "100 frames in a row, to number 99 of a.mp4, are plain black" in note
 
 
 def test_a_camera_that_gives_only_black_is_told_what_to_check():
@@ -119,7 +120,8 @@ def test_a_camera_that_gives_only_black_is_told_what_to_check():
     source = FileSource("camera 0", frames)
     source.live = True
     list(source)
-    assert source.note.startswith("camera 0 has given only black for 100 frames: is its cover closed")
+    (note,) = source.take_notes()
+    assert note.startswith("camera 0 has given only black for 100 frames: is its cover closed")
 
 
 def test_frames_of_one_film_have_one_origin_and_those_of_another_another():

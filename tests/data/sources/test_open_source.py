@@ -65,7 +65,7 @@ def test_sample_with_its_options():
     assert [frame.index for frame in got] == [0, 1, 2]
     assert got[0].image_rgb.shape == (200, 320, 3)
     assert source.count == 3
-    assert source.note is None
+    assert source.take_notes() == []
 
 
 def test_the_sample_ends_after_one_round_where_nobody_watches():
@@ -101,8 +101,9 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
 
     monkeypatch.setattr(opening, "open_camera", no_camera)
     with open_source(None, width=320, height=240, max_frames=2) as source:
-        assert "sample plays" in source.note
-        assert "\n" not in source.note
+        (note,) = source.take_notes()
+        assert "sample plays" in note
+        assert "\n" not in note
         assert source.read().image_rgb.shape == (240, 320, 3)
     with pytest.raises(UserError):
         open_source("0")

@@ -42,7 +42,7 @@ def test_films_and_pictures_mixed_in_subfolders(tmp_path):
     write_film(tmp_path / "c" / "e.mkv", moving(2), rate=10)
     with open_series(str(tmp_path)) as source:
         assert (source.stills, source.count) == (False, 7)
-        assert "1 file is no film or picture" in source.note
+        assert "1 file is no film or picture" in source.take_notes()[0]
         frames = list(source)
     assert [(frame.name, frame.index, frame.still) for frame in frames] == [
         ("a.jpg", 0, True),

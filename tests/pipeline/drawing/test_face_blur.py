@@ -52,6 +52,16 @@ def test_what_is_left_are_the_means_of_few_patches(rng):
     assert np.array_equal(shuffled, face)  # so nothing of their places within a patch can be told
 
 
+def test_a_face_that_is_missed_beside_another_one_stays_blurred(noise):
+    hide, near = Hide(), BOX + np.array([50, 0, 50, 0], np.float32)
+    both = hide(noise, [BOX, near], 0.0)
+    assert around(BOX).intersects(around(near))
+    missed = hide(noise, [near], 0.04)
+    assert np.array_equal(around(BOX).view(missed), around(BOX).view(both))
+    moved = BOX + 6
+    assert np.array_equal(hide(noise, [moved, near], 0.08), Hide()(noise, [moved, near], 0.0))  # it is there again
+
+
 def test_a_face_that_is_missed_for_a_moment_stays_blurred_and_not_for_ever(noise):
     hide, head = Hide(), around(BOX)
     seen = hide(noise, [BOX], 0.0)

@@ -14,6 +14,7 @@ from pipeline.options import SessionOptions
     ("options", "sentence"),
     [
         ({}, stand_notice.NOTHING_KEPT),
+        ({"report_faces": True}, "Kept on this machine: until the program ends, pictures of faces."),
         ({"save": "a.mp4"}, "Kept on this machine: a recording."),
         ({"save": "a.mp4", "blur": True}, "Kept on this machine: a recording (faces blurred)."),
         ({"log": "a.csv"}, "Kept on this machine: predictions, without pictures."),

@@ -164,3 +164,17 @@ def test_it_is_known_since_when_a_silent_source_is_waited_for(parts):
     batches = feed.grab()
     assert [next(batches) for _ in range(3)] == [None] * 3
     assert feed.waiting_since_s == 7.0
+
+
+def test_a_frame_under_way_that_is_mirrored_shows_the_same_people(parts, portrait):
+    wide = np.hstack([portrait, np.full_like(portrait, 128), portrait[:, ::-1]])
+    feed = Feed(film([wide] * 2), EmotionPipeline(*parts, tracker=Tracker()), options=FeedOptions())
+    analysed = drain(feed)[-1]
+    feed.use(FeedOptions(mirror=True))
+    mirrored = feed.refresh(analysed)
+    before = {face.track: face.box_xyxy for face in analysed.result.faces}
+    after = {face.track: face.box_xyxy for face in mirrored.result.faces}
+    assert sorted(before) == sorted(after) == [1, 2]
+    for track, (left, _, right, _) in before.items():
+        middle = wide.shape[1] - 1 - (left + right) / 2
+        assert (after[track][0] + after[track][2]) / 2 == pytest.approx(middle, abs=float(right - left) / 10)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from data.sources.frame import Frame, FrameSource, Skipped
+from live import Settings
 from pipeline.options import SessionOptions
 from pipeline.output import outputs as module
 from pipeline.output.outputs import Outputs
@@ -54,7 +55,36 @@ def test_an_error_of_the_keys_recording_is_a_message_and_ends_that_recording_onl
     with opened(messages) as outputs:
         outputs.toggle_recording(frame(2), PICTURE)
         assert outputs.recording is None
-        assert messages[1:] == ["the disk is full.", "what was recorded until then is kept"]
+        assert messages[1:] == ["the disk is full."]  # nothing was recorded until then
+
+
+def test_a_recording_that_breaks_off_is_kept_but_not_one_that_could_not_begin(here, messages, monkeypatch):
+    def worn_out(self, image):
+        raise OSError("worn out")
+
+    with opened(messages) as outputs:
+        outputs.toggle_recording(frame(0), PICTURE)
+        monkeypatch.setattr(module.VideoWriter, "_encode", worn_out)
+        run(outputs, [frame(1)])
+        (path,) = Path("recordings").iterdir()
+        assert messages[-1] == f"{path} ends here: worn out. What was recorded until then is kept."
+    path.unlink()
+    Path("recordings").rmdir()
+    Path("recordings").touch()
+    messages.clear()
+    with opened(messages) as outputs:
+        outputs.toggle_recording(frame(0), PICTURE)
+    assert len(messages) == 2
+    assert "kept" not in messages[1]
+
+
+def test_a_report_names_the_source_without_its_password(here, messages):
+    options = Settings(source="rtsp://admin:secret@10.0.0.5/cam", report="report", quiet=True, show=False)
+    with Outputs(options, FrameSource("rtsp://10.0.0.5/cam", fps=25), ("fear",), notify=messages.append) as outputs:
+        run(outputs, [frame(0)])
+    page = Path("report", "index.html").read_text(encoding="utf-8")
+    assert "rtsp://10.0.0.5/cam" in page
+    assert "secret" not in page
 
 
 def test_ctrl_c_finishes_everything(here, messages):
