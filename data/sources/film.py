@@ -133,10 +133,10 @@ class Film:
         self.promised = self.expected if stream.frames else None
 
     def frames(self) -> Iterator[Frame | Skipped]:
-        """Its frames, and between them what could not be read; `UserError` where there is not one frame."""
+        """Its frames, and between them what could not be read; `UserError` if there is none, or the disk fails."""
         try:
             yield from self._frames()
-        except av.FFmpegError as error:
+        except (av.FFmpegError, OSError) as error:
             raise UserError(f"{self.title} cannot be read any further: {error.strerror}.", exit_code=FAILED) from error
 
     def _frames(self) -> Iterator[Frame | Skipped]:

@@ -26,7 +26,7 @@ def whole_frames(container: av.container.InputContainer, stream: av.VideoStream)
     """Whole frames, deinterlaced; in between, how many damaged ones were left out there.
 
     A frame that the decoder reports as damaged leaves its traces in those decoded after it: all up to the next key
-    frame are left out. A file that cannot be read on ends here.
+    frame are left out. A file that cannot be read on ends here; `OSError` where its disk fails.
     """
     deinterlacer = Deinterlacer()
     left_out = 0
@@ -58,9 +58,12 @@ def _undamaged(container: av.container.InputContainer, stream: av.VideoStream) -
             packet = next(packets)
         except (StopIteration, EOFError):
             break
-        except (av.FFmpegError, OSError) as error:
+        except av.FFmpegError as error:
             log.debug("%s cannot be read on: %s", container.name, error)
             break
+        except OSError:  # of the file that is read, and so no end
+            yield from watch.ready(at_end=True)
+            raise
         watch.decode(packet)
         yield from watch.ready()
     yield from watch.ready(at_end=True)

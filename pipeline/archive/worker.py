@@ -118,7 +118,7 @@ class Worker:
         record = new_record(source, unit.sha256)
         crops = Crops(self.store, source) if self.analysis.crops else None
         first = unit.stretch.first if unit.stretch else 0
-        path = source.path
+        path, index = source.path, 0
         with contextlib.ExitStack() as opened:
             try:
                 record |= known(version_of(source.path))
@@ -126,6 +126,7 @@ class Worker:
                 record["sha256"] = unit.sha256 or sha256_of(path, alive=self._alive)
                 frames = opened.enter_context(self._open(path, source, unit.stretch, record))
                 for frame, result in self._results(frames, times):
+                    index = frame.index + 1
                     rows.add(frame, result, source.own)
                     own = frame.index >= first  # and no overlap
                     if own:
@@ -141,10 +142,11 @@ class Worker:
             except CannotStore:  # no fault of the source
                 raise
             except (UserError, OSError) as error:
+                if unit.stretch:  # rows of a part would pass for all of them
+                    raise NotCuttable from error
                 problem = str(error).replace(path, source.name)  # and not the name of a temporary copy
-                record |= {"problem": problem, "failed": record["frames"] == 0}
-                if record["failed"]:
-                    rows.add_skipped(Skipped(source.name, 0, problem), source.own)
+                record |= {"problem": problem, "failed": True}
+                rows.add_skipped(Skipped(source.name, index, problem), source.own)
             else:
                 for skipped in frames.take_skipped():
                     self._skip(skipped, first, source, rows, record)

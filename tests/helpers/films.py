@@ -5,6 +5,8 @@ Out: a film file.
 """
 
 import contextlib
+import errno
+import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -162,6 +164,22 @@ def hdr_signal(image_rgb: np.ndarray, curve: int, *, white_nits: float = 203.0) 
         logarithm = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
         signal = np.where(scene <= 1 / 12, np.sqrt(3 * scene), logarithm)
     return np.round(65_535 * signal.clip(0, 1)).astype(np.uint16)
+
+
+class FailingFile(io.FileIO):
+    """A file whose disk fails, each time that more than `readable` bytes have been read."""
+
+    def __init__(self, path: str | Path, readable: int) -> None:
+        super().__init__(path, "rb")
+        self._left = readable
+
+    def read(self, size: int | None = -1) -> bytes | None:
+        """As a file."""
+        content = super().read(size)
+        self._left -= len(content or b"")
+        if self._left < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return content
 
 
 def read_film(path: Path) -> tuple[list[Frame], list[Skipped]]:

@@ -53,8 +53,10 @@ def join_heatmaps(tables: Sequence[pa.Table], numbers: Sequence[dict[int, int]])
 
 
 def join_records(records: Sequence[dict[str, Any]], doubts: Sequence[str]) -> dict[str, Any]:
-    """The record of the whole film."""
+    """The record of the whole film. Where its file changed in between it has no version, and so is read again."""
     last = records[-1]
+    versions = {(record["bytes"], record["mtime_ns"]) for record in records}
+    size, mtime_ns = versions.pop() if len(versions) == 1 else (None, None)
     problems = [record["problem"] for record in records if record["problem"]]
     return last | {
         "frames": sum(record["frames"] for record in records),
@@ -62,6 +64,9 @@ def join_records(records: Sequence[dict[str, Any]], doubts: Sequence[str]) -> di
         "faces": sum(record["faces"] for record in records),
         "seconds": max(record["seconds"] for record in records),
         "problem": problems[0] if problems else None,
+        "failed": any(record["failed"] for record in records),
+        "bytes": size,
+        "mtime_ns": mtime_ns,
         "seams": len(records) - 1,
         "doubts": list(doubts),
     }

@@ -8,11 +8,12 @@ import threading
 import av
 import numpy as np
 import pytest
-from helpers.films import PATCHES, interleaved, moving, patch_colours, patches, read_film, write_film
+from helpers.films import PATCHES, FailingFile, interleaved, moving, patch_colours, patches, read_film, write_film
 from PIL import Image
 
+from data.sources import film as film_module
 from data.sources.film import open_film, open_film_at
-from support import UserError
+from support import FAILED, UserError
 
 KINDS = [
     ("libx264", "mp4", "yuv420p"),
@@ -100,6 +101,22 @@ def test_a_cut_film_of_varying_rate_claims_no_frames_that_it_never_had(tmp_path)
     assert last.reason.startswith(f"ended after {frames[-1].time_s:.0f}.")
     assert f" of {times_s[-1]:.0f}." in last.reason
     assert last.index + last.frames == pytest.approx(200, rel=0.15)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_disk_that_fails_is_no_end_of_the_film(tmp_path, monkeypatch, suffix):
+    path = write_film(tmp_path / f"a.{suffix}", moving(300), options={"g": "25", "crf": "1"})
+    size = path.stat().st_size
+    monkeypatch.setattr(film_module, "open_file", lambda path: FailingFile(path, size * 2 // 3))
+    frames = []
+    with (
+        open_film(path) as source,
+        pytest.raises(UserError, match=r"a\.\w+ cannot be read any further: Input/output error\.") as error,
+    ):
+        frames.extend(source)
+    assert error.value.exit_code == FAILED
+    assert 20 < len(frames) < 290
+    assert source.take_skipped() == []
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path):

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.archives import CLASSES, ColourAnalysis, plain, scene, write_picture, write_scenes
+from helpers.films import FailingFile
 
+from data.sources import film
 from data.sources.series import open_series
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.results.store import Store
@@ -105,6 +107,34 @@ def test_a_film_that_is_not_what_its_packets_said_is_read_in_one_go(tmp_path):
     (record,) = Store(str(tmp_path / "out")).records(outcome.unit.name)
     assert record["skipped"] > 0
     assert record["frames"] + record["skipped"] == pytest.approx(300, abs=3)
+
+
+def test_a_film_that_is_away_while_one_stretch_is_read_is_read_in_one_go(tmp_path):
+    path = write_scenes(tmp_path / "film.mp4", 400, fps=5)
+    worker = Worker(ColourAnalysis(stretch_s=25), str(tmp_path / "out"))
+    (source,) = sources = (source_of(path),)
+    first, second, _ = worker(Unit(sources)).again
+    assert worker(first).again == ()
+    path.rename(tmp_path / "away")
+    assert worker(second).again == (Unit(sources, whole=True),)
+    assert not worker.store.exists(second.name)
+    (tmp_path / "away").rename(path)
+    outcome = worker(Unit((source,), whole=True))
+    assert (outcome.frames, outcome.failed) == (400, 0)
+
+
+def test_a_disk_that_fails_in_a_film_is_a_failure_and_a_row(tmp_path, monkeypatch):
+    path = write_scenes(tmp_path / "film.mp4", 300)
+    size = path.stat().st_size
+    monkeypatch.setattr(film, "open_file", lambda path: FailingFile(path, size * 3 // 4))
+    outcome = Worker(ColourAnalysis(), str(tmp_path / "out"))(Unit((source_of(path),)))
+    (record,) = Store(str(tmp_path / "out")).records(outcome.unit.name)
+    assert 20 < record["frames"] < 290
+    assert (record["failed"], outcome.failed) == (True, 1)
+    assert record["problem"].endswith("film.mp4 cannot be read any further: Input/output error.")
+    rows = pq.read_table(tmp_path / "out" / outcome.unit.name).to_pylist()
+    assert [(row["frame"], row["problem"]) for row in rows if row["problem"]] == [(record["frames"], record["problem"])]
+    assert rows[-1]["problem"]
 
 
 def test_step_analyses_every_nth_frame(tmp_path):

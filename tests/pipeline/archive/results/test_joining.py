@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from pipeline.archive.results.joining import join_heatmaps, join_tables
+from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
 from pipeline.archive.results.rows import Heatmaps, schema_of
 from pipeline.archive.stretches import Stretch
 
@@ -62,6 +62,20 @@ def test_stretches_without_faces_and_without_an_overlap():
     joined, _, doubts = join_tables([table((0, 0, 1, 5)), empty, late], places)
     assert tracks(joined) == [(0, 0, 1), (2, None, None), (3, None, None), (4, 0, 2)]
     assert doubts == []
+
+
+def test_a_film_has_failed_where_a_stretch_has_and_no_version_where_its_file_changed():
+    stretches = [
+        {"frames": 5, "skipped": 0, "faces": 2, "seconds": 1.0, "problem": None, "failed": False, "bytes": 9,
+         "mtime_ns": 7}
+    ] * 2  # fmt: skip
+    whole = join_records(stretches, [])
+    assert (whole["failed"], whole["bytes"], whole["mtime_ns"], whole["frames"]) == (False, 9, 7, 10)
+    away = {**stretches[0], "failed": True, "problem": "it was away"}
+    assert join_records([away, stretches[1]], [])["failed"]
+    for changed in ({"mtime_ns": 8}, {"bytes": None, "mtime_ns": None}):
+        whole = join_records([stretches[0] | changed, stretches[1]], [])
+        assert (whole["bytes"], whole["mtime_ns"]) == (None, None)
 
 
 def test_mean_heatmaps_of_a_person_over_a_seam():
