@@ -4,7 +4,7 @@ In:  where each picture comes from; the cache through which they are shrunk, whi
 Out: what is wrong, by row.
 
 What was found is kept beside the cache, by a digest of the paths, sizes and times of change of all files: another start
-on the same files decodes nothing.
+on the same files decodes only what was broken, since a package may have been missing, or a right.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -68,11 +69,28 @@ def refuse_damage(picture: Picture, damage: JpegDamage) -> None:
 def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int, str]:
     """What is wrong with those that cannot be decoded, by row, as found now or at an earlier start."""
     note = cache.folder / "checked" / f"{state_digest(pictures)}.json" if cache and cache.folder else None
+    known = _noted(note)
+    rows = range(len(pictures)) if known is None else sorted(known)
+    found = _check([pictures[row] for row in rows], cache)
+    broken = {rows[number]: what for number, what in found.items()}
+    if note and broken != known:
+        with atomic_write(note) as temporary:
+            temporary.write_text(json.dumps(broken), encoding="utf-8")
+    return broken
+
+
+def _noted(note: Path | None) -> dict[int, str] | None:
+    """What an earlier start found; None where there was none."""
     if note and note.exists():
         try:
             return {int(row): str(what) for row, what in json.loads(note.read_text(encoding="utf-8")).items()}
         except (OSError, ValueError, AttributeError):  # cut off, or another's
             pass
+    return None
+
+
+def _check(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int, str]:
+    """What is wrong, by place in `pictures`; of many in all processes."""
     chunks = (pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK))
     check = partial(broken_rows, use=cache.shrunk if cache else decode)
     if len(pictures) <= ALONE:
@@ -87,11 +105,7 @@ def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> 
                 "a process that checks pictures has ended; was the memory full? end other programs, or start again.",
                 exit_code=FAILED,
             ) from error
-    broken = {number * CHUNK + row: what for number, rows in enumerate(found) for row, what in rows.items()}
-    if note:
-        with atomic_write(note) as temporary:
-            temporary.write_text(json.dumps(broken), encoding="utf-8")
-    return broken
+    return {number * CHUNK + row: what for number, rows in enumerate(found) for row, what in rows.items()}
 
 
 def state_digest(pictures: Sequence[Picture]) -> str:

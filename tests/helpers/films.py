@@ -173,10 +173,10 @@ class FailingFile(io.FileIO):
         super().__init__(path, "rb")
         self._left = readable
 
-    def read(self, size: int | None = -1) -> bytes | None:
+    def read(self, size: int | None = -1) -> bytes:
         """As a file."""
-        content = super().read(size)
-        self._left -= len(content or b"")
+        content = super().read(size) or b""
+        self._left -= len(content)
         if self._left < 0:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return content

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -67,10 +70,26 @@ def test_it_is_not_decoded_again_until_a_file_changes(pictures, tmp_path, monkey
     whole = check.broken_rows
     monkeypatch.setattr(check, "broken_rows", lambda chunk, use: seen.append(len(chunk)) or whole(chunk, use))
     assert broken_pictures(pictures, kept) == first
-    assert seen == []
+    assert seen == [3]  # the broken ones
     write_picture(pictures[5].source, np.zeros((4, 4, 3), np.uint8))
     assert list(broken_pictures(pictures, kept)) == [1, 3]
-    assert seen == [6]
+    assert seen == [3, 6]
+
+
+def test_what_could_not_be_opened_for_want_of_a_right_is_whole_once_it_is_given(pictures, tmp_path, monkeypatch):
+    kept, read_bytes = PictureCache(60, tmp_path / "cache"), Path.read_bytes
+
+    def refuse(path):
+        if path == pictures[0].source:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert "Permission denied" in broken_pictures(pictures, kept)[0]
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert list(broken_pictures(pictures, kept)) == [1, 3, 5]
+    (note,) = (kept.folder / "checked").iterdir()
+    assert list(json.loads(note.read_text())) == ["1", "3", "5"]
 
 
 def test_a_note_that_was_cut_off_is_written_anew(pictures, tmp_path):
