@@ -106,6 +106,7 @@ class Archive:
         self.account.progress.add(sources=1 / unit.stretch.count)
         if len(done) == unit.stretch.count:
             record = self.dataset.join(list(done.values()))
+            self.account.progress.add(failed=record["failed"])
             self.account.seams += record["seams"]
             self.account.doubts += [f"{record['source']}, {doubt}" for doubt in record["doubts"]]
             del self.stretches[unit.key]
@@ -166,12 +167,12 @@ def run_archive(
 
 
 def failures(failed: int, *, earlier: int) -> str:
-    """How many sources failed, `earlier` of them in runs before, which have rows and so are not read again."""
+    """How many sources failed, `earlier` of them in runs before and not named in this one."""
     sentence = f"{count(failed, 'source')} failed"
     if earlier:
         sentence += " in an earlier run" if earlier == failed else f", {earlier:,} of them in an earlier run"
     sentence += "; the column `problem` of _sources.parquet says why"
-    return f"{sentence}; what failed in an earlier run is read again when its file changes" if earlier else sentence
+    return f"{sentence}; what failed in an earlier run is tried again when it is named again" if earlier else sentence
 
 
 def command_line() -> str:

@@ -31,8 +31,9 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """16 hexadecimal digits that name what it is about: for a stretch, its film as it is now."""
-        text = "\n".join([*(source.place for source in self.sources), self.sha256])
+        """16 hexadecimal digits that name what it is about: for a stretch, its film and own columns as they are now."""
+        own = [repr(source.own) for source in self.sources if self.sha256]
+        text = "\n".join([*(source.place for source in self.sources), self.sha256, *own])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     @property

@@ -116,7 +116,7 @@ class Dataset:
                 self._without(name, records, twice)
 
     def remaining(self, sources: Iterable[Source]) -> list[tuple[Source, int]]:
-        """(source, bytes) of what is to be done; rows of sources that have changed since are removed."""
+        """(source, bytes) of what is to be done; rows of sources that have failed, or changed since, are removed."""
         done = {record["path"]: (name, record) for name, records in self.parts() for record in records}
         stale: dict[str, set[str]] = {}
         todo = []
@@ -205,8 +205,8 @@ def _check_columns(own: Sequence[str]) -> None:
 
 
 def _is_stale(source: Source, record: dict[str, Any], version: Version | None) -> bool:
-    """Has the source changed since, or its own columns?"""
-    if list(source.own) != record["own"]:
+    """Has the source failed, or has it changed since, or its own columns?"""
+    if record["failed"] or list(source.own) != record["own"]:
         return True
     if version is None:
         return record["bytes"] is not None

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from helpers.archives import ColourAnalysis, scene, write_picture, write_scenes
 
+from data.sources import pictures
 from pipeline.archive.pool import Failed
 from pipeline.archive.progress import Progress
 from pipeline.archive.results.dataset import Dataset
@@ -20,6 +21,7 @@ from pipeline.archive.sources import Source, list_sources
 from pipeline.archive.stretches import Stretch
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
+from support import UserError
 
 
 def in_this_process(analysis, place, *, stop_after=10**9):
@@ -83,12 +85,12 @@ def test_a_whole_run_from_and_to_a_bucket_gives_the_rows_of_one_on_this_machine(
         assert len(found) == 6
         with Dataset(place, analysis) as dataset:
             assert run_archive(found, dataset, in_this_process(analysis, place)) == 1
-            assert dataset.remaining(found) == []
             rows = pa.concat_tables(dataset.store.read_table(part) for part, _ in dataset.parts()).to_pandas()
             page = write_report(dataset, tmp_path / "page")
             table = dataset.store.read_table("_sources.parquet").to_pandas()
             assert len(dataset.store.names("_heatmaps")) == len(dataset.store.names("faces"))
             assert not dataset.store.exists(".stretches")
+            assert [source.name for source, _ in dataset.remaining(found)] == [f"{shown(name)}/bad.png"]  # it failed
         for column in ("source", "problem"):
             rows[column] = [str(text).replace(shown(name), "") for text in rows[column]]
         tables.append(rows.sort_values(["source", "frame", "face"], ignore_index=True))
@@ -130,18 +132,48 @@ def test_what_failed_in_an_earlier_run_is_said_to_have(tmp_path, capsys):
             assert run_archive(found, dataset, in_this_process(analysis, place)) == 1
         return capsys.readouterr().err.splitlines()
 
-    why, again = "the column `problem` of _sources.parquet says why", "is read again when its file changes"
+    why, again = "the column `problem` of _sources.parquet says why", "is tried again when it is named again"
     assert run()[-1] == f"1 source failed; {why}"
-    earlier = f"1 source failed in an earlier run; {why}; what failed in an earlier run {again}"
-    assert run() == ["2 of 2 sources are done already", earlier]
-    (tmp_path / "in" / "worse.png").write_bytes(b"no picture either")
+    first, progress, *_, last = run()
+    assert (first, last) == ("1 of 2 sources is done already", f"1 source failed; {why}")
+    assert progress.startswith("1 of 1 source, ")
+    (tmp_path / "in" / "bad.png").rename(tmp_path / "in" / "worse.png")  # the rows of what is gone stay
     assert run()[-1] == f"2 sources failed, 1 of them in an earlier run; {why}; what failed in an earlier run {again}"
     (tmp_path / "in" / "worse.png").unlink()
-    (tmp_path / "in" / "bad.png").write_bytes(b"changed, and no picture still")
-    first, progress, *_, last = run()
-    assert first == "1 of 2 sources is done already"
-    assert progress.startswith("1 of 1 source, ")
-    assert last.startswith("2 sources failed, 1 of them in an earlier run; ")  # the rows of what is gone stay
+    earlier = f"2 sources failed in an earlier run; {why}; what failed in an earlier run {again}"
+    assert run() == ["1 of 1 source is done already", earlier]
+
+
+def test_what_failed_for_want_of_a_right_is_read_by_the_run_after_it_is_given(tmp_path, monkeypatch):
+    analysis, place = ColourAnalysis(), str(tmp_path / "out")
+    sources = list_sources([str(write_picture(tmp_path / "a.png", scene(0)))])[0]
+
+    def refuse(path):
+        raise UserError("cannot open a.png: Permission denied.")
+
+    with Dataset(place, analysis) as dataset:
+        with monkeypatch.context() as without:
+            without.setattr(pictures, "open_file", refuse)
+            assert run_archive(sources, dataset, in_this_process(analysis, place)) == 1
+        assert list(pd.read_parquet(place).problem) == ["cannot open a.png: Permission denied."]
+        assert run_archive(sources, dataset, in_this_process(analysis, place)) == 0
+    assert list(pd.read_parquet(f"{place}/_sources.parquet").failed) == [False]
+    rows = pd.read_parquet(place)
+    assert (len(rows), rows.problem.isna().all()) == (3, True)
+
+
+def test_own_columns_that_changed_after_a_kill_are_those_of_all_rows(tmp_path):
+    path = write_scenes(tmp_path / "film.mp4", 400, fps=5)
+    analysis, place = ColourAnalysis(stretch_s=25, columns=("group",)), str(tmp_path / "out")
+    with Dataset(place, analysis) as dataset, pytest.raises(KeyboardInterrupt):
+        engine = in_this_process(analysis, place, stop_after=3)
+        run_archive([Source(str(path), "a", False, ("control",))], dataset, engine, stop_requested=lambda: True)
+    assert list((tmp_path / "out" / ".stretches").rglob("*.parquet"))
+    treated = [Source(str(path), "a", False, ("treated",))]
+    with Dataset(place, analysis) as dataset:
+        assert run_archive(treated, dataset, in_this_process(analysis, place)) == 0
+        assert dataset.remaining(treated) == []
+    assert set(pd.read_parquet(place).group) == {"treated"}
 
 
 def test_what_limits_is_said_by_the_numbers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -36,8 +37,10 @@ def test_keys_are_their_sources():
         Unit((second[0],)).key,
         Unit((first[0], second[0])).key,
         Unit((first[0],), sha256="1").key,
+        Unit((replace(first[0], own=("control",)),), sha256="1").key,  # whose rows hold them already
+        Unit((replace(first[0], own=("treated",)),), sha256="1").key,
     }
-    assert len(keys) == 4
+    assert len(keys) == 6
     assert all(len(key) == 16 for key in keys)
 
 
