@@ -75,7 +75,8 @@ def open_picture(path: str | Path, *, name: str | None = None, index: int = 0) -
     """
     title, name = printable(path), name or printable(os.path.basename(path))
     with _opened(path) as image:
-        animated = image.format in ANIMATIONS and (count := frame_count(image)) > 1
+        animated = image.format in ANIMATIONS and frame_count(image) > 1
+        count = frame_count(image) - _first(image)
         if not animated:
             frame = Frame(_rgb(image, path), index * PICTURE_SECONDS, index, name, path=Path(path), still=True)
             return FileSource(title, iter([frame]), count=1, stills=True)
@@ -86,20 +87,27 @@ def _animation(path: Path, name: str) -> Iterator[Frame | Skipped]:
     """The frames of an animation; where it breaks off, the rest is skipped."""
     time_s = 0.0
     with _opened(path) as image:
-        first = int(getattr(image, "default_image", False))  # a PNG's picture for those who cannot animate
-        count = frame_count(image)
-        for index in range(count - first):
+        first = _first(image)
+        count = frame_count(image) - first
+        for index in range(count):
             try:
                 with _as_user_error(path):
                     image.seek(first + index)
                 image_rgb = _rgb(image, path)
-            except UserError:
-                log.warning("%s is damaged from frame %d of %d on.", printable(path), index, count - first)
-                yield Skipped(name, index, "damaged", frames=count - first - index, path=path)
+            except UserError as error:
+                if getattr(error.__cause__, "errno", None):  # the disk has failed, and the file may be whole
+                    raise
+                log.warning("%s is damaged from frame %d of %d on.", printable(path), index, count)
+                yield Skipped(name, index, "damaged", frames=count - index, path=path)
                 return
             yield Frame(image_rgb, time_s, index, name, path=path)
             duration_s = image.info.get("duration", 0) / 1000
             time_s += duration_s if duration_s >= SHORTEST_S else USUAL_S
+
+
+def _first(image: Image.Image) -> int:
+    """The number of an animation's first frame; before it a PNG may hold a picture for those who cannot animate."""
+    return int(getattr(image, "default_image", False))
 
 
 def frame_count(image: Image.Image) -> int:

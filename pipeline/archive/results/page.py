@@ -32,7 +32,7 @@ def write_report(dataset: Dataset, folder: str | Path) -> Path:
     session: SessionSummary | None = None
     unread = Unread()
     for name, records in dataset.parts():
-        stills = {record["source"] for record in records if record["kind"] == "picture"}
+        stills = {record["source"] for record in records if record["kind"] == "picture" and record["promised"] == 1}
         schema = pq.read_schema(dataset.store.path(name), filesystem=dataset.store.filesystem)
         columns = [column for column in schema.names if column.startswith("p_")]
         session = session or SessionSummary([column.removeprefix("p_") for column in columns])

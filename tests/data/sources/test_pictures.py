@@ -9,6 +9,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from helpers.films import FailingFile
 from PIL import Image
 
 from data.sources import pictures
@@ -138,6 +139,25 @@ def test_an_animation_that_breaks_off_is_skipped_from_there(tmp_path):
     assert 0 < len(frames) < 6
     assert (gap.index, gap.frames) == (len(frames), 6 - len(frames))
     assert np.array_equal(frames[0].image_rgb, noise[0])
+
+
+def test_an_animation_s_picture_for_those_who_cannot_animate_does_not_count(tmp_path):
+    images = [Image.new("RGB", (32, 32), (40 * number, 0, 0)) for number in range(4)]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], default_image=True, duration=100)
+    with open_picture(tmp_path / "a.png") as source:
+        assert source.count == 3
+        assert [int(frame.image_rgb[0, 0, 0]) for frame in source] == [40, 80, 120]
+
+
+def test_a_disk_that_fails_in_an_animation_is_no_damage(tmp_path, monkeypatch):
+    images = [Image.fromarray(image) for image in np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8)]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=100)
+    half = (tmp_path / "a.png").stat().st_size // 2
+    monkeypatch.setattr(pictures, "open_file", lambda path: FailingFile(path, half))
+    frames = []
+    with open_picture(tmp_path / "a.png") as source, pytest.raises(UserError, match="Input/output error"):
+        frames.extend(source)
+    assert (0 < len(frames) < 20, source.take_skipped()) == (True, [])
 
 
 def test_pages_are_refused_but_smaller_copies_are_none(tmp_path):

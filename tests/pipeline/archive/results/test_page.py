@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from helpers.archives import ColourAnalysis, plain, scene, write_picture, write_scenes
+from PIL import Image
 
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.results.page import write_report
 from pipeline.archive.sources import list_sources
-from pipeline.archive.units import units_of
+from pipeline.archive.units import Unit, units_of
 from pipeline.archive.worker import Worker
 
 
@@ -28,3 +29,14 @@ def test_the_page_tells_films_people_and_what_could_not_be_read(tmp_path):
     assert "3 faces" in text
     assert "bad.png: " in text
     assert "<script src" not in text
+
+
+def test_an_animation_is_told_as_a_film_and_no_heap_of_pictures(tmp_path):
+    images = [Image.fromarray(scene(5 * i)) for i in range(20)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=200)
+    place, analysis = str(tmp_path / "out"), ColourAnalysis()
+    with Dataset(place, analysis) as dataset:
+        Worker(analysis, place)(Unit(tuple(list_sources([str(tmp_path / "a.gif")])[0])))
+        text = write_report(dataset, tmp_path / "report").read_text()
+    assert "20 frames" in text
+    assert "pictures" not in text.partition('class="facts">')[2].partition("</p>")[0]
