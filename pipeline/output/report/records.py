@@ -10,6 +10,7 @@ import codecs
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,7 @@ from support import UserError
 
 LONGEST_LINE = 1 << 20  # characters
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+NO_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that "surrogateescape" has kept
 
 
 class Records:
@@ -45,7 +47,8 @@ class Records:
             with open(self.path, "rb") as file:
                 wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # as PowerShell writes
             encoding = "utf-16" if wide else "utf-8-sig"
-            with open(self.path, encoding=encoding, errors="replace", newline="") as file:
+            errors = "replace" if wide else "surrogateescape"  # which tells what is no UTF-8 from a log's own U+FFFD
+            with open(self.path, encoding=encoding, errors=errors, newline="") as file:
                 yield from self._csv(file) if self.is_csv else self._jsonl(file)
         except OSError as error:
             raise UserError(f"cannot read {self.path}: {error.strerror}.") from error
@@ -57,7 +60,10 @@ class Records:
                     raise self.unlike(f"has a line of more than {LONGEST_LINE:,} characters")
                 self.cut_off = True
                 return
-            self.replaced |= REPLACEMENT in line
+            self.replaced |= file.errors == "replace" and REPLACEMENT in line
+            if NO_UTF8.search(line):
+                self.replaced = True
+                line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             yield line
 
     def _csv(self, file: IO[str]) -> Iterator[Mapping[str, object]]:

@@ -47,6 +47,19 @@ def test_encodings(tmp_path):
     rows, records = read(tmp_path, (CSV + "1,1,ü\n").encode("latin-1"))
     assert [row["name"] for row in rows] == ["a", "\ufffd"]
     assert records.replaced
+    rows, records = read(tmp_path, (CSV + "1,1,").encode("utf-16") + b"\x00\xd8" + "\n".encode("utf-16-le"))
+    assert records.replaced
+
+
+def test_a_log_of_a_file_whose_name_is_no_utf8_is_whole(tmp_path):
+    """The log holds U+FFFD for the name's bytes, and is UTF-8."""
+    for name, text in (
+        ("log.csv", CSV + "1,1,a\ufffd.jpg\n"),
+        ("log.jsonl", '{"time_s":0,"frame":0,"name":"\ufffd"}\n'),
+    ):
+        rows, records = read(tmp_path, text, name)
+        assert "\ufffd" in rows[-1]["name"]
+        assert not records.replaced
 
 
 def test_json_of_any_kind_but_a_row_is_counted(tmp_path):
