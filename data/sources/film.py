@@ -15,7 +15,7 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import av.container
@@ -49,6 +49,12 @@ def open_film(path: str | Path, *, name: str | None = None) -> FileSource:
         if not os.fstat(file.fileno()).st_size:
             raise UserError(f"{printable(path)} is empty: a file of 0 bytes; copy or record it again.")
         return _film(file, opened, title=printable(path), name=name, path=Path(path))
+
+
+def open_film_file(file: BinaryIO, *, name: str) -> FileSource:
+    """The frames of a film in an open file, called `name`; `UserError` where there is none. The file stays open."""
+    with contextlib.ExitStack() as opened:
+        return _film(file, opened, title=name, name=name)
 
 
 def open_film_at(url: str, *, name: str) -> FileSource:

@@ -6,22 +6,26 @@ Out: sentences: how many films, hours and pictures, faces a frame by a sample, h
 
 from __future__ import annotations
 
+import contextlib
+import io
 import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from data.sources.film import open_film
-from data.sources.frame import Frame
+from data.sources.film import open_film, open_film_file
+from data.sources.frame import Frame, FrameSource
 from data.sources.pictures import open_picture
 from pipeline.archive.analysis import Analysis
 from pipeline.archive.progress import duration
+from pipeline.archive.results.store import is_address, open_place
 from pipeline.archive.sources import Source, local_copy
 from pipeline.output.report.words import count
 from support import UserError
 
-SAMPLE = 20  # frames that are analysed
+SAMPLE = 20  # frames of films, and of pictures, that are analysed
 MOST_OPENED = 200  # films that are asked for their length; of more, so many stand for all
+READ_AT_ONCE = 2**18  # bytes of a film at an address, which is not copied
 LATEST = 100  # frames into a film, from which one is taken at most
 
 
@@ -50,10 +54,10 @@ def estimate(sources: Sequence[Source], analysis: Analysis, *, jobs: int) -> Ite
     yield f"{length}; {count(len(pictures), 'picture')}"
     sampled = {True: Sampled(), False: Sampled()}
     pipeline = analysis.pipeline()
-    for source in chance.sample(list(sources), min(SAMPLE, len(sources))):
+    chosen = [source for kind in (films, pictures) for source in chance.sample(kind, min(SAMPLE, len(kind)))]
+    for source in chosen:
         try:
-            with local_copy(source.path) as path:
-                frame, reading_s = _a_frame(path, source, chance)
+            frame, reading_s = _a_frame(source, chance)
         except (UserError, OSError):
             continue
         start_s = time.perf_counter()
@@ -61,14 +65,14 @@ def estimate(sources: Sequence[Source], analysis: Analysis, *, jobs: int) -> Ite
         faces = pipeline.detect([frame.image_rgb], imgsz=[None] if own else None)
         result = pipeline.predict([frame.image_rgb], faces)[0]
         sampled[source.is_picture].add(len(result.faces), reading_s, time.perf_counter() - start_s)
-    total = Sampled(*(sum(getattr(s, name) for s in sampled.values()) for name in ("frames", "faces")))
-    if not total.frames:
+    if not (sample := sum(one.frames for one in sampled.values())):
         yield "no frame of a sample could be read"
         return
-    yield f"{total.faces / total.frames:.1f} faces a frame, by a sample of {total.frames}"
-    needed = _needed(sampled[False], frames, frames / analysis.step) + _needed(
-        sampled[True], len(pictures), len(pictures)
-    )
+    analysed = {True: len(pictures), False: frames / analysis.step}
+    weights = {kind: max(1.0, analysed[kind]) for kind in sampled if sampled[kind].frames}  # a film may name no length
+    faces_each = sum(sampled[kind].faces / sampled[kind].frames * weights[kind] for kind in weights)
+    yield f"{faces_each / sum(weights.values()):.1f} faces a frame, by a sample of {sample}"
+    needed = _needed(sampled[False], frames, analysed[False]) + _needed(sampled[True], len(pictures), analysed[True])
     yield f"about {needed / 3600:.2f} core hours, {duration(needed / jobs)} on {count(jobs, 'process', 'processes')}"
 
 
@@ -85,7 +89,7 @@ def _length(films: Sequence[Source], chance: random.Random) -> tuple[float, floa
     seconds = frames = 0.0
     for film in asked:
         try:
-            with local_copy(film.path) as path, open_film(path) as source:
+            with _film(film) as source:
                 frames += source.count or 0
                 seconds += (source.count or 0) / (source.fps or 30.0)
         except (UserError, OSError):
@@ -94,12 +98,34 @@ def _length(films: Sequence[Source], chance: random.Random) -> tuple[float, floa
     return seconds * share, frames * share
 
 
-def _a_frame(path: str, source: Source, chance: random.Random) -> tuple[Frame, float]:
+@contextlib.contextmanager
+def _film(source: Source) -> Iterator[FrameSource]:
+    """A film, of which no more is read than is asked for; at an address, too."""
+    if not is_address(source.path):
+        with open_film(source.path) as film:
+            yield film
+        return
+    filesystem, root = open_place(source.path)
+    with (
+        filesystem.open_input_file(root) as remote,
+        io.BufferedReader(remote, READ_AT_ONCE) as file,
+        open_film_file(file, name=source.name) as film,
+    ):
+        yield film
+
+
+@contextlib.contextmanager
+def _picture(source: Source) -> Iterator[FrameSource]:
+    with local_copy(source.path) as path, open_picture(path) as picture:
+        yield picture
+
+
+def _a_frame(source: Source, chance: random.Random) -> tuple[Frame, float]:
     """A frame of a source, of a film not always its first, and the seconds that reading one took."""
     wanted = 1 if source.is_picture else chance.randint(2, LATEST)
     start_s, read = time.perf_counter(), 0
     frame: Frame | None = None
-    with open_picture(path) if source.is_picture else open_film(path) as opened:
+    with _picture(source) if source.is_picture else _film(source) as opened:
         opened.max_frames = wanted
         frame = opened.read()
         start_s = start_s if source.is_picture else time.perf_counter()
