@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 from support import UserError
 
@@ -53,7 +53,7 @@ class Records:
         except OSError as error:
             raise UserError(f"cannot read {self.path}: {error.strerror}.") from error
 
-    def _lines(self, file: IO[str]) -> Iterator[str]:
+    def _lines(self, file: TextIO) -> Iterator[str]:
         while line := file.readline(LONGEST_LINE):
             if not line.endswith("\n"):
                 if len(line) == LONGEST_LINE:
@@ -66,7 +66,7 @@ class Records:
                 line = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             yield line
 
-    def _csv(self, file: IO[str]) -> Iterator[Mapping[str, object]]:
+    def _csv(self, file: TextIO) -> Iterator[Mapping[str, object]]:
         reader = csv.reader(self._lines(file), strict=True)  # else a quote that a kill left open would pass
         header: list[str] | None = None
         while True:
@@ -88,7 +88,7 @@ class Records:
         if header is None:
             raise self.unlike("is empty")
 
-    def _jsonl(self, file: IO[str]) -> Iterator[Mapping[str, object]]:
+    def _jsonl(self, file: TextIO) -> Iterator[Mapping[str, object]]:
         for line in self._lines(file):
             try:
                 record = json.loads(line)
