@@ -2,8 +2,8 @@
 
 Each has NAME; recognise(path): is the folder laid out so?; and read(path, split, faults) -> Listing, the faces of a
 split as they are listed, not decoded. A format that lets only some of a split's faces count says which in PROTOCOL; one
-whose makers published how many training faces each class has, in PUBLISHED; one whose folders may hold files that nobody
-reads says how many in left_out(path).
+whose makers published how many training faces each class has, in PUBLISHED; one whose folders may hold files that
+nobody reads says how many in left_out(path).
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def frame_figure(pipeline: EmotionPipeline) -> Figure:
         ("the box: where the\ndetector sees a face", (box[0], box[1] + 20), (-0.05, 0.62), "right"),
         ("the heatmap: what the\nnetwork used for the\nclass that the label names", (middle_x + 8, middle_y + 35),
          (-0.05, 0.36), "right"),
-        ("the label, and the share\nof a crowd's votes that\nit would get", (box[2] + 38, box[1] - 12), (1.05, 0.88), "left"),
+        ("the label, and the share\nof a crowd's votes that\nit would get", (box[2] + 38, box[1] - 12), (1.05, 0.88),
+         "left"),
         ("the bars: one for\neach class", (box[2] + 107, middle_y), (1.05, 0.6), "left"),
         ("the status line: faces,\nframes a second, explainer,\ndevice", (7, 17), (-0.05, 0.93), "right"),
     )  # fmt: skip
