@@ -62,8 +62,8 @@ class FrameSource:
     `live`: frames that nobody takes are lost. `stills`: all are pictures, which do not follow from each other. `fps`:
     the true rate of a single recording, None where there is none or the file does not tell. `max_frames`: the source
     ends after so many. `notes`: sentences that the person should see and nobody has taken yet; `skipped`: so what could
-    not be read. `ended`: no frame will come any more. `promised`: how many
-    frames a film's header counts, None where it has no number.
+    not be read. `ended`: no frame will come any more. `promised`: how many frames a film's header counts, None where it
+    has no number.
     """
 
     live = False

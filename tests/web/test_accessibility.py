@@ -161,3 +161,34 @@ def test_it_fits(page, width, height):
     )
     assert not hidden
     page.resize(1280, 800)
+
+
+def is_taken(page, key: str, *, repeat: bool = False) -> bool:
+    """Does the page take a press of `key`, so that the browser does nothing with it?"""
+    options = f"{{key: '{key}', repeat: {str(repeat).lower()}, bubbles: true, cancelable: true}}"
+    return not page.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {options}))")
+
+
+def test_keys_that_mean_nothing_are_the_browsers_also_while_they_are_held(page):
+    close_source(page)
+    assert not any(is_taken(page, key, repeat=held) for key in ("ArrowDown", "Tab", "j") for held in (False, True))
+    assert not is_taken(page, " ")  # nothing can be paused: it scrolls
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    assert is_taken(page, " ", repeat=True)  # held, it neither scrolls nor pauses again and again
+    assert page.evaluate("document.getElementById('pause').ariaPressed") == "false"
+
+
+def test_letters_can_be_switched_off_as_keys(page):
+    close_source(page)
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    box = "document.querySelector('#keys input')"
+    page.evaluate(f"{box}.click()")
+    try:
+        assert not any(is_taken(page, key) for key in ("q", "m", "?"))
+        assert is_taken(page, " ")
+    finally:
+        page.evaluate(f"{box}.click()")
+    assert is_taken(page, "b")
+    assert is_taken(page, "b")

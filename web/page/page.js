@@ -9,7 +9,6 @@ import { Recorder, Table, download } from "./app/outputs.js";
 import { ownFilesKept } from "./app/own_files.js";
 import { listenForKeys } from "./app/keys.js";
 import { openSample } from "./app/sample.js";
-import { sentenceOf } from "./app/rate.js";
 import { Session } from "./app/session.js";
 import { openCamera, openFile } from "./app/sources.js";
 import { Stage } from "./app/stage.js";
@@ -64,11 +63,11 @@ session.over = (sentence) => {
 };
 session.away = () =>
   document.hidden || text("message").textContent || notify("no picture comes from the camera; waiting for it");
-session.presented = () => {
+session.presented = (sentence) => {
   if (!running()) setState("running");
   if (recorder) recorder.add(/** @type {HTMLCanvasElement} */ (stage.compose()));
   const { frames, search, last } = session;
-  if (last) byId("overlay", HTMLCanvasElement).ariaLabel = sentenceOf(last.result);
+  byId("overlay", HTMLCanvasElement).ariaLabel = sentence;
   Object.assign(stage.element.dataset, { frames, imgsz: search.imgsz, faces: last?.result.faces.length ?? 0 });
 };
 
@@ -232,12 +231,12 @@ const ACTIONS = {
   "?": () => byId("keys", HTMLDialogElement).showModal(),
 };
 
-/** Does the key mean something now? Then it is done. @param {string} key */
+/** @param {string} key */
+const means = (key) => key in ACTIONS && !(key === " " && button("pause").disabled);
+/** @param {string} key */
 function act(key) {
-  if (!(key in ACTIONS) || (key === " " && button("pause").disabled)) return false;
   ACTIONS[key]();
   refresh();
-  return true;
 }
 
 const CLICKS = {
@@ -277,7 +276,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && session.source && !session.paused) session.source.pause(false);
 });
 
-listenForKeys(byId("keys", HTMLDialogElement), about, act);
+listenForKeys(byId("keys", HTMLDialogElement), about, means, act);
 select("explain").replaceChildren(
   new Option("its label", ""),
   ...about.classifier.class_names.map((/** @type {string} */ name) => new Option(name, name)),

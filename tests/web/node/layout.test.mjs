@@ -132,3 +132,13 @@ test("rows of the table are those of live.py's log", () => {
     "",
   ]);
 });
+
+test("the table has boxes in the source's pixels where its frames were reduced", () => {
+  const about = { log_columns: ["x1", "y1", "x2", "y2"], log_last_columns: [], log_formula: [] };
+  const table = new Table({ ...about, classifier: { class_names: ["fear"] } });
+  const found = { box: [9.5, -0.5, 99.5, 0], score: 0.5 };
+  const face = { face: found, label: "fear", confidence: 1, probabilities: [1], track: 1 };
+  table.add([face], 0, "large.jpg", 2); // half a pixel is the edge of the first one, at any size
+  table.add([face], 0, "small.jpg");
+  assert.deepEqual(table.rows, ["19.5,-0.5,199.5,0.5,1.0", "9.5,-0.5,99.5,0.0,1.0"]);
+});

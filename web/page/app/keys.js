@@ -5,9 +5,10 @@
  * program that writes what is said presses letters, too (WCAG 2.1.4).
  *
  * @param {HTMLDialogElement} dialog @param {import("../types.js").About} about
- * @param {(key: string) => boolean} act do what the key means; false: it means nothing now, and the browser has it
+ * @param {(key: string) => boolean} means does the key mean something now? Else the browser has it.
+ * @param {(key: string) => void} act do what it means
  */
-export function listenForKeys(dialog, { keys, reading }, act) {
+export function listenForKeys(dialog, { keys, reading }, means, act) {
   const sign = (/** @type {string} */ tag, /** @type {string} */ words) =>
     Object.assign(document.createElement(tag), { textContent: words });
   const list = /** @type {HTMLElement} */ (dialog.querySelector("dl"));
@@ -20,6 +21,8 @@ export function listenForKeys(dialog, { keys, reading }, act) {
     const key = event.key.toLowerCase();
     if (target instanceof HTMLSelectElement || (key === " " && target instanceof HTMLButtonElement)) return;
     if (!letters.checked && key.length === 1 && key !== " ") return;
-    if (event.repeat || act(key)) event.preventDefault();
+    if (!means(key)) return;
+    event.preventDefault();
+    if (!event.repeat) act(key);
   });
 }

@@ -27,7 +27,7 @@ export class Session {
     this.engine = "";
     this.recording = false;
     this.message = "";
-    /** @type {(() => void)} called after each frame */
+    /** @type {((sentence: string) => void)} called after each frame, with what it shows in words */
     this.presented = () => {};
     /** @type {(sentence: string) => void} called when a film is over */
     this.over = () => {};
@@ -118,9 +118,10 @@ export class Session {
     this.last = analysed;
     this.frames++;
     this.stage.show(analysed.frame, analysed.result, this.view);
-    this.speaker.offer(sentenceOf(analysed.result), nowS, gistOf(analysed.result));
+    const sentence = sentenceOf(analysed.result);
+    this.speaker.offer(sentence, nowS, gistOf(analysed.result));
     if (again) this.speaker.catchUp(nowS);
-    this.presented();
+    this.presented(sentence);
   }
 
   /** What the worker is asked for. */
