@@ -46,5 +46,5 @@ class AllMaps(ForwardPass):
         """As `ForwardPass.maps`."""
         if score is not None:
             raise UserError("a score of one's own needs the network's own pass (`gradcam.hooked_forward`).")
-        explainer = list(EXPLAINERS).index(method)
+        explainer = {name: number for number, name in enumerate(EXPLAINERS)}[method]
         return self.activation[np.arange(len(class_index)), explainer, class_index]

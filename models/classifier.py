@@ -174,7 +174,7 @@ def explanation_of(metadata: Mapping[str, Any], classes: int, *, path: Path) -> 
     """`head` (K, C) float32 or None, and `cells`, of an .onnx file's metadata (`models.export.metadata_of`)."""
     head, cells = metadata.get("head"), metadata.get("cells")
     try:
-        rows = None if head is None else np.array(matrix(head, None, what="head", rows=classes), np.float32)
+        rows = None if head is None else np.array(matrix(head, what="head", rows=classes), np.float32)
         first, step = numbers(cells, 2, what="cells") if cells is not None else (0, 1)
         number(step, what="the step of cells", above=0)
     except ValueError as error:

@@ -55,10 +55,9 @@ def mapping(value: Any, *, what: str) -> dict:
     return dict(value)
 
 
-def matrix(values: Any, columns: int | None, *, what: str, rows: int) -> list[tuple]:
-    """`rows` rows of `columns` numbers each; None: as many as the first row has."""
+def matrix(values: Any, *, what: str, rows: int) -> list[tuple]:
+    """`rows` rows of numbers, each as long as the first."""
     if not isinstance(values, (list, tuple)) or len(values) != rows or not rows:
         raise ValueError(f"{what} must have {rows} rows, not {values!r:.40}")
-    if columns is None and isinstance(values[0], Sequence):
-        columns = len(values[0])
-    return [numbers(row, columns or 1, what=f"a row of {what}") for row in values]
+    columns = len(values[0]) if isinstance(values[0], Sequence) else 1
+    return [numbers(row, columns, what=f"a row of {what}") for row in values]

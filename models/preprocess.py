@@ -80,7 +80,7 @@ class Preprocess:
         return self.normalise(pixels)
 
     def normalise(self, pixels: Array) -> Array:
-        """(N, C, h, w) float32 in [0, 255] -> the same shape, zero-centred; a tensor or an array, as it came."""
+        """(N, C, h, w) float32 in [0, 255] -> the same shape, as `mean` and `std` say; a tensor or array."""
         if self.mean is None or self.std is None:
             pixels = pixels - pixels.mean(axis=(1, 2, 3), keepdims=True)
             variance = (pixels**2).mean(axis=(1, 2, 3), keepdims=True)

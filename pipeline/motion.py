@@ -18,12 +18,13 @@ COAST_S = 0.8  # time constant with which a hidden face is taken to come to rest
 class OneEuroFilter:
     """The 1-euro filter (Casiez et al. 2012): smooths strongly what stands still, hardly what moves.
 
-    slowest_hz: cut-off frequency at rest. speed_gain: how much faster the cut-off rises with speed, per unit a second.
+    min_cutoff_hz: cut-off frequency at rest. beta: how much it rises with speed, in Hz for a unit a second.
+    d_cutoff_hz: cut-off frequency of the filter that the speed goes through.
     """
 
-    slowest_hz: float = 1.0
-    speed_gain: float = 4.0
-    speed_hz: float = 1.0
+    min_cutoff_hz: float = 1.0
+    beta: float = 4.0
+    d_cutoff_hz: float = 1.0
     value: np.ndarray | None = None
     speed: np.ndarray | float = 0.0
 
@@ -33,14 +34,14 @@ class OneEuroFilter:
             self.value = value.astype(np.float64) if self.value is None else self.value
             return self.value
         raw_speed = (value - self.value) / passed_s / unit
-        self.speed = self.speed + share_of_new(self.speed_hz, passed_s) * (raw_speed - self.speed)
-        cutoff_hz = self.slowest_hz + self.speed_gain * np.abs(self.speed)
-        self.value = self.value + share_of_new(cutoff_hz, passed_s) * (value - self.value)
+        self.speed = self.speed + smoothing_factor(self.d_cutoff_hz, passed_s) * (raw_speed - self.speed)
+        cutoff_hz = self.min_cutoff_hz + self.beta * np.abs(self.speed)
+        self.value = self.value + smoothing_factor(cutoff_hz, passed_s) * (value - self.value)
         return self.value
 
 
-def share_of_new(cutoff_hz: np.ndarray | float, passed_s: float) -> np.ndarray | float:
-    """How much of a new value an exponential filter with that cut-off takes (Casiez et al. 2012, eq. 4 and 5)."""
+def smoothing_factor(cutoff_hz: np.ndarray | float, passed_s: float) -> np.ndarray | float:
+    """Alpha, the share of a new value that an exponential filter takes (Casiez et al. 2012, equations 4 and 5)."""
     turn = 2 * np.pi * cutoff_hz * passed_s
     return turn / (turn + 1)
 

@@ -20,7 +20,8 @@ class PredictOptions:
     explainer: a key of `gradcam.EXPLAINERS`, or None for no heatmaps.
     explain_class: the class that heatmaps are for; None: each face's most probable one.
     tta: every face is predicted together with its mirror image; probabilities and heatmaps are the mean of both.
-    smooth_s: time constant in seconds over which probabilities and boxes are smoothed along a track; 0: not at all.
+    smooth_s: time constant in seconds over which probabilities are smoothed along a track. Boxes
+        are smoothed by a filter of their own (`pipeline.motion`); 0: neither is.
     Raises `UserError` where there is no such explainer.
     """
 
@@ -65,7 +66,7 @@ class AnalysisOptions:
     )  # fmt: skip
     tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
     smooth_s: float = setting(
-        PredictOptions.smooth_s, "seconds over which probabilities and boxes are smoothed; 0: not at all",
+        PredictOptions.smooth_s, "seconds over which probabilities are smoothed; 0: neither they nor boxes are",
         metavar="SECONDS", within=(0, math.inf), aliases=["--smooth"],
     )  # fmt: skip
 

@@ -215,7 +215,7 @@ class EmotionPipeline:
             for i, (frame, now_s, told) in enumerate(zip(frames, times_s, cuts, strict=True)):
                 cut = self._cut.is_cut(frame, first=told)
                 tracked[i], seen = self.tracker.update(
-                    faces[i], now_s, smooth_s=options.smooth_s, new_scene=cut, frame_rgb=frame
+                    faces[i], now_s, smooth=options.smooth_s > 0, new_scene=cut, frame_rgb=frame
                 )
                 observations += seen
         crops, matrices = self._crops(frames, tracked)

@@ -87,14 +87,14 @@ class Tracker:
         faces: Sequence[Face] | None,
         time_s: float,
         *,
-        smooth_s: float = 0.4,
+        smooth: bool = True,
         new_scene: bool = False,
         frame_rgb: np.ndarray | None = None,
     ) -> tuple[Faces, list[Observation]]:
         """The faces, smoothed, and the track of each; faces nobody has seen start a track.
 
         faces: None where nobody searched the frame: the faces of the frame before, where they were.
-        smooth_s: time constant in seconds; 0: nothing is smoothed, and numbers are the same.
+        smooth: boxes and landmarks, by the 1-euro filter; numbers are the same without.
         new_scene: the frame does not follow from the one before, and no track goes on. Nor where time runs backwards:
             that is another source, whose rate is learned anew.
         frame_rgb: (H, W, 3) uint8 RGB, in which faces are compared with those of the frame before.
@@ -114,7 +114,7 @@ class Tracker:
         restart_s = max(RESTART_S, (RESTART_FRAMES + 0.5) * self.interval_s)
         fresh = [time_s - track.motion.seen_s > restart_s for track in tracks]
         smoothed = [
-            self._follow(face, track, time_s, smooth=smooth_s > 0, fresh=is_fresh)
+            self._follow(face, track, time_s, smooth=smooth, fresh=is_fresh)
             for face, track, is_fresh in zip(faces, tracks, fresh, strict=True)
         ]
         for track, patch in zip(tracks, patches, strict=True):
@@ -128,7 +128,7 @@ class Tracker:
     ) -> np.ndarray:
         """Probabilities (N, K) of the faces observed -> smoothed along each track, rows still sum to 1.
 
-        p' = p'_before + (1 - exp(-t / smooth_s)) (p - p'_before), t seconds after the one before.
+        p' = p'_before + (1 - exp(-t / smooth_s)) (p - p'_before), t seconds after the one before; `smooth_s` 0: p' = p.
         """
         smoothed = np.empty_like(probabilities)
         for row, (track, time_s, fresh) in enumerate(observations):

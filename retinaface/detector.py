@@ -46,7 +46,6 @@ class RetinaFace:
 
     network: in torch, or an engine that runs it.
     conf: faces scored lower are not reported, 0 to 1.
-    iou_threshold: of two boxes with a higher IoU the better one stays; a box inside a better one goes, too.
     max_faces: the best so many of a frame; None: all.
     imgsz: frames are reduced to so many pixels on their longer side for the search (None: never); faces come back in
         pixels of the frame as given. What is then still larger than a tile (`retinaface.tiles`) is searched in tiles.
@@ -57,12 +56,11 @@ class RetinaFace:
         network: Network | OnnxEngine,
         *,
         conf: float = CONF,
-        iou_threshold: float = IOU_THRESHOLD,
         max_faces: int | None = None,
         imgsz: int | None = IMGSZ,
     ) -> None:
         self.engine: Engine = network if isinstance(network, OnnxEngine) else TorchEngine(network)
-        self.conf, self.iou_threshold, self.max_faces, self.imgsz = conf, iou_threshold, max_faces, imgsz
+        self.conf, self.max_faces, self.imgsz = conf, max_faces, imgsz
 
     @classmethod
     def from_file(
@@ -73,7 +71,6 @@ class RetinaFace:
         engine: str = "auto",
         threads: int = 2,
         conf: float = CONF,
-        iou_threshold: float = IOU_THRESHOLD,
         max_faces: int | None = None,
         imgsz: int | None = IMGSZ,
     ) -> RetinaFace:
@@ -99,7 +96,7 @@ class RetinaFace:
             network = load_network(path).to(device).to(memory_format=torch.channels_last)
             if advice:
                 notify(advice)
-        return cls(network, conf=conf, iou_threshold=iou_threshold, max_faces=max_faces, imgsz=imgsz)
+        return cls(network, conf=conf, max_faces=max_faces, imgsz=imgsz)
 
     @property
     def computing(self) -> str:
@@ -155,7 +152,7 @@ class RetinaFace:
             if largest >= NEAR:
                 halvings = 1 + math.floor(math.log2(largest / NEAR))  # it is smaller than NEAR then
                 (smaller,) = self._search([frames[i]], zoom * 0.5**halvings)
-                detected[i] = whole_faces(faces, smaller, near=NEAR / zoom, iou_threshold=self.iou_threshold)
+                detected[i] = whole_faces(faces, smaller, near=NEAR / zoom, iou_threshold=IOU_THRESHOLD)
         return detected
 
     def _detect_in_tiles(self, frame: np.ndarray, zoom: float) -> list[Face]:
@@ -169,7 +166,7 @@ class RetinaFace:
         kept = self._suppress(boxes_of(small), scores)  # a face on a seam is found in both tiles
         small = [small[i].scaled(scale) for i in kept]
         (smaller,) = self._detect([frame], zoom * SMALLER)
-        return whole_faces(small, smaller, near=NEAR / zoom, iou_threshold=self.iou_threshold)
+        return whole_faces(small, smaller, near=NEAR / zoom, iou_threshold=IOU_THRESHOLD)
 
     def _search(self, frames: Sequence[np.ndarray], zoom: float) -> list[list[Face]]:
         """The faces of frames of one size in the frames made `zoom` times as large."""
@@ -208,7 +205,7 @@ class RetinaFace:
 
     def _suppress(self, boxes_xyxy: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Indices of the boxes (N, 4) that stay."""
-        return non_maximum_suppression(boxes_xyxy, scores, iou_threshold=self.iou_threshold, containment=CONTAINMENT)
+        return non_maximum_suppression(boxes_xyxy, scores, iou_threshold=IOU_THRESHOLD, containment=CONTAINMENT)
 
 
 def scaled_size(size_hw: Sequence[int], zoom: float) -> tuple[int, int]:

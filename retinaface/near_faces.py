@@ -23,9 +23,7 @@ WHOLE_SCORE = 0.8  # from which on a face found in a smaller frame outdoes its p
 PART = 0.15  # size of a part as a share of its face's, at least; what is smaller may be another face
 
 
-def whole_faces(
-    faces: Sequence[Face], smaller: Sequence[Face], *, near: float, iou_threshold: float = 0.5
-) -> list[Face]:
+def whole_faces(faces: Sequence[Face], smaller: Sequence[Face], *, near: float, iou_threshold: float) -> list[Face]:
     """`faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first.
 
     near: `NEAR` in the pixels of the faces. A face found in both frames is blended, so that none jumps as it comes

@@ -5,9 +5,9 @@ Out: logits (N, A), boxes (N, A, 4) xyxy and landmarks (N, A, 5, 2), both in pix
      order of `anchors_for((H, W))`.
 
 RetinaFace (Deng et al. 2020): one stage, a feature pyramid, five landmarks beside each box. What stands where follows
-Guo et al. 2021 (SCRFD, arXiv 2105.04714, sections 3.2 and 4): hardly any computation at the finest level, a backbone
-that is deepest at stride 16 to 32, a narrow pyramid with a bottom-up path (Liu et al. 2018, PANet), two anchors a place
-at strides 8, 16 and 32, boxes as distances to their four sides. 0.66 million parameters.
+Guo et al. 2021 (SCRFD, arXiv 2105.04714, sections 3.2 and 4): a backbone that is deepest at stride 32, a narrow pyramid
+with a bottom-up path (Liu et al. 2018, PANet), two anchors a place at strides 8, 16 and 32, boxes as distances to their
+four sides. 0.66 million parameters.
 """
 
 from __future__ import annotations

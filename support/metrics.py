@@ -61,7 +61,6 @@ def bootstrap_interval(
     *,
     level: float = 0.95,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile bootstrap interval (Efron 1979) of a `statistic` of the confusion matrix (K, K) int.
 
@@ -70,16 +69,16 @@ def bootstrap_interval(
     Where all faces are right, or none is, the interval of an accuracy has no width.
     """
     n = confusion.sum()
-    resampled = np.random.default_rng(seed).multinomial(n, confusion.ravel() / n, size=resamples)  # (resamples, K * K)
+    resampled = np.random.default_rng(0).multinomial(n, confusion.ravel() / n, size=resamples)  # (resamples, K * K)
     values = [statistic(matrix) for matrix in resampled.reshape(resamples, *confusion.shape)]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def mean_with_interval(values: np.ndarray, *, seed: int = 0) -> dict:
+def mean_with_interval(values: np.ndarray) -> dict:
     """`mean`, `interval` [low, high] and `n` of (N,) values, N at least 1: percentile bootstrap over faces, 95 %."""
     values = np.asarray(values, np.float64)
-    rng, n = np.random.default_rng(seed), len(values)
+    rng, n = np.random.default_rng(0), len(values)
     low, high = np.quantile([values[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)], [0.025, 0.975])
     return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": n}
 

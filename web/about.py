@@ -106,7 +106,7 @@ def about() -> dict:
         "tiny": TINY,
         "heat_colours": TURBO_RGB.reshape(-1, 3).tolist(),
         "tracking": constants(TRACKING)
-        | {name: getattr(tracker, name) for name in ("slowest_hz", "speed_gain", "speed_hz")}
+        | {name: getattr(tracker, name) for name in ("min_cutoff_hz", "beta", "d_cutoff_hz")}
         | {"smooth_s": PredictOptions.smooth_s, "luma": list(LUMA_BT601)}
         | {"appearance": constants(APPEARANCE), "scene": constants(SCENE)},
         "drawing": constants(DRAWING)

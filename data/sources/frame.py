@@ -160,7 +160,7 @@ class FrameSource:
 class FileSource(FrameSource):
     """A source whose frames come from the iterator `frames`, closed at the end; then `release` is called, once.
 
-    The iterator may give `Skipped` in between, and a str, which becomes the `note`. `close` waits for a frame that
+    The iterator may give `Skipped` in between, and a str, which joins the `notes`. `close` waits for a frame that
     another thread is reading.
     """
 

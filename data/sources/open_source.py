@@ -91,7 +91,7 @@ def open_source(
     max_frames: int | None = None,
     loop: bool = True,
 ) -> FrameSource:
-    """The source called `name`; None is camera 0, or the sample with a `note` where no camera answers.
+    """The source called `name`; None is camera 0, or the sample, which says so in its `notes` where no camera answers.
 
     `width`, `height` and `fps` are asked of cameras; the sample takes the size; files stay as they are. The source
     ends after `max_frames`; the sample, which begins again and again, after one round where not `loop`. Raises

@@ -21,12 +21,12 @@ from evaluation.commands import SplitSettings
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Detector, Face
+from retinaface.training.geometry import MIRRORED_LANDMARKS
 from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
 
 SCENE_HW = (480, 640)
 GRID = (2, 3)  # faces a scene: rows, columns
 SIDES = (90, 200)  # pixels of a pasted picture
-FLIPPED = [1, 0, 2, 4, 3]  # landmarks after left and right have been swapped
 TEMPLATE_FACES = 3000
 
 
@@ -92,7 +92,7 @@ def mean_landmarks(images: Sequence[np.ndarray] | np.ndarray, detector: Detector
     if not landmarks:
         raise UserError("no face was detected in the pictures; name larger ones, or other --detector-weights.")
     mean = np.mean(landmarks, axis=0)
-    flipped = (np.array([1.0, 0.0]) + mean * [-1, 1])[FLIPPED]
+    flipped = (np.array([1.0, 0.0]) + mean * [-1, 1])[list(MIRRORED_LANDMARKS)]
     return (mean + flipped) / 2
 
 
@@ -122,9 +122,9 @@ def accuracy_lost(faces: FaceSet, pipeline: EmotionPipeline) -> dict[str, float 
     }
 
 
-def scenes(images: Sequence[np.ndarray] | np.ndarray, *, seed: int = 0) -> Iterator[Scene]:
+def scenes(images: Sequence[np.ndarray] | np.ndarray) -> Iterator[Scene]:
     """All pictures, six a scene, each at a random size and place in its cell of the grid."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     cell_wh = np.array([SCENE_HW[1] / GRID[1], SCENE_HW[0] / GRID[0]])
     for start in range(0, len(images), GRID[0] * GRID[1]):
         rows = range(start, min(start + GRID[0] * GRID[1], len(images)))

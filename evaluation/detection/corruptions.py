@@ -88,7 +88,7 @@ def masked(picture: Picture, rng: np.random.Generator) -> Picture:
     """A painted mask or an object before the face; a picture without landmarks is not changed."""
     if np.isnan(picture.landmarks[0]).any():
         return picture
-    return dataclasses.replace(picture, pixels=covered(picture.image, picture.landmarks[0], rng)[0])
+    return dataclasses.replace(picture, pixels=covered(picture.image, picture.landmarks[0], rng))
 
 
 CORRUPTIONS: dict[str, Callable[[Picture, np.random.Generator], Picture]] = {

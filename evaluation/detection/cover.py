@@ -17,15 +17,11 @@ MASK_OUTLINE = np.array(
 )  # fmt: skip
 
 
-def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """The picture with a mask on the face at `landmarks` (5, 2), or with an object in front of a part of it.
-
-    The second value tells whether it is a mask.
-    """
+def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture with a mask on the face at `landmarks` (5, 2), or with an object in front of a part of it."""
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     across, down = landmarks[1] - landmarks[0], mouth - eyes
-    mask_on = bool(rng.random() < 0.7)
-    if mask_on:
+    if rng.random() < 0.7:
         wobble = rng.normal(0, 0.06, MASK_OUTLINE.shape)
         lowered = [0.0, rng.choice([0.0, 0.0, 0.0, 0.35])]  # some wear it below the nose
         shape = np.stack([across, down])
@@ -37,7 +33,7 @@ def covered(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) 
         outline = centre + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius
     inside = np.zeros(image.shape[:2], np.uint8)
     cv2.fillPoly(inside, [np.round(outline * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
-    return np.where(inside[..., None] > 127, cloth(image, rng), image), mask_on
+    return np.where(inside[..., None] > 127, cloth(image, rng), image)
 
 
 def cloth(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

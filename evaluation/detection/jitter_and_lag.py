@@ -20,7 +20,7 @@ from data.sources.sample import portrait
 from pipeline.tracking import Tracker
 from retinaface.detector import RetinaFace
 from retinaface.face import Face
-from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
+from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting, write_json
 
 SIZE_HW = (480, 640)
 WALL_RGB = (150, 158, 160)
@@ -35,7 +35,6 @@ class Settings:
     """Flags of `python -m evaluation.detection.jitter_and_lag`."""
 
     weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    smooth: float = setting(0.4, "as live.py's --smooth-s", within=(0, 60))
     fps: float = setting(30.0, "frames a second", within=(0.01, 1000))
     frames: int = setting(120, "frames a video", within=(FEWEST_FRAMES, 100_000))
     face: float = setting(110.0, "side of the face in pixels", within=(16, 480))
@@ -78,7 +77,7 @@ def video(settings: Settings, path: np.ndarray) -> Iterator[np.ndarray]:
     for centre in path:
         shift = centre - zoom * (FACE_XYXY[:2] + FACE_XYXY[2:]) / 2
         matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
-        frame = cv2.warpAffine(image, matrix, SIZE_HW[::-1], flags=cv2.INTER_AREA, borderValue=WALL_RGB)
+        frame = cv2.warpAffine(image, matrix, SIZE_HW[::-1], borderValue=WALL_RGB)
         yield (frame + rng.normal(0, settings.noise, frame.shape)).clip(0, 255).round().astype(np.uint8)
 
 
@@ -88,13 +87,10 @@ def detect_and_track(detector: RetinaFace, path: np.ndarray, settings: Settings)
     missed = sum(not faces for faces in found)
     if missed:
         raise UserError(
-            f"the face was not detected in {missed} of {len(found)} frames; try a larger --face.", exit_code=1
+            f"the face was not detected in {missed} of {len(found)} frames; try a larger --face.", exit_code=FAILED
         )
     tracker = Tracker()
-    tracked = [
-        tracker.update(faces, time_s=index / settings.fps, smooth_s=settings.smooth)[0][0]
-        for index, faces in enumerate(found)
-    ]
+    tracked = [tracker.update(faces, time_s=index / settings.fps)[0][0] for index, faces in enumerate(found)]
     return [faces[0] for faces in found], tracked
 
 

@@ -142,7 +142,7 @@ def baselines(x: Tensor, *, seed: int = 0) -> dict[str, Tensor]:
 
 
 def random_maps(x: Tensor, *, seed: int = 0) -> Tensor:
-    """(N, h, w): `CELLS` x `CELLS` uniform numbers a face, enlarged as an explainer's cells are."""
+    """(N, h, w): `CELLS` x `CELLS` uniform numbers a face, enlarged as tiles that fill the crop."""
     cells = np.random.default_rng(seed).random((len(x), CELLS, CELLS), np.float32)
     maps = enlarge(to_unit_range(torch.from_numpy(cells)), (x.shape[2], x.shape[3]))
     return torch.as_tensor(maps).to(x.device)

@@ -138,7 +138,10 @@ def expression_means(faces: ExplainedFaces, method: str) -> list[ExpressionMean]
 
 
 def region_shares(heatmaps: np.ndarray) -> np.ndarray:
-    """(N, 5) float64: the share of each heatmap (N, h, w) in each of `REGIONS`; edges may cut a row of pixels."""
+    """(M, 5) float64: the share of each of the M heatmaps (N, h, w) that are not zero in each of `REGIONS`.
+
+    Edges may cut a row of pixels.
+    """
     height = heatmaps.shape[1]
     tops = np.arange(height) / height
     inside = np.minimum(tops[:, None] + 1 / height, EDGES[1:]) - np.maximum(tops[:, None], EDGES[:-1])

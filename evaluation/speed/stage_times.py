@@ -88,7 +88,7 @@ def time_frame(
     tracked, _ = tracker.update(
         faces,
         frame.time_s,
-        smooth_s=options.smooth_s,
+        smooth=options.smooth_s > 0,
         new_scene=cut.is_cut(frame.image_rgb),
         frame_rgb=frame.image_rgb,
     )

@@ -21,7 +21,7 @@ import av
 import av.container
 
 from data.sources.files import open_file
-from data.sources.film import FALLBACK_FPS, moving_streams
+from data.sources.film import FALLBACK_FPS, SHORT_BY_FRAMES, moving_streams
 from data.sources.film_decoding import whole_frames
 from data.sources.film_picture import FilmPicture
 from data.sources.film_times import FilmTimes
@@ -30,7 +30,6 @@ from support import UserError
 
 OVERLAP_S, OVERLAP_FRAMES = 10.0, 25  # before a stretch: the longer of the two, of frames that are analysed
 LEAST = 2.5  # a stretch is at least so many overlaps long
-SHORT_BY_FRAMES = 3  # fewer frames than promised by more than this: reading it in one go says so
 
 
 class NotCuttable(Exception):

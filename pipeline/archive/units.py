@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pipeline.archive.sources import Source
 from pipeline.archive.stretches import Stretch
 
+FACES, STRETCHES, HEATMAPS = "faces", ".stretches", "_heatmaps"  # folders of the results
 UNITS = 64  # wanted at least, so that few sources keep many cores busy, too
 MOST_PICTURES = 100
 MOST_FILMS, MOST_BYTES = 20, 32 * 2**20  # of short films, which need no stretches
@@ -40,15 +41,15 @@ class Unit:
     def name(self) -> str:
         """The file that it writes."""
         if self.stretch is None:
-            return f"faces/part-{self.key}.parquet"
-        return f".stretches/{self.key}/{self.stretch.number:05d}.parquet"
+            return f"{FACES}/part-{self.key}.parquet"
+        return f"{STRETCHES}/{self.key}/{self.stretch.number:05d}.parquet"
 
     @property
     def heatmaps_name(self) -> str:
         """The file of its heatmaps: means, or of a stretch sums."""
         if self.stretch is None:
-            return f"_heatmaps/part-{self.key}.parquet"
-        return f".stretches/{self.key}-heatmaps/{self.stretch.number:05d}.parquet"
+            return f"{HEATMAPS}/part-{self.key}.parquet"
+        return f"{STRETCHES}/{self.key}-heatmaps/{self.stretch.number:05d}.parquet"
 
     @property
     def is_film(self) -> bool:

@@ -21,9 +21,8 @@ import numpy as np
 from retinaface.face import Face
 from support import UserError
 
-UNSPLIT_SOURCES = ("mask853", "neg_clothing", "neg_imagenet")  # of faces.tar: all their pictures are marked "train"
 FARTHEST = 1e6  # pixels from a picture's corner
-VALIDATION_PERCENT = 12  # of these
+VALIDATION_PERCENT = 12  # of the pictures whose row names no split
 
 Detect = Callable[[Sequence[np.ndarray]], Sequence[Sequence[Face]]]  # frames (H, W, 3) uint8 RGB -> the faces of each
 
@@ -108,11 +107,9 @@ def _are_numbers(values: Any, count: int) -> bool:
 
 
 def split_of(row: dict) -> str:
-    """ "train" or "val": as the row says, or for sources without a validation part by a hash of the name."""
-    if row.get("split") == "val":
-        return "val"
-    if row["image"].split("/")[0] not in UNSPLIT_SOURCES:
-        return "train"
+    """ "train" or "val": as the row says, or where it says nothing by a hash of the name."""
+    if "split" in row:
+        return "val" if row["split"] == "val" else "train"
     return "val" if zlib.crc32(row["image"].encode()) % 100 < VALIDATION_PERCENT else "train"
 
 

@@ -32,8 +32,8 @@ def relight(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         grain = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0, 13)
         image = (image + grain).clip(0, 255).astype(np.uint8)
     if rng.random() < 0.2:
-        encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])[1]
-        image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+        encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])[1]
+        image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB))
     return image
 
 

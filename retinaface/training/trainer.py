@@ -23,7 +23,7 @@ from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_of
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Picture
 from retinaface.training.loss import WEIGHTS, Targets, multi_task_loss
-from retinaface.training.windows import WindowBatches, WindowMaker, ignore_ctrl_c
+from retinaface.training.windows import WindowBatches, WindowMaker, ignore_stop_signals
 from support import FAILED, UserError, setting
 from support.training.distributed import Distributed
 from support.training.learner import BaseLearner, lr_factor
@@ -56,7 +56,7 @@ class Settings:
         nargs="+",
     )
     lr: float = setting(3e-3, "highest learning rate of AdamW", within=(0, 1e3))
-    warmup: int = setting(300, "steps in which the learning rate rises from 0", within=(0, math.inf))
+    warmup: float = setting(0.03, "share of the run in which the learning rate rises from 0", within=(0, 1))
     weight_decay: float = setting(0.02, "decay of weights; norms and biases have none", within=(0, 1))
     ema: float = setting(0.999, "decay of the weights' moving average, which is what is saved", within=(0, 0.99999))
     save_every: int = setting(500, "steps between validations, each of which saves everything", within=(1, math.inf))
@@ -112,7 +112,7 @@ class Trainer:
             rank=distributed.rank,
             world_size=distributed.world_size,
         )
-        loader = DataLoader(batches, batch_size=None, num_workers=s.workers, worker_init_fn=ignore_ctrl_c)
+        loader = DataLoader(batches, batch_size=None, num_workers=s.workers, worker_init_fn=ignore_stop_signals)
         log = RunLog(
             self.folder.path,
             steps=s.steps,
@@ -162,7 +162,7 @@ class Trainer:
         self.learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         s = self.settings
-        self.learner.update(lr=s.lr * lr_factor(self.step / s.steps, warmup=s.warmup / s.steps))
+        self.learner.update(lr=s.lr * lr_factor(self.step / s.steps, warmup=s.warmup))
         return losses[0].item(), losses[1].item(), losses[2].item()
 
     def validate_and_save(self, losses: np.ndarray, step_s: float, log: RunLog) -> None:

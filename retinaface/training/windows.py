@@ -28,8 +28,12 @@ from retinaface.training.augment import relight
 from retinaface.training.geometry import MIRRORED_LANDMARKS, box_area, clip_box, transform_box, transform_points
 from retinaface.training.matching import match_anchors
 from support import UserError
+from support.process import STOP_SIGNALS
 
-FACE_FREE, PORTRAITS = 0.13, 0.18  # shares of windows from pictures without a face, and of one whose scene is cut away
+FACE_FREE, PORTRAITS = (
+    0.13,
+    0.18,
+)  # shares of "any" windows from pictures without a face, and with one not boxed by hand
 FILLED, LARGE = 0.11, 0.17  # share of windows that one face fills or overfills, and that show a large one
 SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6)}  # of that face, in sides of the window
 LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for large ones a little, and fully
@@ -196,7 +200,7 @@ class WindowBatches(Dataset[tuple[Tensor, ...] | UserError]):
         return tuple(torch.from_numpy(part) for part in batch)
 
 
-def ignore_ctrl_c(worker: int) -> None:
-    """Let a worker process ignore Ctrl-C, which a terminal also sends to it: the trainer decides when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def ignore_stop_signals(worker: int) -> None:
+    """Let a worker process ignore what a terminal or a job's end also sends to it: the trainer decides when to stop."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

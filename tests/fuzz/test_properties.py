@@ -129,7 +129,7 @@ def test_every_face_has_one_track_of_its_own_and_nothing_grows(frames, smooth_s)
     for passed_s, boxes in frames:
         time_s += passed_s
         faces = [Face(box, np.tile(box[:2], (5, 1)), 0.9) for box in boxes]
-        smoothed, observations = tracker.update(faces, time_s, smooth_s=smooth_s)
+        smoothed, observations = tracker.update(faces, time_s, smooth=smooth_s > 0)
         numbers = [observation.track.number for observation in observations]
         assert len(set(numbers)) == len(numbers) == len(smoothed) == len(faces)
         started = max([started, *numbers])

@@ -13,7 +13,7 @@ def test_what_fits_comes_back():
     assert whole(7, what="a", within=(0, 7)) == 7
     assert texts(["x", "y"], what="a") == ("x", "y")
     assert mapping({"x": 1}, what="a") == {"x": 1}
-    assert matrix([[1, 2], [3, 4]], None, what="a", rows=2) == [(1, 2), (3, 4)]
+    assert matrix([[1, 2], [3, 4]], what="a", rows=2) == [(1, 2), (3, 4)]
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_what_fits_comes_back():
         lambda: whole(True, what="a", within=(0, 9)),
         lambda: texts(["x", ""], what="a"),
         lambda: mapping([], what="a"),
-        lambda: matrix([], None, what="a", rows=0),
-        lambda: matrix([1, 2], None, what="a", rows=2),
+        lambda: matrix([], what="a", rows=0),
+        lambda: matrix([1, 2], what="a", rows=2),
     ],
 )
 def test_anything_else_is_refused_by_its_name(check):

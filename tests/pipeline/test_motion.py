@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.motion import COAST_S, VELOCITY_S, Motion, OneEuroFilter, share_of_new
+from pipeline.motion import COAST_S, VELOCITY_S, Motion, OneEuroFilter, smoothing_factor
 
 
 def test_the_filters_share_by_hand():
-    assert share_of_new(1.0, 1 / (2 * np.pi)) == pytest.approx(0.5)
+    assert smoothing_factor(1.0, 1 / (2 * np.pi)) == pytest.approx(0.5)
     still = OneEuroFilter()
     assert still(np.array([5.0]), passed_s=0.1) == 5
 

@@ -165,7 +165,7 @@ def close_up(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> 
     """(240, 320, 3): a face of 100 pixels in the middle."""
     zoom = 100 / size
     matrix = np.array([[zoom, 0, 160 - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
-    return cv2.warpAffine(image, matrix, (320, 240), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(image, matrix, (320, 240), borderMode=cv2.BORDER_REPLICATE)
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -27,7 +27,7 @@ ROOMS = [wall(1), wall(2)]
 
 def view(room: int, *, left: float = 200, top: float = 100, zoom: float = 1.0) -> np.ndarray:
     matrix = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
-    return cv2.warpAffine(ROOMS[room], matrix, (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
+    return cv2.warpAffine(ROOMS[room], matrix, (WIDTH, HEIGHT))
 
 
 def person(who: str, background: np.ndarray, *, x: float = 160, size: float = 110) -> np.ndarray:
@@ -35,7 +35,7 @@ def person(who: str, background: np.ndarray, *, x: float = 160, size: float = 11
     centre_xy, own_size = {"collins": ((224, 116), 106), "hopper": ((257, 190), 190)}[who]
     zoom = size / own_size
     matrix = np.array([[zoom, 0, x - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
-    picture = cv2.warpAffine(sample.portrait(who), matrix, (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
+    picture = cv2.warpAffine(sample.portrait(who), matrix, (WIDTH, HEIGHT))
     half = np.array([0.9 * size, 1.1 * size])
     y, columns = np.mgrid[:HEIGHT, :WIDTH]
     shape = ((columns - x) / half[0]) ** 2 + ((y - 130) / half[1]) ** 2 < 1

@@ -94,7 +94,7 @@ def test_one_gap_does_not_change_what_the_source_is_taken_for():
     assert numbers(tracker, [face(0)], 200_000) == [3]
 
 
-def cross(*, hidden_frames: int, smooth_s: float = 0.4) -> list[dict[int, float]]:
+def cross(*, hidden_frames: int, smooth: bool = True) -> list[dict[int, float]]:
     """Two faces walk past each other at three face widths a second; number -> x in every frame.
 
     While they meet only one is seen, the one in front, for `hidden_frames`; detections come in random order.
@@ -107,15 +107,15 @@ def cross(*, hidden_frames: int, smooth_s: float = 0.4) -> list[dict[int, float]
         if abs(frame - (frames - 1) / 2) <= hidden_frames / 2:
             faces = faces[:1]
         order = rng.permutation(len(faces))
-        _, observations = tracker.update([faces[i] for i in order], frame * FRAME_S, smooth_s=smooth_s)
+        _, observations = tracker.update([faces[i] for i in order], frame * FRAME_S, smooth=smooth)
         seen.append({o.track.number: xs[i] for o, i in zip(observations, order, strict=True)})
     return seen
 
 
 @pytest.mark.parametrize("hidden_frames", [0, 4, 8, 12, 20])
-@pytest.mark.parametrize("smooth_s", [0.4, 0.0])
-def test_people_who_cross_do_not_swap(hidden_frames, smooth_s):
-    seen = cross(hidden_frames=hidden_frames, smooth_s=smooth_s)
+@pytest.mark.parametrize("smooth", [True, False])
+def test_people_who_cross_do_not_swap(hidden_frames, smooth):
+    seen = cross(hidden_frames=hidden_frames, smooth=smooth)
     first, last = seen[0], seen[-1]
     assert set(first) == set(last) == {1, 2} == {number for frame in seen for number in frame}
     left = min(first, key=first.__getitem__)
@@ -127,7 +127,7 @@ def test_numbers_are_the_same_whether_or_not_faces_are_smoothed(rng):
     for frame in range(60):
         faces = [face(100 + 5 * frame + rng.normal(0, 3)), face(500 - 3 * frame)][: 1 + (frame % 7 > 0)]
         _, a = smoothed.update(faces, frame * FRAME_S)
-        _, b = rough.update(faces, frame * FRAME_S, smooth_s=0)
+        _, b = rough.update(faces, frame * FRAME_S, smooth=False)
         assert [o.track.number for o in a] == [o.track.number for o in b]
 
 
@@ -231,7 +231,7 @@ def test_smoothing_can_be_turned_off():
     tracker = Tracker()
     tracker.update([face(0)], 0)
     moved = face(10)
-    (steady,), observations = tracker.update([moved], FRAME_S, smooth_s=0)
+    (steady,), observations = tracker.update([moved], FRAME_S, smooth=False)
     assert steady is moved
     assert tracker.smooth(observations, np.array([[0.2, 0.8]]), smooth_s=0).tolist() == [[0.2, 0.8]]
 

@@ -67,9 +67,9 @@
  * @property {number} velocity_s
  * @property {number} coast_s
  * @property {number} smooth_s
- * @property {number} slowest_hz
- * @property {number} speed_gain
- * @property {number} speed_hz
+ * @property {number} min_cutoff_hz
+ * @property {number} beta
+ * @property {number} d_cutoff_hz
  * @property {number[]} luma
  * @property {Record<string, number>} appearance
  * @property {Record<string, number>} scene

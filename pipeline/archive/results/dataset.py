@@ -26,13 +26,12 @@ from pipeline.archive.results.crops import crops_folder
 from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
 from pipeline.archive.results.store import Store, shown
 from pipeline.archive.sources import Source, Version, sha256_of, version_of
-from pipeline.archive.units import Unit
+from pipeline.archive.units import FACES, HEATMAPS, STRETCHES, Unit
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from support import UserError
 from support.files import cannot_write
 
 SETTINGS, SOURCES, LOCK = "_settings.json", "_sources.parquet", "_lock"
-FACES, STRETCHES, HEATMAPS = "faces", ".stretches", "_heatmaps"
 WRITTEN_AT_ONCE = 10_000  # rows of sources
 
 SOURCE_COLUMNS = {

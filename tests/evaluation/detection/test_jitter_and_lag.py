@@ -51,12 +51,6 @@ def test_the_shipped_detector_and_tracker_have_little_jitter_and_lag(tmp_path):
     assert report["tracked"]["box_lag"] < 2
 
 
-def test_without_smoothing_it_is_as_detected(tmp_path):
-    assert main(["--frames", "30", "--smooth", "0", "--device", "cpu", "--out", str(tmp_path / "s.json")]) == 0
-    report = json.loads((tmp_path / "s.json").read_text())
-    assert report["tracked"] == report["detected"]
-
-
 def test_a_video_that_is_too_short_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["--frames", "3"])

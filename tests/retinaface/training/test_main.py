@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from helpers.tiny_detector_runs import BOX, LANDMARKS, files_of, make_annotated, run
+from helpers.paths import ROOT
+from helpers.tiny_detector_runs import BOX, FLAGS, LANDMARKS, files_of, make_annotated, run
+from helpers.tiny_runs import state_of
 from helpers.tiny_sets import write_lines
 
 from retinaface.training.__main__ import load_pictures, main
@@ -39,6 +45,19 @@ def test_a_picture_that_cannot_be_read_ends_it_in_one_sentence(portrait, tmp_pat
         run(folder, tmp_path / "run", "--steps", "20", "--save-every", "20", "--workers", "1")
     assert str(error.value).startswith("none/")
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_a_stop_signal_that_its_workers_get_too_loses_nothing(folder, tmp_path):
+    flags = ["--steps", "100000", "--save-every", "100000", "--workers", "1", "--out", str(tmp_path / "run")]
+    argv = [sys.executable, "-m", "retinaface.training", *files_of(folder), *FLAGS, *flags]
+    process = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    assert any(line.startswith("about ") for line in process.stderr)  # the first steps are done
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=300)
+    assert (process.returncode, "error" in said) == (128 + signal.SIGTERM, False)
+    assert state_of(tmp_path / "run")["step"] > 0
 
 
 def test_pictures_are_split_and_completed_by_pseudo_labels(portrait, tmp_path):

@@ -22,9 +22,9 @@ const about = {
   velocity_s: 0.15,
   coast_s: 0.8,
   smooth_s: 0.4,
-  slowest_hz: 1,
-  speed_gain: 4,
-  speed_hz: 1,
+  min_cutoff_hz: 1,
+  beta: 4,
+  d_cutoff_hz: 1,
 };
 const at = (x) => ({ box: [x, 0, x + 100, 100], score: 0.9, landmarks: Array.from({ length: 5 }, () => [x, 0]) });
 const numbers = ({ observations }) => observations.map(({ track }) => track.number);

@@ -28,9 +28,9 @@ export class OneEuroFilter {
     } else if (passedS > 0) {
       this.value = this.value.map((before, i) => {
         const raw = (values[i] - before) / passedS / unit;
-        this.speed[i] += shareOfNew(this.about.speed_hz, passedS) * (raw - this.speed[i]);
-        const cutoffHz = this.about.slowest_hz + this.about.speed_gain * Math.abs(this.speed[i]);
-        return before + shareOfNew(cutoffHz, passedS) * (values[i] - before);
+        this.speed[i] += smoothingFactor(this.about.d_cutoff_hz, passedS) * (raw - this.speed[i]);
+        const cutoffHz = this.about.min_cutoff_hz + this.about.beta * Math.abs(this.speed[i]);
+        return before + smoothingFactor(cutoffHz, passedS) * (values[i] - before);
       });
     }
     return this.value;
@@ -41,7 +41,7 @@ export class OneEuroFilter {
  * How much of a new value an exponential filter with that cut-off takes.
  * @param {number} cutoffHz @param {number} passedS
  */
-function shareOfNew(cutoffHz, passedS) {
+function smoothingFactor(cutoffHz, passedS) {
   const turn = 2 * Math.PI * cutoffHz * passedS;
   return turn / (turn + 1);
 }
