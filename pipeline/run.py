@@ -247,7 +247,7 @@ class EmotionPipeline:
         ]
 
     def explain(self, result: FrameResult, options: PredictOptions) -> FrameResult:
-        """The same result with the heatmaps that `options` ask for; probabilities stay what they were."""
+        """The same result with heatmaps of this explainer for these classes; probabilities stay what they were."""
         explainer, faces = options.explainer, list(result.faces)
         wanted = [options.explain_class or face.label if explainer else None for face in faces]
         if explainer == result.explainer and wanted == [face.explained for face in faces]:

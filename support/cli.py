@@ -41,10 +41,9 @@ __all__ = ["FAILED", "UserError", "command", "notify", "pick_device", "run_and_e
 
 if is_command():  # now, since a package's import is the first that `python -m` does: before those that take seconds
     begin()
-# Before these libraries are imported anywhere: nothing may leave the machine, or be left in the home folder.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-for _variable, _folder in (("MPLCONFIGDIR", "matplotlib"), ("TORCHINDUCTOR_CACHE_DIR", "torchinductor")):
-    os.environ.setdefault(_variable, str(ROOT / ".cache" / _folder))
+    for _variable, _folder in (("MPLCONFIGDIR", "matplotlib"), ("TORCHINDUCTOR_CACHE_DIR", "torchinductor")):
+        os.environ.setdefault(_variable, str(ROOT / ".cache" / _folder))  # nothing is left in the home folder
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before it is imported anywhere: nothing may leave the machine
 
 if typing.TYPE_CHECKING:
     import torch

@@ -13,6 +13,8 @@ import glob
 import itertools
 import json
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,18 +37,18 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path} is a folder, a device or a pipe; name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        prefix, suffix = f".{path.stem[:STEM_LENGTH]}-", f".partial{path.suffix}"
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+        temporary = path.with_name(f".{path.stem[:STEM_LENGTH]}-{secrets.token_hex(4)}.partial{path.suffix}")
+        held = open(temporary, "xb")  # noqa: SIM115 - below
     except OSError as error:
         raise cannot_write(path, error) from error
-    temporary = Path(name)
-    with open(handle, "rb") as held:
+    with held:
         _lock(held)  # so that `left_behind` does not name it
         if os.name == "nt":  # where an open file cannot be renamed
             held.close()
         try:
             yield temporary
-            temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from others
+            if path.exists():
+                shutil.copymode(path, temporary)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -110,6 +112,20 @@ def left_behind(folder: Path, name: str | None = None) -> list[Path]:
     stem = glob.escape(stem[:STEM_LENGTH]) if name else "*"
     found = {*folder.glob(f"{stem}.partial*{suffix or '.*'}"), *folder.glob(f".{stem}-*.partial{suffix or '.*'}")}
     return sorted(path for path in found if path.is_file() and not _is_locked(path))
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[str]:
+    """A folder for temporary files, gone at the end; those of the same prefix that killed programs left go now."""
+    if os.name != "nt":  # where no file counts as locked
+        for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*/held"):
+            if not _is_locked(lock):
+                shutil.rmtree(lock.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder, open(os.path.join(folder, "new"), "wb") as file:
+        _lock(file)
+        if os.name != "nt":
+            os.rename(file.name, os.path.join(folder, "held"))  # locked already when others see it
+        yield folder
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -27,6 +27,7 @@ BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
 LONGEST_SENTENCE = 4000  # characters
 FAILED = 1  # the command was fine, but something outside failed: no camera, a full disk
 ROOT = Path(__file__).parents[1]
+SCRIPTS = (ROOT / "live.py", ROOT / "train.py")
 # Ctrl-C, what `kill` and the system send, a terminal that closes, and Ctrl-Break or a console that closes on Windows;
 # without those that whoever started the process has it ignore (nohup, `&`).
 STOP_SIGNALS = [
@@ -67,7 +68,7 @@ def is_command() -> bool:
     sys.argv[0] is "-m" as long as Python looks for the module that -m names; it imports the module's package meanwhile.
     """
     main = getattr(sys.modules["__main__"], "__file__", None)
-    return sys.argv[:1] == ["-m"] or (main is not None and Path(main).resolve().parent == ROOT)
+    return sys.argv[:1] == ["-m"] or (main is not None and Path(main).resolve() in SCRIPTS)
 
 
 def begin() -> None:

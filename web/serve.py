@@ -73,8 +73,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _file(self) -> Path | None:
         """The file that the address names; None for folders, what is outside, and kinds that no page has."""
-        name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
         try:
+            name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
             path = (self.server.folder / name).resolve()
             inside = path.is_relative_to(self.server.folder)
             return path if inside and path.suffix in MIME_TYPES and path.is_file() else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 import cv2
 import numpy as np
 
+from data.sources.files import without_user
 from data.sources.film import open_film_at
 from data.sources.frame import Frame, FrameSource
 from support import FAILED, UserError
@@ -184,11 +186,11 @@ def open_stream(url: str) -> FrameSource:
         open_ms, read_ms = cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC
         return cv2.VideoCapture(url, cv2.CAP_FFMPEG, [open_ms, STREAM_TIMEOUT_MS, read_ms, STREAM_TIMEOUT_MS])
 
+    description = re.split(r"[?#]", without_user(url))[0]
     try:
-        parts = urlsplit(url)
+        urlsplit(url)
     except ValueError as error:
-        raise UserError(f"{url} is no address ({error}); wanted is one such as rtsp://host/path.") from error
-    description = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without user, password and query
+        raise UserError(f"{description} is no address; wanted is one such as rtsp://host/path.") from error
     capture = opened()
     if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         capture.release()

@@ -68,14 +68,29 @@ def _is_pattern(name: str) -> bool:
 
 
 def printable(path: str | Path) -> str:
-    """The path as one line that any output takes: bytes that are not UTF-8 become question marks in a box.
+    """The path as one line that any output takes: bytes that are not UTF-8 become their codes.
 
     A text longer than any file's name loses its middle.
     """
-    text = str(path).encode("utf-8", "surrogateescape" if _encodes(path) else "replace").decode("utf-8", "replace")
+    text = (
+        str(path)
+        .encode("utf-8", "surrogateescape" if _encodes(path) else "replace")
+        .decode("utf-8", "backslashreplace")
+    )
     if len(text) > LONGEST_NAME:
         text = f"{text[:100]}...{text[-100:]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def without_user(address: str) -> str:
+    """An address, with or without its scheme, without user and password, which may hold a slash, and `password=...`."""
+    scheme, separator, rest = address.rpartition("://")
+    first, slash, path = rest.partition("/")
+    if "@" in first or ":" not in first or first.rpartition(":")[2].isdigit():  # names of files may hold an @
+        rest = first.rpartition("@")[2] + slash + path
+    else:
+        rest = rest.rpartition("@")[2]
+    return scheme + separator + re.sub(r"(pass(?:wor)?d?|pwd)=[^_&/]*", r"\1=...", rest, flags=re.IGNORECASE)
 
 
 def _encodes(path: str | Path) -> bool:
@@ -157,7 +172,7 @@ def _base(name: str, paths: list[Path]) -> Path:
 
 def _in_folder(folder: Path) -> tuple[list[Path], int]:
     """Films and pictures below `folder`, each linked folder once, and how many other files there are."""
-    return _media_of(list(_walk(folder, seen=set())))
+    return _media_of(list(_walk(folder)))
 
 
 def _media_of(found: list[Path]) -> tuple[list[Path], int]:
@@ -166,23 +181,28 @@ def _media_of(found: list[Path]) -> tuple[list[Path], int]:
     return sorted(media, key=natural_key), len(found) - len(media)
 
 
-def _walk(folder: Path, *, seen: set[str]) -> Iterator[Path]:
-    real, is_first = os.path.realpath(folder), not seen
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    except OSError as error:
-        if is_first:
-            raise UserError(f"cannot read the folder {printable(folder)}: {error.strerror}.") from error
-        log.warning("skipped: the folder %s: %s.", printable(folder), error.strerror)
-        return
-    for entry in entries:
-        if os.path.isdir(entry):  # entry.is_dir raises for a link to what may not be looked at
-            yield from _walk(Path(entry.path), seen=seen)
-        else:
-            yield Path(entry.path)
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files below; linked folders come last, so that a link to a folder beside it does not take over its name."""
+    waiting, linked, seen = [folder], [], set[str]()
+    while waiting or linked:
+        inner = (waiting or linked).pop()
+        if (real := os.path.realpath(inner)) in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(os.scandir(inner), key=lambda entry: entry.name, reverse=True)
+        except OSError as error:
+            if inner is folder:
+                raise UserError(f"cannot read the folder {printable(inner)}: {error.strerror}.") from error
+            log.warning("skipped: the folder %s: %s.", printable(inner), error.strerror)
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if os.path.isdir(entry):  # entry.is_dir raises for a link to what may not be looked at
+                (linked if os.path.islink(entry) else waiting).append(Path(entry.path))
+            else:
+                yield Path(entry.path)
 
 
 def _by_pattern(pattern: str) -> tuple[list[Path], int]:
@@ -205,7 +225,7 @@ def _in_list(path: Path) -> tuple[list[Path], int]:
         if not line or line.startswith("#"):
             continue
         if "://" in line:
-            raise UserError(f"{printable(path)} names an address, {line}; wanted are films, pictures and folders.")
+            raise UserError(f"{printable(path)} names an address; wanted are films, pictures and folders.")
         entry = path.parent / line
         if not stands_for_several(str(entry)):
             paths.append(entry)

@@ -4,7 +4,8 @@ In:  the name of a film, or its address.
 Out: a `FileSource`; frames carry the file's own times, stand upright, have square pixels and sRGB colours. What is
      damaged or missing is skipped and said.
 
-Files are opened here and given to PyAV as streams: any name works, and none is taken for an address or a list.
+Files are opened here and given to PyAV as streams: any name works, and none is taken for an address or a list. Nor does
+one lead to other files or addresses, as playlists do.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ FALLBACK_FPS = 30.0  # spaces the frames of a film that names neither rate nor t
 WITHOUT_HEADER = ("mpeg", "mpegts", "gif")  # whose length is a guess
 CONNECT_S, READ_S = 10.0, 10.0  # how long an address may take
 SHORT_BY_S, SHORT_BY_FRAMES = 0.25, 3  # a film that ends earlier than it says by less than this is whole
+
+ALONE = {"protocol_whitelist": "none"}  # for `av.open`: what the file names is not opened
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +77,7 @@ def _film(
 ) -> FileSource:
     """The film in `opened`, a file or an address; the source takes over what `resources` closes."""
     try:
-        container = resources.enter_context(av.open(opened, timeout=timeout))
+        container = resources.enter_context(av.open(opened, timeout=timeout, options={} if timeout else ALONE))
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{title} is not a video that can be read ({reason}).") from error
@@ -136,7 +139,7 @@ class Film:
             self.duration_s -= container.start_time / av.time_base  # it counts from 0, not from the first frame
         by_length = math.ceil(self.duration_s * self.fps - 0.01) if self.duration_s and self.fps else None
         self.expected = min((number for number in (stream.frames, by_length) if number), default=None)
-        self.promised = self.expected if stream.frames else None
+        self.promised = stream.frames or None
 
     def frames(self) -> Iterator[Frame | Skipped]:
         """Its frames, and between them what could not be read; `UserError` if there is none, or the disk fails."""

@@ -27,6 +27,7 @@ from pipeline.archive.processes import process_context, signals_blocked
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
 from support import UserError
+from support.files import temporary_folder
 
 POLL_S = 0.2  # between two looks at the clock while nothing comes
 TICK_S = 0.5  # between two reports of a process about its frames
@@ -79,7 +80,7 @@ class Pool:
 
     def run(self, units: Iterator[Unit]) -> Iterator[Event]:
         """Do all units, and those that outcomes ask for instead."""
-        with tempfile.TemporaryDirectory(prefix="archive-") as self._copies:  # a process that is killed leaves its own
+        with temporary_folder("archive-") as self._copies:  # a process that is killed leaves its own
             try:
                 yield from self._phase(collections.deque(), units, jobs=self.jobs, last=False)
                 self._end()

@@ -83,8 +83,10 @@ def list_sources(
             raise UserError(f"{name} has the columns {more_columns} beside its sources, the lists before {columns}.")
         columns = more_columns
         for source in more:
-            if crops is None or not source.place.startswith(crops):
-                found.setdefault(source.place, source)
+            if crops is not None and source.place.startswith(crops):
+                continue
+            if found.setdefault(source.place, source).own != source.own:
+                notes.append(f"{source.name} is listed twice with different columns; the first ones count.")
     return list(found.values()), columns or (), notes
 
 
@@ -116,6 +118,9 @@ def _plain(name: str, notes: list[str]) -> Iterator[Source]:
 
 
 def _local(path: str | Path) -> Source:
+    if ".." in Path(path).parts:  # behind a link, which is followed first, it leads elsewhere than the text says
+        folder, file = os.path.split(path)
+        path = os.path.join(os.path.realpath(folder), file)
     name = printable(os.path.normpath(path)).replace(os.sep, "/")
     return Source(os.path.abspath(path), name, is_picture(path) or (not is_film(path) and holds_picture(path)))
 

@@ -21,7 +21,7 @@ import av
 import av.container
 
 from data.sources.files import open_file
-from data.sources.film import FALLBACK_FPS, SHORT_BY_FRAMES, moving_streams
+from data.sources.film import ALONE, FALLBACK_FPS, SHORT_BY_FRAMES, moving_streams
 from data.sources.film_decoding import whole_frames
 from data.sources.film_picture import FilmPicture
 from data.sources.film_times import FilmTimes
@@ -66,7 +66,7 @@ def stretches_of(
     without being decoded.
     """
     try:
-        with open_file(path) as file, av.open(file, "r") as container:
+        with open_file(path) as file, av.open(file, "r", options=ALONE) as container:
             stream = _stream(container)
             promised, rate = stream.frames or None, float(stream.average_rate or FALLBACK_FPS)
             stamps, keys = _stamps(container, stream, alive)
@@ -132,7 +132,7 @@ def stretch_frames(path: str, name: str, stretch: Stretch) -> Iterator[Frame | S
 
     Raises `NotCuttable` where the film is not what its packets said.
     """
-    with open(path, "rb") as file, av.open(file, "r") as container:
+    with open(path, "rb") as file, av.open(file, "r", options=ALONE) as container:
         stream = _stream(container)
         time_base = stream.time_base or Fraction(1, 1)
         container.seek(int(stretch.key_time / time_base), stream=stream)

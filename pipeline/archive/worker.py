@@ -92,12 +92,18 @@ class Worker:
                 sha256 = sha256_of(path, alive=self._alive) if stretches else ""
         except OSError:  # of a bucket; reading it in one go says why
             return ()
-        return tuple(replace(unit, stretch=stretch, sha256=sha256) for stretch in stretches)
+        units = tuple(replace(unit, stretch=stretch, sha256=sha256) for stretch in stretches)
+        if self.analysis.crops and not any(self.store.exists(unit.name) for unit in units):
+            Crops(self.store, source).clear()
+        return units
 
     def _analyse(self, unit: Unit) -> Outcome:
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         rows, heatmaps = Rows(self.pipeline.classifier.class_names, self.analysis.columns), Heatmaps()
         times = Times()
+        if self.analysis.crops and not unit.stretch:
+            for source in unit.sources:
+                Crops(self.store, source).clear()
         records = [self._source(source, unit, rows, heatmaps, times) for source in unit.sources]
         if self.analysis.heatmaps:
             self.store.write_table(unit.heatmaps_name, heatmaps.sums() if unit.stretch else heatmaps.means())

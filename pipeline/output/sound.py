@@ -15,7 +15,7 @@ from typing import Any
 import av
 from av.container import OutputContainer
 
-from data.sources.film import moving_streams
+from data.sources.film import ALONE, moving_streams
 from data.sources.film_decoding import whole_frames
 from pipeline.output.encoders import Container, available
 
@@ -50,7 +50,7 @@ class Sound:
         self._opened = contextlib.ExitStack()
         try:
             file = self._opened.enter_context(open(path, "rb"))  # noqa: SIM115 - close does
-            film = self._opened.enter_context(av.open(file, "r"))
+            film = self._opened.enter_context(av.open(file, "r", options=ALONE))
             if film.streams.audio:
                 self._begin(film, path, start_s)
         except (OSError, av.FFmpegError):
@@ -173,7 +173,7 @@ def _can_copy(track: Any, container: Container) -> bool:
 
 def _first_picture_s(path: Path) -> float:
     """When the film's first whole picture is seen by the clock of the file: the frames' times begin there with 0."""
-    with open(path, "rb") as file, av.open(file, "r") as film:
+    with open(path, "rb") as file, av.open(file, "r", options=ALONE) as film:
         frames = whole_frames(film, moving_streams(film, path.name)[0])
         first = next((frame for frame in frames if not isinstance(frame, int)), None)
         return (first.time if first else None) or 0.0

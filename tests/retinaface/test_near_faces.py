@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from retinaface import near_faces
 from retinaface.anchors import iou
 from retinaface.detector import RetinaFace
 from retinaface.face import Face
-from retinaface.near_faces import ALONE, NEAR, blended, whole_faces
+from retinaface.near_faces import ALONE, NEAR, blended
+
+whole_faces = functools.partial(near_faces.whole_faces, iou_threshold=0.5)
 
 
 def face(box: tuple[float, float, float, float], score: float) -> Face:

@@ -34,6 +34,10 @@ class Crops:
     def __init__(self, store: Store, source: Source) -> None:
         self._store, self.folder = store, crops_folder(source)
 
+    def clear(self) -> None:
+        """Remove those that there are, of what the source held before."""
+        self._store.delete_folder(self.folder)
+
     def add(self, frame: Frame, result: FrameResult) -> None:
         """Keep the faces of one frame; `UserError` where that fails."""
         crops, _ = crop_faces(result.frame_rgb, [face.face for face in result.faces], size=CROP_PX)

@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.archive.analysis import Analysis, digest_of
-from pipeline.archive.results.crops import crops_folder
 from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
 from pipeline.archive.results.store import Store, shown
 from pipeline.archive.sources import Source, Version, sha256_of, version_of
@@ -113,6 +112,9 @@ class Dataset:
             seen.update(paths)
             if twice:
                 self._without(name, records, twice)
+        for heatmaps in self.store.names(HEATMAPS):  # of a unit that was ended before it wrote its rows
+            if not self.store.exists(heatmaps.replace(HEATMAPS, FACES, 1)):
+                self.store.delete(heatmaps)
 
     def remaining(self, sources: Iterable[Source]) -> list[tuple[Source, int]]:
         """(source, bytes) of what is to be done; rows of sources that have failed, or changed since, are removed."""
@@ -126,8 +128,6 @@ class Dataset:
                 continue
             if record is not None:
                 stale.setdefault(name, set()).add(source.place)
-                if self.analysis.crops:
-                    self.store.delete_folder(crops_folder(source))
             todo.append((source, version.size if version else 0))
         for name, paths in stale.items():
             self._without(name, self.store.records(name), paths)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
+from data.sources.files import without_user
 from support import FAILED, UserError
 
 CROPS = "_crops"  # folder
@@ -57,15 +58,7 @@ def shown(address: str) -> str:
     if not is_address(address):
         return address
     scheme, path, _ = split_address(address)
-    return f"{scheme}://{_without_user(path)}"
-
-
-def _without_user(path: str) -> str:
-    """bucket/folder of user:password@bucket/folder; names of files may hold an @, and passwords a slash."""
-    first, slash, rest = path.partition("/")
-    if "@" in first or ":" not in first:
-        return first.rpartition("@")[2] + slash + rest
-    return path.rpartition("@")[2]
+    return f"{scheme}://{without_user(path)}"
 
 
 def reason_of(error: OSError) -> str:
@@ -104,7 +97,7 @@ def open_place(address: str) -> tuple[pa.fs.FileSystem, str]:
     if scheme == "file":
         return pa.fs.LocalFileSystem(), path
     bucket = path.partition("/")[0]
-    return _filesystem(f"{scheme}://{bucket}{options}"), _without_user(path).removesuffix("/")
+    return _filesystem(f"{scheme}://{bucket}{options}"), without_user(path).removesuffix("/")
 
 
 @contextlib.contextmanager

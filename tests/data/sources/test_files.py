@@ -107,7 +107,7 @@ def test_a_link_that_leads_nowhere_ends_nothing(folder):
 
 def test_names_are_one_line_that_a_terminal_shows_as_text(tmp_path):
     assert printable("a\nb\x1b[31m c\0.png") == r"a\nb\x1b[31m c\x00.png"
-    assert printable(os.fsdecode(b"\xff") + " ä.png") == "\N{REPLACEMENT CHARACTER} ä.png"
+    assert printable(os.fsdecode(b"\xff") + " ä.png") == r"\xff ä.png"
     for name in ("a\0.txt", "a\0*.png"):
         with pytest.raises(UserError, match=r"a\\x00"):
             list_files(name)
