@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -62,6 +63,9 @@ def export(out: Path) -> Path:
 
     Raises `UserError` where `out` holds other files or cannot be written, or a part of the page cannot be had.
     """
+    out = Path(os.path.realpath(out))
+    if out == Path.cwd():
+        raise UserError(f"--out wants a folder other than the one you are in, {out}; name one inside it.")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out wants a folder, and {out} is a file; name another place.")
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():

@@ -94,7 +94,7 @@ class DamageWatch:
     def decode(self, packet: av.Packet) -> None:
         """Decode the next packet."""
         number, self._count = self._count, self._count + 1
-        packet.opaque = number
+        packet.opaque = [number]  # PyAV keeps it by its id, which films at the same time share of a small number
         if packet.size:
             self._awaited[number] = packet.pts
         if packet.is_corrupt:
@@ -110,7 +110,7 @@ class DamageWatch:
             self._came(frame)
 
     def _came(self, frame: av.VideoFrame) -> None:
-        number = frame.opaque if isinstance(frame.opaque, int) else self._count - 1
+        number = frame.opaque[0] if frame.opaque else self._count - 1
         self._lost.pop(number, None)
         for passed in [n for n, pts in self._awaited.items() if n == number or _is_before(pts, frame.pts)]:
             del self._awaited[passed]  # a second field, or dropped by the decoder

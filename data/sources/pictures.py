@@ -203,6 +203,8 @@ def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:
         upright = ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
         if upright.mode[0] in "IF":  # one channel of more than 8 bits, which `convert` would clip
             upright = Image.fromarray(_eight_bits(np.asarray(upright)))
+        if upright.has_transparency_data:  # what is seen through it is as white as a page
+            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
         return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 

@@ -30,6 +30,7 @@ from data.sources.frame import Frame, FrameSource
 from pipeline.live.threads import StageThreads
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline, FrameResult
+from pipeline.scene import SceneCut
 from retinaface.anchors import iou
 from retinaface.face import Face
 
@@ -51,7 +52,7 @@ class Batch:
     """Frames that go through the networks together, as they will be shown, and the options that they go with.
 
     detect: whether faces are detected in each frame; where not, those of the frame before are used.
-    new_scene: whether each frame starts a film or is a picture, and so does not follow from the one before.
+    new_scene: whether each frame starts a film, or scene, or is a picture, and so does not follow from the one before.
     faces: those of each frame once they are detected; None for a frame in which they are not.
     """
 
@@ -112,7 +113,9 @@ class Feed:
         """Batches of frames until the source ends; None where no frame came for a while."""
         options = self._handed_over.get()
         film: Path | str | None = None  # that the frame before was of
+        size_hw: tuple[int, ...] = ()
         mirrored = options.mirror  # was it?
+        cut = SceneCut()  # a new scene is searched for faces at once; `predict` would find it too late
         while True:
             frames: list[Frame] = []
             while not self._is_full(frames) and (frame := self._wait_for_frame()) is not None:
@@ -123,10 +126,11 @@ class Feed:
                 detect: list[bool] = []
                 new_scene: list[bool] = []
                 for frame in frames:
-                    new_scene.append(self.is_still(frame) or film != frame.origin)
+                    begins = self.is_still(frame) or film != frame.origin or size_hw != frame.image_rgb.shape[:2]
+                    new_scene.append((self.every > 1 and cut.is_cut(frame.image_rgb, first=begins)) or begins)
                     turned = mirrored != options.mirror  # faces of the frame before stood on the other side
                     detect.append(new_scene[-1] or turned or frame.index % self.every == 0)
-                    film, mirrored = frame.origin, options.mirror
+                    film, size_hw, mirrored = frame.origin, frame.image_rgb.shape[:2], options.mirror
                 if options.mirror:
                     frames = [mirror(frame) for frame in frames]
                 yield Batch(frames, detect, new_scene, options)

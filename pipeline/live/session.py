@@ -83,7 +83,6 @@ class Session:
         self.message, self.message_until_s = "", 0.0
         self.presented = 0  # frames
         self.last: AnalysedFrame | None = None  # what the screen shows
-        self.annotated: np.ndarray | None = None
         self.media_start_s: float | None = None  # when the film would have begun, had it never waited
         self._film: Path | str | None = None  # of which the frame before was
         self._unread = 0  # frames of `outputs.unread` that the bar knows of
@@ -164,13 +163,13 @@ class Session:
         """The annotated picture, (H, W, 3) uint8 RGB; None where nobody watches and nothing is recorded."""
         if not (self.window or self.outputs.wants_pictures):
             return None
-        return self._paint(analysed, blurred=self.options.blur and self.window is None)
+        return self._paint(analysed, kept=self.window is None)
 
-    def _paint(self, analysed: AnalysedFrame, *, blurred: bool) -> np.ndarray:
-        """The annotated picture, (H, W, 3) uint8 RGB, with its faces blurred or not."""
+    def _paint(self, analysed: AnalysedFrame, *, kept: bool) -> np.ndarray:
+        """The annotated picture, (H, W, 3) uint8 RGB, for the window or as it is kept: blurred, without a message."""
         predict, result, frame = self.feed.options.predict, analysed.result, analysed.frame
         still = self.feed.is_still(frame)
-        if blurred:
+        if kept and self.options.blur:
             self._see(analysed)
             result = replace(result, frame_rgb=self._blur(result.frame_rgb))
         status = Status(
@@ -180,7 +179,7 @@ class Session:
             explain_class=predict.explain_class,
             paused=self.paused and not still,
             recording=self.outputs.recording is not None,
-            message=self.message,
+            message="" if kept else self.message,
         )
         return self.overlay.draw(result, show=self.show, status=status)
 
@@ -195,9 +194,10 @@ class Session:
         self.presented += 1
         self.rate.tick()
         self._put_up(analysed, annotated)
-        if self.options.blur and self.window:  # who watches sees faces; what is kept, now or later, shows none
+        if self.window and self.options.blur:  # who watches sees faces; what is kept, now or later, shows none
             self._see(analysed)
-            annotated = self._paint(analysed, blurred=True) if self.outputs.wants_pictures else None
+        if self.window and (self.options.blur or self.message):
+            annotated = self._paint(analysed, kept=True) if self.outputs.wants_pictures else None
         with self.progress.aside(sys.stdout):
             self.outputs.add(analysed.frame, analysed.result, annotated)
         self.progress.advance()
@@ -205,7 +205,7 @@ class Session:
 
     def _put_up(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         if annotated is not None:
-            self.last, self.annotated = analysed, annotated
+            self.last = analysed
             if self.window:
                 self.window.show(annotated)
 
@@ -228,11 +228,10 @@ class Session:
                 self.show = replace(self.show, keys=() if self.show.keys else help_on(self.feed.pipeline))
                 if self.show.keys and self.last and not keys_fit(self.show.keys, self.last.result.frame_rgb.shape):
                     self._say("; ".join(f"{key}: {meaning}" for key, meaning in self.show.keys))
-            case "s" if self.last and self.annotated is not None:
-                blur = self.options.blur
-                self.outputs.snapshot(self._paint(self.last, blurred=True) if blur else self.annotated)
+            case "s" if self.last:
+                self.outputs.snapshot(self._paint(self.last, kept=True))
             case "r" if self.last:
-                self.outputs.toggle_recording(self.last.frame, self._paint(self.last, blurred=self.options.blur))
+                self.outputs.toggle_recording(self.last.frame, self._paint(self.last, kept=True))
             case "t":
                 self.outputs.write_report()
             case "n" if self.window:

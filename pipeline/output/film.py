@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.output.encoders import BT709, CONTAINERS, video_encoder
 from pipeline.output.snapshot import check_suffix
-from pipeline.output.sound import Sound
+from pipeline.output.sound import Sound, has_sound
 from support import FAILED, UserError, notify
 from support.files import PartialFile
 
@@ -49,8 +49,10 @@ class VideoWriter:
         self._output: Any = None  # what av.open gives, from the first frame to the end
         self._broken = False
         self._sound: Sound | None = None
+        self._other_sound = False  # of a film that follows: it has been said that it is left out
         self._film: Path | None = None  # what the newest frame is of,
         self._time_s, self._stay_s = 0.0, float(1 / self._rate)  # its time there, and how long it is seen
+        self._last_s = self._stay_s  # how long it is seen if it is the last
         self._from_s = self._shift_s = 0.0  # of the film: where what goes on began, and its lead on the recording
         self._first_hw: tuple[int, ...] | None = None  # of the first frame, until another size has been said
         self._tick, self._key_s = -1, -math.inf  # of the recording: the last time in `time_base`, the last key frame's
@@ -73,13 +75,17 @@ class VideoWriter:
             elif shutil.disk_usage(self._file.partial.parent).free < SPARE_BYTES:
                 raise OSError(0, "the disk is nearly full")
             elif follows:
-                self._append(time_s)
+                self._append(time_s, film=None if still else film)
             else:
                 self._go_on(time_s)
             self._say_size(image_rgb.shape[:2], follows=follows)
             self._film, self._time_s = film, time_s
             if still:
                 self._stay_s = STILL_S
+            ends_with_longest = (
+                self._container.format == "webm" and not still
+            )  # a gap before an earlier frame would count
+            self._last_s = float(1 / self._rate) if ends_with_longest else self._stay_s
             self._encode(image_rgb)
         except (OSError, av.FFmpegError) as error:
             self._broken = True
@@ -134,10 +140,11 @@ class VideoWriter:
         if gap_s > 0:
             self._stay_s = min(gap_s, STILL_S)
 
-    def _append(self, time_s: float) -> None:
-        """What begins at `time_s` of another film follows the newest frame, the last of its own."""
-        if self._sound:
-            self._notify(f"{self._path} has the sound of its first film only; --save FOLDER keeps that of each film.")
+    def _append(self, time_s: float, *, film: Path | None) -> None:
+        """What begins at `time_s` of another film, or picture, follows the newest frame, the last of its own."""
+        if film and not self._other_sound and has_sound(film):
+            self._other_sound = True
+            self._notify(f"{self._path} has the sound only of what it begins with; --save FOLDER/ keeps each film's.")
         self._end_sound()
         end_s = self._time_s + self._stay_s - self._shift_s
         self._shift_s = time_s - end_s
@@ -172,7 +179,7 @@ class VideoWriter:
 
     def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
-            packet.duration = round(self._stay_s / packet.time_base)  # counts for the last; others end with the next
+            packet.duration = round(self._last_s / packet.time_base)  # counts for the last; others end with the next
             self._output.mux(packet)
 
     def close(self) -> None:

@@ -171,6 +171,15 @@ def _can_copy(track: Any, container: Container) -> bool:
     return codec.name in container.copied and (codec.name != "aac" or bool(codec.extradata))
 
 
+def has_sound(path: Path) -> bool:
+    """Has the film at `path` a sound track?"""
+    try:
+        with open(path, "rb") as file, av.open(file, "r", options=ALONE) as film:
+            return bool(film.streams.audio)
+    except (OSError, av.FFmpegError):
+        return False
+
+
 def _first_picture_s(path: Path) -> float:
     """When the film's first whole picture is seen by the clock of the file: the frames' times begin there with 0."""
     with open(path, "rb") as file, av.open(file, "r", options=ALONE) as film:

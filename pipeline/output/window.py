@@ -97,7 +97,7 @@ class Window:
 
     def key(self, wait_ms: int = 1) -> str | None:
         """Wait up to `wait_ms` (at least 1) for a key: its lower-case letter or sign, 'esc', 'space', or None."""
-        code = cv2.waitKey(max(1, wait_ms)) & 0xFF  # no key is -1, which becomes 255
+        code = cv2.waitKeyEx(max(1, wait_ms)) & 0xFFFF  # above it GTK tells of Shift; 8 bits would make Q of an arrow
         return KEY_NAMES.get(code, chr(code).lower() if 32 < code < 127 else None)
 
     def close(self) -> None:

@@ -16,7 +16,19 @@ from helpers.tiny_sets import write_lines, write_picture
 
 from retinaface.training.__main__ import main
 
-FLAGS = ["--device", "cpu", "--pixels", str(2 * 128 * 128), "--sizes", "96", "128", "--workers", "0", "--warmup", "0.07"]
+FLAGS = [
+    "--device",
+    "cpu",
+    "--pixels",
+    str(2 * 128 * 128),
+    "--sizes",
+    "96",
+    "128",
+    "--workers",
+    "0",
+    "--warmup",
+    "0.07",
+]
 BOX = [178, 57, 270, 175]
 LANDMARKS = [[205, 103], [244, 103], [225, 126], [206, 140], [242, 140]]
 

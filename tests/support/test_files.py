@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 from support import UserError, atomic_write
-from support.files import PartialFile, left_behind
+from support.files import PartialFile, left_behind, temporary_folder, write_json
 
 
 def test_the_file_appears_at_the_end_with_its_content(tmp_path):
@@ -130,3 +131,25 @@ def test_a_whole_file_that_is_being_written_was_not_left_behind(tmp_path):
         assert left_behind(tmp_path) == []
     (tmp_path / temporary.name).touch()
     assert left_behind(tmp_path) == [tmp_path / temporary.name]
+
+
+def test_a_new_file_is_as_the_umask_says_and_one_that_is_replaced_stays_as_private(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_json({}, tmp_path / "new.json")
+    finally:
+        os.umask(before)
+    (tmp_path / "old.json").touch(mode=0o600)
+    write_json({}, tmp_path / "old.json")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("new.json", "old.json")] == [0o600, 0o600]
+
+
+def test_a_temporary_folder_that_a_killed_program_left_goes_and_one_in_use_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = "import os, sys; from support.files import temporary_folder as t\nwith t('films-'): os._exit(9)"
+    subprocess.run([sys.executable, "-c", killed], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)})
+    (left,) = tmp_path.iterdir()
+    with temporary_folder("films-") as first, temporary_folder("films-") as second:
+        assert sorted(map(str, tmp_path.iterdir())) == sorted([first, second])
+    assert left.parent == tmp_path
+    assert not list(tmp_path.iterdir())

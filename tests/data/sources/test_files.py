@@ -5,7 +5,14 @@ import os
 import pytest
 
 from data.sources import files
-from data.sources.files import list_files, natural_key, printable, refuse_special_files, stands_for_several
+from data.sources.files import (
+    list_files,
+    natural_key,
+    printable,
+    refuse_special_files,
+    stands_for_several,
+    without_user,
+)
 from support import UserError
 
 
@@ -135,3 +142,26 @@ def test_a_name_that_no_file_can_have_is_printable_and_short():
     long = printable("x" * 70_000 + ".png")
     assert len(long) < 300
     assert long.endswith("x.png")
+
+
+@pytest.mark.parametrize("link", ["a", "z"])
+def test_a_link_beside_a_folder_does_not_take_over_its_name(tmp_path, link):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "1.png").touch()
+    (tmp_path / link).symlink_to("m")
+    assert _names(list_files(str(tmp_path))) == ["m/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://cam:554/live", "rtsp://cam:554/live"),
+        ("rtsp://me:secret@cam:554/@live", "rtsp://cam:554/@live"),
+        ("http://me:sec/ret@cam/live.mp4", "http://cam/live.mp4"),
+        ("http://me:se#c?ret@cam/live.mp4", "http://cam/live.mp4"),
+        ("rtsp://cam/user=me_password=secret_channel=1.sdp", "rtsp://cam/user=me_password=..._channel=1.sdp"),
+        ("me:secret@bucket/a@b.mp4", "bucket/a@b.mp4"),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(address, shown):
+    assert without_user(address) == shown

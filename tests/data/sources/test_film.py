@@ -278,3 +278,19 @@ def test_a_film_without_one_whole_frame_is_one_sentence(tmp_path):
     with open_film(path) as source, pytest.raises(UserError, match="holds no frame"):
         list(source)
     assert [gap.reason for gap in source.take_skipped()] == ["damaged"]
+
+
+@pytest.mark.parametrize("name", ["a.m3u8", "a.mp4"])
+def test_a_file_that_names_others_opens_none(tmp_path, name):
+    """A playlist with an address, and a list of films under a film's name, as FFmpeg would follow them."""
+    other = write_film(tmp_path / "other.mp4", [np.zeros((32, 32, 3), np.uint8)] * 3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.0)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/0.ts"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}\n#EXT-X-ENDLIST\n"
+        content = playlist if name == "a.m3u8" else f"ffconcat version 1.0\nfile {other.name}\n"
+        (tmp_path / name).write_text(content)
+        with pytest.raises(UserError, match="not a video"), open_film(tmp_path / name) as source:
+            list(source)
+        with pytest.raises(BlockingIOError):
+            server.accept()

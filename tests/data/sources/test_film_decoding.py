@@ -1,5 +1,7 @@
 """Whole frames: interlaced films, damage made in files, and packets spoilt on purpose."""
 
+import itertools
+
 import av
 import numpy as np
 import pytest
@@ -90,6 +92,23 @@ def test_a_packet_that_its_container_marks_as_damaged_costs_what_leans_on_it_and
     assert sorted({*range(60)} - {*given}) == left_out
     assert [frame.index for frame in frames] == given
     assert sum(gap.frames for gap in skipped) == len(left_out)
+
+
+def test_films_that_are_decoded_at_the_same_time_do_not_mix_up_their_packets(tmp_path):
+    """As where a recording looks for the start of the film that plays; the damage would spread to earlier frames."""
+    path = write_film(tmp_path / "a.ts", moving(60), options={"g": "30", "bf": "3", "crf": "1"})
+    content = bytearray(path.read_bytes())
+    content[len(content) * 6 // 10 // 188 * 188 + 1] |= 0x80
+    (tmp_path / "b.ts").write_bytes(content)
+    with av.open(str(tmp_path / "b.ts")) as container:
+        alone = [f if isinstance(f, int) else f.time for f in whole_frames(container, container.streams.video[0])]
+    with av.open(str(tmp_path / "b.ts")) as one, av.open(str(path)) as other:
+        beside = itertools.islice(whole_frames(other, other.streams.video[0]), 5, None)  # some frames ahead
+        together = []
+        for frame in whole_frames(one, one.streams.video[0]):
+            together.append(frame if isinstance(frame, int) else frame.time)
+            next(beside, None)
+    assert together == alone
 
 
 def test_without_key_frames_the_film_goes_on_after_a_while(tmp_path, monkeypatch):

@@ -135,3 +135,20 @@ def test_changes_are_seen(folder):
     assert version_of(str(folder / "in" / "b9.png")) != before
     assert version_of(str(folder / "gone")) is None
     assert sha256_of(str(folder / "gone")) == ""
+
+
+def test_a_path_that_leaves_a_link_is_the_one_that_the_system_would_open(folder):
+    write_picture(folder / "data" / "photos" / "a.png", scene(0))
+    (folder / "data" / "lists").mkdir()
+    (folder / "data" / "lists" / "today.txt").write_text("../photos/a.png\n")
+    (folder / "work").mkdir()
+    (folder / "work" / "lists").symlink_to("../data/lists")
+    ((source,), _, _) = list_sources(["work/lists/today.txt"])
+    assert source.path == str(folder / "data" / "photos" / "a.png")
+
+
+def test_a_source_that_is_listed_twice_with_other_columns_is_said(folder):
+    (folder / "in" / "list.csv").write_text("source,room\nb9.png,1\nb9.png,2\nb10.png,1\nb10.png,1\n")
+    sources, _, notes = list_sources(["in/list.csv"])
+    assert [source.own for source in sources] == [("1",), ("1",)]
+    assert notes == ["in/b9.png is listed twice with different columns; the first ones count."]

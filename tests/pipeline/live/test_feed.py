@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from helpers.patience import PATIENCE_S
@@ -178,3 +179,18 @@ def test_a_frame_under_way_that_is_mirrored_shows_the_same_people(parts, portrai
     for track, (left, _, right, _) in before.items():
         middle = wide.shape[1] - 1 - (left + right) / 2
         assert (after[track][0] + after[track][2]) / 2 == pytest.approx(middle, abs=float(right - left) / 10)
+
+
+@pytest.mark.parametrize("change", ["scene", "size"])
+def test_a_new_scene_and_a_new_size_are_searched_at_once_whatever_every_says(parts, portrait, rng, change):
+    """The portrait before another wall and at another place, or the same picture at half its size."""
+    before = np.full((480, 640, 3), 128, np.uint8)
+    after = cv2.resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), (640, 480))
+    before[20:420, 20:420] = after[60:460, 220:620] = portrait[:400, :400]
+    if change == "size":
+        after = cv2.resize(before, (320, 240))
+    frames = drain(Feed(film([before] * 3 + [after] * 3), EmotionPipeline(*parts, tracker=Tracker()), every=100))
+    found = [[face.box_xyxy for face in one.result.faces] for one in frames]
+    assert [len(boxes) for boxes in found] == [1] * 6
+    (expected,) = parts[0]([after])[0]
+    np.testing.assert_allclose(found[-1][0], expected.box_xyxy, atol=1)

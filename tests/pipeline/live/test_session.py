@@ -508,3 +508,12 @@ def test_n_shows_the_notice_until_a_key_is_pressed_and_q_there_ends_it(play):
     assert notices[0] < len(window.shown) - 1 == notices[1]
     assert session.stopped
     assert 2 <= len(presented) < 400
+
+
+def test_messages_are_on_the_screen_and_not_in_what_is_kept(play, portrait, tmp_path):
+    picture = Frame(portrait, 0.0, 0, "portrait", Path("portrait.png"), still=True)
+    source = FileSource("a picture", iter([picture]), fps=None, stills=True)
+    _, window, _ = play(source, keys=[1, "s", 2, "s", "space"], save="seen/")
+    first, second = (read_picture(path) for path in sorted((tmp_path / "snapshots").glob("*.png")))
+    assert (first == second).all()
+    assert (window.shown[1] != first).any()  # "saved ..."

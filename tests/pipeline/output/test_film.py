@@ -289,3 +289,10 @@ def test_a_name_that_is_not_utf8_is_a_name(tmp_path):
     with VideoWriter(path) as writer:
         writer.write(_grey(50), 0.0)
     assert len(list(_frames(path))) == 1
+
+
+def test_a_webm_ends_with_its_last_frame_wherever_its_longest_gap_is(tmp_path):
+    with VideoWriter(tmp_path / "a.webm", 10) as writer:
+        for time_s in (0.0, 1.0, 2.6, 4.0, 4.1, 4.2):
+            writer.write(_grey(50), time_s)
+    assert _seconds(tmp_path / "a.webm") == pytest.approx(4.3, abs=0.01)

@@ -150,7 +150,7 @@ def test_of_several_films_one_after_the_other_the_first_is_heard_and_that_is_sai
         writer.write(still, 0.0, film=tmp_path / "a.png", still=True)
         writer.write(still, 0.0, film=tmp_path / "b.png", still=True)
     assert len(said) == 1
-    assert "sound of its first film only" in said[0]
+    assert "the sound only of what it begins with" in said[0]
     assert beep_s(tmp_path / "out.mp4")[0] == pytest.approx(1.0, abs=0.003)
     with av.open(str(tmp_path / "out.mp4")) as film:
         times_s = [frame.time for frame in film.decode(video=0)]  # type: ignore[attr-defined]  # another film than above
@@ -190,3 +190,17 @@ def test_a_missing_encoder_costs_the_sound_and_is_said(tmp_path, monkeypatch):
     with av.open(str(tmp_path / "out.mp4")) as out:
         assert not out.streams.audio
     assert "wants the encoder aac" in said[0]
+
+
+def test_a_film_that_follows_a_picture_is_without_sound_and_that_is_said(tmp_path):
+    said: list[str] = []
+    with VideoWriter(tmp_path / "out.mp4", FPS, notify=said.append) as writer:
+        writer.write(np.full((48, 64, 3), 10, np.uint8), 0.0, film=tmp_path / "a.png", still=True)
+        film = film_with_beep(tmp_path / "b.mp4", "aac")
+        with av.open(str(film)) as source:
+            for frame in source.decode(video=0):
+                writer.write(frame.to_ndarray(format="rgb24"), frame.time, film=film)
+    with av.open(str(tmp_path / "out.mp4")) as written:
+        assert not written.streams.audio
+    assert len(said) == 1
+    assert "the sound only of what it begins with" in said[0]

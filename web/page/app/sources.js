@@ -99,7 +99,7 @@ async function openFilm(file, about) {
     name: file.name,
     kind: "film",
     mirrored: false,
-    ...framesOf(video, () => video.currentTime, about.page.longest_side),
+    ...framesOf(video, (mediaTime) => mediaTime ?? video.currentTime, about.page.longest_side),
     longest: Math.max(video.videoWidth, video.videoHeight),
     ending: () =>
       video.error
@@ -168,16 +168,21 @@ async function play(attach, signal) {
 /**
  * The newest frame of a video each time. Frames are taken as `VideoFrame`s, which the worker reads without a copy;
  * `createImageBitmap` would keep a megabyte of each.
- * @param {HTMLVideoElement} video @param {() => number} clock @param {number} [longest]
+ * @param {HTMLVideoElement} video @param {(mediaTime?: number) => number} clock gives a frame's time, of which the
+ *   browser may know where in the film it stands @param {number} [longest]
  */
 function framesOf(video, clock, longest = Infinity) {
   let fresh = false;
+  let given = false; // was one? No callback comes for a frame that was there before it was asked for
+  /** @type {number | undefined} */
+  let mediaTime;
   /** @type {(() => void) | null} */
   let wake = null;
   const told = "requestVideoFrameCallback" in HTMLVideoElement.prototype; // when there is a frame; else it is guessed
   const open = () => !video.error && video.readyState > HTMLMediaElement.HAVE_NOTHING; // also while it seeks its start
-  const arrived = () => {
+  const arrived = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata | undefined} */ metadata) => {
     if (!open()) return;
+    mediaTime = metadata?.mediaTime;
     fresh = told || !(video.ended || video.paused);
     wake?.();
     watch();
@@ -195,10 +200,10 @@ function framesOf(video, clock, longest = Infinity) {
           wake = () => resolve(undefined);
         });
       }
-      if (!fresh || !open()) return null;
-      fresh = false;
+      if (!(fresh || (video.ended && !given)) || !open()) return null;
+      [fresh, given] = [false, true];
       const size = fitted(video.videoWidth, video.videoHeight, longest);
-      return { ...size, timeS: clock(), ...pixelsOf(video, size) };
+      return { ...size, timeS: clock(mediaTime), ...pixelsOf(video, size) };
     },
     pause(/** @type {boolean} */ paused) {
       if (paused) video.pause();

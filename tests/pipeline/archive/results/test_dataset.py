@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from helpers.archives import ColourAnalysis, plain, scene, write_picture
+from helpers.archives import ColourAnalysis, plain, scene, write_picture, write_scenes
 
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.sources import Source
@@ -156,3 +156,35 @@ def test_the_table_of_sources(tmp_path):
     assert table.problem["?.png"] == "its process ended, twice"
     assert set(table.settings) == {dataset.settings}
     assert table.bytes["0.png"] == os.path.getsize(sources[0].path)
+
+
+def test_crops_that_a_killed_run_left_of_another_film_go(tmp_path):
+    analysis = ColourAnalysis(crops=True, stretch_s=25)
+    path = write_scenes(tmp_path / "a.mp4", 700)
+    (whole,) = units_of([(source := Source(str(path), "a.mp4", False), 1)])
+    with Dataset(str(tmp_path / "out"), analysis):
+        worker = Worker(analysis, str(tmp_path / "out"))
+        first, *_ = worker(whole).again
+        worker(first)
+        kept = len(list((tmp_path / "out" / "_crops").rglob("*.png")))
+        assert kept > 0
+        assert worker(whole).again[0].name == first.name  # started again, the stretch is there and its crops stay
+        assert len(list((tmp_path / "out" / "_crops").rglob("*.png"))) == kept
+        write_scenes(path, 650, start=7)
+        assert worker(Unit((source,))).again
+        assert not list((tmp_path / "out" / "_crops").rglob("*.png"))
+
+
+def test_mean_heatmaps_without_rows_go(tmp_path):
+    place, sources = str(tmp_path / "out"), pictures(tmp_path, 3)
+    analysis = replace(OWN, heatmaps="gradcam")
+    with Dataset(place, analysis) as dataset:
+        worker = Worker(analysis, place)
+        unit = Unit(tuple(sources))
+        worker(unit)
+        (tmp_path / "out" / unit.name).unlink()  # as where a run ends between the two
+        assert analyse(dataset, sources[1:], place=place) == 2
+        assert analyse(dataset, sources, place=place) == 1
+    heatmaps = pd.read_parquet(tmp_path / "out" / "_heatmaps")
+    assert sorted(heatmaps.source.unique()) == ["0.png", "1.png", "2.png"]
+    assert not heatmaps.duplicated([c for c in heatmaps.columns if heatmaps[c].map(type).eq(str).all()]).any()
