@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data.emotions import ordered_names
 from data.pictures.store import Pictures, content_sizes, digests
 from support import UserError
 from support.columns.numbers import chunks, contained, in_both, rows_in_parts
 from support.columns.one_hot import one_hot, take
 from support.columns.strings import Strings
+from support.emotions import ordered_names
 
 END = 4096  # bytes of a file by which most pictures of the same size are told apart
 

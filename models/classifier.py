@@ -72,7 +72,7 @@ class Classifier:
             "crowd": (np.array(crowd_bias, np.float32), checkpoint.crowd_temperature),
             "label": (np.array(label_bias, np.float32), checkpoint.temperature),
         }
-        self.name, self.device = checkpoint.network, device
+        self.name, self.device, self.settings = checkpoint.network, device, checkpoint.settings
         self.engine = engine or torch_engine(checkpoint, device)
 
     @classmethod

@@ -15,6 +15,7 @@ from models.checkpoint import FORMAT, Checkpoint, save_checkpoint
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError, command, notify, run_and_exit, setting
+from support.emotions import canonical_name
 
 
 @dataclasses.dataclass
@@ -51,7 +52,7 @@ def import_checkpoint(settings: Settings) -> Checkpoint:
     from models.cells import check_side
     from models.state_dict import match, read_state_dict
 
-    spec, names = find_spec(settings.model), tuple(settings.classes)
+    spec, names = find_spec(settings.model), tuple(map(canonical_name, settings.classes))
     check_side(spec, settings.imgsz)
     preprocess = preprocess_of(settings, spec.preprocess)
     found = read_state_dict(settings.weights)

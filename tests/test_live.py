@@ -16,7 +16,6 @@ from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 import live
-from data.emotions import EMOTIONS
 from data.sources.sample import PERIOD
 from models.checkpoint import SHIPPED
 from models.engines import TorchEngine
@@ -26,6 +25,7 @@ from pipeline.run import EmotionPipeline
 from retinaface.defaults import CONF
 from retinaface.detector import RetinaFace
 from support import VERSION, UserError
+from support.emotions import EMOTIONS
 
 NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
 

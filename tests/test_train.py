@@ -17,12 +17,12 @@ from helpers.tiny_runs import FLAGS, TINY, make_learnable, run, same_weights, st
 
 import train
 from data.datasets import load_faces, load_for_training
-from data.emotions import EMOTIONS
 from models.checkpoint import load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
 from models.training.learner import Learner
 from support import UserError
+from support.emotions import EMOTIONS
 from support.training.distributed import Distributed
 from support.training.run_state import RunFolder
 

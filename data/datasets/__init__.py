@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import NamedTuple
 
 from data.doubts import find_doubts, refuse_doubts
-from data.emotions import canonical_name
 from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_votes, without_duplicates
 from data.faults import Fault
 from data.layout import unpacked
@@ -26,6 +25,7 @@ from data.pictures.store import Storage
 from data.samples import NoFaces, build_face_set, samples_of
 from data.tables import ALL, SPLITS, check_field_count, read_rows
 from support import UserError, notify
+from support.emotions import canonical_name
 from support.memory import return_freed_memory
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures

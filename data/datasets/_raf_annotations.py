@@ -14,12 +14,12 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from data.emotions import canonical_name
 from data.faults import Fault, collect_errors
 from data.layout import child
 from data.samples import Sample
 from data.tables import check_field_count, is_number, read_rows, register_name, vote_counts, whole_number
 from support import UserError
+from support.emotions import canonical_name
 
 RAF_ORDER = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 ATTRIBUTES = {  # the last three of the eight lines of *_manu_attri.txt; five landmarks come first

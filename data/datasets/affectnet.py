@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data.emotions import EMOTIONS, canonical_name
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root, pictures_in
 from data.samples import Listing, Sample
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import box_numbers, read_header, read_records, whole_number
 from support import UserError
+from support.emotions import EMOTIONS, canonical_name
 
 NAME = "affectnet"
 CLASS_NAMES = EMOTIONS

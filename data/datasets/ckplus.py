@@ -15,13 +15,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.emotions import EMOTIONS, canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root, folders_in, pictures_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import read_rows, to_number
 from support import UserError
+from support.emotions import EMOTIONS, canonical_name, ordered_names
 
 NAME = "ckplus"
 LABELS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # from 0

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.samples import Listing, Sample, Samples
 from data.splits import name_hashes, split_off_missing
 from data.tables import SPLITS, read_header, read_records, vote_counts
 from support import UserError
 from support.columns.numbers import repeated
+from support.emotions import canonical_name, ordered_names
 
 NAME = "csv_list"
 VOTE = "p_"

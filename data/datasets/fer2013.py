@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data.emotions import EMOTIONS, canonical_name
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import read_header, read_records, whole_number
 from support import UserError
+from support.emotions import EMOTIONS, canonical_name
 
 NAME = "fer2013"
 FILES = ("fer2013.csv", "icml_face_data.csv")

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.emotions import EMOTIONS, canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import find_root, folders_in, pictures_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from support import UserError
+from support.emotions import EMOTIONS, canonical_name, ordered_names
 
 NAME = "ferg"
 

@@ -28,12 +28,12 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets.fer2013 import LABELS, VOTES, find_csv, grey_pixels, split_of
-from data.emotions import EMOTIONS
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root
 from data.samples import Listing, Sample
 from data.tables import check_field_count, read_records, read_rows, register_name, vote_counts, whole_number
 from support import UserError
+from support.emotions import EMOTIONS
 
 NAME = "ferplus"
 PROTOCOL = "FER+ majority rule: single votes dropped, then over half of the rest for one of eight expressions"

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data.emotions import canonical_name, ordered_names
 from data.faults import Fault, collect_errors
 from data.layout import LEVELS, file_names, folders_in, is_leftover, picture_names, pictures_in
 from data.samples import Listing, Sample, Samples
@@ -31,6 +30,7 @@ from data.splits import TEST_SHARE, VALIDATION_SHARE, draw_faces, name_hashes
 from support import UserError
 from support.columns.numbers import Numbers
 from support.columns.strings import Strings
+from support.emotions import canonical_name, ordered_names
 
 NAME = "image_folder"
 SPLIT_FOLDERS = {

@@ -12,13 +12,13 @@ import itertools
 import re
 from pathlib import Path
 
-from data.emotions import EMOTIONS, canonical_name
 from data.faults import Fault, collect_errors
 from data.layout import find_root, is_leftover
 from data.samples import Listing, Sample
 from data.sources.files import is_picture
 from data.splits import split_off_missing
 from support import UserError
+from support.emotions import EMOTIONS, canonical_name
 
 NAME = "jaffe"
 FACE = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d+)\.(\d+)", re.I)  # person, expression, its number, number

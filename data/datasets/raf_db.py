@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from data.datasets._raf_annotations import RAF_ORDER, join_attributes, join_votes, key_of
-from data.emotions import EMOTIONS
 from data.faults import Fault, collect_errors
 from data.layout import child, find_root, folders_in, pictures_in, unpacked
 from data.samples import Listing, Sample, samples_of
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import DIGITS, check_field_count, read_records, read_rows, register_name, whole_number
 from support import UserError
+from support.emotions import EMOTIONS
 
 NAME = "raf_db"
 CLASS_NAMES = tuple(name for name in EMOTIONS if name in RAF_ORDER)

@@ -209,7 +209,8 @@ def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 of grey values with 16 bits; `ValueError` for others."""
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535:
-        raise ValueError("its values need more than 16 bits; save it with 8 or 16")
+    """(H, W) uint8 of grey values with 16 bits; `ValueError` for others, also for 8 bits that are stored in 32."""
+    eight_in_32 = values.dtype.itemsize == 4 and 0 < values.max() < 256
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535 or eight_in_32:
+        raise ValueError("its pixels have 32 bits; save it with 8 or 16")
     return (values >> 8).astype(np.uint8)

@@ -91,6 +91,8 @@ def evaluate_split(settings: Settings) -> Evaluation:
         Classifier.from_file(path, device=device, confidence="label", prior=settings.prior, threads=threads)
         for path in paths
     ]
+    for path in (path for path, classifier in zip(paths, classifiers, strict=True) if classifier.settings.get("folds")):
+        notify(f"{path} is of a cross-validation, which trained on faces of all splits; its scores are in folds.json.")
     layout, faces = settings.load()
     train = None if settings.split in ("train", ALL) else load_train(settings, layout)
     notify(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")

@@ -88,7 +88,7 @@ def evaluate(
     scores["classes"] = {
         "of_the_set": list(faces.class_names),
         "forbidden": [name for name in network_names if name not in faces.class_names],
-        "unknown_to_the_network": [name for name in faces.class_names if name not in network_names],
+        "unknown_to_the_network": [faces.class_names[row] for row in np.unique(faces.labels) if not known[row]],
     }
     if scores["classes"]["forbidden"]:
         answers = np.array(network_names)[open_label.mean(axis=0).argmax(axis=1)]

@@ -64,7 +64,12 @@ def classification_report(per_class: dict) -> Iterator[str]:
     width = max([16, *(len(name) + 2 for name in rows)])
     yield f"{'class':<{width}}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>10}"
     for name, row in rows.items():
-        yield f"{name:<{width}}" + "".join(f"{row[column]:>10.3f}" for column in COLUMNS) + f"{row['support']:>10,}"
+        yield f"{name:<{width}}" + "".join(f"{cell:>10}" for cell in cells(row)) + f"{row['support']:>10,}"
+
+
+def cells(row: dict) -> list[str]:
+    """Precision, recall and F1 as text; dashes for a class without a face, whose recall is nothing."""
+    return [f"{row[column]:.3f}" if row["support"] else "-" for column in COLUMNS]
 
 
 def means(per_class: dict) -> dict:
@@ -87,7 +92,7 @@ def latex_table(scores: dict) -> Iterator[str]:
     for name, row in [*scores["per_class"].items(), *averages.items()]:
         if name == next(iter(averages)):
             yield r"\midrule"
-        numbers = " & ".join(f"{row[column]:.3f}" for column in COLUMNS)
+        numbers = " & ".join(cells(row))
         yield rf"{latex_text(name)} & {numbers} & {row['support']} \\"
     low, high = scores["accuracy_interval"]
     yield r"\midrule"

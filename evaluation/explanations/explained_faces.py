@@ -79,10 +79,10 @@ class ExplainedFaces:
         indices = {name: torch.full_like(self.labels, self.class_names.index(name)) for name in wanted}
         return {name: self.explain(self.x, index, [method])[method] for name, index in indices.items()}
 
-    def rows(self, some: slice) -> ExplainedFaces:
-        """The same network with some of the faces."""
+    def rows(self, some: slice | np.ndarray) -> ExplainedFaces:
+        """The same network with some of the faces: a slice, or their indices (M,) int."""
         tensors = {name: getattr(self, name)[some] for name in ("x", "probabilities", "labels")}
-        return dataclasses.replace(self, images=self.images[some], **tensors)
+        return dataclasses.replace(self, images=[self.images[row] for row in np.arange(len(self))[some]], **tensors)
 
     def captions(self) -> list[str]:
         """What is predicted for each face, "fear 62%"."""

@@ -64,14 +64,14 @@ def run_tests(faces: ExplainedFaces, methods: Sequence[str], *, steps: int, seed
     heatmaps = faces.heatmaps(methods)
     maps = heatmaps | baselines(faces.x, seed=seed)
     pairs = np.empty((0, 2), np.int64) if faces.spec.fixed_size else sample_pairs(faces, seed=seed)
-    few = {method: heatmaps[method][:RANDOMISED_FACES] for method in methods}
+    few = np.linspace(0, len(faces) - 1, min(RANDOMISED_FACES, len(faces))).astype(int)  # of all classes, if sorted
     return Results(
         faces=faces,
         methods=tuple(methods),
         heatmaps=maps,
         mirrored=mirrored_heatmaps(faces, methods),
         curves={name: curves_of(faces, each, steps=steps, seed=seed) for name, each in maps.items()},
-        randomisation=randomise(faces.rows(slice(RANDOMISED_FACES)), few, seed=seed),
+        randomisation=randomise(faces.rows(few), {method: heatmaps[method][few] for method in methods}, seed=seed),
         pairs=pairs,
         pointing={method: play(faces, pairs, method) for method in methods} if len(pairs) else {},
     )

@@ -88,12 +88,12 @@ def fit_prior_tau(logits: np.ndarray, labels: np.ndarray, class_shares: np.ndarr
     """The tau of `TAUS` for which the bias -tau log(class_shares) gives the highest balanced accuracy, the mean recall
     of the classes that occur; of equals the smallest. Balanced accuracy does not depend on how frequent classes are.
 
-    Classes of fewer than `FEWEST_OF_A_CLASS` faces do not count, unless all are so rare: the standard error of such a
-    recall is ten points, and a few faces more or less would decide for all others.
+    Classes of fewer than `FEWEST_OF_A_CLASS` faces do not count, where at least half of the classes have as many: the
+    standard error of such a recall is ten points, and a few faces more or less would decide for all others.
     """
     push = prior_push(class_shares)
     frequent = np.bincount(labels, minlength=len(push)) >= FEWEST_OF_A_CLASS
-    counted = frequent[labels] if frequent.any() else np.full(len(labels), True)
+    counted = frequent[labels] if 2 * frequent.sum() >= len(push) else np.full(len(labels), True)
     recalls = [
         balanced_accuracy(
             confusion_matrix(labels[counted], (logits[counted] + tau * push).argmax(axis=1), classes=len(push))

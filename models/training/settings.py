@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from support import UserError, setting
-from support.training.resuming import holds_run
+from support.training.resuming import check_run, holds_run
 
 ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
 LR = (1e-9, 100)
@@ -138,8 +138,8 @@ def _check_paths(s: Settings) -> None:
             f"{s.out} holds one run, perhaps one fold, and --folds makes a folder a fold in --out; name the folder "
             "above the folds, or another."
         )
-    if s.resume and not s.folds and not holds_run(s.out):
-        raise UserError(f"--resume found no last.pt or previous.pt in {s.out}; name the run's folder with --out.")
+    if s.resume and not s.folds:
+        check_run(s.out)
     if onnx := [path for path in s.teacher if path.endswith(".onnx")]:
         raise UserError(f"--teacher names {onnx[0]}, and torch asks teachers; name the .safetensors file beside it.")
     for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),

@@ -22,11 +22,13 @@ from retinaface.training.pseudo_label import read_labels, with_pseudo_labels
 from retinaface.training.trainer import Settings, Trainer
 from support import UserError, command, notify, pick_device, run_and_exit
 from support.training.distributed import process_group
-from support.training.resuming import resumable
+from support.training.resuming import check_run, resumable
 
 
 def run(settings: Settings) -> int:
     """Read the pictures, train; 0 when done, 130 when Ctrl-C or SIGTERM stopped it (everything saved)."""
+    if settings.resume:
+        check_run(settings.out)
     if not settings.annotations or len(settings.annotations) != len(settings.images):
         raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
     if settings.labels and len(settings.labels) != len(settings.annotations):

@@ -85,6 +85,8 @@ def fault_of(row: Any) -> str:
     """What is wrong with an annotation, read from JSON; "" where nothing is."""
     if not isinstance(row, dict) or not isinstance(row.get("image"), str) or not isinstance(row.get("boxes"), list):
         return "image must be a text, and boxes a list"
+    if row.get("split", "train") not in ("train", "val"):
+        return 'split must be "train" or "val", or left out'
     if not row["image"] or not row["image"].isprintable():
         return "image must be the name of a file"
     ignore = row.get("ignore") or []

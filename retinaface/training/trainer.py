@@ -7,9 +7,10 @@ Out: the run's folder, see retinaface/training/__main__.py.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ class Trainer:
         s = settings
         self.settings, self.val, self.distributed = settings, val, distributed
         self.maker = WindowMaker(train)
-        self.folder = RunFolder(s.out, s, distributed, data={"training pictures": len(train)})
+        self.folder = RunFolder(s.out, s, distributed, data=digests(train=train, validation=val))
         network = load_network(s.init) if s.init else RetinaFaceNetwork()
         if not isinstance(network, RetinaFaceNetwork):
             raise UserError(f"--init takes weights that this command trained, not the public ones in {s.init}.")
@@ -91,6 +92,7 @@ class Trainer:
         )
         self.parallel = distributed.parallel(network)
         self.step = 0
+        self.losses: list[tuple[float, float, float]] = []  # of the steps since the last validation
         self.history: list[dict[str, float]] = []
 
     def run(self) -> int:
@@ -102,6 +104,7 @@ class Trainer:
             check_count(state.get("step"), s.steps, what="step")
             check_history(state.get("history"), rows=None, columns=["step"])
             self.step, self.history = state["step"], state["history"]
+            self.losses = [tuple(row) for row in state.get("losses", torch.empty(0, 3)).tolist()]
         batches = WindowBatches(
             self.maker,
             steps=s.steps,
@@ -135,20 +138,21 @@ class Trainer:
         self, loader: Iterable[tuple[Tensor, ...] | UserError], log: RunLog, stop_requested: Callable[[], bool]
     ) -> None:
         """The steps that are still to do, or until a stop is requested; validates and saves every `save_every`."""
-        s, losses, started = self.settings, [], time.perf_counter()
+        s, started, resumed = self.settings, time.perf_counter(), len(self.losses)
         for batch in loader:
             if isinstance(batch, UserError):
                 raise batch
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return
             images, *targets = (part.to(self.distributed.device, non_blocking=True) for part in batch)
-            losses.append(self.train_step(images, Targets(*targets)))
+            self.losses.append(self.train_step(images, Targets(*targets)))
             self.step += 1
-            log.step(sum(losses[-1]))
+            log.step(sum(self.losses[-1]))
             if self.step % s.save_every == 0 or self.step == s.steps:
-                step_s = (time.perf_counter() - started) / len(losses)
-                self.validate_and_save(np.mean(losses, axis=0), step_s, log)
-                losses, started = [], time.perf_counter()
+                step_s = (time.perf_counter() - started) / (len(self.losses) - resumed)
+                losses, self.losses = np.mean(self.losses, axis=0), []
+                self.validate_and_save(losses, step_s, log)
+                started, resumed = time.perf_counter(), 0
 
     def train_step(self, images: Tensor, targets: Targets) -> tuple[float, float, float]:
         """One step of the optimiser; the quality, box and landmark loss before it. images: (N, S, S, 3) uint8 RGB."""
@@ -191,7 +195,21 @@ class Trainer:
             return
         header = {"format": FORMAT, "settings": dataclasses.asdict(self.settings), "scores": self.history[-1:]}
         save_tensors(self.folder.path / "weights.safetensors", network.state_dict(), header=header)
-        self.folder.save({"step": self.step, "history": self.history} | self.learner.state())
+        losses = torch.tensor(self.losses, dtype=torch.float64).reshape(-1, 3)
+        self.folder.save({"step": self.step, "history": self.history, "losses": losses} | self.learner.state())
+
+
+def digests(**pictures: Sequence[Picture]) -> dict[str, str]:
+    """For each set of pictures a digest of their names and annotations, by which a run knows them again."""
+    found = {}
+    for name, some in pictures.items():
+        digest = hashlib.sha256()
+        for picture in some:
+            digest.update(picture.name.encode())
+            for values in (picture.boxes, picture.landmarks, picture.ignore):
+                digest.update(values.tobytes())
+        found[f"{name} pictures"] = digest.hexdigest()[:16]
+    return found
 
 
 def source_of(name: str) -> str:

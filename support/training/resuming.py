@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from support.cli import at_home
+from support.cli import UserError, at_home
 
 LAST, PREVIOUS = "last.pt", "previous.pt"
 
@@ -20,6 +20,12 @@ LAST, PREVIOUS = "last.pt", "previous.pt"
 def holds_run(folder: str | Path) -> bool:
     """Is there a state to continue from in `folder`?"""
     return any((Path(folder) / name).is_file() for name in (LAST, PREVIOUS))
+
+
+def check_run(folder: str | Path) -> None:
+    """`UserError` where `folder` holds no run to resume."""
+    if not holds_run(folder):
+        raise UserError(f"--resume found no {LAST} or {PREVIOUS} in {folder}; name the run's folder with --out.")
 
 
 def resumable(main: Callable[[list[str]], int], *, out: str) -> Callable[..., int]:

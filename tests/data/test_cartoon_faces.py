@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data.cartoon_faces import EXPRESSIONS, EYES, MOUTH, NOSE, REGIONS, Expression, Look, cartoon_face, random_cartoon
-from data.emotions import EMOTIONS
 from models.preprocess import CROP_TEMPLATE
+from support.emotions import EMOTIONS
 
 
 def test_every_expression_of_the_project_can_be_drawn():

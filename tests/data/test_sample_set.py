@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data.datasets import find_format, load_faces
-from data.emotions import EMOTIONS
 from data.face_set import without_duplicates
 from data.sample_set import FACES, TAKEN_FOR, write_sample_set
+from support.emotions import EMOTIONS
 
 FEW = {"train": 32, "validation": 16, "test": 16}
 

@@ -11,7 +11,6 @@ import torch
 from helpers.exported import classifier_in
 from torch import nn
 
-from data.emotions import EMOTIONS
 from gradcam import EXPLAINERS
 from models.checkpoint import Checkpoint, save_checkpoint
 from models.classifier import BATCH, Classifier, check_crop, explanation_of, predict_logits
@@ -20,6 +19,7 @@ from models.export import export_checkpoint
 from models.preprocess import CROP_TEMPLATE
 from models.spec import find_spec
 from support import UserError
+from support.emotions import EMOTIONS
 
 SPEC = find_spec("small_resnet18_w32")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.checkpoint import load_checkpoint
 from models.classifier import Classifier
 from models.spec import find_spec
 from support import UserError
@@ -30,7 +31,7 @@ def test_the_checkpoint_says_what_the_network_says(weights, capsys):
     out = capsys.readouterr().out.strip()
     assert out == str(path.with_name("w.checkpoint.safetensors"))
     classifier = Classifier.from_file(out, engine="torch")
-    assert classifier.class_names == ("calm", "glad", "sad")
+    assert classifier.class_names == ("calm", "glad", "sadness")
     crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     grey = crops @ np.array([0.299, 0.587, 0.114])
     with torch.inference_mode():
@@ -56,3 +57,14 @@ def test_what_does_not_fit_is_refused_in_a_sentence(weights, flags, sentence):
     with pytest.raises(UserError, match=sentence):
         main([*given, *[str(path) if flag == "SAME" else flag for flag in flags]])
     assert [file.name for file in path.parent.iterdir()] == ["w.pth"]
+
+
+def test_class_names_are_the_projects_own(weights):
+    path, _ = weights
+    flags = ["--weights", str(path), *FLAGS]
+    assert main([*flags, "--classes", "Happy", "sad", "surprised"]) == 0
+    assert load_checkpoint(path.with_name("w.checkpoint.safetensors")).class_names == (
+        "happiness",
+        "sadness",
+        "surprise",
+    )

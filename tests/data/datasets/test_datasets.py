@@ -28,9 +28,9 @@ from helpers.tiny_sets import (
 )
 
 from data.datasets import all_formats, find_format, load_faces, load_for_training, read_class_map
-from data.emotions import EMOTIONS
 from data.faults import FaultyData
 from support import UserError
+from support.emotions import EMOTIONS
 
 LAYOUTS = {
     "raf_db official": make_raf_official,

@@ -8,7 +8,7 @@ from helpers.tiny_formats import FERG_CHARACTERS, FERG_WORDS, make_ferg
 from helpers.tiny_sets import faults_of
 
 from data.datasets import ferg, load_faces, load_format
-from data.emotions import canonical_name
+from support.emotions import canonical_name
 
 load = functools.partial(load_format, ferg)
 

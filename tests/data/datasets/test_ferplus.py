@@ -26,8 +26,8 @@ from helpers.tiny_sets import (
 from data.datasets import ferplus, load_format
 from data.datasets.fer2013 import LABELS
 from data.datasets.ferplus import check_order, drop_single_votes, kappa, majority_rows, recognise
-from data.emotions import EMOTIONS
 from support import UserError
+from support.emotions import EMOTIONS
 
 load = functools.partial(load_format, ferplus)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from data.emotions import EMOTIONS
 from data.face_set import FaceSet, rows_without_duplicate
 from evaluation.classification.scores import class_columns, evaluate, summary
 from models.checkpoint import Checkpoint
@@ -16,6 +15,7 @@ from models.classifier import Classifier
 from models.ensemble import Ensemble
 from models.spec import find_spec
 from support import UserError
+from support.emotions import EMOTIONS
 from support.metrics import expected_calibration_error, kl_divergence, softmax
 
 NETWORK = "small_resnet18_w32"

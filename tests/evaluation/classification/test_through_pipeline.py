@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from data.emotions import EMOTIONS
 from data.face_set import FaceSet
 from evaluation.classification.through_pipeline import Scene, accuracy_lost, mean_landmarks, pasted_row, scenes
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Face
 from support import UserError
+from support.emotions import EMOTIONS
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data.emotions import EMOTIONS, SYNONYMS, canonical_name
+from support.emotions import EMOTIONS, SYNONYMS, canonical_name
 
 
 @pytest.mark.parametrize(
