@@ -183,7 +183,7 @@ def _media_of(found: list[Path]) -> tuple[list[Path], int]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """All files below; linked folders come last, so that a link to a folder beside it does not take over its name."""
-    waiting, linked, seen = [folder], [], set[str]()
+    waiting, linked, seen = [folder], list[Path](), set[str]()
     while waiting or linked:
         inner = (waiting or linked).pop()
         if (real := os.path.realpath(inner)) in seen:

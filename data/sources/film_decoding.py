@@ -110,7 +110,7 @@ class DamageWatch:
             self._came(frame)
 
     def _came(self, frame: av.VideoFrame) -> None:
-        number = frame.opaque[0] if frame.opaque else self._count - 1
+        number = frame.opaque[0] if isinstance(frame.opaque, list) else self._count - 1
         self._lost.pop(number, None)
         for passed in [n for n, pts in self._awaited.items() if n == number or _is_before(pts, frame.pts)]:
             del self._awaited[passed]  # a second field, or dropped by the decoder

@@ -79,3 +79,14 @@ def test_one_that_is_damaged_says_how_far_it_goes(page, tmp_path):
     page.wait_for(f"/^damaged.mp4 is damaged and ends after [0-9]\\.[0-9] s$/.test({MESSAGE})")
     assert page.evaluate(PAUSED)
     assert page.evaluate("document.body.dataset.state") == "running"
+
+
+def test_one_of_a_single_frame_is_shown(page, tmp_path):
+    path = tmp_path / "one.mp4"
+    with VideoWriter(path, 10) as writer:
+        writer.write(sample_frame(0), 0.0)
+    page.upload("#file", path)
+    wait_for_frames(page, 1)
+    page.wait_for(OVER)
+    assert page.evaluate("document.body.dataset.state") == "running"
+    assert state(page)["faces"]
