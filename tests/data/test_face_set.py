@@ -107,6 +107,9 @@ def test_sets_are_joined_with_what_all_of_them_have(faces):
     assert [image.shape for image in whole.images] == [(4, 5, 3), (5, 5, 3), (6, 5, 3), (5, 5, 3)]
     assert concatenate([known, dataclasses.replace(faces, attributes={})]).persons is None
     assert concatenate([known, dataclasses.replace(faces, attributes={})]).attributes == {}
+    mixed = concatenate([faces, with_labels_for_votes(faces)])
+    assert mixed.has_votes
+    assert mixed.votes.tolist() == [[1, 0], [0.5, 0.5], [0, 1], [1, 0], [1, 0], [0, 1]]
 
 
 def test_classes_are_renamed_joined_and_left_out():
@@ -122,6 +125,7 @@ def test_classes_are_renamed_joined_and_left_out():
     assert left.class_names == ("glee", "other")
     np.testing.assert_allclose(left.votes, [[2 / 3, 1 / 3], [0, 1], [0.2, 0.8]])
     assert left.votes.dtype == np.float32
+    assert map_classes(faces, {"glee": ""}).names == ("b", "c", "d")  # the first has votes left, but no label
     with pytest.raises(UserError, match="--classes names sad, which the data set lacks"):
         map_classes(faces, {"sad": "sadness"})
     with pytest.raises(UserError, match="leaves no face"):

@@ -69,6 +69,13 @@ def test_people_are_never_divided():
     assert list(split_off(rows[::-1], 0.2, split="test"))[::-1] == list(split_off(rows, 0.2, split="test"))
 
 
+def test_faces_of_a_moved_person_in_another_split_stay_there():
+    rows = [sample(f"{who}-{i}", person=who, split="train" if i else "test") for who in "abcdefgh" for i in range(4)]
+    split = split_off(rows, 0.25, split="validation")
+    assert names_of(split, "validation")
+    assert names_of(split, "test") == {f"{who}-0" for who in "abcdefgh"}
+
+
 def test_of_two_people_one_is_moved_however_many_faces_each_has():
     rows = [sample(f"{person}-{i}", person=person) for person, count in (("a", 90), ("b", 10)) for i in range(count)]
     assert len({row.person for row in split_off(rows, 0.1, split="test") if row.split == "test"}) == 1

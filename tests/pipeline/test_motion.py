@@ -30,9 +30,10 @@ def test_who_walks_on_is_predicted_where_they_will_be_and_then_comes_to_rest():
     assert motion.predict(now_s) == pytest.approx(motion.centre_xy)
 
 
-def test_a_velocity_is_the_mean_over_its_time_constant():
+def test_a_velocity_is_the_mean_over_its_time_constant_and_the_size_is_the_last():
     motion = Motion(np.zeros(2), 80.0, 0.0)
-    motion.update(np.array([30.0, 0]), 80.0, VELOCITY_S)
+    motion.update(np.array([30.0, 0]), 96.0, VELOCITY_S)
+    assert motion.size == 96
     assert motion.velocity_xy[0] == pytest.approx(30 / VELOCITY_S * (1 - np.exp(-1)))
     before = motion.centre_xy
     motion.update(np.array([99.0, 0]), 80.0, VELOCITY_S)  # the same moment again

@@ -45,11 +45,14 @@ def test_a_face_that_is_away_for_two_seconds_comes_back_as_itself_and_later_as_a
     assert len(tracker.tracks) == 1  # nothing grows
 
 
-def test_who_comes_back_elsewhere_or_much_larger_is_somebody_else():
+def test_who_comes_back_elsewhere_or_much_larger_or_smaller_is_somebody_else():
     tracker = Tracker()
     numbers(tracker, [face(0)], 0)
     assert numbers(tracker, [face(400)], 1.0) == [2]
     assert numbers(tracker, [face(0, side=200), face(400)], 1.1) == [3, 2]
+    nearer = Tracker()
+    numbers(nearer, [face(0, side=200)], 0)
+    assert numbers(nearer, [face(70, 170, side=60)], 1.0) == [2]
 
 
 def test_of_two_who_stand_side_by_side_one_goes_and_another_comes():
@@ -188,6 +191,18 @@ def test_another_face_at_the_same_place_is_another_person(portrait):
         blind += numbers(without, [there], frame * FRAME_S)
     assert seen == [1] * 5 + [2] * 5 + [1] * 5  # the first one comes back within the memory's time
     assert set(blind) == {1}
+    _, (later,) = with_pixels.update([there], 1.4, frame_rgb=grace)
+    assert later.track.number == 1  # after a second the looks tell nothing
+
+
+def test_a_face_whose_looks_change_slowly_keeps_its_number(portrait):
+    """It is compared with itself a moment ago, not with how it began."""
+    before, after = head(portrait, (224, 116), 106), head(sample.portrait("hopper"), (257, 190), 190)
+    tracker = Tracker()
+    for frame, share in enumerate(np.linspace(0, 1, 40)):
+        pixels = ((1 - share) * before + share * after).astype(np.uint8)
+        _, (seen,) = tracker.update([face(110, 70, 100)], frame * FRAME_S, frame_rgb=pixels)
+        assert seen.track.number == 1
 
 
 def head(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> np.ndarray:

@@ -138,6 +138,9 @@ def test_average_precision_by_hand():
     # right, wrong, right; four faces: precision 1 up to recall 1/4, then 2/3 up to 1/2
     found = average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), faces=4)
     assert found == pytest.approx(0.25 * 1 + 0.25 * 2 / 3)
+    # wrong, right, right; two faces: precision is best in the end, and counts so for all recall before
+    rising = average_precision(np.array([0.9, 0.8, 0.7]), np.array([False, True, True]), faces=2)
+    assert rising == pytest.approx(2 / 3)
     assert average_precision(np.empty(0), np.empty(0, bool), faces=3) == 0
 
 

@@ -39,6 +39,8 @@ def test_faces_are_joined_by_name_and_alike_predictions_do_not_differ():
     found = compare(first, second)
     assert found["accuracy"] == {"first": 0.5, "second": 0.5, "difference": 0.0, "interval": [0.0, 0.0]}
     assert found["mcnemar"] == {"only_first_right": 0, "only_second_right": 0, "p": 1.0}
+    first, in_order = predictions("abab", "abbb", "wxyz"), predictions("abab", "aaab", "wxyz")
+    assert compare(first, predictions("baba", "baaa", "zyxw")) == compare(first, in_order)
 
 
 def test_the_bootstrap_is_paired(rng):
@@ -51,6 +53,7 @@ def test_the_bootstrap_is_paired(rng):
     spread = paired_differences(labels, one, other, classes=2)["accuracy"]
     gains = (other == labels).astype(int) - (one == labels)
     assert gains.sum() == 9
+    assert spread.mean() == pytest.approx(9 / 300, abs=0.003)
     assert spread.std() == pytest.approx(gains.std() / np.sqrt(300), rel=0.1)
 
 

@@ -187,7 +187,8 @@ def test_seven_class_f1_leaves_contempt_out_of_the_mean_only():
     labels = np.repeat(np.arange(8), 5)
     predicted = np.repeat([0, 1, 2, 3, 4, 5, 6, 0], 5)  # contempt is taken for neutral
     probabilities = np.eye(8)[predicted]
-    found = summary(labels, np.eye(8)[labels], probabilities, probabilities, class_names=EMOTIONS)
+    crowd = np.full((40, 8), 1 / 8)  # by which no class is scored
+    found = summary(labels, np.eye(8)[labels], crowd, probabilities, class_names=EMOTIONS)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 6) / 8)
     assert found["macro_f1_7"] == pytest.approx((2 / 3 + 6) / 7)
     low, high = found["macro_f1_interval"]
@@ -198,3 +199,11 @@ def test_seven_class_f1_leaves_contempt_out_of_the_mean_only():
     assert neutral == wanted | {"auroc": neutral["auroc"]}
     three = summary(labels[:2], np.eye(3)[:2], np.eye(3)[:2], np.eye(3)[:2], class_names=("joy", "fear", "contempt"))
     assert "macro_f1_7" not in three
+
+
+def test_a_resample_without_a_rare_class_does_not_score_the_better_for_it():
+    labels = np.repeat([0, 1, 2], [20, 20, 1])
+    label = np.eye(3)[np.where(labels == 2, 0, labels)]  # the rare one is taken for the first
+    found = summary(labels, np.eye(3)[labels], label, label, class_names=("joy", "fear", "awe"))
+    _, high = found["macro_f1_interval"]
+    assert high < 2 / 3 + 1e-9

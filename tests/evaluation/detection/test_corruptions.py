@@ -89,3 +89,12 @@ def test_geometry_is_as_described():
         near = corrupt(picture(name), "near")
         assert near.image.shape == (480, 480, 3)
         assert 0.7 * 480 < (near.boxes[0, 2:] - near.boxes[0, :2]).max() <= 480
+    wide = replace(picture(), pixels=np.full((250, 400, 3), 100, np.uint8))
+    assert corrupt(wide, "tilted").image.shape == wide.image.shape
+
+
+def test_a_face_that_leaves_the_picture_takes_its_landmarks_along():
+    both = np.concatenate([picture().boxes, [[1, 1, 21, 21]]]).astype(np.float32)
+    two = replace(picture(), boxes=both, landmarks=np.stack([LANDMARKS, LANDMARKS / 10]))
+    near = corrupt(two, "near")
+    assert len(near.boxes) == len(near.landmarks) == 1

@@ -42,6 +42,7 @@ def test_channel_means_and_blur():
     blurred = blur(x)
     assert blurred.shape == x.shape
     assert (blurred.std(dim=(2, 3)) < 0.4 * x.std(dim=(2, 3))).all()
+    torch.testing.assert_close(blurred[1:, 2:], blur(x[1:, 2:]))  # pictures and channels do not mix
     torch.testing.assert_close(blur(torch.ones(1, 1, 16, 16)), torch.ones(1, 1, 16, 16))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,8 @@ def test_a_symmetric_network_explains_the_mirror_image_alike():
     plain, mirrored = faces.heatmaps(["gradcam"])["gradcam"], mirrored_heatmaps(faces, ["gradcam"])["gradcam"]
     torch.testing.assert_close(plain, mirrored, atol=1e-5, rtol=0)
     assert displacement(plain.numpy(), mirrored.numpy()) == 0
+    mistaken = dataclasses.replace(faces, labels=1 - faces.labels)  # what was predicted is explained all the same
+    torch.testing.assert_close(mirrored_heatmaps(mistaken, ["gradcam"])["gradcam"], mirrored)
 
 
 @pytest.mark.parametrize("pixels", [0, 2, -3])

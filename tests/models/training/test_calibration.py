@@ -53,6 +53,13 @@ def test_the_bias_has_the_best_macro_f1_of_those_that_cost_no_accuracy(rng):
     assert len(allowed) < 101  # the large ones do cost
 
 
+def test_a_better_macro_f1_that_costs_too_much_accuracy_is_not_taken():
+    labels = np.repeat([0, 1], [1000, 10])
+    leads = np.repeat([9.0, 1.0, 2.0], [970, 30, 10])  # of the first: 30 of its own would be lost for the other's ten
+    logits = np.stack([leads, np.zeros(1010)], axis=1)
+    assert fit_class_bias(logits, labels, np.array([0.99, 0.01])).tolist() == [0, 0]
+
+
 def test_of_equals_the_smallest_bias_is_taken_and_unseen_classes_get_none():
     sure = 50 * np.eye(3)
     assert fit_class_bias(sure, np.arange(3), np.array([0.6, 0.3, 0.1])).tolist() == [0, 0, 0]

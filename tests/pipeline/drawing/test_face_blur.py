@@ -52,8 +52,9 @@ def test_what_is_left_are_the_means_of_few_patches(rng):
     assert np.array_equal(shuffled, face)  # so nothing of their places within a patch can be told
 
 
-def test_a_face_that_is_missed_beside_another_one_stays_blurred(noise):
-    hide, near = Hide(), BOX + np.array([50, 0, 50, 0], np.float32)
+@pytest.mark.parametrize("to_xy", [(50, 0), (0, 60)])
+def test_a_face_that_is_missed_beside_or_above_another_one_stays_blurred(noise, to_xy):
+    hide, near = Hide(), BOX + np.array(2 * to_xy, np.float32)
     both = hide(noise, [BOX, near], 0.0)
     assert around(BOX).intersects(around(near))
     missed = hide(noise, [near], 0.04)

@@ -78,6 +78,15 @@ def test_what_is_switched_off_is_not_drawn(background):
     assert (draw(result, show=Show(bars=False))[beside] == background).all()
 
 
+def test_the_colour_of_a_box_tells_classes_of_any_names_apart():
+    names, boxes = ("cat", "dog"), []
+    for name in names:
+        face = dataclasses.replace(turned_face((150, 120)), label=name)
+        drawn = draw(FrameResult(np.full((240, 320, 3), 90, np.uint8), (face,), names), show=Show(bars=False))
+        boxes.append(drawn[140:164, 106:130])  # its lower left corner
+    assert (boxes[0] != boxes[1]).any()
+
+
 def test_the_notice_is_always_there_and_the_status_line_when_told():
     empty = FrameResult(np.full((480, 640, 3), 255, np.uint8), (), NAMES)
     plain = draw(empty)

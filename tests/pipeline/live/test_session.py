@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ from support import UserError
 SIZE = (96, 128, 3)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition() and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+
+
 class Clock:
     """A clock that only looks at the keyboard and the tests move; `looks` counts the former."""
 
@@ -43,9 +49,8 @@ class Clock:
     def pass_noticed(self, seconds: float) -> None:
         """Let time pass, and wait until the session has looked at the keyboard twice since."""
         self.now_s += seconds
-        until, deadline_s = self.looks + 2, time.monotonic() + PATIENCE_S
-        while self.looks < until and time.monotonic() < deadline_s:
-            time.sleep(0.001)
+        until = self.looks + 2
+        wait_until(lambda: self.looks >= until)
 
 
 class FakeWindow:
@@ -366,12 +371,16 @@ def test_a_camera_that_nobody_watches_says_how_it_ends(play, clock, capsys):
 
 
 class Camera(FrameSource):
-    """Live; plays a script of frames ("F") and silences of 0.1 s (".") that the session notices."""
+    """Live; plays a script of frames ("F") and silences of 0.1 s (".") that the session notices.
+
+    window: no silence begins before this has shown the first frame.
+    """
 
     live = True
 
-    def __init__(self, script: str, clock: Clock) -> None:
+    def __init__(self, script: str, clock: Clock, window: FakeWindow | None = None) -> None:
         super().__init__("a camera")
+        self._window = window
         self._script, self._clock, self.started_s = itertools.chain(script, itertools.repeat("E")), clock, clock()
         self.times_s: list[float] = []
 
@@ -380,6 +389,7 @@ class Camera(FrameSource):
         if what == "E":
             self.close()
         if what == ".":
+            wait_until(lambda: not self._window or len(self._window.shown) > 0)
             self._clock.pass_noticed(0.1)
         if what != "F":
             return None
@@ -390,7 +400,8 @@ class Camera(FrameSource):
 def test_an_absence_is_printed_once_and_the_next_one_again(play, clock, monkeypatch, capsys):
     monkeypatch.setattr(module, "AWAY_S", 0.1)
     monkeypatch.setattr(module, "MESSAGE_S", 0.05)  # the message leaves the screen at once, and comes back there
-    session, window, _ = play(Camera("F....F....F", clock), keys=[])
+    window = FakeWindow([], clock)
+    session, *_ = play(Camera("F....F....F", clock, window), keys=[], window=window)
     assert session.presented == 3
     assert capsys.readouterr().err.count("waiting for it") == 2
     assert len(window.shown) > 3  # the last frame again, with the message on it

@@ -31,11 +31,12 @@ def test_light_from_one_side_falls_off_to_the_other(image):
         assert max(corners) > 1.3 * min(corners)
 
 
-def test_a_moving_camera_blurs_along_one_line():
-    dot = np.zeros((41, 41, 3), np.uint8)
+def test_a_moving_camera_blurs_along_one_line_and_keeps_the_light():
+    dot, flat = np.zeros((41, 41, 3), np.uint8), np.full((41, 41, 3), 120, np.uint8)
     dot[20, 20] = 255
     for seed in range(10):
         y, x = np.nonzero(motion_blurred(dot, np.random.default_rng(seed))[..., 0])
         spread = np.linalg.eigvalsh(np.cov(np.stack([x, y]), ddof=0)) if len(x) > 1 else np.zeros(2)
         assert np.hypot(x - 20, y - 20).max() <= 4
         assert spread[0] <= 0.5 < spread[1] + 0.5
+        assert np.abs(motion_blurred(flat, np.random.default_rng(seed)).astype(int) - 120).max() <= 1

@@ -59,6 +59,17 @@ def test_losses_by_hand():
     assert near.item() == pytest.approx(0.005**2 / (2 * SMOOTH_L1_BETA), rel=1e-3)
 
 
+def test_each_loss_teaches_its_own_output_only():
+    points = torch.full((1, 1, 5, 2), 50.0)
+    targets = Targets(torch.tensor([[0]]), torch.tensor([[[0.0, 0, 100, 100]]]), points, torch.tensor([True]))
+    outputs = (torch.tensor([[0.5]]), torch.tensor([[[0.0, 0, 100, 50]]]), points + 10)
+    for output in outputs:
+        output.requires_grad_()
+    for loss, own in zip(multi_task_loss(outputs, targets, side=SIDE), outputs, strict=True):
+        gradients = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True)
+        assert [gradient is not None for gradient in gradients] == [output is own for output in outputs]
+
+
 def test_the_score_is_taught_what_can_be_seen_of_the_box():
     truth = torch.tensor([[[0.0, -300, 640, 600]]])  # a face that reaches out of the window
     targets = Targets(torch.tensor([[0]]), truth, torch.full((1, 1, 5, 2), torch.nan), torch.tensor([True]))

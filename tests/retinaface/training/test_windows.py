@@ -73,13 +73,15 @@ def test_left_stays_left_when_mirrored():
 
 
 def test_a_reduced_window_is_where_its_matrix_says():
-    picture = drawn()
-    matrix = np.array([[0.2, 0.0, 10], [0.0, 0.2, 20]])  # halved twice before the warp
-    image = warp(picture.image, matrix, 100, np.random.default_rng(0)).astype(float)
-    y, x = np.nonzero(image[..., 1] > 127)
-    inside = (np.abs(x - 26) <= 9) & (np.abs(y - 40) <= 11)
-    assert abs(x[inside].mean() - (0.2 * 80 + 10)) < 0.4
-    assert abs(y[inside].mean() - (0.2 * 100 + 20)) < 0.4
+    y, x = np.ogrid[:240, :320]
+    spot = 255 * np.exp(-((x - 160) ** 2 + (y - 120) ** 2) / 800)
+    image = np.repeat(spot[..., None], 3, axis=2).round().astype(np.uint8)
+    matrix = np.array([[0.1, 0.0, 10], [0.0, 0.1, 20]])  # halved three times before the warp
+    y, x = np.mgrid[22:43, 12:41]  # within what the picture covers
+    for seed in range(6):
+        window = warp(image, matrix, 100, np.random.default_rng(seed))[22:43, 12:41, 0].astype(float)
+        assert (window * x).sum() / window.sum() == pytest.approx(0.1 * 160 + 10, abs=0.1)
+        assert (window * y).sum() / window.sum() == pytest.approx(0.1 * 120 + 20, abs=0.1)
 
 
 def test_what_is_cut_off_or_tiny_is_ignored_and_the_rest_reaches_out():

@@ -70,6 +70,8 @@ def test_films_pictures_limits_and_what_could_not_be_read(tmp_path):
     assert "broken.jpg: is not a picture" in page
     assert "film.mp4, 30 frames from frame 120 on: a damaged stretch" in page
     assert page.count("gradcam, 3 faces") == 2, "the picture's explainer was off"
+    assert "looked for fear" in page
+    assert "looked for happiness" not in page, "that is the label"
     assert "<img" not in page
     assert module.WITHOUT_FACES in page
 
