@@ -105,7 +105,10 @@ class LiveSource(FrameSource):
 
     def _take(self, capture: Capture) -> bool:
         """Read one picture and make it the newest; a capture that gives none is released."""
-        came, image_bgr = capture.read()
+        try:
+            came, image_bgr = capture.read()
+        except cv2.error:  # a damaged picture may raise
+            came, image_bgr = False, None
         if not came or image_bgr is None:
             capture.release()
             return False

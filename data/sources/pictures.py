@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import av
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from data.sources.files import is_film, is_picture, open_file, printable
 from data.sources.frame import FileSource, Frame, Skipped
@@ -58,7 +58,7 @@ def holds_picture(path: str | Path) -> bool:
 def read_picture(path: str | Path, *, checked: bool = False) -> np.ndarray:
     """A picture of any kind as (H, W, 3) uint8 RGB, turned and mirrored as its file says.
 
-    Grey is spread to three channels, 16 bits are scaled to 8, CMYK and palettes become RGB, transparency is dropped.
+    Grey is spread to three channels, 16 bits are scaled to 8, CMYK and palettes become RGB, see-through becomes white.
     Raises `UserError` where it is broken, too large, ends too early, or holds several pictures. checked: it is known
     not to be damaged inside, which takes as long to find out as to decode it.
     """
@@ -127,6 +127,7 @@ def _opened(path: str | Path, *, checked: bool = False) -> Iterator[Image.Image]
             if image.width * image.height > MAX_PIXELS:
                 size, limit = f"{image.width}x{image.height}", f"{MAX_PIXELS // 10**6} million"
                 raise UserError(f"{printable(path)} has {size} pixels; at most {limit} are read: make it smaller.")
+            _refuse_rare_tiff(image, path)
             if image.format in ("JPEG", "MPO") and not checked:
                 file.seek(0)
                 refuse_damaged_jpeg(file.read(), path)
@@ -194,6 +195,18 @@ def _go_to_the_page(image: Image.Image, path: str | Path) -> None:
     if not pages:
         raise UserError(f"{printable(path)} holds only a preview, as raw files do; save the picture as JPEG.")
     image.seek(pages[0])
+
+
+def _refuse_rare_tiff(image: Image.Image, path: str | Path) -> None:
+    """Raise `UserError` for 16-bit TIFFs that Pillow reads wrong, unsaid: planes that lie apart, and white as 0."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    tags = image.tag_v2
+    if max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (8,))) <= 8:
+        return
+    apart = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) > 1
+    if apart or tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        raise UserError(f"{printable(path)} is a TIFF of a rare kind; save it as PNG, or with 8 bits.")
 
 
 def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:

@@ -28,7 +28,7 @@ def open_series(name: str) -> FileSource:
     found = list_files(name)
     films = [file for file in found.files if not holds_picture(file.path)]
     count = _count(films, pictures=len(found.files) - len(films))
-    source = FileSource(printable(name), _frames(found.files, name), count=count, stills=not films)
+    source = FileSource(printable(name), _frames(found.files, name), count=count)
     if found.note:
         source.tell(found.note)
     return source

@@ -41,7 +41,7 @@ class FaceBlur:
         missed = [
             (seen_s, rect)
             for seen_s, rect in self._seen
-            if not new_scene and 0 <= time_s - seen_s <= MEMORY_S and not any(_holds(now, rect) for now in rects)
+            if not new_scene and 0 <= time_s - seen_s <= MEMORY_S and not any(_same(rect, now) for now in rects)
         ]
         self._seen = [*missed, *((time_s, rect) for rect in rects)]
 
@@ -63,10 +63,15 @@ class FaceBlur:
         return blurred
 
 
-def _holds(now: Rect, before: Rect) -> bool:
-    """Is a face seen at `now` the one that was seen at `before`? It then holds the middle of that."""
-    x, y = (before.left + before.right) / 2, (before.top + before.bottom) / 2
-    return now.left <= x < now.right and now.top <= y < now.bottom
+def _same(before: Rect, now: Rect) -> bool:
+    """Are they of one face? Each then holds the middle of the other; that of a larger one beside it is in neither's."""
+    return _holds(before, now) and _holds(now, before)
+
+
+def _holds(rect: Rect, other: Rect) -> bool:
+    """Does `rect` hold the middle of `other`?"""
+    x, y = (other.left + other.right) / 2, (other.top + other.bottom) / 2
+    return rect.left <= x < rect.right and rect.top <= y < rect.bottom
 
 
 def around(box_xyxy: np.ndarray) -> Rect:

@@ -6,6 +6,7 @@ Out: pictures and films under the names of what they are of, in a folder.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipeline.output.film import VideoWriter
 from pipeline.output.names import OutputNames
 from pipeline.output.snapshot import save_picture
 from pipeline.run import FrameResult
+from support.files import numbered
 
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # of pictures; the others get .png
 WEBP_SIDE = 16_383  # the longest that the format has
@@ -39,6 +41,9 @@ class AnnotatedFolder:
         """Keep one frame; `UserError` where that fails."""
         path = self._folder / self._names.of(frame)
         if frame.still:
+            if path.exists():
+                named, path = path, next(free for n in itertools.count(2) if not (free := numbered(path, n)).exists())
+                self._notify(f"another program wrote {named} meanwhile, so this picture is {path.name}.")
             save_picture(path, annotated)
             return
         if self._writer is None or path != self._film:

@@ -45,9 +45,9 @@ class OutputNames:
 
 
 def _safe(part: str) -> str:
-    """A part of a path that is one on every system; empty where nothing is left or it would lead upwards."""
-    part = _FORBIDDEN.sub("_", part).strip(" ").rstrip(".")
-    whole = part.encode("utf-8", "replace")[:LONGEST_BYTES].decode("utf-8", "ignore")
+    """A part of a path without what some system does not take; empty where nothing is left or it would lead upwards."""
+    part = _FORBIDDEN.sub("_", part).strip(" ")
+    whole = part.encode("utf-8", "replace")[:LONGEST_BYTES].decode("utf-8", "ignore").rstrip(". ")
     return os.fsdecode(whole.encode())  # where the system's encoding is another, such as ASCII, bytes stay the same
 
 

@@ -87,13 +87,17 @@ class Sound:
 
     def _frames(self, film: Any, track: Any) -> Iterator[Any]:
         """Decoded frames of the track; packets that do not decode are left out."""
+        begun = False  # a search may have ended within a packet
         for packet in self._packets(film, track):
             try:
-                yield from (frame for frame in packet.decode() if frame.pts is not None)
+                for frame in packet.decode():
+                    begun = True
+                    if frame.pts is not None:
+                        yield frame
             except av.FFmpegError:
-                if not self._damaged:
+                if begun and not self._damaged:
                     self._notify(f"parts of the sound of {self._name} are damaged and missing in the recording.")
-                self._damaged = True
+                self._damaged = begun
 
     def write(self, *, from_s: float, until_s: float, shift_s: float) -> None:
         """Write what begins from `from_s` to before `until_s` of the film, `shift_s` earlier; drop what comes before.

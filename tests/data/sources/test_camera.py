@@ -15,7 +15,7 @@ from data.sources import camera
 from data.sources.camera import FrameGap, LiveSource, list_cameras, open_camera, open_stream
 from support import UserError
 
-UNPLUGGED = object()
+UNPLUGGED, DAMAGED = object(), object()
 
 
 class FakeCapture:
@@ -44,6 +44,8 @@ class FakeCapture:
         number = self.script.get()
         if number is UNPLUGGED:
             return False, None
+        if number is DAMAGED:
+            raise cv2.error("a picture cannot be decoded")
         return True, np.full((4, 6, 3), number, np.uint8)
 
     def release(self):
@@ -132,11 +134,12 @@ def test_a_stale_picture_is_worth_the_rest_of_the_gap():
     assert gap.wait_s(30.11) == 0
 
 
-def test_unplugged_and_back(caplog):
+@pytest.mark.parametrize("end", [UNPLUGGED, DAMAGED])
+def test_unplugged_and_back(caplog, end):
     first, dead, back = FakeCapture(1), FakeCapture(UNPLUGGED), FakeCapture(2)
     with _live(first, dead, back) as source:
         before = source.read()
-        first.put(UNPLUGGED)
+        first.put(end)
         after = source.read(timeout_s=PATIENCE_S)
         assert after.image_rgb[0, 0, 0] == 2
         assert after.index == 1

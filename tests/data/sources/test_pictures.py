@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.films import FailingFile
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from data.sources import pictures
 from data.sources.pictures import MAX_PIXELS, holds_picture, open_picture, printable, read_picture
@@ -296,3 +296,31 @@ def test_the_limit_lies_above_what_cameras_give():
 @pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
 def test_printable_survives_strict_output():
     assert printable(os.fsdecode(b"a\xff.png")) == r"a\xff.png"
+
+
+def test_what_is_seen_through_a_picture_is_white(tmp_path):
+    rgba = np.zeros((4, 6, 4), np.uint8)
+    rgba[:, 3:] = (200, 100, 50, 255)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    image = read_picture(tmp_path / "a.png")
+    assert (image[:, :3] == 255).all()
+    assert (image[:, 3:] == (200, 100, 50)).all()
+
+
+@pytest.mark.parametrize("tags", [{262: 0}, {284: 2, 277: 3, 258: (16, 16, 16)}])
+def test_tiffs_of_which_pillow_makes_another_picture_are_refused(tmp_path, tags):
+    """White as 0 in 16 bits, and planes that lie apart: the tags say so."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)).save(path, tiffinfo=info)
+    with Image.open(path) as image:
+        image.tag_v2.update(tags)
+        with pytest.raises(UserError, match="a TIFF of a rare kind; save it as PNG"):
+            pictures._refuse_rare_tiff(image, path)
+    assert read_picture(path).shape == (20, 30, 3)
+
+
+def test_eight_bits_that_are_stored_in_32_are_refused_and_not_black(tmp_path):
+    Image.fromarray(np.full((4, 5), 200, np.int32)).save(tmp_path / "a.tif")
+    with pytest.raises(UserError, match="its pixels have 32 bits; save it with 8 or 16"):
+        read_picture(tmp_path / "a.tif")

@@ -20,7 +20,7 @@ def test_pictures_keep_their_numbers_where_one_cannot_be_read(tmp_path, caplog):
         _picture(tmp_path / name)
     (tmp_path / "2.png").write_bytes(b"broken")
     with open_series(str(tmp_path)) as source:
-        assert (source.live, source.stills, source.fps, source.count) == (False, True, None, 4)
+        assert (source.live, source.fps, source.count) == (False, None, 4)
         frames = list(source)
     assert [(frame.name, frame.index, frame.time_s, frame.still) for frame in frames] == [
         ("1.PNG", 0, 0.0, True),

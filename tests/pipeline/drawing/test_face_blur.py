@@ -105,3 +105,15 @@ def test_no_detector_finds_a_blurred_face(portrait):
     assert len(result.faces) == 1
     assert not pipeline.detect([blurred])[0]
     pipeline.close()
+
+
+@pytest.mark.parametrize("missed", [(150, 60, 200, 125), (140, 40, 190, 105), (100, 0, 140, 50)])
+def test_a_smaller_face_that_is_missed_beside_a_large_one_stays_blurred(rng, missed):
+    """Its middle lies in the large one's head, which is wider than its face, and not the other way round."""
+    frame = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    large, small = np.array([50.0, 50, 150, 180], np.float32), np.array(missed, np.float32)
+    hide = Hide()
+    hide(frame, [large, small], 0.0)
+    left, top, right, bottom = missed
+    hidden = (slice(top, bottom), slice(left, right))
+    assert (hide(frame, [large], 0.04)[hidden] == frame[hidden]).mean() < 0.05
