@@ -133,7 +133,7 @@ def write_files(files: Mapping[str, bytes | Path], folder: Path) -> None:
             path.write_bytes(file)
         else:
             shutil.copyfile(file, path)
-        if path.stat().st_size >= LARGE and path.name not in GPU_FILES:
+        if path.stat().st_size >= LARGE:
             path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0))
 
 

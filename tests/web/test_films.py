@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -90,3 +91,23 @@ def test_one_of_a_single_frame_is_shown(page, tmp_path):
     page.wait_for(OVER)
     assert page.evaluate("document.body.dataset.state") == "running"
     assert state(page)["faces"]
+
+
+def test_times_begin_at_0_with_its_first_frame(page, tmp_path):
+    path = tmp_path / "late.mp4"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", 10, options={"crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for i in range(8):
+            frame = av.VideoFrame.from_ndarray(sample_frame(i), "rgb24")
+            frame.pts = 50 + i  # 5 s
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    page.evaluate("globalThis.times = []; globalThis.post = Worker.prototype.postMessage;"
+                  "Worker.prototype.postMessage = function (order, ...rest) {"
+                  "  times.push(order.timeS); return post.call(this, order, ...rest) }; true")  # fmt: skip
+    page.upload("#file", path)
+    page.wait_for(OVER)
+    times = page.evaluate("Worker.prototype.postMessage = post; times")
+    assert times[0] == 0
+    assert max(times) < 1

@@ -77,11 +77,13 @@ def test_of_two_clicks_on_camera_one_camera_stays(asking):
 def test_a_camera_without_a_picture_is_let_go(asking, trouble):
     """Where it cannot be played, and where a person ends a waiting for ever."""
     asking.evaluate(
-        f"globalThis.play = HTMLMediaElement.prototype.play; HTMLMediaElement.prototype.play = () => {trouble};"
+        "globalThis.play = HTMLMediaElement.prototype.play; globalThis.asked = false;"
+        f"HTMLMediaElement.prototype.play = () => {{ asked = true; return {trouble} }};"
         f"{CLICK.format('camera')}"
     )
     asking.evaluate("answer(1)")
     if "reject" not in trouble:
+        asking.wait_for("asked")
         asking.key("q")
     asking.wait_for(f"{LIVE}.join() === 'ended'")
     asking.evaluate("HTMLMediaElement.prototype.play = play; true")
@@ -135,3 +137,19 @@ def test_a_page_without_its_worker_says_so_each_time(site_folder, tmp_path):
         browser.evaluate(f"{CLICK.format('sample')}; {trouble}")
         browser.wait_for(f"document.body.dataset.state === 'trouble' && {trouble}")
         assert browser.evaluate(trouble) == said
+
+
+def test_an_error_while_a_source_runs_closes_it_and_says_so(asking):
+    """Else the picture would stand still with the camera on."""
+    asking.evaluate(CLICK.format("camera"))
+    asking.evaluate("answer(1)")
+    wait_for_frames(asking, 1)
+    asking.evaluate(
+        "globalThis.put = CanvasRenderingContext2D.prototype.putImageData;"
+        "CanvasRenderingContext2D.prototype.putImageData = () => { throw new RangeError('no memory') }; true"
+    )
+    asking.wait_for("document.body.dataset.state === 'trouble'")
+    asking.evaluate("CanvasRenderingContext2D.prototype.putImageData = put; true")
+    assert "no memory" in asking.evaluate("document.getElementById('trouble').textContent")
+    assert asking.evaluate(LIVE) == ["ended"]
+    asking.console.clear()

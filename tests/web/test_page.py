@@ -306,3 +306,15 @@ def test_dropped_and_pasted_pictures_open(page):
         close_source(page)
         page.evaluate(code % event)
         page.wait_for("document.getElementById('spoken').textContent === 'No face.'")
+
+
+@pytest.mark.parametrize(("picture_wh", "noticed"), [((2000, 667), False), ((640, 480), True)])
+def test_the_notice_stands_in_the_picture_or_else_below_it(page, tmp_path, picture_wh, noticed):
+    cv2.imwrite(str(tmp_path / "wide.png"), np.full((picture_wh[1], picture_wh[0], 3), 128, np.uint8))
+    page.resize(360, 640)
+    page.upload("#file", tmp_path / "wide.png")
+    wait_for_frames(page, 1)
+    assert page.evaluate("document.body.classList.contains('noticed')") is noticed
+    clip = page.evaluate("getComputedStyle(document.getElementById('notice')).clipPath")
+    page.resize(1280, 720)
+    assert (clip == "none") is not noticed

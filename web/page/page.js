@@ -41,7 +41,7 @@ const analyst = new Analyst(ownFilesKept(), {
     document.body.dataset.ready = "yes";
     refresh();
   },
-  explained: (result) => session.explained(result),
+  explained: (result, number) => session.explained(result, number),
   failed(sentence) {
     text("loading").hidden = true;
     close(sentence);
@@ -108,10 +108,12 @@ async function open(openSource) {
   const { signal } = (opening = new AbortController());
   text("trouble").textContent = "";
   if (!session.source) setState("opening");
+  let runs = false;
   try {
     const source = await openSource(signal);
     if (signal.aborted) return source.close();
     if (recorder) toggleRecording(); // a recording is of one source
+    runs = true;
     const shown = session.run(source);
     setState("opening"); // until its first picture is there
     if (source.kind === "camera") await listCameras();
@@ -120,7 +122,7 @@ async function open(openSource) {
     if (signal.aborted) return;
     if (!(error instanceof Refusal)) console.error(error);
     const sentence = error instanceof Refusal ? error.message : `That did not work (${error}). Reload the page.`;
-    if (session.source) notify(sentence);
+    if (session.source && !runs) notify(sentence); // another one goes on
     else close(sentence);
   }
 }
@@ -152,7 +154,7 @@ function camera() {
   return open((signal) => openCamera(select("cameras").value, close, signal));
 }
 
-const showFile = (/** @type {File} */ file) => open(() => openFile(file, about));
+const showFile = (/** @type {File} */ file) => open((signal) => openFile(file, about, signal));
 const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button(id).ariaPressed = String(on));
 
 /** Buttons as things are. */
@@ -184,17 +186,23 @@ function saveTable() {
   notify(`saved ${name}${table.dropped ? `, without the first ${table.dropped} rows` : ""}`);
 }
 
-async function toggleRecording() {
+/** @param {string} [why] what is said before it where it ends by itself */
+async function toggleRecording(why = "") {
   if (recorder) {
     const ended = recorder;
     recorder = null;
     session.recording = false;
     const { blob, suffix } = await ended.stop();
-    notify(blob.size ? `saved ${download(blob, suffix)}` : "nothing was recorded yet");
+    notify(why + (blob.size ? `saved ${download(blob, suffix)}` : "nothing was recorded yet"));
   } else {
     const picture = stage.compose();
     if (!picture) return;
-    recorder = new Recorder(picture);
+    try {
+      const started = new Recorder(picture, () => recorder === started && toggleRecording("the recording broke off: "));
+      recorder = started;
+    } catch (error) {
+      return notify(`this browser cannot record this picture (${error})`);
+    }
     session.recording = true;
   }
   stage.change({ view: session.view });
@@ -254,6 +262,12 @@ for (const [id, key] of Object.entries(CLICKS)) button(id).addEventListener("cli
 document.querySelector("nav")?.addEventListener("click", ({ detail, target }) => {
   if (detail && target instanceof HTMLButtonElement) target.blur(); // by a pointer: the next space is a pause again
 });
+let pointed = false; // was a chooser opened by a pointer? Then keys are the page's again once it has chosen
+for (const id of ["cameras", "explain", "explainer"]) {
+  select(id).addEventListener("pointerdown", () => (pointed = true));
+  select(id).addEventListener("keydown", () => (pointed = false));
+  select(id).addEventListener("change", () => pointed && select(id).blur());
+}
 button("camera").addEventListener("click", camera);
 button("sample").addEventListener("click", () => open(() => openSample(about)));
 button("open").addEventListener("click", () => byId("file", HTMLInputElement).click());

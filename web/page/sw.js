@@ -2,7 +2,7 @@
  * Keeps the page's own files, so that it opens offline. Nothing of what is seen is kept.
  *
  * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over once
- * no page of the old one is open, so that no page gets files of both.
+ * no page of the old one is open, so that no page gets files of both. What only a GPU needs is kept once fetched.
  */
 /* global self, caches, fetch, importScripts */
 importScripts("precache.js");
@@ -30,7 +30,11 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || new URL(event.request.url).origin !== self.location.origin) return;
   const answer = async () => {
     const cache = await caches.open(PREFIX + version);
-    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+    const kept = await cache.match(event.request, { ignoreSearch: true });
+    if (kept) return kept;
+    const fetched = await fetch(event.request);
+    if (fetched.status === 200) event.waitUntil(cache.put(event.request, fetched.clone())); // what a GPU needs
+    return fetched;
   };
   event.respondWith(answer());
 });

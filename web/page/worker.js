@@ -23,7 +23,7 @@
  * @typedef {{type: "ready", engine: string} | {type: "failed", sentence: string}
  *   | {type: "result", number: number, frame: import("./types.js").Frame, result: import("./types.js").FrameResult,
  *      timeS: number | null, tookMs: number}
- *   | {type: "explained", result: import("./types.js").FrameResult}} Answer
+ *   | {type: "explained", number: number, result: import("./types.js").FrameResult}} Answer
  */
 import { Pipeline } from "./analysis/pipeline.js";
 import { mirror } from "./analysis/resize.js";
@@ -69,6 +69,8 @@ function sayFailed(error) {
   say({ type: "failed", sentence });
 }
 
+let analysed = 0; // number of the last frame
+
 /** @param {FrameOrder} order */
 async function analyse(order) {
   const pipeline = await opening;
@@ -78,6 +80,7 @@ async function analyse(order) {
   if (order.mirror) mirror(rgba, width);
   const frame = { rgba, width, height };
   const result = await pipeline.analyse(frame, order.timeS, order.options, order.newScene);
+  analysed = order.number;
   const tookMs = performance.now() - begin;
   say({ type: "result", number: order.number, frame, result, timeS: order.timeS, tookMs }, [rgba.buffer]);
 }
@@ -129,6 +132,6 @@ globalThis.onmessage = (/** @type {MessageEvent} */ { data }) => {
   inTurn(async () => {
     if (order.type === "frame") return analyse(order);
     const result = (await opening).explain(order.options);
-    if (result) say({ type: "explained", result });
+    if (result) say({ type: "explained", number: analysed, result });
   });
 };

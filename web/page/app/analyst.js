@@ -6,9 +6,9 @@
 
 /** @typedef {import("../types.js").Frame} Frame @typedef {import("../types.js").FrameResult} FrameResult */
 /** @typedef {import("../types.js").PredictOptions} PredictOptions */
-/** @typedef {{ready: (engine: string) => void, explained: (result: FrameResult) => void,
+/** @typedef {{ready: (engine: string) => void, explained: (result: FrameResult, number: number) => void,
  *   failed: (sentence: string) => void}} Listener */
-/** @typedef {{frame: Frame, result: FrameResult, timeS: number | null, tookMs: number}} Analysed */
+/** @typedef {{number: number, frame: Frame, result: FrameResult, timeS: number | null, tookMs: number}} Analysed */
 
 export class Analyst {
   /**
@@ -32,7 +32,7 @@ export class Analyst {
     worker.onmessage = ({ data }) => {
       const answer = /** @type {import("../worker.js").Answer} */ (data);
       if (answer.type === "ready") listener.ready(answer.engine);
-      if (answer.type === "explained") listener.explained(answer.result);
+      if (answer.type === "explained") listener.explained(answer.result, answer.number);
       if (answer.type === "result" && answer.number === this.number) this.end(answer);
       else if (answer.type === "result") this.giveBack(answer.frame);
       if (answer.type === "failed") {

@@ -85,8 +85,8 @@ export class Recorder {
     return FILM_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
   }
 
-  /** @param {HTMLCanvasElement} picture the first */
-  constructor(picture) {
+  /** @param {HTMLCanvasElement} picture the first @param {() => void} broken called when it ends by itself */
+  constructor(picture, broken) {
     /** @type {Blob[]} */
     this.chunks = [];
     const { width, height } = picture;
@@ -95,6 +95,7 @@ export class Recorder {
     this.stream = canvas.captureStream();
     this.recorder = new MediaRecorder(this.stream, { mimeType: Recorder.type, videoBitsPerSecond: 4_000_000 });
     this.recorder.ondataavailable = ({ data }) => this.chunks.push(data);
+    this.recorder.onstop = this.recorder.onerror = broken;
     this.recorder.start(1000);
     this.add(picture);
   }

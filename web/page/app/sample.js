@@ -20,7 +20,6 @@ export async function openSample(about) {
   const [background, ...prints] = await Promise.all([wall, ...photos.map(({ file }) => file)].map(load)).catch(() => {
     throw new Refusal("The sample could not be loaded. Reload the page.");
   });
-  const context = contextOf(width, height);
   const lit = /** @type {CanvasRenderingContext2D} */ (
     document.createElement("canvas").getContext("2d", { willReadFrequently: true })
   );
@@ -32,7 +31,7 @@ export async function openSample(about) {
   let pausedAt = null;
   const draw = (/** @type {number} */ index) => {
     const angle = (2 * Math.PI * index) / period;
-    context.setTransform(1, 0, 0, 1, 0, 0);
+    const context = contextOf(width, height); // which others use between two frames
     context.drawImage(background, 0, 0);
     photos.forEach(({ centre_xy: [x, y], tilt_degrees: tilt, phase }, i) => {
       const turn = tilt + 3 * Math.sin(2 * angle + 3 * phase);

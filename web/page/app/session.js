@@ -169,9 +169,12 @@ export class Session {
     this.stage.change({ view: this.view });
   }
 
-  /** Other heatmaps came for the frame that is shown. @param {import("../types.js").FrameResult} result */
-  explained(result) {
-    if (!this.last || result.faces.length !== this.last.result.faces.length) return;
+  /**
+   * Other heatmaps came, for the frame that is shown or for one that never was.
+   * @param {import("../types.js").FrameResult} result @param {number} number of the frame
+   */
+  explained(result, number) {
+    if (!this.last || number !== this.last.number) return;
     this.last.result = result;
     this.stage.change({ result, view: this.view });
   }

@@ -74,13 +74,14 @@ export async function openCamera(deviceId, gone, signal) {
 
 /**
  * A film or a picture, whichever the browser can read.
- * @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>}
+ * @param {File} file @param {import("../types.js").About} about @param {AbortSignal} signal calls it off
+ * @returns {Promise<Source>}
  */
-export async function openFile(file, about) {
+export async function openFile(file, about, signal) {
   if (!file.size) throw new Refusal(`${file.name} is empty. Open another picture or film.`);
   const order = file.type.startsWith("video/") ? [openFilm, openPicture] : [openPicture, openFilm];
   for (const open of order) {
-    const source = await open(file, about).catch(() => null);
+    const source = await open(file, about, signal).catch(() => null);
     if (source) return source;
   }
   throw new Refusal(
@@ -88,18 +89,23 @@ export async function openFile(file, about) {
   );
 }
 
-/** @param {File} file @param {import("../types.js").About} about @returns {Promise<Source>} */
-async function openFilm(file, about) {
+/**
+ * @param {File} file @param {import("../types.js").About} about @param {AbortSignal} signal
+ * @returns {Promise<Source>}
+ */
+async function openFilm(file, about, signal) {
   const address = URL.createObjectURL(file);
-  const video = await play((element) => (element.src = address)).catch((error) => {
+  const video = await play((element) => (element.src = address), signal).catch((error) => {
     URL.revokeObjectURL(address);
     throw error;
   });
+  /** @type {number | undefined} */
+  let start; // of the film, whose first frame is at 0
   return {
     name: file.name,
     kind: "film",
     mirrored: false,
-    ...framesOf(video, (mediaTime) => mediaTime ?? video.currentTime, about.page.longest_side),
+    ...framesOf(video, (time = video.currentTime) => time - (start ??= time), about.page.longest_side),
     longest: Math.max(video.videoWidth, video.videoHeight),
     ending: () =>
       video.error
@@ -145,24 +151,30 @@ async function openPicture(file, about) {
 
 /**
  * A playing video. `playsinline` and `muted`: without them an iPhone stays black.
- * @param {(video: HTMLVideoElement) => void} attach @param {AbortSignal} [signal] calls it off
+ * @param {(video: HTMLVideoElement) => void} attach @param {AbortSignal} signal calls it off
  * @returns {Promise<HTMLVideoElement>}
  */
 async function play(attach, signal) {
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   const video = document.createElement("video");
   video.muted = true;
   video.playsInline = true;
   video.setAttribute("playsinline", "");
   attach(video);
-  await new Promise((resolve, reject) => {
-    video.addEventListener("loadeddata", resolve, { once: true });
-    video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  if (!video.videoWidth) throw new Error("there is sound and no picture");
-  await video.play();
-  return video;
+  const plays = async () => {
+    await new Promise((resolve, reject) => {
+      video.addEventListener("loadeddata", resolve, { once: true });
+      video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
+    });
+    if (!video.videoWidth) throw new Error("there is sound and no picture");
+    await video.play();
+    return video;
+  };
+  /** @type {Promise<never>} */
+  const calledOff = new Promise((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+  );
+  return Promise.race([plays(), calledOff]);
 }
 
 /**

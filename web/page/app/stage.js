@@ -65,8 +65,9 @@ export class Stage {
     resize(this.drawing, size.width, size.height);
     const ctx = contextOf(this.drawing);
     ctx.clearRect(0, 0, size.width, size.height);
-    const said = this.overlay.draw(ctx, result, size, { ...view, smallest: Math.round(READABLE * dense) });
-    this.element.classList.toggle("said", said); // else the page's own message shows
+    const found = this.overlay.draw(ctx, result, size, { ...view, smallest: Math.round(READABLE * dense) });
+    this.element.classList.toggle("said", found.said); // else the page's own message shows
+    document.body.classList.toggle("noticed", found.noticed); // and its own notice
   }
 
   /** The annotated picture in the frame's own pixels, for files: without a message; null where there is none. */

@@ -40,7 +40,7 @@ export class Overlay {
   }
 
   /**
-   * Returns whether the message found room.
+   * Returns whether the message and the notice found room.
    * @param {CanvasRenderingContext2D} ctx @param {import("../types.js").FrameResult} result
    * @param {{width: number, height: number, scale: number}} size of the canvas in its own pixels @param {View} view
    */
@@ -48,7 +48,7 @@ export class Overlay {
     const names = this.about.classifier.class_names;
     const size = textSize(width, height, view.smallest);
     const frame = { left: 0, top: 0, right: width, bottom: height };
-    const { texts, bounds, message } = this.statusLine.place(view, frame, size);
+    const { texts, noticed, bounds, message } = this.statusLine.place(view, frame, size);
     const boxes = faces.map((face) => visibleBox(face, frame, scale));
     const colours = faces.map((face) => colourOf(this.n, face.label, names.indexOf(face.label)));
     const scene = {
@@ -75,7 +75,7 @@ export class Overlay {
     bars.forEach((panel) => paintBars(ctx, panel, this.text, this.n, this.about.heat_colours));
     labels.forEach((label) => label && paintLabel(ctx, label, this.text, this.n));
     for (const box of [...texts, ...message]) this.statusLine.paint(ctx, box);
-    return message.length > 0;
+    return { said: message.length > 0, noticed };
   }
 
   /**

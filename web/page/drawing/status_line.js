@@ -49,6 +49,7 @@ export class StatusLine {
     const message = moved(box, left, bottom - edge - heightOf(box.rect));
     return {
       texts,
+      noticed: texts.includes(lower),
       bounds: { left: apart, top, right: frame.right - apart, bottom },
       message: whole && inside(message.rect, frame) ? [message] : [], // else the page says it below the picture
     };
