@@ -314,6 +314,7 @@ def test_tiffs_of_which_pillow_makes_another_picture_are_refused(tmp_path, tags)
     path = tmp_path / "a.tif"
     Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)).save(path, tiffinfo=info)
     with Image.open(path) as image:
+        assert isinstance(image, TiffImagePlugin.TiffImageFile)
         image.tag_v2.update(tags)
         with pytest.raises(UserError, match="a TIFF of a rare kind; save it as PNG"):
             pictures._refuse_rare_tiff(image, path)

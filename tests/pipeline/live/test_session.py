@@ -345,12 +345,12 @@ def test_a_stop_that_is_requested_ends_it_between_two_frames(play, tmp_path):
 
 
 def test_what_cuts_something_is_said_once(play, parts, portrait, capsys):
-    detector = RetinaFace(parts[0].engine, max_faces=1, imgsz=200)
+    detector = RetinaFace(parts[0].engine, max_faces=1, imgsz=256)
     wide = np.concatenate([portrait, portrait], axis=1)
     play(film([wide, wide, wide], fps=25.0), pipeline=EmotionPipeline(detector, parts[1]), quiet=True)
     told = capsys.readouterr().err.splitlines()
     assert told.count("a film: 1 of 2 faces; --max-faces") == 1
-    assert told.count("a film: searched at 200 of 1024 px; --imgsz") == 1
+    assert told.count("a film: searched at 256 of 1024 px; --imgsz") == 1
 
 
 def test_t_writes_the_report_of_the_session_so_far(play, portrait, tmp_path, capsys):
