@@ -39,7 +39,7 @@ def run(settings: Settings) -> None:
     """Fit, write, export, print."""
     checkpoint = load_checkpoint(settings.weights)
     if checkpoint.settings.get("folds"):
-        raise UserError(f"{settings.weights} is of a cross-validation, which left no validation faces; train without.")
+        raise UserError(f"{settings.weights} is of a cross-validation, which trained on validation faces; use another.")
     layout = find_format(settings.data_path, name=settings.dataset)
     train = in_order(settings.load_split("train", layout, check=False), checkpoint)  # of which only labels are wanted
     validation = in_order(settings.load_split("validation", layout), checkpoint)

@@ -80,7 +80,7 @@ class Pool:
 
     def run(self, units: Iterator[Unit]) -> Iterator[Event]:
         """Do all units, and those that outcomes ask for instead."""
-        with temporary_folder("archive-") as self._copies:  # a process that is killed leaves its own
+        with temporary_folder("facial-expressions-archive-") as self._copies:  # a process that is killed leaves its own
             try:
                 yield from self._phase(collections.deque(), units, jobs=self.jobs, last=False)
                 self._end()

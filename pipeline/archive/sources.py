@@ -118,11 +118,11 @@ def _plain(name: str, notes: list[str]) -> Iterator[Source]:
 
 
 def _local(path: str | Path) -> Source:
-    if ".." in Path(path).parts:  # behind a link, which is followed first, it leads elsewhere than the text says
-        folder, file = os.path.split(path)
-        path = os.path.join(os.path.realpath(folder), file)
-    name = printable(os.path.normpath(path)).replace(os.sep, "/")
-    return Source(os.path.abspath(path), name, is_picture(path) or (not is_film(path) and holds_picture(path)))
+    place, name = os.path.abspath(path), os.path.normpath(path)
+    if ".." in Path(path).parts and os.path.realpath(path) != os.path.realpath(place):
+        place = name = os.path.realpath(path)  # behind a link `..` leads elsewhere than the text says
+    name = printable(name).replace(os.sep, "/")
+    return Source(place, name, is_picture(path) or (not is_film(path) and holds_picture(path)))
 
 
 def _at_address(address: str) -> Iterator[Source]:

@@ -64,7 +64,7 @@ class FaceBlur:
 
 
 def _same(before: Rect, now: Rect) -> bool:
-    """Are they of one face? Each then holds the middle of the other; that of a larger one beside it is in neither's."""
+    """Are they of one face? Each then holds the middle of the other, as a small face beside a large one does not."""
     return _holds(before, now) and _holds(now, before)
 
 

@@ -82,10 +82,9 @@ class VideoWriter:
             self._film, self._time_s = film, time_s
             if still:
                 self._stay_s = STILL_S
-            ends_with_longest = (
-                self._container.format == "webm" and not still
-            )  # a gap before an earlier frame would count
-            self._last_s = float(1 / self._rate) if ends_with_longest else self._stay_s
+            self._last_s = self._stay_s
+            if self._container.format == "webm" and not still:  # there the longest of all frames counts
+                self._last_s = float(1 / self._rate)
             self._encode(image_rgb)
         except (OSError, av.FFmpegError) as error:
             self._broken = True

@@ -30,10 +30,8 @@ from retinaface.training.matching import match_anchors
 from support import UserError
 from support.process import STOP_SIGNALS
 
-FACE_FREE, PORTRAITS = (
-    0.13,
-    0.18,
-)  # shares of "any" windows from pictures without a face, and with one not boxed by hand
+# Shares of "any" windows: of pictures without a face; of one face that nobody boxed by hand.
+FACE_FREE, PORTRAITS = 0.13, 0.18
 FILLED, LARGE = 0.11, 0.17  # share of windows that one face fills or overfills, and that show a large one
 SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6)}  # of that face, in sides of the window
 LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for large ones a little, and fully

@@ -112,9 +112,10 @@ class Dataset:
             seen.update(paths)
             if twice:
                 self._without(name, records, twice)
-        for heatmaps in self.store.names(HEATMAPS):  # of a unit that was ended before it wrote its rows
-            if not self.store.exists(heatmaps.replace(HEATMAPS, FACES, 1)):
-                self.store.delete(heatmaps)
+        parts = {name.replace(FACES, HEATMAPS, 1) for name in self.store.names(FACES)}
+        for name in self.store.names(HEATMAPS):
+            if name not in parts:  # of a unit that was ended before it wrote its rows
+                self.store.delete(name)
 
     def remaining(self, sources: Iterable[Source]) -> list[tuple[Source, int]]:
         """(source, bytes) of what is to be done; rows of sources that have failed, or changed since, are removed."""

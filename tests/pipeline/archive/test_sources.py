@@ -152,3 +152,10 @@ def test_a_source_that_is_listed_twice_with_other_columns_is_said(folder):
     sources, _, notes = list_sources(["in/list.csv"])
     assert [source.own for source in sources] == [("1",), ("1",)]
     assert notes == ["in/b9.png is listed twice with different columns; the first ones count."]
+
+
+def test_a_path_that_begins_upwards_keeps_its_name(folder, monkeypatch):
+    (folder / "work").mkdir()
+    monkeypatch.chdir(folder / "work")
+    ((source,), _, _) = list_sources(["../in/b9.png"])
+    assert (source.name, source.path) == ("../in/b9.png", str(folder / "in" / "b9.png"))
