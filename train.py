@@ -141,8 +141,8 @@ class Trainer:
         network = initial_network(s.model, train.class_names, init=init, pretrained=pretrained)
         freeze_layers(network, s.freeze, heads=head_tensors(spec))
         self.learner = make_learner(s, network, distributed)
-        weights = torch.from_numpy(weights_of_classes(train.votes, s.class_weights)).to(distributed.device)
-        self.class_weights = weights if s.class_weights else None
+        weights = weights_of_classes(train.votes, s.class_weights, shown=self.loader.class_shares())
+        self.class_weights = torch.from_numpy(weights).to(distributed.device) if s.class_weights else None
         self.teachers = Teachers(s.teacher, train.class_names, device=distributed.device)
         self.epoch, self.step, self.losses, self.faces_per_s = 0, 0, Losses(distributed), 0.0
         self.history: list[dict[str, float]] = []

@@ -181,13 +181,14 @@ class RetinaFace:
 
     def _faces(self, scores: np.ndarray, boxes: np.ndarray, landmarks: np.ndarray) -> list[Face]:
         """The faces among the anchors of one frame, with those that only a smaller frame can tell."""
-        rows = np.flatnonzero(scores >= min(self.conf, POSSIBLE))
+        rows = np.flatnonzero(scores >= min(self.conf, VOTING_SHARE * POSSIBLE))
         rows = rows[np.argsort(-scores[rows], kind="stable")[:CANDIDATES]]
         boxes_xyxy = boxes[rows]
         numbers = (scores, boxes_xyxy / FARTHEST, landmarks[rows] / FARTHEST)
         if not all((np.abs(some) <= 1).all() for some in numbers):  # nor is it so of NaN
             raise UserError("the detector gives numbers that mean nothing; name other --detector-weights.")
         kept = self._suppress(boxes_xyxy, scores[rows])
+        kept = kept[scores[rows[kept]] >= min(self.conf, POSSIBLE)]
         landmarks_xy = vote_landmarks(landmarks[rows], boxes_xyxy, scores[rows], kept)
         return [
             Face(box_xyxy=box, landmarks_xy=points, score=float(score))

@@ -31,11 +31,12 @@ def whole_faces(faces: Sequence[Face], smaller: Sequence[Face], *, near: float, 
 
     A part has its centre inside the large face, is not much smaller, and does not score higher, unless the large one is
     sure. A large face that then still overlaps another by more than `iou_threshold`, as NMS allows none to, is left
-    out.
+    out. Faces that are not `POSSIBLE` change none that is, so how many of them a detector was asked for is no matter.
     """
     kept = list(faces)
     for whole in smaller:
-        overlap = iou(whole.box_xyxy[None], boxes_of(kept))[0]
+        alike = np.array([(face.score >= POSSIBLE) == (whole.score >= POSSIBLE) for face in kept], bool)
+        overlap = iou(whole.box_xyxy[None], boxes_of(kept))[0] * alike
         same = int(overlap.argmax()) if overlap.max(initial=0) >= SAME_IOU else None
         if (whole.size if same is None else kept[same].size) < near:
             continue

@@ -79,7 +79,7 @@ def evaluate(
         )
     open_crowd, open_label = predict_each(classifiers, faces, tta=tta)
     crowd, label = (closed(each, network_names, faces.class_names) for each in (open_crowd, open_label))
-    columns = (faces.labels, faces.votes, crowd.mean(axis=0), label.mean(axis=0))
+    columns = (faces.labels, np.asarray(faces.votes), crowd.mean(axis=0), label.mean(axis=0))
 
     def scores_of(rows: np.ndarray | slice) -> dict:
         return summary(*(column[rows] for column in columns), class_names=faces.class_names, known=known)

@@ -190,13 +190,14 @@ def kl_loss(logits: Tensor, votes: Tensor, *, smoothing: float = 0.0, class_weig
     return (F.kl_div(log_p, target, reduction="none").sum(dim=1) * (votes @ class_weights)).mean()
 
 
-def weights_of_classes(votes: np.ndarray, exponent: float) -> np.ndarray:
-    """(K,) float32, in proportion to n_k ** -exponent for a class with n_k of the votes (N, K), such that the mean
-    weight of a face is 1; 0 for a class without votes.
+def weights_of_classes(votes: np.ndarray, exponent: float, *, shown: np.ndarray) -> np.ndarray:
+    """(K,) float32, in proportion to n_k ** -exponent for a class with n_k of the votes (N, K); 0 for one without any.
+
+    shown: (K,) float, the classes' shares of the votes of the faces that an epoch shows, whose mean weight is 1.
     """
     counts = votes.sum(axis=0, dtype=np.float64)
     weights = np.where(counts > 0, np.maximum(counts, TINY) ** -exponent, 0)
-    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+    return (weights / (weights * shown).sum()).astype(np.float32)
 
 
 @contextlib.contextmanager

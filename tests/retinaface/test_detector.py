@@ -156,6 +156,15 @@ def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
     np.testing.assert_allclose(alone, landmarks[:1])  # no area, no score, and still where it says
 
 
+def test_anchors_that_score_less_than_a_face_vote_whatever_the_threshold():
+    """At a threshold of 0.5, too, one of 0.26 votes for a face of 0.5."""
+    scores, boxes = np.array([0.5, 0.26], np.float32), np.array([[0, 0, 100, 100], [2, 2, 102, 102]], np.float32)
+    landmarks = np.stack([np.full((5, 2), value, np.float32) for value in (10, 50)])
+    for conf in (0.5, 0.05):
+        (found,) = RetinaFace.from_file(conf=conf)._faces(scores, boxes, landmarks)
+        np.testing.assert_allclose(found.landmarks_xy, (0.5 * 10 + 0.26 * 50) / 0.76, rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(40, 60), (40, 60, 4), (0, 60, 3), None])
 def test_what_is_no_frame_is_refused(detector, shape):
     frame = np.zeros(shape, np.uint8) if shape else np.zeros((40, 60, 3))

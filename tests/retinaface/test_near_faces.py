@@ -12,7 +12,7 @@ from retinaface import near_faces
 from retinaface.anchors import iou
 from retinaface.detector import RetinaFace
 from retinaface.face import Face
-from retinaface.near_faces import ALONE, NEAR, blended
+from retinaface.near_faces import ALONE, NEAR, POSSIBLE, blended
 
 whole_faces = functools.partial(near_faces.whole_faces, iou_threshold=0.5)
 
@@ -90,6 +90,26 @@ def test_what_may_be_a_near_face_is_searched_for_in_a_smaller_frame_which_decide
     detector.engine = functools.partial(engine, smaller=0.4)
     assert detector([frame]) == [[]]
     assert asked == [320, 160, 320, 160]
+
+
+def test_how_many_doubtful_faces_come_with_them_changes_no_other():
+    rng = np.random.default_rng(0)
+
+    def some(count: int) -> list[Face]:
+        corners, sides = rng.uniform(0, 200, (count, 2)), rng.uniform(40, 300, (count, 2))
+        boxes, scores = np.hstack([corners, corners + sides]), np.sort(rng.uniform(0.01, 1, count))[::-1]
+        return [face(tuple(box), score) for box, score in zip(boxes, scores, strict=True)]
+
+    def possible(faces: list[Face]) -> list[Face]:
+        return [one for one in faces if one.score >= POSSIBLE]
+
+    for _ in range(200):
+        faces, smaller = some(12), some(6)
+        found = possible(whole_faces(faces, smaller, near=100))
+        wanted = whole_faces(possible(faces), possible(smaller), near=100)
+        assert [one.score for one in found] == [one.score for one in wanted]
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one.box_xyxy, other.box_xyxy)
 
 
 def test_a_large_face_that_overlaps_one_which_stays_is_left_out():

@@ -37,6 +37,11 @@ def test_names_colours_and_keys_are_pythons():
     assert {key: words for key, words in told["keys"] if key not in own}.items() <= dict(KEYS).items()
 
 
+def test_the_page_has_the_twin_of_every_explainer():
+    table = (ROOT / "web/page/analysis/gradcam.js").read_text().split("export const EXPLAINERS = {")[1].split("\n};")[0]
+    assert re.findall(r'^  "?([\w+]+)"?: \(', table, re.MULTILINE) == about()["explainers"]
+
+
 @pytest.mark.parametrize(
     "number", ["0.326", "0.377", "0.586", "0.754", "0.299", "0.587", "0.114", "1e-6", "0.55", "0.22"]
 )

@@ -15,6 +15,7 @@ from models.classifier import Classifier
 from models.ensemble import Ensemble
 from models.spec import find_spec
 from support import UserError
+from support.columns import one_hot
 from support.emotions import EMOTIONS
 from support.metrics import expected_calibration_error, kl_divergence, softmax
 
@@ -149,6 +150,17 @@ def test_several_networks_are_averaged_and_each_is_scored(faces):
         assert member["kl"] == pytest.approx(scores["kl"], rel=1e-5)
         assert member["accuracy_interval"] == scores["accuracy_interval"]
     assert "members" not in alone[0]
+
+
+def test_members_are_scored_also_by_labels_alone_of_a_large_set(faces, monkeypatch):
+    """Whose one-hot votes are made only when they are asked for."""
+    networks = [checkpoint(("fear", "joy"), seed=seed) for seed in (0, 1)]
+    found = []
+    for dense in (one_hot.DENSE, 0):
+        monkeypatch.setattr(one_hot, "DENSE", dense)
+        labelled = dataclasses.replace(faces, votes=one_hot.one_hot(faces.labels, 2), has_votes=False)
+        found.append(evaluate_checkpoints(networks, labelled).scores["members"])
+    assert found[0] == found[1]
 
 
 def test_scores_without_duplicates_and_of_groups_are_those_of_their_rows(faces):

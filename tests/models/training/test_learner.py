@@ -198,12 +198,14 @@ def test_weighted_classes_count_as_often_as_their_weights_say():
     torch.testing.assert_close(kl_loss(logits, votes, class_weights=torch.ones(3)), kl_loss(logits, votes))
 
 
-def test_weights_of_classes_have_mean_one_over_the_faces():
+def test_weights_of_classes_have_mean_one_over_the_faces_that_are_shown():
     votes = np.eye(3)[[0] * 6 + [1] * 2]
-    found = weights_of_classes(votes, 1.0)
+    found = weights_of_classes(votes, 1.0, shown=votes.mean(axis=0))
     assert found.tolist() == pytest.approx([4 / 6, 2, 0])
     assert (votes @ found).mean() == pytest.approx(1)
-    assert weights_of_classes(votes, 0.0).tolist() == [1, 1, 0]
+    assert weights_of_classes(votes, 0.0, shown=votes.mean(axis=0)).tolist() == [1, 1, 0]
+    balanced = weights_of_classes(votes, 1.0, shown=np.array([0.5, 0.5, 0.0]))  # both classes equally often
+    assert balanced.tolist() == pytest.approx([0.5, 1.5, 0])
 
 
 def test_a_step_in_parts_is_the_step():

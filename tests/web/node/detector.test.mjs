@@ -60,6 +60,24 @@ test("anchors that agree vote on landmarks by their scores", () => {
   assert.ok(Math.abs(x - (0.9 * 10 + 0.6 * 50) / 1.5) < 1e-9);
 });
 
+test("of a large face only what is possible changes faces that are", () => {
+  const sure = face([0, 0, 400, 400], 0.6);
+  const doubtful = face([100, 0, 500, 400], 0.2); // an IoU of 0.6
+  assert.deepEqual(wholeFaces([sure], [doubtful], 256, about), [sure]);
+  const whole = face([100, 0, 500, 400], 0.5);
+  assert.deepEqual(wholeFaces([face([0, 0, 400, 400], 0.2)], [whole], 256, about), [whole]);
+});
+
+test("anchors that score less than a face may vote on its landmarks", () => {
+  const outputs = (conf) => {
+    const boxes = Float32Array.of(0, 0, 100, 100, 2, 2, 102, 102);
+    const landmarks = Float32Array.from({ length: 20 }, (_, i) => (i < 10 ? 10 : 50));
+    return facesFrom({ scores: Float32Array.of(0.5, 0.26), boxes, landmarks }, { ...about, conf });
+  };
+  assert.deepEqual(outputs(0.5), outputs(0.05));
+  assert.ok(outputs(0.5)[0].landmarks[0][0] > 10);
+});
+
 test("a face found in a smaller frame takes the place of its parts, not of a small neighbour", () => {
   const whole = face([0, 0, 400, 400], 0.85);
   const [mouth, child] = [face([100, 250, 300, 380], 0.95), face([10, 10, 40, 40], 0.9)];

@@ -87,16 +87,16 @@ export function voteLandmarks(best, candidates, about) {
 export function facesFrom(outputs, about) {
   /** @type {number[]} */
   const rows = [];
-  const lowest = Math.min(about.conf, about.possible);
+  const lowest = Math.min(about.conf, about.voting_share * about.possible);
   outputs.scores.forEach((score, row) => score < lowest || rows.push(row)); // NaN too: it is refused below
   rows.sort((a, b) => outputs.scores[b] - outputs.scores[a]);
   const candidates = rows.slice(0, about.candidates).map((row) => faceAt(outputs, row));
   if (!candidates.every((face) => isPlace(face, about.farthest))) {
     throw new Error("the detector gives numbers that mean nothing");
   }
-  return nonMaximumSuppression(candidates, about).map((face) => {
-    return { ...face, landmarks: voteLandmarks(face, candidates, about) };
-  });
+  return nonMaximumSuppression(candidates, about)
+    .filter(({ score }) => score >= Math.min(about.conf, about.possible))
+    .map((face) => ({ ...face, landmarks: voteLandmarks(face, candidates, about) }));
 }
 
 /**
@@ -108,7 +108,8 @@ export function facesFrom(outputs, about) {
 export function wholeFaces(faces, smaller, near, about) {
   let kept = [...faces];
   for (const found of smaller) {
-    const same = bestOf(kept, (face) => iou(found.box, face.box));
+    const alike = kept.filter(({ score }) => score >= about.possible === found.score >= about.possible);
+    const same = bestOf(alike, (face) => iou(found.box, face.box));
     const other = same && iou(found.box, same.box) >= about.same_iou ? same : null;
     if (sizeOf(other ?? found) < near) continue;
     const whole = other ? blended(other, found, (sizeOf(other) / near - 1) / (about.alone - 1)) : found;
