@@ -33,7 +33,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 from pipeline.options import AnalysisOptions, PredictOptions, SessionOptions
 from retinaface.defaults import IMGSZ
 from support import command, notify, pick_device, run_and_exit, setting
-from support.cli import gpu_possible
+from support.device.choice import gpu_possible
 from support.process import stop_at_once, stop_requests
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def device_for(wanted: str) -> torch.device | str:
     if wanted == "cpu" or (wanted == "auto" and not gpu_possible()):
         return "cpu"
     if wanted == "auto" and importlib.util.find_spec("torch") is None:
-        notify("torch is not installed, so the CPU is used; a GPU needs pip install -r requirements.txt.")
+        notify("torch is not installed, so the CPU is used; a GPU needs the packages of requirements.txt (README).")
         return "cpu"
     return pick_device(wanted)
 

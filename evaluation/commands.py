@@ -62,5 +62,5 @@ def publish(
     write_json(report, Path(folder) / f"{name}.json")
     for picture, figure in figures.items():
         save_figure(figure, Path(folder) / f"{picture}.png")
-    notify(f"{name}.json and pictures are in {folder}")
+    notify(f"{name}.json {'and pictures are' if figures else 'is'} in {folder}")
     print(*lines, sep="\n")

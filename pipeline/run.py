@@ -200,8 +200,8 @@ class EmotionPipeline:
     ) -> list[FrameResult]:
         """What the faces that `detect` gave show.
 
-        time_s: when the frames were taken, one time for all or one each, in seconds; only a tracker asks. The frames
-            are then successive frames of one camera or film, in order. Left out, no track is updated.
+        time_s: when the frames were taken, a time each, in seconds; of one frame a number will do. Only a tracker asks:
+            they are then successive frames of one camera or film, in order. Left out, no track is updated.
         faces: None for a frame stands for the faces of the frame before, where they were; this needs a tracker.
         options: left out, those of the pipeline.
         new_scene: for all or each: True where a frame does not follow from the one before: tracks end, as at cuts.
@@ -210,13 +210,13 @@ class EmotionPipeline:
         tracked: list[Sequence[Face]] = [() if some is None else some for some in faces]
         observations: list[Observation] = []
         if self.tracker and time_s is not None:
-            times_s = np.broadcast_to(time_s, len(faces)).tolist()
-            cuts = np.broadcast_to(new_scene, len(faces)).tolist()
+            if len(faces) > 1 and np.size(time_s) != len(faces):
+                raise UserError(f"time_s wants one time a frame, {len(faces)} in all, not {np.size(time_s)}.")
+            times_s, cuts = (np.broadcast_to(given, len(faces)).tolist() for given in (time_s, new_scene))
+            smooth = options.smooth_s > 0
             for i, (frame, now_s, told) in enumerate(zip(frames, times_s, cuts, strict=True)):
                 cut = self._cut.is_cut(frame, first=told)
-                tracked[i], seen = self.tracker.update(
-                    faces[i], now_s, smooth=options.smooth_s > 0, new_scene=cut, frame_rgb=frame
-                )
+                tracked[i], seen = self.tracker.update(faces[i], now_s, smooth=smooth, new_scene=cut, frame_rgb=frame)
                 observations += seen
         crops, matrices = self._crops(frames, tracked)
         prediction = self.classifier.forward(crops, tta=options.tta)

@@ -32,15 +32,18 @@ class SceneCut:
 
     def __init__(self) -> None:
         self._before: np.ndarray | None = None
+        self._size_hw: tuple[int, ...] = ()
         self._passed_over = 0  # frames since `_before`
 
     def is_cut(self, frame_rgb: np.ndarray, *, first: bool = False) -> bool:
         """Whether there is a cut between the frame (H, W, 3) uint8 RGB asked about before and this one.
 
         first: it is known that this frame follows from none: True, and the frame after it is compared with this one.
+        A frame of another size follows from none.
         """
         now, before = small_grey(frame_rgb), self._before
-        if first or before is None or before.shape != now.shape:
+        resized, self._size_hw = self._size_hw != frame_rgb.shape[:2], frame_rgb.shape[:2]
+        if first or before is None or resized:
             self._before, self._passed_over = now, 0
             return first or before is not None
         share = 1.0 if correlation(before, now) >= SAME else share_found(before, now)

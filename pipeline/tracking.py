@@ -167,10 +167,10 @@ class Tracker:
         """The face through its track's filter, speed measured in face sizes a second."""
         passed_s = time_s - track.motion.seen_s
         track.motion.update(centre_of(face), face.size, time_s)
+        if fresh or not smooth:
+            track.geometry = OneEuroFilter()
         if not smooth:
             return face
-        if fresh:
-            track.geometry = OneEuroFilter()
         values = np.concatenate([face.box_xyxy, face.landmarks_xy.ravel()])
         values = track.geometry(values, passed_s=passed_s, unit=max(face.size, 1.0)).astype(np.float32)
         return dataclasses.replace(face, box_xyxy=values[:4], landmarks_xy=values[4:].reshape(5, 2))

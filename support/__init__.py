@@ -1,6 +1,7 @@
 """The lowest layer: errors, flags, safe files, strict weights. It imports none of the project's other parts."""
 
-from support.cli import FAILED, VERSION, UserError, command, notify, pick_device, run_and_exit, setting
+from support.cli import FAILED, VERSION, UserError, command, notify, run_and_exit, setting
+from support.device.choice import pick_device
 from support.files import atomic_write, write_json
 
 __all__ = [

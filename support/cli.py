@@ -1,22 +1,20 @@
 """What every command shares: settings from flags or a file, the device.
 
 In:  a settings dataclass, argv, perhaps a .toml or .json file whose keys are the flags' names (--config).
-Out: settings, an exit code, a torch device. The command line wins over the file, the file over the defaults.
+Out: settings, an exit code. The command line wins over the file, the file over the defaults.
 
-torch is imported only when a device is picked, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
+import codecs
 import dataclasses
 import difflib
 import functools
 import json
 import math
 import os
-import platform
 import re
 import sys
 import tomllib
@@ -37,16 +35,13 @@ from support.process import (
     run_and_exit,
 )
 
-__all__ = ["FAILED", "UserError", "command", "notify", "pick_device", "run_and_exit", "setting"]
+__all__ = ["FAILED", "UserError", "command", "notify", "run_and_exit", "setting"]
 
 if is_command():  # now, since a package's import is the first that `python -m` does: before those that take seconds
     begin()
     for _variable, _folder in (("MPLCONFIGDIR", "matplotlib"), ("TORCHINDUCTOR_CACHE_DIR", "torchinductor")):
         os.environ.setdefault(_variable, str(ROOT / ".cache" / _folder))  # nothing is left in the home folder
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before it is imported anywhere: nothing may leave the machine
-
-if typing.TYPE_CHECKING:
-    import torch
 
 VERSION = "0.1.0"
 READERS: Mapping[str, Callable[[str], object]] = {".toml": tomllib.loads, ".json": json.loads}
@@ -168,50 +163,13 @@ def number_words(kind: type, within: tuple[float, float]) -> str:
     return f"{WORDS[kind]} {within_words(low, high)}" + f" and at most {LARGEST:,}" * math.isinf(high)
 
 
-def pick_device(wanted: str) -> torch.device:
-    """The device for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`; `UserError` where it is not there."""
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if wanted == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    kind, _, index = wanted.partition(":")
-    here = ["cpu"] + ["mps"] * mps + [f"cuda:{i}" for i in range(torch.cuda.device_count() if cuda else 0)]
-    known = kind in ("cpu", "mps", "cuda") and (not index or (kind == "cuda" and index.isdigit()))
-    if not known:
-        raise UserError(
-            f"--device takes auto, cpu, mps, cuda or cuda:N, not {wanted!r}; this machine has {', '.join(here)}."
-        )
-    name = f"cuda:{index or 0}" if kind == "cuda" else kind
-    if name not in here:
-        raise UserError(
-            f"--device {wanted} was asked for, but this machine has only {', '.join(here)}; leave --device out.",
-            exit_code=FAILED,
-        )
-    return torch.device(name)
-
-
-def gpu_possible() -> bool:
-    """Could torch work on a GPU here: is there a driver for cuda or ROCm, or a Mac's own chip for mps?
-
-    Asks the system and not torch, which takes seconds to import. False: surely not.
-    """
-    if sys.platform == "darwin":
-        return platform.machine() == "arm64"
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return os.path.exists("/dev/kfd")  # AMD's, which torch calls cuda too
-    return True
-
-
 def parse_settings(parser: argparse.ArgumentParser, settings_class: type[S], argv: list[str] | None = None) -> S:
     """`settings_class` from `argv` (None: the command line) and the file that its --config names, if it names one.
 
     Raises `UserError` where the file cannot be read, has a key that is no flag, or a value that the flag does not take.
     """
     add_flags(parser, settings_class)
-    parser.add_argument("--config", metavar="FILE", help="settings as .toml or .json, such as a run's settings.json")
+    parser.add_argument("--config", metavar="FILE", help="a .toml or .json file of flags by name")
     given = parser.parse_args(argv)
     if given.config:
         parser.set_defaults(**read_config(at_home(given.config), settings_class))
@@ -236,14 +194,17 @@ def at_home(value: typing.Any) -> typing.Any:
 def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     """The values of a .toml or .json file by the names of the settings, each checked as its flag would be."""
     path = Path(path)
-    if path.suffix not in READERS:
+    kind = path.suffix.lower()
+    if kind not in READERS:
         raise UserError(f"--config takes a .toml or .json file, not {path}.")
     try:
-        table = READERS[path.suffix](path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's > writes it
+        table = READERS[kind](content.decode("utf-16" if utf_16 else "utf-8-sig").replace("\r\n", "\n"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # of both readers, and of bytes that are no text
-        raise UserError(f"{path} cannot be read as {path.suffix[1:]}: {error}.") from error
+        raise UserError(f"{path} cannot be read as {kind[1:]}: {error}.") from error
     if not isinstance(table, dict):
         raise UserError(f"{path} must hold settings by name, not {table!r:.60}.")
     fields = {field.name: field for field in dataclasses.fields(settings_class)}

@@ -85,8 +85,9 @@ def begin() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        encoding, line_buffering = sys.stdout.encoding, sys.stdout.line_buffering
-        sys.stdout = _Stdout(sys.stdout.detach(), encoding, "backslashreplace", line_buffering=line_buffering)
+        was = sys.stdout
+        kept = {"line_buffering": was.line_buffering, "write_through": was.write_through}  # the latter of python -u
+        sys.stdout = _Stdout(was.detach(), was.encoding, "backslashreplace", **kept)
     sys.excepthook = _end_import
     _on_stop(_leave)
 
@@ -198,6 +199,31 @@ def stop_at_once() -> Iterator[None]:
         yield
     finally:
         _restore(before)
+
+
+@contextlib.contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Inside, processes start that get no stop signals: a terminal sends Ctrl-C to them, too, and we end them.
+
+    Windows has no such mask: there they call `ignore_stop_signals` first.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which would let the signals through again while the first process starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_stop_signals() -> None:
+    """From now on this process, which works for another and ends with it, takes no notice of them."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ Out: the page on this machine at the address that goes to stdout, until Ctrl-C; 
 
 from __future__ import annotations
 
-import threading
+import time
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,8 @@ def run(settings: Settings) -> None:
 
 def wait() -> None:
     """Until Ctrl-C."""
-    threading.Event().wait()
+    while True:
+        time.sleep(1)  # Ctrl-C ends it on Windows, too, where no lock or event that is waited for lets it through
 
 
 main = command(Settings, run, prog="python -m web", doc=__doc__)

@@ -47,7 +47,9 @@ def fetch() -> None:
     notify(f"fetching onnxruntime-web {wanted_runtime()} through npm, once (33 MB)")
     argv = [find_npm(), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
-        done = subprocess.run(argv, cwd=FOLDER, env=environment(), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, cwd=FOLDER, env=environment(), capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except OSError as error:
         raise UserError(f"npm could not be run ({error}); install Node.js.", exit_code=FAILED) from error
     if done.returncode or not is_there():

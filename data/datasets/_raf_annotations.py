@@ -101,8 +101,9 @@ def header_order(path: Path, header: list[str], order: tuple[str, ...]) -> tuple
 
 def join_attributes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
     """`samples` with gender, race and age; as they are where there is no `Annotation/manual`."""
-    folder = root / "Annotation" / "manual"
-    if not folder.is_dir():
+    annotation = child(root, "Annotation")
+    folder = annotation and child(annotation, "manual")
+    if not folder or not folder.is_dir():
         return samples
     joined = []
     for sample in samples:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import pickle
 import queue
-import signal
 import subprocess
 import sys
 import weakref
@@ -23,7 +22,7 @@ import numpy as np
 
 from data.augment import Augment, Change, Keys
 from support import FAILED, UserError
-from support.process import ROOT, STOP_SIGNALS
+from support.process import ROOT, ignore_stop_signals
 
 START = "import sys; sys.path.insert(0, sys.argv[1]); from data.device.drawing import answer; answer()"
 
@@ -104,8 +103,7 @@ def end(processes: Sequence[subprocess.Popen]) -> None:
 
 def answer() -> None:
     """The task of a process: for each (augment, keys, size) on stdin the `Changes` on stdout, until stdin ends."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    ignore_stop_signals()
     while True:
         try:
             augment, keys, size = pickle.load(sys.stdin.buffer)

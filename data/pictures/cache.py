@@ -10,6 +10,7 @@ cut off or changed is made anew. They are renamed into place, so that processes 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from data.sources.pictures import read_picture
-from support import UserError, atomic_write
+from support import UserError, atomic_write, notify
 
 DIGEST = 16  # bytes
 VERSION = b"2"  # of the way in which pictures are shrunk
@@ -108,5 +109,18 @@ class PictureCache:
     @staticmethod
     def _save(path: Path, image: np.ndarray) -> None:
         body = np.array(image.shape[:2], "<u4").tobytes() + np.ascontiguousarray(image).tobytes()
+        keep(path, body + hashlib.blake2b(body, digest_size=DIGEST).digest())
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write what only saves time later; where it cannot be written, that is said once, and the work goes on."""
+    try:
         with atomic_write(path) as temporary:
-            temporary.write_bytes(body + hashlib.blake2b(body, digest_size=DIGEST).digest())
+            temporary.write_bytes(content)
+    except UserError as error:
+        _tell_once(path.parents[1], str(error).partition("; ")[0])
+
+
+@functools.cache
+def _tell_once(folder: Path, what: str) -> None:
+    notify(f"{what}; what would be kept in {folder} is made anew each time.")

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data.pictures.cache import Picture, PictureCache, decode
+from data.pictures.cache import Picture, PictureCache, decode, keep
 from data.sources.pictures import refuse_damaged_jpeg
-from support import FAILED, UserError, atomic_write
+from support import FAILED, UserError
 from support.jpeg_damage import START, JpegDamage
+from support.process import ignore_stop_signals, signals_blocked
 
 CHUNK = 256  # pictures that a process checks at a time
 WAITING = 64  # chunks that are handed to the processes at a time: a million pictures are not copied at once
@@ -74,8 +75,7 @@ def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> 
     found = _check([pictures[row] for row in rows], cache)
     broken = {rows[number]: what for number, what in found.items()}
     if note and broken != known:
-        with atomic_write(note) as temporary:
-            temporary.write_text(json.dumps(broken), encoding="utf-8")
+        keep(note, json.dumps(broken).encode())
     return broken
 
 
@@ -98,7 +98,10 @@ def _check(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int,
     else:  # spawn: threads of torch may be running, and a fork would copy their locks
         waiting = iter(lambda: list(itertools.islice(chunks, WAITING)), [])
         try:
-            with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+            spawn = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=ignore_stop_signals) as pool:
+                with signals_blocked():
+                    pool.submit(int)  # the first work starts all processes
                 found = [rows for some in waiting for rows in pool.map(check, some)]
         except BrokenProcessPool as error:
             raise UserError(

@@ -15,6 +15,7 @@ A new source is a file beside this one and a row in `SOURCES`: a function that r
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,8 @@ def open_source(
             raise
         source = SOURCES["sample"].open("sample", asked)
         source.tell("camera 0 gives no picture, so the bundled sample plays; --source names another camera or file.")
+        if sys.platform == "darwin":
+            source.tell("macOS asks once whether the camera may be used: allow it, and start again.")
     source.max_frames = max_frames
     return source
 

@@ -47,18 +47,20 @@ def _frames(files: list[SourceFile], name: str) -> Iterator[Frame | Skipped | st
     pictures = given = 0
     for file in files:
         is_picture = holds_picture(file.path)
+        at = pictures if is_picture else 0  # the frame that comes next
         try:
             with _open(file, picture_index=pictures if is_picture else None) as source:
                 for frame in source:
                     yield from _news(source)
                     yield frame
                     given += 1
+                    at = frame.index + 1
                 yield from _news(source)
         except UserError as error:
             log.warning("skipped: %s", error)
             title = printable(file.path)
             reason = str(error).removeprefix(f"{title} ").replace(f" {title}", "").removesuffix(".")
-            yield Skipped(file.name, pictures if is_picture else 0, reason, path=file.path)
+            yield Skipped(file.name, at, reason, path=file.path)
         pictures += is_picture
     if given == 0:
         raise UserError(f"none of the {len(files)} files in {printable(name)} could be read.", exit_code=FAILED)

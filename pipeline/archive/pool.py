@@ -23,11 +23,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.archive.analysis import Analysis
-from pipeline.archive.processes import process_context, signals_blocked
+from pipeline.archive.processes import process_context
 from pipeline.archive.units import Unit
 from pipeline.archive.worker import Outcome, Worker
 from support import UserError
 from support.files import temporary_folder
+from support.process import ignore_stop_signals, signals_blocked
 
 POLL_S = 0.2  # between two looks at the clock while nothing comes
 TICK_S = 0.5  # between two reports of a process about its frames
@@ -184,6 +185,7 @@ def serve(
     connection: Connection, make: Callable[..., Callable[[Unit], Outcome]], analysis: Analysis, place: str, copies: str
 ) -> None:
     """What a process does: units from the pipe, one after the other, until it closes; temporary files in `copies`."""
+    ignore_stop_signals()
     tempfile.tempdir = copies
     reporter = Reporter(connection)
     try:

@@ -8,16 +8,13 @@ That one imports while the command itself still looks for its sources. Elsewhere
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
-from support.process import STOP_SIGNALS
+from support.process import signals_blocked
 
 PRELOADED = ["pipeline.archive.worker", "pandas"]  # pandas: pyarrow imports it for its first list
 
@@ -29,20 +26,6 @@ def process_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; a process with threads is not to be forked
-    resource_tracker.ensure_running()  # which would let the signals through again while the server starts
     with signals_blocked():
         forkserver.ensure_running()
     return context
-
-
-@contextlib.contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Inside, processes start that get no stop signals: a terminal sends Ctrl-C to them, too, and we end them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -35,6 +35,7 @@ from retinaface.anchors import iou
 from retinaface.face import Face
 
 GRAB_S = 0.1  # the longest wait for a camera before the thread looks whether to go on
+GAP_S, GAP_FRAMES = 1.0, 3.0  # after a frame that came later than both, faces are not where they were
 SAME_IOU = 0.5  # of a face's box with its mirror image, from which on it is the same person
 BATCH_BYTES = 32 * 2**20  # large pictures go in smaller batches: 6 of 1920x1080, 1 of 24 megapixels
 
@@ -115,6 +116,7 @@ class Feed:
         film: Path | str | None = None  # that the frame before was of
         size_hw: tuple[int, ...] = ()
         mirrored = options.mirror  # was it?
+        time_s, usual_s = 0.0, 0.0  # of the frame before, and how long after the one before that it came
         cut = SceneCut()  # a new scene is searched for faces at once; `predict` would find it too late
         while True:
             frames: list[Frame] = []
@@ -129,8 +131,11 @@ class Feed:
                     begins = self.is_still(frame) or film != frame.origin or size_hw != frame.image_rgb.shape[:2]
                     new_scene.append((self.every > 1 and cut.is_cut(frame.image_rgb, first=begins)) or begins)
                     turned = mirrored != options.mirror  # faces of the frame before stood on the other side
-                    detect.append(new_scene[-1] or turned or frame.index % self.every == 0)
+                    passed_s = frame.time_s - time_s  # long after a pause, or where a camera was away
+                    jumped = not 0 <= passed_s <= max(GAP_S, GAP_FRAMES * usual_s)
+                    detect.append(new_scene[-1] or turned or jumped or frame.index % self.every == 0)
                     film, size_hw, mirrored = frame.origin, frame.image_rgb.shape[:2], options.mirror
+                    time_s, usual_s = frame.time_s, max(passed_s, 0.0)
                 if options.mirror:
                     frames = [mirror(frame) for frame in frames]
                 yield Batch(frames, detect, new_scene, options)

@@ -76,6 +76,7 @@ class Session:
         self.outputs = Outputs(options, source, pipeline.classifier.class_names, notify=self._notify)
         self.show, self.overlay, self.rate = Show(alpha=options.alpha), Overlay(), RateMeter(clock)
         self._blur = FaceBlur()
+        self._seen: tuple[Path | str | None, int] | None = None  # the frame that the blur saw last
         self.explainer = predict.explainer or next(iter(EXPLAINERS))  # the one that h switches on
         self.window: Screen | None = None
         self.paused = self.stopped = self.repaint = False
@@ -166,7 +167,7 @@ class Session:
         return self._paint(analysed, kept=self.window is None)
 
     def _paint(self, analysed: AnalysedFrame, *, kept: bool) -> np.ndarray:
-        """The annotated picture, (H, W, 3) uint8 RGB, for the window or as it is kept: blurred, without a message."""
+        """The annotated picture, (H, W, 3) uint8 RGB, for the window; or as kept: blurred, no message, no keys."""
         predict, result, frame = self.feed.options.predict, analysed.result, analysed.frame
         still = self.feed.is_still(frame)
         if kept and self.options.blur:
@@ -181,13 +182,15 @@ class Session:
             recording=self.outputs.recording is not None,
             message="" if kept else self.message,
         )
-        return self.overlay.draw(result, show=self.show, status=status)
+        return self.overlay.draw(result, show=replace(self.show, keys=()) if kept else self.show, status=status)
 
     def _see(self, analysed: AnalysedFrame) -> None:
         """Have the blur remember the faces of a frame; the same one twice is fine."""
         frame, result = analysed.frame, analysed.result
         boxes = [face.box_xyxy for face in result.faces]
-        self._blur.see(result.frame_rgb, boxes, frame.time_s, new_scene=self.feed.is_still(frame))
+        before, self._seen = self._seen, (frame.origin, frame.index)
+        another = self.feed.is_still(frame) and before != self._seen  # not the same picture mirrored
+        self._blur.see(result.frame_rgb, boxes, frame.time_s, new_scene=another)
 
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
         """Show, log, print and record a frame; `annotated` is what `draw` gave for it."""
@@ -196,7 +199,7 @@ class Session:
         self._put_up(analysed, annotated)
         if self.window and self.options.blur:  # who watches sees faces; what is kept, now or later, shows none
             self._see(analysed)
-        if self.window and (self.options.blur or self.message):
+        if self.window and (self.options.blur or self.message or self.show.keys):
             annotated = self._paint(analysed, kept=True) if self.outputs.wants_pictures else None
         with self.progress.aside(sys.stdout):
             self.outputs.add(analysed.frame, analysed.result, annotated)
@@ -221,7 +224,7 @@ class Session:
     def _change_view(self, key: str) -> None:
         match key:
             case "space":
-                self.paused = not self.paused
+                self.paused = not self.paused and not (self.last and self.feed.is_still(self.last.frame))
             case "b":
                 self.show = replace(self.show, bars=not self.show.bars)
             case "?":

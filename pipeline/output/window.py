@@ -77,11 +77,11 @@ class Window:
 
     @property
     def closed(self) -> bool:
-        """Has the window gone, by its own button or by `close`?"""
-        if self._closed or not self._ratio:
+        """Has the window gone, by its own button or by `close`? On a Mac it has no button, and hides in the Dock."""
+        if self._closed or sys.platform == "darwin":
             return self._closed
         try:
-            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1 and self._ratio > 0
         except cv2.error:  # when its last window has gone, Qt's part of OpenCV can no longer be asked
             return True
 

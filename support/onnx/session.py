@@ -11,6 +11,7 @@ that it may be missing.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -20,11 +21,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from support.cli import UserError
+from support.cli import UserError, notify
 
 ENGINES = ("auto", "torch", "onnx")
 MOST_THREADS = 8
 ERRORS_ONLY = 3  # of ONNX Runtime's levels of severity
+VISUAL_C = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 SEAL_KEY = b"file_sha256"
 SOURCE_KEY = "source_sha256"  # of the weights' file that a model was made from
 
@@ -49,13 +51,20 @@ def wants_onnx(engine: str, device: object) -> bool:
         return False
     try:
         import onnxruntime  # noqa: F401
-    except ImportError as error:  # not there, or its library does not load here
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError)
+        advice = "pip install onnxruntime" if missing else f"on Windows install the Visual C++ runtime, {VISUAL_C}"
         if engine == "onnx":
-            raise UserError(
-                f"--engine onnx needs the package onnxruntime ({error}); pip install onnxruntime."
-            ) from error
+            raise UserError(f"--engine onnx needs the package onnxruntime ({error}); {advice}.") from error
+        if not missing:
+            _tell_once(f"onnxruntime is installed and does not load ({error}), so torch is used; {advice}.")
         return False
     return True
+
+
+@functools.cache
+def _tell_once(sentence: str) -> None:
+    notify(sentence)
 
 
 class OnnxSession:

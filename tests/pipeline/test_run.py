@@ -198,6 +198,14 @@ def test_a_new_film_is_told(pipeline, portrait):
     assert result.faces == ()
 
 
+def test_several_frames_of_a_film_want_a_time_each(pipeline, portrait):
+    tracked = EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=Tracker())
+    for time_s in (1.0, [1.0], [1.0, 2.0, 3.0]):
+        with pytest.raises(UserError, match="one time a frame, 2 in all"):
+            tracked([portrait[:100, :100]] * 2, time_s=time_s)
+    assert tracked([], time_s=1.0) == []
+
+
 def test_what_bounded_the_search_is_said(pipeline, portrait):
     small = cv2.resize(portrait[:256, 96:352], (180, 180), interpolation=cv2.INTER_AREA)
     frame = np.tile(small, (2, 3, 1))

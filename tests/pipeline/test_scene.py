@@ -100,6 +100,7 @@ def test_what_is_told_is_a_cut_and_another_size_is_one():
     assert scene.is_cut(STILL[0], first=True)
     assert not scene.is_cut(STILL[0])
     assert scene.is_cut(STILL[0][:, :160])
+    assert scene.is_cut(cv2.resize(STILL[0][:, :160], None, fx=1.1, fy=1.1))  # also of the same ratio
 
 
 def test_a_black_start_is_not_compared_for_ever():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import dataclasses
 import json
 import math
@@ -12,11 +11,10 @@ import re
 import tomllib
 
 import pytest
-import torch
 from helpers.paths import ROOT
 
-from support import FAILED, VERSION, UserError, cli, command, pick_device, run_and_exit, setting
-from support.cli import add_flags, gpu_possible, parse_settings
+from support import FAILED, VERSION, UserError, command, run_and_exit, setting
+from support.cli import add_flags, parse_settings
 
 
 @dataclasses.dataclass
@@ -95,17 +93,6 @@ def test_run_and_exit_turns_errors_into_exit_codes(raised, code, capsys):
     assert capsys.readouterr().err == ("error: x\n" if isinstance(raised, UserError) else "")
 
 
-def test_pick_device():
-    assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device("auto").type in ("cpu", "cuda", "mps")
-    for wanted in ("gpu", "cuda:x", "cpu:1", ""):
-        with pytest.raises(UserError, match="--device takes"):
-            pick_device(wanted)
-    with pytest.raises(UserError, match="has only") as error:
-        pick_device("cuda:99")
-    assert error.value.exit_code == FAILED
-
-
 @pytest.mark.parametrize(
     ("name", "refused", "message"),
     [
@@ -132,35 +119,6 @@ def test_nothing_is_to_leave_the_machine():
 
 def test_version_is_that_of_pyproject():
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
-
-
-def test_torch_never_finds_a_gpu_that_was_ruled_out():
-    assert gpu_possible() or not (torch.cuda.is_available() or torch.backends.mps.is_available())
-
-
-@pytest.mark.parametrize(
-    ("system", "machine", "driver", "rocm", "possible"),
-    [
-        ("linux", "x86_64", True, False, True),
-        ("linux", "x86_64", False, True, True),
-        ("linux", "x86_64", False, False, False),
-        ("win32", "AMD64", True, False, True),
-        ("win32", "AMD64", False, False, False),
-        ("darwin", "arm64", False, False, True),
-        ("darwin", "x86_64", False, False, False),
-    ],
-)
-def test_signs(monkeypatch, system, machine, driver, rocm, possible):
-    def load(name):
-        assert name == ("nvcuda.dll" if system == "win32" else "libcuda.so.1")
-        if not driver:
-            raise OSError(name)
-
-    monkeypatch.setattr(cli.sys, "platform", system)
-    monkeypatch.setattr(cli.platform, "machine", lambda: machine)
-    monkeypatch.setattr(ctypes, "CDLL", load)
-    monkeypatch.setattr(cli.os.path, "exists", lambda path: rocm)
-    assert gpu_possible() is possible
 
 
 # --config
@@ -248,6 +206,17 @@ def test_a_bad_file_is_told_with_its_name_and_the_key(tmp_path, text, message):
     with pytest.raises(UserError, match=message) as error:
         configured("--config", str(tmp_path / "bad.toml"))
     assert "bad.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_may_be_as_windows_writes_them(tmp_path, encoding):
+    """Notepad begins them with a mark, PowerShell's > writes UTF-16; lines end in two characters."""
+    for name, text in (
+        ("RUN.TOML", 'epochs = 7\r\ndata-path = "é"\r\n'),
+        ("x.Json", '{"epochs": 7, "data_path": "é"}'),
+    ):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        assert configured("--config", str(tmp_path / name)) == RunSettings(epochs=7, data_path="é")
 
 
 def test_what_is_no_such_file_is_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -247,3 +248,28 @@ def test_a_sentence_that_quotes_a_long_text_loses_its_middle():
 def test_what_a_terminal_would_act_on_is_shown_as_its_code(capsys):
     notify("a name \x1b[2J\x07\x9b of\ntwo lines\té")
     assert capsys.readouterr().err == "a name \\x1b[2J\\x07\\x9b of\ntwo lines\té\n"
+
+
+@POSIX
+def test_unbuffered_output_stays_so():
+    """`python -u`: a line is there as soon as it is printed, also in a pipe."""
+    code = "import sys; from support import process; process.begin(); print('a'); input()"
+    with subprocess.Popen([sys.executable, "-u", "-c", code], cwd=ROOT, stdin=-1, stdout=-1, text=True) as child:
+        ready, _, _ = select.select([child.stdout], [], [], PATIENCE_S)
+        child.kill()
+    assert ready
+
+
+@POSIX
+def test_processes_that_work_for_another_get_no_stop_signal():
+    code = (
+        "import os, signal, subprocess, sys; from support.process import ignore_stop_signals, signals_blocked\n"
+        "with signals_blocked():\n"
+        "    code = 'import os, signal; os.kill(os.getpid(), signal.SIGINT); print(1)'\n"
+        "    subprocess.run([sys.executable, '-c', code], check=True)\n"
+        "ignore_stop_signals()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "print(2)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.stdout, done.returncode) == ("1\n2\n", 0)

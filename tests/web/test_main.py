@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import urllib.request
+from unittest import mock
 
 import pytest
 from helpers.paths import ROOT
@@ -51,3 +52,10 @@ def test_help_answers_without_heavy_imports():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--out FOLDER" in done.stdout
+
+
+def test_waiting_ends_with_ctrl_c(monkeypatch):
+    """Also on Windows, where it does not come through to who waits for a lock or an event without end."""
+    monkeypatch.setattr(command.time, "sleep", mock.Mock(side_effect=[None, None, KeyboardInterrupt]))
+    with pytest.raises(KeyboardInterrupt):
+        command.wait()

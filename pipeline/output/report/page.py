@@ -85,7 +85,7 @@ def _overview(sources: Sequence[Source], names: Sequence[str]) -> str:
         if source.others:
             who = count(source.others.people, "other", "others")
             rows.append(_overview_row(source, who, source.others, names))
-        if not people:
+        if not people and not source.others:
             rows.append('<tr><td colspan="5" class="facts">no face</td></tr>')
     left = len(rows) - MOST_ROWS
     more = (

@@ -82,6 +82,17 @@ def test_in_memory_nothing_is_written(folder, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+def test_where_nothing_can_be_kept_that_is_said_and_the_work_goes_on(folder, tmp_path, capsys):
+    """Such as in an installation that belongs to another user."""
+    (tmp_path / "cache").write_text("a file in the place of the folder")
+    faces = load_faces(folder, "all", storage=training_storage(0.0, side=12, folder=tmp_path / "cache"))
+    kept = load_faces(folder, "all", storage=training_storage(0.0, side=12, folder=tmp_path / "other"))
+    for one, other in zip(faces.images, kept.images, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "is made anew each time" in capsys.readouterr().err
+    assert (tmp_path / "other").is_dir()
+
+
 @pytest.mark.parametrize("memory", [1.0, 0.0])
 def test_broken_pictures_are_faults_either_way(folder, tmp_path, memory):
     (folder / "happy/0.png").write_bytes(b"half a picture")

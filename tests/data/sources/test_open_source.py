@@ -107,6 +107,9 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
         assert source.read().image_rgb.shape == (240, 320, 3)
     with pytest.raises(UserError):
         open_source("0")
+    monkeypatch.setattr(opening.sys, "platform", "darwin")  # which asks while OpenCV has already given up
+    with open_source(None) as source:
+        assert "allow it, and start again" in source.take_notes()[1]
 
 
 def test_more_digits_than_a_camera_has_are_a_file():

@@ -6,6 +6,7 @@ from helpers.films import moving, patches, write_film
 from PIL import Image
 
 from data.sources import series
+from data.sources.frame import FileSource, Frame
 from data.sources.series import open_series
 from support import UserError
 
@@ -72,6 +73,24 @@ def test_a_list_with_a_missing_file_goes_on(tmp_path):
     (gap,) = source.take_skipped()
     assert (gap.name, gap.index) == ("gone.png", 0)
     assert gap.reason == "cannot open: No such file or directory"
+
+
+def test_a_film_that_ends_in_the_middle_says_at_which_frame(tmp_path, monkeypatch):
+    class Half(FileSource):
+        def read(self, timeout_s=None):
+            if self.given == 2:
+                raise UserError("a.mp4 cannot be read any further.")
+            self.given += 1
+            return super().read(timeout_s)
+
+        given = 0
+
+    frames = [Frame(np.zeros((8, 8, 3), np.uint8), i / 25, i, "a.mp4") for i in range(4)]
+    monkeypatch.setattr(series, "open_film", lambda path, name: Half(name, iter(frames), fps=25))
+    write_film(tmp_path / "a.mp4", moving(3))
+    source = open_series(str(tmp_path))
+    assert [frame.index for frame in source] == [0, 1]
+    assert [gap.index for gap in source.take_skipped()] == [2]
 
 
 def test_a_picture_one_pixel_wide_is_a_picture(tmp_path):

@@ -181,6 +181,18 @@ def test_a_frame_under_way_that_is_mirrored_shows_the_same_people(parts, portrai
         assert (after[track][0] + after[track][2]) / 2 == pytest.approx(middle, abs=float(right - left) / 10)
 
 
+@pytest.mark.parametrize(
+    ("times_s", "searched"), [((0, 0.04, 3600, 3600.04), 2), ((0, 0.7, 1.4, 3), 1), ((0, 9, 3, 4), 3)]
+)
+def test_after_a_gap_in_time_faces_are_searched_for_whatever_every_says(parts, times_s, searched):
+    """As after a pause, or where a camera was away; not where frames come slowly."""
+    image, detector = np.full((40, 50, 3), 128, np.uint8), CountingDetector()
+    frames = [Frame(image, time_s, i, "film") for i, time_s in enumerate(times_s)]
+    pipeline = EmotionPipeline(detector, parts[1], tracker=Tracker())
+    drain(Feed(FileSource("film", iter(frames)), pipeline, every=100))
+    assert len(detector.calls) == searched
+
+
 @pytest.mark.parametrize("change", ["scene", "size"])
 def test_a_new_scene_and_a_new_size_are_searched_at_once_whatever_every_says(parts, portrait, rng, change):
     """The portrait before another wall and at another place, or the same picture at half its size."""

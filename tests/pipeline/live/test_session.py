@@ -503,6 +503,54 @@ def test_a_snapshot_is_blurred_where_a_face_was_missed_for_a_moment(play, parts,
     assert (head.view(read_picture(snapshot)) == head.view(frame)).mean() < 0.05
 
 
+class OneSided:
+    """A detector that finds a face only in the left half."""
+
+    def __init__(self, detector: RetinaFace) -> None:
+        self._detector = detector
+
+    def __call__(self, frames: Sequence[np.ndarray], **options: Any) -> list[Faces]:
+        found = self._detector(frames, **options)
+        return [
+            Faces([face for face in faces if face.box_xyxy[0] < frame.shape[1] / 2 - face.size])
+            for frame, faces in zip(frames, found, strict=True)
+        ]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._detector, name)
+
+
+def test_a_face_of_a_picture_that_is_missed_in_its_mirror_image_stays_blurred(play, parts, portrait, tmp_path):
+    image = np.full((400, 900, 3), 128, np.uint8)
+    image[:, :400] = portrait[:400, :400]
+    detector = OneSided(parts[0])
+    ((face,),) = detector([image])
+    assert detector([image[:, ::-1].copy()]) == [[]]
+    picture = Frame(image, 0.0, 0, "a", Path("a.png"), still=True)
+    source = FileSource("a picture", iter([picture]), fps=None, stills=True)
+    pipeline = EmotionPipeline(detector, parts[1], options=PredictOptions(explainer=None))
+    play(source, keys=[1, "b", "m", "s", 3, "space"], pipeline=pipeline, blur=True)
+    (snapshot,) = (tmp_path / "snapshots").glob("*.png")
+    head = around(face.box_xyxy)
+    assert (head.view(read_picture(snapshot)[:, ::-1]) == head.view(image)).mean() < 0.05
+
+
+def test_the_list_of_keys_is_not_in_what_is_kept(play, portrait, tmp_path):
+    picture = Frame(portrait, 0.0, 0, "portrait", Path("portrait.png"), still=True)
+    source = FileSource("a picture", iter([picture]), fps=None, stills=True)
+    _, window, _ = play(source, keys=[1, "s", "?", 3, "s", "space"])
+    first, second = (read_picture(path) for path in sorted((tmp_path / "snapshots").glob("*.png")))
+    assert (first == second).all()
+    assert (window.shown[-1] != second).mean() > 0.1
+
+
+def test_space_twice_on_a_picture_holds_nothing(play, portrait):
+    pictures = [Frame(portrait[:96, :128], 0.0, i, f"{i}", Path(f"{i}.png"), still=True) for i in range(3)]
+    source = FileSource("pictures", iter(pictures), fps=None, stills=True)
+    _, _, presented = play(source, keys=[1, "space", "space", 2, "space", "space", 3, "space", "space"])
+    assert len(presented) == 3
+
+
 def test_blur_without_a_window(play, parts, portrait, tmp_path):
     source = film([portrait[:400, :400]] * 2, fps=25)
     without_heat = EmotionPipeline(*parts, options=PredictOptions(explainer=None))

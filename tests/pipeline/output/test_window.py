@@ -88,6 +88,33 @@ def test_pictures_of_another_shape_get_a_window_of_theirs(monkeypatch):
     assert sizes == [(640, 480), (480, 720), (640, 481)]
 
 
+def test_a_window_that_is_closed_before_its_first_picture_stays_closed(monkeypatch):
+    """Qt then knows no window of that name: whatever is asked of it raises."""
+
+    def gone(*_):
+        raise screen.cv2.error("NULL guiReceiver")
+
+    monkeypatch.setattr(screen, "display_available", lambda: True)
+    monkeypatch.setattr(screen.cv2, "namedWindow", lambda *_: None)
+    for name in ("getWindowProperty", "resizeWindow", "imshow", "destroyWindow"):
+        monkeypatch.setattr(screen.cv2, name, gone)
+    with Window("early") as window:
+        assert window.closed
+        window.show(np.zeros((48, 64, 3), np.uint8))
+
+
+def test_a_window_in_the_dock_of_a_mac_is_not_closed(monkeypatch):
+    monkeypatch.setattr(screen, "display_available", lambda: True)
+    monkeypatch.setattr(screen.sys, "platform", "darwin")
+    for name in ("namedWindow", "resizeWindow", "imshow", "destroyWindow", "waitKey"):
+        monkeypatch.setattr(screen.cv2, name, lambda *_: 255)
+    monkeypatch.setattr(screen.cv2, "getWindowProperty", lambda *_: 0.0)  # what Cocoa says of it
+    with Window("dock") as window:
+        window.show(np.zeros((48, 64, 3), np.uint8))
+        assert not window.closed
+    assert window.closed
+
+
 @pytest.fixture
 def virtual_screen(tmp_path, monkeypatch):
     """An Xvfb of its own; gives the file in which it keeps its pixels."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
+import importlib.abc
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from support import UserError
+from support.onnx import session
 from support.onnx.export import to_onnx
 from support.onnx.session import OnnxSession, load_session, seal, wants_onnx
 
@@ -65,6 +67,30 @@ def test_a_file_of_another_kind_or_none_is_refused(tmp_path):
         load_session(tmp_path / "none.onnx", wanted_format="test/1", threads=1)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime"), ""),
+        (ImportError("DLL load failed while importing onnxruntime_pybind11_state"), "does not load (DLL load failed"),
+    ],
+)
+def test_a_runtime_that_does_not_load_is_told_and_one_that_is_not_there_is_not(monkeypatch, capsys, error, told):
+    class Finder(importlib.abc.MetaPathFinder):
+        def find_spec(self, name, path, target=None):
+            if name == "onnxruntime":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    session._tell_once.cache_clear()
+    assert [wants_onnx("auto", "cpu"), wants_onnx("auto", "cpu")] == [False, False]
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == bool(told)  # once
+    with pytest.raises(UserError, match="Visual C" if told else "pip install onnxruntime"):
+        wants_onnx("onnx", "cpu")
+
+
 def test_it_is_taken_on_the_cpu_only():
     assert wants_onnx("auto", "cpu")
     assert wants_onnx("onnx", torch.device("cpu"))
@@ -75,20 +101,6 @@ def test_it_is_taken_on_the_cpu_only():
             wants_onnx("onnx", device)
     with pytest.raises(UserError, match="takes auto, torch, onnx, not 'tvm'"):
         wants_onnx("tvm", "cpu")
-
-
-def test_it_may_be_missing(monkeypatch):
-    real = builtins.__import__
-
-    def no_onnxruntime(name, *args, **options):
-        if name == "onnxruntime":
-            raise ImportError("DLL load failed")
-        return real(name, *args, **options)
-
-    monkeypatch.setattr(builtins, "__import__", no_onnxruntime)
-    assert not wants_onnx("auto", "cpu")
-    with pytest.raises(UserError, match=r"needs the package onnxruntime \(DLL load failed\); pip install onnxruntime"):
-        wants_onnx("onnx", "cpu")
 
 
 @pytest.mark.parametrize(

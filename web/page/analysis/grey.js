@@ -108,6 +108,7 @@ export class SceneCut {
     this.about = about;
     /** @type {Grey | null} */
     this.before = null;
+    this.size = "";
     this.passedOver = 0;
   }
 
@@ -115,7 +116,9 @@ export class SceneCut {
   isCut(frame, first) {
     const { scene: n } = this.about;
     const [now, before] = [smallGrey(frame, this.about), this.before];
-    if (first || !before || before.width !== now.width || before.height !== now.height) {
+    const [size, sizeBefore] = [`${frame.width} x ${frame.height}`, this.size];
+    this.size = size;
+    if (first || !before || size !== sizeBefore) {
       [this.before, this.passedOver] = [now, 0];
       return first || before !== null;
     }

@@ -151,6 +151,7 @@ def test_many_films_are_shown_in_rows():
     assert "500 recordings" in page
     assert page.count("<article>") == MOST_IN_FULL
     assert "rows more are not shown." in page
+    assert "no face" not in page
 
 
 def test_a_film_played_twice_is_shown_twice():
