@@ -544,11 +544,21 @@ def test_the_list_of_keys_is_not_in_what_is_kept(play, portrait, tmp_path):
     assert (window.shown[-1] != second).mean() > 0.1
 
 
-def test_space_twice_on_a_picture_holds_nothing(play, portrait):
-    pictures = [Frame(portrait[:96, :128], 0.0, i, f"{i}", Path(f"{i}.png"), still=True) for i in range(3)]
-    source = FileSource("pictures", iter(pictures), fps=None, stills=True)
-    _, _, presented = play(source, keys=[1, "space", "space", 2, "space", "space", 3, "space", "space"])
-    assert len(presented) == 3
+def test_space_twice_before_the_next_picture_holds_nothing(play, clock):
+    window = FakeWindow([1, "space", "space"], clock)
+
+    def pictures() -> Iterator[Frame]:
+        for i in range(2):
+            wait_until(lambda pressed=2 * i: window.events.count("space") >= pressed)
+            image = np.zeros((96, 128 + 32 * i, 3), np.uint8)
+            yield Frame(image, 0.0, i, f"{i}", Path(f"{i}.png"), still=True)
+
+    def second_is_shown() -> bool:
+        return bool(window.shown) and window.shown[-1].shape[1] == 160
+
+    source = FileSource("pictures", pictures(), fps=None, stills=True)
+    play(source, keys=[], window=window, stop_requested=second_is_shown)
+    assert second_is_shown()
 
 
 def test_blur_without_a_window(play, parts, portrait, tmp_path):
