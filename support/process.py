@@ -85,9 +85,9 @@ def begin() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        was = sys.stdout
-        kept = {"line_buffering": was.line_buffering, "write_through": was.write_through}  # the latter of python -u
-        sys.stdout = _Stdout(was.detach(), was.encoding, "backslashreplace", **kept)
+        out = sys.stdout
+        encoding, lines, at_once = out.encoding, out.line_buffering, out.write_through  # the last of python -u
+        sys.stdout = _Stdout(out.detach(), encoding, "backslashreplace", line_buffering=lines, write_through=at_once)
     sys.excepthook = _end_import
     _on_stop(_leave)
 

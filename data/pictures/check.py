@@ -97,12 +97,14 @@ def _check(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int,
         found = list(map(check, chunks))
     else:  # spawn: threads of torch may be running, and a fork would copy their locks
         waiting = iter(lambda: list(itertools.islice(chunks, WAITING)), [])
+        found = []
         try:
             spawn = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=ignore_stop_signals) as pool:
-                with signals_blocked():
-                    pool.submit(int)  # the first work starts all processes
-                found = [rows for some in waiting for rows in pool.map(check, some)]
+                for some in waiting:
+                    with signals_blocked():  # work that is handed in may start a process
+                        checked = pool.map(check, some)
+                    found += checked
         except BrokenProcessPool as error:
             raise UserError(
                 "a process that checks pictures has ended; was the memory full? end other programs, or start again.",

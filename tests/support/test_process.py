@@ -255,6 +255,7 @@ def test_unbuffered_output_stays_so():
     """`python -u`: a line is there as soon as it is printed, also in a pipe."""
     code = "import sys; from support import process; process.begin(); print('a'); input()"
     with subprocess.Popen([sys.executable, "-u", "-c", code], cwd=ROOT, stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout
         ready, _, _ = select.select([child.stdout], [], [], PATIENCE_S)
         child.kill()
     assert ready
