@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.node import node, twin
 from helpers.paths import ROOT
 
-from pipeline.scene import SceneCut, small_grey
 from pipeline.tracking import Tracker
 from retinaface.face import Face
-from web.about import SCENE, TRACKING, about, constants
+from web.about import SCENE, TRACKING, constants
 
 NODE_TESTS = sorted(Path(__file__).parent.glob("node/*.test.mjs"))
-
-
-def node(*argv: str, text: str | None = None, cwd: Path = ROOT) -> str:
-    """What Node.js prints; the test fails with what it says where it fails, and is skipped where it is not."""
-    if shutil.which("node") is None:
-        pytest.skip("needs Node.js")
-    done = subprocess.run(["node", *argv], cwd=cwd, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def twin(script: str, values: object) -> list:
-    """The JSON that a module's code makes of JSON values, which it finds in `values`; `about` is about.json."""
-    code = (
-        "const { values, about } = JSON.parse(await new Response(process.stdin).text());\n"
-        f"{script}\nconsole.log(JSON.stringify(result));"
-    )
-    return json.loads(
-        node("--input-type=module", "-e", code, text=json.dumps({"values": values, "about": about()}), cwd=ROOT / "web")
-    )
 
 
 def test_node_tests():
@@ -106,35 +83,6 @@ def test_tracks_are_pythons(rng):
     for ours, theirs in zip(twin(script, values), wanted, strict=True):
         np.testing.assert_allclose(np.array(ours), np.array(theirs), atol=2e-3)
     assert len({row[0] for frame in wanted for row in frame}) >= 4  # faces were followed, and some lost
-
-
-def test_cuts_and_patches_are_pythons(rng):
-    from pipeline.appearance import face_patch, likeness
-
-    before = np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8)  # (240, 320, 3)
-    moved, other = np.roll(before, 9, axis=1), np.roll(before[::-1], 77, axis=1)
-    frames, box = [before, moved, other, other], [100.0, 60.0, 190.0, 170.0]
-    cut = SceneCut()
-    wanted = [cut.is_cut(frame) for frame in frames]
-    patches = [face_patch(frame, np.array(box, np.float32)) for frame in frames]
-    alike = [likeness(patches[0], patch) for patch in patches]
-    greys = [small_grey(frame) for frame in frames]
-    rgba = [np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]).ravel().tolist() for frame in frames]
-    script = """
-    import { SceneCut, facePatch, likeness, smallGrey } from "./page/analysis/grey.js";
-    const frames = values.rgba.map((pixels) => ({ rgba: Uint8ClampedArray.from(pixels), width: 320, height: 240 }));
-    const cut = new SceneCut(about.tracking);
-    const patches = frames.map((frame) => facePatch(frame, values.box, about.tracking));
-    const result = frames.map((frame, i) => [
-      cut.isCut(frame, false), likeness(patches[0], patches[i], about.tracking), Array.from(patches[i].values),
-      Array.from(smallGrey(frame, about.tracking).values)]);"""
-    cuts, likenesses, pixels, small = zip(*twin(script, {"rgba": rgba, "box": box}), strict=True)
-    assert list(cuts) == wanted == [False, False, True, False]
-    np.testing.assert_allclose(likenesses, alike, atol=5e-3)
-    for ours, theirs in zip(pixels, patches, strict=True):
-        np.testing.assert_allclose(np.array(ours), theirs.ravel().astype(int), atol=2)
-    for ours, theirs in zip(small, greys, strict=True):
-        np.testing.assert_allclose(np.array(ours), theirs.ravel().astype(int), atol=2)
 
 
 def test_all_constants_of_tracking_are_named():
