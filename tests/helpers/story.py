@@ -121,17 +121,21 @@ BESIDE = A.moved(24, 0, score=0.7)  # overlaps A, but not so much that only one 
 CROWD = [A, B, Person(3, 40, 50, 30, 0.7), Person(4, 160, 40, 28, 0.6), Person(5, 160, 205, 26, 0.55)]
 NEAR = Person(8, 160, 120, 290)
 HALF = Person(8, 81, 61, 146, 0.85)
-MOUTH, CHILD = Person(9, 165, 190, 110, 0.95), Person(9, 90, 60, 34, 0.7)
+MOUTH, CHILD = Person(9, 165, 190, 70, 0.95), Person(9, 90, 60, 34, 0.7)
 
 
 def story() -> list[Shot]:
     """What may happen before a camera and at the page, in an order in which one thing follows from the other."""
     flash = shot(0.2, [A, B])
-    flash = dataclasses.replace(flash, frame=(flash.frame * 3.0 + 120).clip(0, 255).astype(np.uint8))
+    flash = dataclasses.replace(flash, frame=(flash.frame * 2.0 + 60).clip(0, 255).astype(np.uint8))
     large = cv2.resize(near_shot(None, [NEAR], []).frame, (482, 361), interpolation=cv2.INTER_LINEAR)
+    passers = [Person(13, 150, 120, score=0.1), Person(15, 40, 120, score=0.1), Person(22, 120, 120, score=0.1)]
+    crowded = shot(13.8, [A], options=PredictOptions(None), again=(PredictOptions("gradcam", "neutral"),))
+    anchors = {(HEIGHT, WIDTH): [A] * 210 + [B.moved(0, 0, score=0.6)]}  # B's are behind the first thousand
+    crowded = dataclasses.replace(crowded, people=anchors)
     sad, attention = PredictOptions("hirescam", "sadness"), PredictOptions("attention")
     return [
-        shot(0.0, [A, B]),
+        shot(0.0, [A, B, Person(3, 40, 50, 30, 0.4)]),  # one of them is hardly a face
         shot(0.04, [A.moved(3, 1, score=0.75), B.moved(-2, 1, score=0.85)], likely=(0, 3, 1)),  # labels stay
         shot(0.08, CROWD, options=sad, again=(PredictOptions("gradcam++", "anger"), PredictOptions())),
         shot(0.12, []),
@@ -139,22 +143,32 @@ def story() -> list[Shot]:
         flash,  # in which nobody can be told from anybody
         shot(0.24, [A.moved(1, 0, looks=7), B.moved(0, 1)], options=attention),
         shot(0.28, [A.moved(1, 0, looks=7), B.moved(0, 1)], wall=2),  # a cut
-        near_shot(0.32, [NEAR.moved(0, 0, score=0.4), MOUTH, CHILD], [HALF]),
-        near_shot(0.36, [NEAR.moved(0, 0, size=280)], [HALF.moved(3, 0)]),  # blended
+        near_shot(0.32, [NEAR.moved(120, 0, score=0.4), MOUTH, CHILD], [HALF]),  # it is somewhat elsewhere
+        near_shot(0.36, [NEAR.moved(0, 0, size=280), Person(2, 336, 100, score=0.6)], [HALF.moved(3, 0)]),  # blended
         near_shot(0.40, [NEAR.moved(9, 0, score=0.45), MOUTH], [HALF.moved(0, 0, score=0.6)]),  # not sure of the whole
         near_shot(0.44, [NEAR.moved(0, 0, size=530)], [Person(8, 40, 30, 131, 0.9)], halvings=2),
+        near_shot(0.46, [NEAR.moved(0, 0, size=240), Person(8, 420, 120, 260, 0.4)], [HALF.moved(0, 0, size=136)]),
         near_shot(0.48, [NEAR.moved(0, 0, score=0.31)], []),
         near_shot(0.52, [NEAR.moved(0, 0, score=0.29)], []),  # hardly a face: nobody looks again
         shot(1.6, [A, BESIDE]),
         shot(1.64, [A.moved(4, 0), BESIDE.moved(4, 0)], likely=(2, 0, 1)),
-        shot(2.3, [A.moved(20, 0)], likely=(3, 0, 1)),  # the same, but smoothed afresh
-        shot(5.0, [A.moved(20, 0)]),  # forgotten by then
-        shot(0.0, [A.moved(20, 0)]),  # another film
-        shot(0.1, [A.moved(20, 0)], new_scene=True, likely=(3, 0, 1)),
-        shot(1.1, [A]),
-        shot(2.1, []),
-        shot(4.05, [A.moved(60, 0)]),  # in a film of a frame a second nobody is forgotten so soon
+        shot(2.3, [A.moved(20, 0, looks=7)], likely=(3, 0, 1)),  # the same, though turned, but smoothed afresh
+        shot(2.54, [*passers[:1], Person(22, 90, 120)]),
+        shot(2.58, [Person(22, 90, 120), *passers[1:]]),  # a head of before is seen, but elsewhere: another one
+        shot(5.2, [A.moved(20, 0)]),  # forgotten by then
+        shot(5.1, [A.moved(20, 0)]),  # another film
+        shot(5.2, [A.moved(20, 0)], new_scene=True, likely=(3, 0, 1)),
+        shot(6.2, [A]),
+        shot(7.4, []),
+        shot(9.6, [A.moved(60, 0)]),  # in a film of hardly a frame a second nobody is forgotten so soon
+        shot(13.0, [A.moved(-65, 0)]),  # too far off
+        shot(13.2, [A, Person(10, 110, 120, size=40, score=0.8)]),
+        shot(13.4, [A.moved(14, 0)]),  # nearer to the other, but of the size of this one
+        shot(13.6, [A.moved(14, 0, size=110)]),  # too large for either
         Shot(large, None, {(361, 482): [NEAR, MOUTH], (180, 241): [HALF]}, likely=(3, 1, 0)),  # a picture
-        shot(4.2, [A.moved(60, 0)], options=PredictOptions(None), again=(PredictOptions("gradcam", "neutral"),)),
-        Shot(large, 4.3, {(240, 320): [NEAR], (120, 160): [HALF]}, imgsz=320),
+        crowded,
+        Shot(large, 13.9, {(240, 320): [NEAR], (120, 160): [HALF]}, imgsz=320),
+        Shot(large, 13.94, {(240, 320): [NEAR.moved(0, 0, size=200)]}, imgsz=320),  # not so near in the frame searched
+        shot(14.1, [A]),
+        shot(14.3, [BESIDE, A]),  # one of them is new
     ]

@@ -40,8 +40,8 @@ def wandering_faces(rng: np.random.Generator, *, frames: int, people: int) -> li
     """Faces that move, come near each other, and are missed in one frame of eight; in an order of no meaning."""
     places, speeds = rng.uniform(100, 500, (people, 2)), rng.normal(0, 60, (people, 2))
     sizes, scene, time_s = rng.uniform(40, 90, people), [], 0.0
-    for _ in range(frames):
-        time_s += float(rng.uniform(0.02, 0.2))
+    for i in range(frames):
+        time_s += float(rng.uniform(0.02, 0.2)) * (1 if i < frames / 2 else 3)  # a rate is learned anew
         faces = []
         for i in rng.permutation(people):
             if rng.random() < 1 / 8:

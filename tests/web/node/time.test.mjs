@@ -42,6 +42,8 @@ test("another source has a rate of its own", () => {
   assert.equal(tracker.intervalS, 2);
   for (let i = 0; i < 3; i++) tracker.update([at(0)], i / 10);
   assert.ok(Math.abs(tracker.intervalS - 0.1) < 1e-12);
+  [0.5, 0.9].forEach((timeS) => tracker.update([at(0)], timeS));
+  assert.ok(Math.abs(tracker.intervalS - 0.2) < 1e-12); // the median of 0.1, 0.1, 0.3, 0.4
 });
 
 test("probabilities come nearer by 1 - exp(-t / smooth_s)", () => {
