@@ -16,7 +16,7 @@ import { SceneCut, facePatch, likeness, smallGrey } from "./page/analysis/grey.j
 const frames = values.frames.map(frameOf);
 const cut = new SceneCut(about.tracking);
 const cuts = values.film.map(([i, first]) => cut.isCut(frames[i], first));
-const patches = values.boxes.map(([i, ...box]) => facePatch(frames[i], box, about.tracking));
+const patches = values.boxes.map(([i, box]) => facePatch(frames[i], box, about.tracking));
 const known = patches.filter((patch) => patch);
 const alike = known.map((patch) => known.map((other) => likeness(patch, other, about.tracking)));
 const small = frames.map((frame) => smallGrey(frame, about.tracking));
@@ -57,17 +57,18 @@ def grey_film() -> tuple[list[np.ndarray], list[tuple[int, bool]]]:
     return frames, film
 
 
-def boxes_in(frames: list[np.ndarray]) -> list[tuple[float, ...]]:
+def boxes_in(frames: list[np.ndarray]) -> list[tuple[int, tuple[float, ...]]]:
     """Frames' numbers and boxes, of all sizes, inside and outside, in all light; the frames for it are appended."""
     lights = [(0.3, 0), (0.13, 90), (0.1, 90), (1, 90), (2, 60), (0, 250)]  # some of them nearly level, or bleached
     first, picture = len(frames), frames[1]
     frames += [(picture * gain + more).clip(0, 255).astype(np.uint8) for gain, more in lights]
     for edge in (95, 112):  # of the middle of a patch around the first box a seventh is white, or a quarter
         frames.append(np.where(np.arange(WIDTH)[:, None] < edge, 255, picture).astype(np.uint8))
+    boxes: list[tuple[float, ...]]
     boxes = [(100, 60, 190, 170), (103, 57, 196, 166), (40, 40, 64, 64), (40, 40, 63.9, 63.9), (150, 60, 100, 170)]
     boxes += [(-40, -30, 60, 90), (-500, -500, -400, -400), (280, 200, 400, 260), (10, 10, 310, 230)]
-    lit = [(i, *box) for i in range(first, len(frames)) for box in (boxes[0], boxes[-1])]
-    return [*((1, *box) for box in boxes), (2, 10, 20, 80, 90), (3, -20, 100, 30, 150), *lit]
+    lit = [(i, box) for i in range(first, len(frames)) for box in (boxes[0], boxes[-1])]
+    return [*((1, box) for box in boxes), (2, (10, 20, 80, 90)), (3, (-20, 100, 30, 150)), *lit]
 
 
 def test_cuts_patches_and_likenesses():
@@ -75,7 +76,7 @@ def test_cuts_patches_and_likenesses():
     boxes = boxes_in(frames)
     cut = SceneCut()
     cuts = [cut.is_cut(frames[i], first=first) for i, first in film]
-    patches = [face_patch(frames[i], np.array(box, np.float32)) for i, *box in boxes]
+    patches = [face_patch(frames[i], np.array(box, np.float32)) for i, box in boxes]
     known = [patch for patch in patches if patch is not None]
     values = {"frames": [as_frame(frame) for frame in frames], "film": film, "boxes": boxes}
     found_cuts, found, alike, small = twin(FRAME_OF + GREY, values)

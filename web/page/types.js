@@ -116,7 +116,6 @@
  *
  * @typedef {object} FrameResult
  * @property {FaceResult[]} faces
- * @property {string | null} explainer
  * @property {number} leftOut faces found that are more than `max_faces`
  * @property {number} cropSize side of crops and heatmaps
  * @property {number} searched longer side of the frame in which faces were searched for, pixels

@@ -58,7 +58,7 @@ export class Pipeline {
       return { face, probabilities: rows[i], label, confidence, ...empty, toCrop: matrices[i], track };
     });
     const searched = Math.min(options.imgsz, Math.max(frame.width, frame.height));
-    this.last = { faces: results, explainer: null, leftOut: all.length - found.length, cropSize: size, searched };
+    this.last = { faces: results, leftOut: all.length - found.length, cropSize: size, searched };
     return this.explain(options) ?? this.last;
   }
 
@@ -85,6 +85,6 @@ export class Pipeline {
       const activation = passed.activation.subarray(i * length, (i + 1) * length);
       return { ...face, explained, heatmap: heatmap(activation, [height, width], index, explainer, about) };
     });
-    return { ...last, faces, explainer };
+    return { ...last, faces };
   }
 }
