@@ -11,6 +11,7 @@ raises `KeyboardInterrupt`, and within `stop_requests` it only sets a flag. Ctrl
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import os
@@ -60,6 +61,12 @@ def notify(sentence: str) -> None:
         print(CONTROL.sub(lambda found: repr(found[0])[1:-1], sentence), file=sys.stderr, flush=True)
     except OSError:  # its terminal has closed, or its disk is full
         _silence(sys.stderr)
+
+
+@functools.cache
+def notify_once(sentence: str) -> None:
+    """As `notify`, each sentence once."""
+    notify(sentence)
 
 
 def is_command() -> bool:

@@ -10,7 +10,6 @@ cut off or changed is made anew. They are renamed into place, so that processes 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ import numpy as np
 from PIL import Image
 
 from data.sources.pictures import read_picture
-from support import UserError, atomic_write, notify
+from support import UserError, atomic_write
+from support.process import notify_once
 
 DIGEST = 16  # bytes
 VERSION = b"2"  # of the way in which pictures are shrunk
@@ -117,10 +117,5 @@ def keep(path: Path, content: bytes) -> None:
     try:
         with atomic_write(path) as temporary:
             temporary.write_bytes(content)
-    except UserError as error:
-        _tell_once(path.parents[1], str(error).partition("; ")[0])
-
-
-@functools.cache
-def _tell_once(folder: Path, what: str) -> None:
-    notify(f"{what}; what would be kept in {folder} is made anew each time.")
+    except UserError:
+        notify_once(f"nothing can be written in {path.parents[1]}: what is kept there is made anew each time.")

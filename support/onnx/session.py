@@ -11,7 +11,6 @@ that it may be missing.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -21,7 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from support.cli import UserError, notify
+from support.cli import UserError
+from support.process import notify_once
 
 ENGINES = ("auto", "torch", "onnx")
 MOST_THREADS = 8
@@ -57,14 +57,9 @@ def wants_onnx(engine: str, device: object) -> bool:
         if engine == "onnx":
             raise UserError(f"--engine onnx needs the package onnxruntime ({error}); {advice}.") from error
         if not missing:
-            _tell_once(f"onnxruntime is installed and does not load ({error}), so torch is used; {advice}.")
+            notify_once(f"onnxruntime is installed and does not load ({error}), so torch is used; {advice}.")
         return False
     return True
-
-
-@functools.cache
-def _tell_once(sentence: str) -> None:
-    notify(sentence)
 
 
 class OnnxSession:

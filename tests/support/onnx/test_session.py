@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from support import UserError
-from support.onnx import session
 from support.onnx.export import to_onnx
 from support.onnx.session import OnnxSession, load_session, seal, wants_onnx
+from support.process import notify_once
 
 METADATA = {"format": "test/1", "names": ["a", "b"], "none": None}
 
@@ -82,7 +82,7 @@ def test_a_runtime_that_does_not_load_is_told_and_one_that_is_not_there_is_not(m
 
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-    session._tell_once.cache_clear()
+    notify_once.cache_clear()
     assert [wants_onnx("auto", "cpu"), wants_onnx("auto", "cpu")] == [False, False]
     said = capsys.readouterr().err
     assert told in said
