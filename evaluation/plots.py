@@ -143,7 +143,7 @@ def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Fi
 
 
 @styled
-def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, title: str = "") -> Figure:
+def film_figure(results: Sequence[FrameResult], times_s: Sequence[float]) -> Figure:
     """The probabilities of each person over time, a row a person, in the colours of the overlay; none while unseen.
 
     results: of each frame, by a pipeline with a tracker. times_s: of each frame, seconds, ascending.
@@ -153,7 +153,6 @@ def film_figure(results: Sequence[FrameResult], times_s: Sequence[float], *, tit
     names = results[0].class_names
     colours = [np.divide(colour_of(name, index), 255) for index, name in enumerate(names)]
     figure = Figure(figsize=(8, 1.2 + 1.1 * max(len(tracks), 1)))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     rows = figure.subplots(max(len(tracks), 1), 1, sharex=True, squeeze=False)[:, 0]
     for axes, track in zip(rows, tracks, strict=False):
         seen = [next((face for face in result.faces if face.track == track), None) for result in results]

@@ -58,7 +58,7 @@ def contact_sheet(
     return figure
 
 
-def faces_figure(faces: FaceSet, *, per_class: int = 8, title: str = "") -> Figure:
+def faces_figure(faces: FaceSet, *, per_class: int = 8) -> Figure:
     """The first `per_class` faces of every class that occurs, a row a class, with the label and its share of votes."""
     per_class = min(per_class, int(np.bincount(faces.labels).max()))
     images: list[np.ndarray | None] = []
@@ -68,7 +68,7 @@ def faces_figure(faces: FaceSet, *, per_class: int = 8, title: str = "") -> Figu
         gaps = per_class - len(rows)
         images += [*(faces.images[row] for row in rows), *[None] * gaps]
         captions += [*(label_text(faces, row) for row in rows), *[""] * gaps]
-    return contact_sheet(images, captions, columns=per_class, title=title)
+    return contact_sheet(images, captions, columns=per_class)
 
 
 def mistakes_figure(faces: FaceSet, probabilities: np.ndarray, *, count: int = 24, title: str = "") -> Figure:

@@ -11,7 +11,7 @@ import dataclasses
 import math
 from pathlib import Path
 
-from models.checkpoint import FORMAT, Checkpoint, save_checkpoint
+from models.checkpoint import Checkpoint, save_checkpoint
 from models.preprocess import Preprocess
 from models.spec import find_spec
 from support import UserError, command, notify, run_and_exit, setting
@@ -63,13 +63,10 @@ def import_checkpoint(settings: Settings) -> Checkpoint:
             f"{settings.weights} is not all of a {settings.model} of {len(names)} classes: {fitting}. Name the network "
             "and the classes that it was trained with; train.py --init takes a part of one, too."
         )
-    header = {
-        "format": FORMAT, "network": settings.model, "class_names": list(names), "preprocess": preprocess.to_dict(),
-        "temperature": 1.0, "settings": {"imported_from": Path(settings.weights).name}, "scores": {},
-        "class_bias": [0.0] * len(names),
-    }  # fmt: skip
     weights = network.state_dict() | fitting.weights
-    return Checkpoint.from_header(header, weights, path="what the flags say")
+    about = {"imported_from": Path(settings.weights).name}
+    checkpoint = Checkpoint(settings.model, names, preprocess, weights, settings=about)
+    return Checkpoint.from_header(checkpoint.header(), weights, path="what the flags say")
 
 
 def preprocess_of(settings: Settings, own: Preprocess) -> Preprocess:

@@ -50,11 +50,6 @@ def return_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def memory_budget(share: float) -> float:
-    """`share`, 0 to 1, of the memory that is free now, in bytes."""
-    return share * free_memory()
-
-
 def free_memory_on(device: torch.device) -> float:
     """Bytes that the process can take on `device`; on a CPU those of the system."""
     import torch

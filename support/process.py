@@ -227,8 +227,11 @@ def signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def ignore_stop_signals() -> None:
-    """From now on this process, which works for another and ends with it, takes no notice of them."""
+def ignore_stop_signals(*_: object) -> None:
+    """From now on this process, which works for another and ends with it, takes no notice of them.
+
+    A `DataLoader` gives the worker's number.
+    """
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -23,7 +23,8 @@ POSIX = pytest.mark.skipif(
     os.name != "posix", reason="Windows sends no signal to one process, and has no terminal files"
 )
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+WITHOUT = ("DISPLAY", "WAYLAND_DISPLAY", "PYTHONUNBUFFERED")  # with the last a full disk stops the first line
+NO_SCREEN = {key: value for key, value in os.environ.items() if key not in WITHOUT}
 
 
 def default_signals() -> None:

@@ -60,12 +60,12 @@ def test_each_option_changes_the_weights(folder, plain, tmp_path, change):
     ("flag", "size"), [("--progressive-resizing", 36), ("--no-progressive-resizing", 48), ("--no-grow", 48)]
 )
 def test_progressive_resizing_starts_with_smaller_pictures(folder, tmp_path, monkeypatch, flag, size):
-    batches = batches_of(folder, tmp_path / "run", monkeypatch, flag, model="small_resnet18_w32")
-    assert batches[0][0].shape == (8, 1, size, size)
+    batches = batches_of(folder, tmp_path / "run", monkeypatch, flag, model="small_resnet18_w32", epochs=2)
+    assert [x.shape for x, _ in (batches[0], batches[-1])] == [(8, 1, size, size), (8, 1, 48, 48)]
 
 
-def batches_of(folder, out, monkeypatch, *flags: str, model: str = TINY[1]) -> list[tuple]:
-    """The (x, target) of each step of an epoch; the weights stay as they are."""
+def batches_of(folder, out, monkeypatch, *flags: str, model: str = TINY[1], epochs: int = 1) -> list[tuple]:
+    """The (x, target) of each step; the weights stay as they are."""
     seen = []
 
     def step(self, x, target, **options):
@@ -74,8 +74,8 @@ def batches_of(folder, out, monkeypatch, *flags: str, model: str = TINY[1]) -> l
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "step", step)
-        assert run(folder, out, "--model", model, "--epochs", "1", *flags) == 0
-    assert len(seen) == 8
+        assert run(folder, out, "--model", model, "--epochs", str(epochs), *flags) == 0
+    assert len(seen) == 8 * epochs
     return seen
 
 

@@ -32,7 +32,6 @@ from retinaface.detector import FARTHEST
 from retinaface.detector import ONNX_FORMAT as DETECTOR_FORMAT
 from retinaface.detector import SHIPPED as DETECTOR
 from support import UserError
-from support.cli import VERSION
 from support.csv_cells import FORMULA
 from support.onnx.session import load_session
 
@@ -87,7 +86,7 @@ def about() -> dict:
     bias, temperature = reader.bias_and_temperature[reader.confidence]
     tracker = OneEuroFilter()
     return {
-        "versions": {"project": VERSION, "onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
+        "versions": {"onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
         "reading": f"Percentages: {PERCENTAGES[reader.confidence]}; {PRIOR_WORDS[reader.prior]}.",
         "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],

@@ -27,7 +27,7 @@ from support import UserError, notify
 from support.cli import ROOT
 from support.columns.numbers import rows_at
 from support.columns.strings import Strings
-from support.memory import memory_budget
+from support.memory import free_memory
 
 SAMPLED = 64  # pictures from whose sizes the memory of all is estimated
 AHEAD = 32  # pictures that are decoded ahead of who reads them one after another
@@ -195,7 +195,7 @@ class Storage:
             return Pictures(_without(pictures, broken), None, self.cache), broken
         plain = self.cache and dataclasses.replace(self.cache, folder=None)
         stored = Pictures(pictures, cache=plain)
-        if self.memory is None or self.estimate(stored) <= memory_budget(self.memory):
+        if self.memory is None or self.estimate(stored) <= self.memory * free_memory():
             decoded, broken = decode_all(stored)
             return Pictures(_without(pictures, broken), decoded, plain), broken
         notify(f"{len(pictures)} pictures take more memory than --memory allows: they are decoded as they are used")

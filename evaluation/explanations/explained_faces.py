@@ -66,8 +66,8 @@ class ExplainedFaces:
                 found[method].append(torch.as_tensor(passed.heatmaps(classes, method)))
         return {method: torch.cat(maps) for method, maps in found.items()}
 
-    def heatmaps_of_classes(self, class_names: Sequence[str] | None, *, method: str = "gradcam") -> dict[str, Tensor]:
-        """(N, h, w) by class: the heatmaps of the faces for each of these; None: the first two of the network.
+    def heatmaps_of_classes(self, class_names: Sequence[str] | None) -> dict[str, Tensor]:
+        """(N, h, w) by class: the Grad-CAM heatmaps of the faces for each of these; None: the first two of the network.
 
         Raises `UserError` where the network does not know a class.
         """
@@ -77,7 +77,7 @@ class ExplainedFaces:
                 f"the network has no class {', '.join(unknown)}; its classes are {', '.join(self.class_names)}."
             )
         indices = {name: torch.full_like(self.labels, self.class_names.index(name)) for name in wanted}
-        return {name: self.explain(self.x, index, [method])[method] for name, index in indices.items()}
+        return {name: self.explain(self.x, index, ["gradcam"])["gradcam"] for name, index in indices.items()}
 
     def rows(self, some: slice | np.ndarray) -> ExplainedFaces:
         """The same network with some of the faces: a slice, or their indices (M,) int."""

@@ -168,7 +168,7 @@ def progressive_size(full: int, done: float) -> int:
 
 
 def epoch_sizes(settings: Settings, full: int, *, fixed: bool) -> list[int]:
-    """Pixels a side in each epoch of a run (`progressive_size` of its middle); `fixed`: the network takes no other."""
+    """Pixels a side in each epoch of a run (`progressive_size` of its middle, the last in full); `fixed`: no other."""
     if fixed or not settings.progressive_resizing:
         return [full] * settings.epochs
-    return [progressive_size(full, (epoch + 0.5) / settings.epochs) for epoch in range(settings.epochs)]
+    return [*(progressive_size(full, (epoch + 0.5) / settings.epochs) for epoch in range(settings.epochs - 1)), full]

@@ -24,8 +24,9 @@ from retinaface.metrics import LOWEST_SCORE, match_pictures, scores_of
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Picture
 from retinaface.training.loss import WEIGHTS, Targets, multi_task_loss
-from retinaface.training.windows import WindowBatches, WindowMaker, ignore_stop_signals
+from retinaface.training.windows import WindowBatches, WindowMaker
 from support import FAILED, UserError, setting
+from support.process import ignore_stop_signals
 from support.training.distributed import Distributed
 from support.training.learner import BaseLearner, lr_factor
 from support.training.run_log import RunLog

@@ -12,7 +12,6 @@ enlarged small ones are blurs, and a network that is taught them takes blurs for
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +27,6 @@ from retinaface.training.augment import relight
 from retinaface.training.geometry import MIRRORED_LANDMARKS, box_area, clip_box, transform_box, transform_points
 from retinaface.training.matching import match_anchors
 from support import UserError
-from support.process import STOP_SIGNALS
 
 # Shares of "any" windows: of pictures without a face; of one face that nobody boxed by hand.
 FACE_FREE, PORTRAITS = 0.13, 0.18
@@ -196,9 +194,3 @@ class WindowBatches(Dataset[tuple[Tensor, ...] | UserError]):
         images, by_hand = [window.image for window in windows], [window.by_hand for window in windows]
         batch = (np.stack(images), np.stack(matched), boxes, landmarks, np.array(by_hand))
         return tuple(torch.from_numpy(part) for part in batch)
-
-
-def ignore_stop_signals(worker: int) -> None:
-    """Let a worker process ignore what a terminal or a job's end also sends to it: the trainer decides when to stop."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)

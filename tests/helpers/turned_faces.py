@@ -1,7 +1,8 @@
-"""Turned faces with heatmaps, and a background to paint them on."""
+"""Faces for tests of the pipeline: turned ones with heatmaps, a background, close-ups of portraits."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from pipeline.crops import crop_matrix
@@ -33,3 +34,10 @@ def spot(column, row, *, spread=2.0):
 
 def noise(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def close_up(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> np.ndarray:
+    """(240, 320, 3): a face of 100 pixels in the middle."""
+    zoom = 100 / size
+    matrix = np.array([[zoom, 0, 160 - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
+    return cv2.warpAffine(image, matrix, (320, 240), borderMode=cv2.BORDER_REPLICATE)

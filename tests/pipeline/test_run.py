@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.tape_card import TapeCard, join_warm_up
+from helpers.turned_faces import close_up
 
 from data.sources import sample
 from models.checkpoint import SHIPPED, Checkpoint
@@ -159,13 +160,6 @@ def test_a_tracker_gives_numbers_and_calm_labels_that_heatmaps_are_for():
     stub.calls = 2
     rough = [fresh([frame], time_s=i / 30, options=PredictOptions(smooth_s=0))[0].faces[0].label for i in range(3)]
     assert rough == ["glad", "calm", "calm"]
-
-
-def close_up(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> np.ndarray:
-    """(240, 320, 3): a face of 100 pixels in the middle."""
-    zoom = 100 / size
-    matrix = np.array([[zoom, 0, 160 - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
-    return cv2.warpAffine(image, matrix, (320, 240), borderMode=cv2.BORDER_REPLICATE)
 
 
 @pytest.mark.parametrize("together", [True, False])

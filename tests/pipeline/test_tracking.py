@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
+from helpers.turned_faces import close_up
 
 from data.sources import sample
 from pipeline.tracking import MEMORY_FRAMES, MEMORY_S, Tracker
@@ -178,7 +178,7 @@ def test_what_bounded_the_search_goes_with_the_faces():
 
 def test_another_face_at_the_same_place_is_another_person(portrait):
     """Without a word about a cut, and before the same wall: the looks of the face tell."""
-    eileen, grace = head(portrait, (224, 116), 106), head(sample.portrait("hopper"), (257, 190), 190)
+    eileen, grace = close_up(portrait, (224, 116), 106), close_up(sample.portrait("hopper"), (257, 190), 190)
     frames = [*[eileen] * 5, *[grace] * 5, *[eileen] * 5]
     with_pixels, without = Tracker(), Tracker()
     there = face(110, 70, 100)
@@ -197,19 +197,12 @@ def test_another_face_at_the_same_place_is_another_person(portrait):
 
 def test_a_face_whose_looks_change_slowly_keeps_its_number(portrait):
     """It is compared with itself a moment ago, not with how it began."""
-    before, after = head(portrait, (224, 116), 106), head(sample.portrait("hopper"), (257, 190), 190)
+    before, after = close_up(portrait, (224, 116), 106), close_up(sample.portrait("hopper"), (257, 190), 190)
     tracker = Tracker()
     for frame, share in enumerate(np.linspace(0, 1, 40)):
         pixels = ((1 - share) * before + share * after).astype(np.uint8)
         _, (seen,) = tracker.update([face(110, 70, 100)], frame * FRAME_S, frame_rgb=pixels)
         assert seen.track.number == 1
-
-
-def head(image: np.ndarray, centre_xy: tuple[float, float], size: float) -> np.ndarray:
-    """(240, 320, 3): a face of 100 pixels in the middle of a picture."""
-    zoom = 100 / size
-    matrix = np.array([[zoom, 0, 160 - zoom * centre_xy[0]], [0, zoom, 120 - zoom * centre_xy[1]]])
-    return cv2.warpAffine(image, matrix, (320, 240), borderMode=cv2.BORDER_REPLICATE)
 
 
 def test_a_still_face_rests_and_a_moving_one_is_not_left_behind(rng):

@@ -11,7 +11,6 @@ from helpers.paths import ROOT
 
 from pipeline.tracking import Tracker
 from retinaface.face import Face
-from web.about import SCENE, TRACKING, constants
 
 NODE_TESTS = sorted(Path(__file__).parent.glob("node/*.test.mjs"))
 
@@ -83,8 +82,3 @@ def test_tracks_are_pythons(rng):
     for ours, theirs in zip(twin(script, values), wanted, strict=True):
         np.testing.assert_allclose(np.array(ours), np.array(theirs), atol=2e-3)
     assert len({row[0] for frame in wanted for row in frame}) >= 4  # faces were followed, and some lost
-
-
-def test_all_constants_of_tracking_are_named():
-    assert constants(TRACKING)["memory_s"] > 0
-    assert constants(SCENE)["cut"] > 0

@@ -2,7 +2,7 @@
  * What the parts of the page hand to each other. Words and units are those of the Python side.
  *
  * @typedef {object} About Everything that Python says of the files (`web/about.py`); nothing of it is repeated here.
- * @property {{project: string, onnxruntime_web: string, network: string}} versions
+ * @property {{onnxruntime_web: string, network: string}} versions
  * @property {string} notice
  * @property {string} reading what percentages say
  * @property {[string, string][]} keys (key, meaning)

@@ -47,7 +47,7 @@ def join_heatmaps(tables: Sequence[pa.Table], numbers: Sequence[dict[int, int]])
     for table, known in zip(tables, numbers, strict=True):
         for row in table.to_pylist():
             summed = pa.array(row["sum"]).to_numpy().reshape(row["size"], row["size"])
-            track = known.get(row["track"], 0) if row["track"] else 0
+            track = known.get(row["track"], 0)
             heatmaps.add_sum((row["source"], track, row["expression"]), summed, row["count"])
     return heatmaps.means()
 

@@ -83,22 +83,19 @@ class Heatmaps:
         self._sums[key] = (before + summed, number + count)
 
     def sums(self) -> pa.Table:
-        """source, track, expression, count, size, sum: (S * S) float64."""
-        rows = [
-            {"source": s, "track": t, "expression": e, "count": n, "size": len(summed), "sum": summed.ravel()}
-            for (s, t, e), (summed, n) in self._sums.items()
-        ]
-        names = ("source", "track", "expression", "count", "size", "sum")
-        kinds = (pa.string(), pa.int32(), pa.string(), pa.int64(), pa.int32(), pa.list_(pa.float64()))
-        return pa.Table.from_pylist(rows, pa.schema(list(zip(names, kinds, strict=True))))
+        """source, track (null in pictures), expression, count, size, sum: (S * S) float64."""
+        return self._table("sum", pa.float64(), [summed for summed, _ in self._sums.values()])
 
     def means(self) -> pa.Table:
         """source, track (null in pictures), expression, count, size, heatmap: (S * S) float16 in [0, 1], row by row."""
+        means = [(summed / count).astype(np.float16) for summed, count in self._sums.values()]
+        return self._table("heatmap", pa.float16(), means)
+
+    def _table(self, column: str, kind: pa.DataType, maps: Sequence[np.ndarray]) -> pa.Table:
+        """One row a sum, with the (S, S) map of each as `column`."""
         rows = [
-            {"source": s, "track": t or None, "expression": e, "count": n, "size": len(summed),
-             "heatmap": (summed / n).ravel().astype(np.float16)}
-            for (s, t, e), (summed, n) in self._sums.items()
-        ]  # fmt: skip
-        names = ("source", "track", "expression", "count", "size", "heatmap")
-        kinds = (pa.string(), pa.int32(), pa.string(), pa.int64(), pa.int32(), pa.list_(pa.float16()))
-        return pa.Table.from_pylist(rows, pa.schema(list(zip(names, kinds, strict=True))))
+            {"source": s, "track": t or None, "expression": e, "count": n, "size": len(one), column: one.ravel()}
+            for ((s, t, e), (_, n)), one in zip(self._sums.items(), maps, strict=True)
+        ]
+        kinds = {"source": pa.string(), "track": pa.int32(), "expression": pa.string(), "count": pa.int64()}
+        return pa.Table.from_pylist(rows, pa.schema(kinds | {"size": pa.int32(), column: pa.list_(kind)}))

@@ -157,7 +157,7 @@ def test_the_budget_is_a_share_of_the_free_memory(folder, monkeypatch):
     estimate = Storage.estimate(load_faces(folder, "train").images)
     assert 0.5 * whole < estimate < 2 * whole
     for free, kept in ((4 * whole, True), (whole / 4, False)):
-        monkeypatch.setattr("data.pictures.store.memory_budget", lambda share, free=free: share * free)
+        monkeypatch.setattr("data.pictures.store.free_memory", lambda free=free: free)
         assert (load_faces(folder, "train", storage=Storage(0.9)).images.decoded is not None) == kept
 
 

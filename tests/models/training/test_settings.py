@@ -42,6 +42,6 @@ def test_sizes_grow_in_three_steps():
 def test_each_epoch_has_its_size():
     assert epoch_sizes(Settings(epochs=8), 48, fixed=False) == [36, 36, 36, 42, 42, 42, 48, 48]
     assert epoch_sizes(Settings(epochs=4), 48, fixed=False) == [36, 42, 42, 48]
-    assert epoch_sizes(Settings(epochs=2), 48, fixed=False) == [36, 48]  # the last is of the full size
+    assert [epoch_sizes(Settings(epochs=n), 48, fixed=False) for n in (1, 2, 3)] == [[48], [36, 48], [36, 42, 48]]
     assert epoch_sizes(Settings(epochs=2, progressive_resizing=False), 48, fixed=False) == [48, 48]
     assert epoch_sizes(Settings(epochs=2), 48, fixed=True) == [48, 48]

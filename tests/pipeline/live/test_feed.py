@@ -22,12 +22,6 @@ from retinaface.detector import RetinaFace
 from retinaface.face import Face
 
 
-@pytest.fixture(scope="module")
-def parts():
-    pipeline = EmotionPipeline.from_files()
-    return pipeline.detector, pipeline.classifier
-
-
 def film(images: Sequence[np.ndarray], fps: float = 25.0) -> FileSource:
     return FileSource("film", (Frame(image, i / fps, i, "film") for i, image in enumerate(images)), fps=fps)
 

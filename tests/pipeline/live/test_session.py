@@ -92,12 +92,6 @@ class FakeWindow:
         self.gone.set()
 
 
-@pytest.fixture(scope="module")
-def parts():
-    pipeline = EmotionPipeline.from_files()
-    return pipeline.detector, pipeline.classifier
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

@@ -114,7 +114,7 @@ export class Overlay {
  * The part of a face's box inside the frame; at least one pixel.
  * @param {FaceResult} face @param {Rect} frame @param {number} scale @returns {Rect}
  */
-export function visibleBox({ face: { box } }, frame, scale) {
+function visibleBox({ face: { box } }, frame, scale) {
   const [left, top, right, bottom] = box.map((value) => Math.round((value + 0.5) * scale - 0.5));
   const [x, y] = [clamp(left, 0, frame.right - 1), clamp(top, 0, frame.bottom - 1)];
   return { left: x, top: y, right: clamp(right, x + 1, frame.right), bottom: clamp(bottom, y + 1, frame.bottom) };
