@@ -187,8 +187,8 @@ class RetinaFace:
         numbers = (scores, boxes_xyxy / FARTHEST, landmarks[rows] / FARTHEST)
         if not all((np.abs(some) <= 1).all() for some in numbers):  # nor is it so of NaN
             raise UserError("the detector gives numbers that mean nothing; name other --detector-weights.")
-        kept = self._suppress(boxes_xyxy, scores[rows])
-        kept = kept[scores[rows[kept]] >= min(self.conf, POSSIBLE)]
+        faces = np.count_nonzero(scores[rows] >= min(self.conf, POSSIBLE))  # the first; the others only vote
+        kept = self._suppress(boxes_xyxy[:faces], scores[rows[:faces]])
         landmarks_xy = vote_landmarks(landmarks[rows], boxes_xyxy, scores[rows], kept)
         return [
             Face(box_xyxy=box, landmarks_xy=points, score=float(score))

@@ -94,9 +94,10 @@ export function facesFrom(outputs, about) {
   if (!candidates.every((face) => isPlace(face, about.farthest))) {
     throw new Error("the detector gives numbers that mean nothing");
   }
-  return nonMaximumSuppression(candidates, about)
-    .filter(({ score }) => score >= Math.min(about.conf, about.possible))
-    .map((face) => ({ ...face, landmarks: voteLandmarks(face, candidates, about) }));
+  const faces = candidates.filter(({ score }) => score >= Math.min(about.conf, about.possible)); // the others only vote
+  return nonMaximumSuppression(faces, about).map((face) => {
+    return { ...face, landmarks: voteLandmarks(face, candidates, about) };
+  });
 }
 
 /**
