@@ -65,7 +65,7 @@ def notify(sentence: str) -> None:
 
 @functools.cache
 def notify_once(sentence: str) -> None:
-    """As `notify`, each sentence once."""
+    """As `notify`, each sentence once a process."""
     notify(sentence)
 
 

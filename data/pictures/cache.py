@@ -113,7 +113,7 @@ class PictureCache:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Write what only saves time later; where it cannot be written, that is said once, and the work goes on."""
+    """Write what only saves time later; where it cannot be written, each process says so once, and goes on."""
     try:
         with atomic_write(path) as temporary:
             temporary.write_bytes(content)

@@ -56,7 +56,7 @@ def wants_onnx(engine: str, device: object) -> bool:
         advice = "pip install onnxruntime" if missing else f"on Windows install the Visual C++ runtime, {VISUAL_C}"
         if engine == "onnx":
             raise UserError(f"--engine onnx needs the package onnxruntime ({error}); {advice}.") from error
-        if not missing:
+        if error.name != "onnxruntime":  # it is there, and something that it needs is not
             notify_once(f"onnxruntime is installed and does not load ({error}), so torch is used; {advice}.")
         return False
     return True

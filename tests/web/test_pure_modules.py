@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.node import node, twin
 from helpers.paths import ROOT
+from helpers.twins.node import node, twin
 
 from pipeline.tracking import Tracker
 from retinaface.face import Face

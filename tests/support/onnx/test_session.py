@@ -68,13 +68,16 @@ def test_a_file_of_another_kind_or_none_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "told", "advice"),
     [
-        (ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime"), ""),
-        (ImportError("DLL load failed while importing onnxruntime_pybind11_state"), "does not load (DLL load failed"),
+        (ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime"), "", "pip install onnxruntime"),
+        (ModuleNotFoundError("No module named 'x'", name="x"), "does not load (No module", "pip install onnxruntime"),
+        (ImportError("DLL load failed while importing state"), "does not load (DLL load failed", "Visual C"),
     ],
 )
-def test_a_runtime_that_does_not_load_is_told_and_one_that_is_not_there_is_not(monkeypatch, capsys, error, told):
+def test_a_runtime_that_does_not_load_is_told_and_one_that_is_not_there_is_not(
+    monkeypatch, capsys, error, told, advice
+):
     class Finder(importlib.abc.MetaPathFinder):
         def find_spec(self, name, path, target=None):
             if name == "onnxruntime":
@@ -87,7 +90,7 @@ def test_a_runtime_that_does_not_load_is_told_and_one_that_is_not_there_is_not(m
     said = capsys.readouterr().err
     assert told in said
     assert said.count("\n") == bool(told)  # once
-    with pytest.raises(UserError, match="Visual C" if told else "pip install onnxruntime"):
+    with pytest.raises(UserError, match=advice):
         wants_onnx("onnx", "cpu")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from helpers.node import FRAME_OF, as_frame, twin
-from helpers.story import WIDTH, Person, room
+from helpers.twins.node import FRAME_OF, as_frame, twin
+from helpers.twins.story import WIDTH, Person, room
 
 from pipeline.appearance import face_patch, likeness
 from pipeline.scene import PATIENCE, SceneCut, small_grey

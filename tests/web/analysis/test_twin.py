@@ -10,8 +10,8 @@ import base64
 
 import numpy as np
 import pytest
-from helpers.node import FRAME_OF, as_frame, twin
-from helpers.story import CELLS, CHANNELS, GRID_HW, MAX_FACES, NAMES, Shot, anchors_of, story
+from helpers.twins.node import FRAME_OF, as_frame, twin
+from helpers.twins.story import CELLS, CHANNELS, GRID_HW, MAX_FACES, NAMES, Shot, anchors_of, story
 
 from models.checkpoint import Checkpoint
 from models.classifier import Classifier
