@@ -27,16 +27,17 @@ def whole_faces(faces: Sequence[Face], smaller: Sequence[Face], *, near: float, 
     """`faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first.
 
     near: `NEAR` in the pixels of the faces. A face found in both frames is blended, so that none jumps as it comes
-    nearer: as it is in `faces` at a size of `near`, as in `smaller` from `ALONE` times that.
+    nearer: as it is in `faces` at a size of `near`, as in `smaller` from `ALONE` times that. What is found in `faces`
+    alone and is as large is none: a blur, as enlarged pictures and backgrounds out of focus have them.
 
     A part has its centre inside the large face, is not much smaller, and does not score higher, unless the large one is
     sure. A large face that then still overlaps another by more than `iou_threshold`, as NMS allows none to, is left
     out. Faces that are not `POSSIBLE` change none that is, so how many of them a detector was asked for is no matter.
     """
-    kept = list(faces)
+    found = _overlap(faces, smaller).max(axis=1, initial=0) >= SAME_IOU
+    kept = [face for face, also in zip(faces, found, strict=True) if also or face.size < ALONE * near]
     for whole in smaller:
-        alike = np.array([(face.score >= POSSIBLE) == (whole.score >= POSSIBLE) for face in kept], bool)
-        overlap = iou(whole.box_xyxy[None], boxes_of(kept))[0] * alike
+        overlap = _overlap([whole], kept)[0]
         same = int(overlap.argmax()) if overlap.max(initial=0) >= SAME_IOU else None
         if (whole.size if same is None else kept[same].size) < near:
             continue
@@ -54,6 +55,12 @@ def whole_faces(faces: Sequence[Face], smaller: Sequence[Face], *, near: float, 
         if same is not None or (iou(whole.box_xyxy[None], boxes_of(kept)) <= iou_threshold).all():
             kept.append(whole)
     return sorted(kept, key=lambda face: -face.score)
+
+
+def _overlap(faces: Sequence[Face], others: Sequence[Face]) -> np.ndarray:
+    """(F, O): their IoU, 0 where one is `POSSIBLE` and the other is not."""
+    possible, others_possible = (np.array([face.score >= POSSIBLE for face in some], bool) for some in (faces, others))
+    return iou(boxes_of(faces), boxes_of(others)) * (possible[:, None] == others_possible)
 
 
 def blended(face: Face, other: Face, *, share: float) -> Face:

@@ -92,6 +92,21 @@ def test_what_may_be_a_near_face_is_searched_for_in_a_smaller_frame_which_decide
     assert asked == [320, 160, 320, 160]
 
 
+def test_what_is_as_large_and_not_found_in_the_smaller_frame_is_no_face():
+    blur = face((120, 0, 220, 100), 0.95)
+    smaller = [face((2, 0, 100, 100), 0.6)]
+    assert [one.score for one in whole_faces([WHOLE, blur], smaller, near=80)] == [WHOLE.score]
+    assert blur in whole_faces([WHOLE, blur], smaller, near=80.1)  # hardly near: both frames tell of it
+
+
+def test_a_portrait_enlarged_until_it_is_soft_shows_one_face(portrait):
+    """Blurs in it are as large as faces at its own size, and nothing in a smaller frame."""
+    detector = RetinaFace.from_file(imgsz=None, conf=0.6)
+    for side in (512, 2048, 3072):
+        enlarged = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_CUBIC)
+        assert len(detector([enlarged])[0]) == 1, side
+
+
 def test_how_many_doubtful_faces_come_with_them_changes_no_other():
     rng = np.random.default_rng(0)
 
@@ -113,9 +128,7 @@ def test_how_many_doubtful_faces_come_with_them_changes_no_other():
 
 
 def test_a_large_face_that_overlaps_one_which_stays_is_left_out():
-    sure = face(
-        (30, 0, 130, 100), 0.95
-    )  # its centre is inside, and it scores higher than the large one, which is unsure
+    sure = face((30, 0, 129, 99), 0.95)  # its centre is inside, and it scores higher than the large one, which is unsure
     unsure = face((0, 0, 150, 150), 0.7)
     overlap = iou(unsure.box_xyxy[None], sure.box_xyxy[None])[0, 0]
     assert 0.5 > overlap > 0.4

@@ -63,9 +63,15 @@ test("anchors that agree vote on landmarks by their scores", () => {
 test("of a large face only what is possible changes faces that are", () => {
   const sure = face([0, 0, 400, 400], 0.6);
   const doubtful = face([100, 0, 500, 400], 0.2); // an IoU of 0.6
-  assert.deepEqual(wholeFaces([sure], [doubtful], 256, about), [sure]);
+  assert.deepEqual(wholeFaces([sure], [doubtful], 330, about), [sure]);
   const whole = face([100, 0, 500, 400], 0.5);
-  assert.deepEqual(wholeFaces([face([0, 0, 400, 400], 0.2)], [whole], 256, about), [whole]);
+  assert.deepEqual(wholeFaces([face([0, 0, 400, 400], 0.2)], [whole], 330, about), [whole]);
+});
+
+test("what is large and not found in the smaller frame is a blur", () => {
+  const [whole, blur] = [face([0, 0, 400, 400], 0.9), face([500, 0, 900, 400], 0.95)];
+  assert.deepEqual(wholeFaces([whole, blur], [whole], 256, about), [whole]);
+  assert.deepEqual(wholeFaces([whole, blur], [whole], 330, about), [blur, whole]);
 });
 
 test("anchors that score less than a face may vote on its landmarks", () => {

@@ -102,16 +102,20 @@ export function facesFrom(outputs, about) {
 
 /**
  * `faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first. A face
- * found in both is blended, so that none jumps as it comes nearer (retinaface/near_faces.py).
+ * found in both is blended, so that none jumps as it comes nearer; what is large and not found in the smaller frame is
+ * a blur (retinaface/near_faces.py).
  * @param {Face[]} faces @param {Face[]} smaller
  * @param {number} near in pixels of the faces @param {AboutDetector} about
  */
 export function wholeFaces(faces, smaller, near, about) {
-  let kept = [...faces];
+  const overlap = (/** @type {Face} */ face, /** @type {Face} */ other) =>
+    face.score >= about.possible === other.score >= about.possible ? iou(face.box, other.box) : 0;
+  let kept = faces.filter(
+    (face) => sizeOf(face) < about.alone * near || smaller.some((found) => overlap(found, face) >= about.same_iou),
+  );
   for (const found of smaller) {
-    const alike = kept.filter(({ score }) => score >= about.possible === found.score >= about.possible);
-    const same = bestOf(alike, (face) => iou(found.box, face.box));
-    const other = same && iou(found.box, same.box) >= about.same_iou ? same : null;
+    const same = bestOf(kept, (face) => overlap(found, face));
+    const other = same && overlap(found, same) >= about.same_iou ? same : null;
     if (sizeOf(other ?? found) < near) continue;
     const whole = other ? blended(other, found, (sizeOf(other) / near - 1) / (about.alone - 1)) : found;
     kept = kept
