@@ -68,9 +68,11 @@ def export(out: Path) -> Path:
         raise UserError(f"--out wants a folder other than the one you are in, {out}; name one inside it.")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out wants a folder, and {out} is a file; name another place.")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise UserError(f"{out} holds files that are not of the page; name a new folder, or empty this one.")
     files = site_files()
+    there = [path.name for path in out.iterdir()] if out.is_dir() else []
+    known = {name.split("/")[0] for name in files}
+    if any(name.removesuffix(".gz") not in known for name in there) or (there and MARK not in there):
+        raise UserError(f"{out} holds files that are not of the page; name a new folder, or empty this one.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:

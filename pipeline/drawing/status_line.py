@@ -96,7 +96,7 @@ def place_texts(
     upper = place_status(items, frame=frame, size=size)
     box = _wrapped(NOTICE, widest=frame.width - 2 * edge, size=max(SMALLEST, round(0.86 * size)), colour=DIM)
     box = _moved(box, edge, frame.bottom - edge - box.rect.height)
-    lower = [box] if _fits(box, frame) else []
+    lower = [box] if " ".join(box.lines) == NOTICE and _fits(box, frame) else []
     top = max((box.rect.bottom for box in upper), default=-apart) + apart
     bottom = min((box.rect.top for box in lower), default=frame.bottom + apart) - apart
     sentence = status.message if status else ""

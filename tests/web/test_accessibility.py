@@ -85,6 +85,17 @@ def test_the_tab_key_goes_through_all_controls_in_reading_order(page):
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"  # focus is seen
 
 
+def test_help_opens_at_its_beginning_also_where_it_does_not_fit(page):
+    page.resize(320, 256)
+    page.key("?")
+    page.wait_for("document.getElementById('keys').open")
+    scrolled = page.evaluate("document.getElementById('keys').scrollTop")
+    rest = page.evaluate("document.getElementById('keys').scrollHeight - document.getElementById('keys').clientHeight")
+    page.key("Escape")
+    page.resize(1280, 800)
+    assert scrolled == 0 < rest
+
+
 def test_everything_is_done_from_the_keyboard(page):
     close_source(page)
     page.evaluate("document.getElementById('sample').focus()")

@@ -43,9 +43,13 @@ def test_the_folder_holds_what_the_page_asks_for(small):
 def test_it_is_written_over_its_own_folder_and_over_no_other(small):
     folder = export(small / "site")
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    (folder / "left over.js").write_text("old")
+    (folder / "page.js").write_text("old")
     assert export(folder) == folder
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    (folder / ".git").mkdir()  # a repository that hosts it
+    with pytest.raises(UserError, match="site holds files that are not of the page"):
+        export(folder)
+    assert (folder / ".git").is_dir()
     other = small / "thesis"
     other.mkdir()
     (other / "chapter.txt").write_text("mine")

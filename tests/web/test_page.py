@@ -190,6 +190,27 @@ def test_a_picture_that_was_closed_while_it_was_mirrored_does_not_come_back(page
     assert state(page)["frames"] == 0
 
 
+def test_a_message_is_of_its_source(page, picture, tmp_path):
+    page.upload("#file", picture)
+    wait_for_frames(page, 1)
+    page.key("e")
+    page.wait_for(f"{MESSAGE} === 'heatmaps are for neutral'")
+    page.upload("#file", picture)
+    page.wait_for(f"{MESSAGE} === ''")
+    page.key("e")
+    page.key("q")
+    assert page.evaluate(MESSAGE) == ""
+
+
+def test_a_key_is_refused_where_its_button_is(page):
+    assert page.evaluate("document.getElementById('heat').disabled")
+    before = page.evaluate("document.getElementById('explain').value + document.getElementById('heat').ariaPressed")
+    for key in "hexbmsq":
+        page.key(key)
+    after = page.evaluate("document.getElementById('explain').value + document.getElementById('heat').ariaPressed")
+    assert (after, page.evaluate(MESSAGE)) == (before, "")
+
+
 def test_help_shows_every_key_and_a_key_does_something(page):
     page.key("?")
     page.wait_for("document.getElementById('keys').open")
@@ -308,7 +329,7 @@ def test_dropped_and_pasted_pictures_open(page):
         page.wait_for("document.getElementById('spoken').textContent === 'No face.'")
 
 
-@pytest.mark.parametrize(("picture_wh", "noticed"), [((2000, 667), False), ((640, 480), True)])
+@pytest.mark.parametrize(("picture_wh", "noticed"), [((2000, 667), False), ((400, 3500), False), ((640, 480), True)])
 def test_the_notice_stands_in_the_picture_or_else_below_it(page, tmp_path, picture_wh, noticed):
     cv2.imwrite(str(tmp_path / "wide.png"), np.full((picture_wh[1], picture_wh[0], 3), 128, np.uint8))
     page.resize(360, 640)

@@ -114,6 +114,7 @@ async function open(openSource) {
     if (signal.aborted) return source.close();
     if (recorder) toggleRecording(); // a recording is of one source
     runs = true;
+    notify(""); // what it says is of the source before
     const shown = session.run(source);
     setState("opening"); // until its first picture is there
     if (source.kind === "camera") await listCameras();
@@ -130,6 +131,7 @@ async function open(openSource) {
 /** Back to the beginning, with what went wrong if something did. @param {string} [trouble] */
 function close(trouble = "") {
   opening.abort();
+  notify("");
   if (recorder) toggleRecording();
   session.stop();
   text("trouble").textContent = trouble;
@@ -215,8 +217,8 @@ const lastExplainer = () => select("explainer").value || about.explainers[0];
 
 /** What a key or its button does. @type {Record<string, () => void>} */
 const ACTIONS = {
-  q: () => !button("close").disabled && close(),
-  escape: () => !button("close").disabled && close(),
+  q: () => close(),
+  escape: () => close(),
   " ": () => session.pause(!session.paused),
   h: () => session.change({ explainer: session.options.explainer ? null : lastExplainer() }),
   b: () => session.change({ bars: !session.options.bars }),
@@ -234,31 +236,25 @@ const ACTIONS = {
   c: saveTable,
   r: () => {
     if (!Recorder.possible) notify("this browser records no films");
-    else if (!button("record").disabled) toggleRecording();
+    else toggleRecording();
   },
   "?": () => byId("keys", HTMLDialogElement).showModal(),
 };
 
-/** @param {string} key */
-const means = (key) => key in ACTIONS && !(key === " " && button("pause").disabled);
+/** The button whose key it is; what one refuses, the other does too. @type {Record<string, string>} */
+const BUTTONS = {
+  ...{ " ": "pause", h: "heat", e: "heat", x: "heat", b: "bars", m: "mirror", s: "snapshot", c: "table", r: "record" },
+  ...{ "?": "help", q: "close", escape: "close" },
+};
+const means = (/** @type {string} */ key) =>
+  key in BUTTONS && (!button(BUTTONS[key]).disabled || (key === "r" && !Recorder.possible)); // r says why not
 /** @param {string} key */
 function act(key) {
   ACTIONS[key]();
   refresh();
 }
 
-const CLICKS = {
-  pause: " ",
-  heat: "h",
-  bars: "b",
-  mirror: "m",
-  snapshot: "s",
-  table: "c",
-  record: "r",
-  help: "?",
-  close: "q",
-};
-for (const [id, key] of Object.entries(CLICKS)) button(id).addEventListener("click", () => act(key));
+for (const key of " hbmscr?q") button(BUTTONS[key]).addEventListener("click", () => act(key));
 document.querySelector("nav")?.addEventListener("click", ({ detail, target }) => {
   if (detail && target instanceof HTMLButtonElement) target.blur(); // by a pointer: the next space is a pause again
 });

@@ -77,6 +77,15 @@ def test_text_and_icons_stay_on_their_panels(frame, background):
     assert (canvas == background).all()
 
 
+def test_a_notice_that_finds_no_room_is_left_out_not_cut():
+    notices = []
+    for width in range(20, 400, 20):
+        texts, _, _ = place_texts(Status(), faces=0, frame=Rect(0, 0, width, 3000), size=40)
+        notices += [" ".join(box.lines) for box in texts if box.rect.top > 1500]
+    assert 0 < len(notices) < 19
+    assert set(notices) == {NOTICE}
+
+
 def test_the_list_of_keys_covers_the_middle_and_fits():
     for frame in FRAMES[:3]:
         canvas = np.full((frame.height, frame.width, 3), 255, np.uint8)

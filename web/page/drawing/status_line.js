@@ -37,7 +37,8 @@ export class StatusLine {
     const small = Math.max(this.n.smallest, Math.round(0.86 * size));
     const notice = this.wrapped(this.about.notice, widest, small, this.n.dim);
     const lower = moved(notice, edge, frame.bottom - edge - heightOf(notice.rect));
-    const texts = [...upper, lower].filter(({ rect }) => {
+    const said = [lower].filter(({ lines }) => lines.join(" ") === this.about.notice); // else the page says it below
+    const texts = [...upper, ...said].filter(({ rect }) => {
       const share = this.n.largest_share * heightOf(frame);
       return inside(rect, frame) && (rect.bottom <= share || rect.top >= heightOf(frame) - share);
     });
