@@ -68,7 +68,8 @@ def curves_table(evaluation: Evaluation) -> pd.DataFrame:
         if not 0 < hits.sum() < len(hits):
             continue
         for curve, (x, y) in {"roc": roc_curve(scores, hits), "pr": precision_recall_curve(scores, hits)}.items():
-            kept = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).astype(int))
+            along = np.append(0, np.hypot(np.diff(x), np.diff(y)).cumsum())  # points as far apart along the curve
+            kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], CURVE_POINTS)))
             parts.append(pd.DataFrame({"class": harmless(name), "curve": curve, "x": x[kept], "y": y[kept]}))
     return pd.concat(parts) if parts else pd.DataFrame(columns=["class", "curve", "x", "y"])
 

@@ -94,8 +94,8 @@ def randomisation_figure(randomisation: Randomisation, *, title: str = "") -> Fi
             axes.plot(places, [1, *values[method].mean(axis=1)], label=method, marker="o", markersize=3, **style)
         axes.axhline(0, color=GREY, linewidth=1)
         axes.set_xticks(places, ["none", *randomisation.units], rotation=55, ha="right", rotation_mode="anchor")
-        axes.set(title=f"{name} with the trained network's heatmap, {faces} faces", ylim=(None, 1.03))
-        axes.set_xlabel("randomised down to")
+        axes.set(title=f"{name} with the trained network's heatmap", ylim=(None, 1.03))
+        axes.set_xlabel(f"randomised down to ({faces} faces)")
         axes.grid(axis="x", visible=False)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=8, handlelength=3)
     return figure

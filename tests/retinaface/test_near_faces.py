@@ -128,7 +128,7 @@ def test_how_many_doubtful_faces_come_with_them_changes_no_other():
 
 
 def test_a_large_face_that_overlaps_one_which_stays_is_left_out():
-    sure = face((30, 0, 129, 99), 0.95)  # its centre is inside, and it scores higher than the large one, which is unsure
+    sure = face((30, 0, 129, 99), 0.95)  # its centre is inside, it is smaller, and scores higher than the unsure one
     unsure = face((0, 0, 150, 150), 0.7)
     overlap = iou(unsure.box_xyxy[None], sure.box_xyxy[None])[0, 0]
     assert 0.5 > overlap > 0.4

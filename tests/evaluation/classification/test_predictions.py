@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from data.face_set import FaceSet
-from evaluation.classification.predictions import read_predictions, write_predictions
+from evaluation.classification.predictions import curves_table, read_predictions, write_predictions
 from evaluation.classification.scores import Evaluation, summary
 from support import UserError
+from support.metrics import step_average_precision
 
 
 @pytest.fixture
@@ -44,6 +45,22 @@ def test_the_tables_hold_the_numbers(evaluation, tmp_path):
     for name, row in scores["per_class"].items():
         roc = curves[(curves["class"] == name) & (curves["curve"] == "roc")]
         assert np.trapezoid(roc["y"], roc["x"]) == pytest.approx(row["auroc"])
+
+
+def test_the_curve_of_a_rare_class_keeps_its_area(evaluation, rng):
+    """Of 4,000 points 500 are written: those of the few hits, not of the many rows behind them."""
+    scores = np.sort(rng.random(4000))[::-1]
+    votes = np.zeros((4000, 3), np.float32)
+    votes[:, 0] = 1
+    votes[[0, 1, 3, 9, 40, 80, 200, 500, 1500, 3000]] = (0, 0, 1)
+    label = np.column_stack([1 - scores, np.zeros(4000), scores]).astype(np.float32)
+    names = tuple(map(str, range(4000)))
+    faces = dataclasses.replace(evaluation.faces, votes=votes, labels=votes.argmax(axis=1), names=names)
+    table = curves_table(dataclasses.replace(evaluation, faces=faces, label=label, crowd=label))
+    curve = table[(table["class"] == "sad") & (table["curve"] == "pr")]
+    area = (np.diff(curve["x"], prepend=0) * curve["y"]).sum()
+    assert len(curve) <= 500
+    assert area == pytest.approx(step_average_precision(label[:, 2], faces.labels == 2), rel=0.02)
 
 
 def test_no_cell_is_run_by_a_spreadsheet_and_any_name_can_be_written(evaluation, tmp_path):
