@@ -12,6 +12,7 @@ film is read in one go.
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -117,13 +118,14 @@ def _cuts(stamps: list[Fraction], keys: list[int], *, stretch_s: float, overlap_
     """(first, start, key) of each stretch; a cut is left out where its key frame lies too far before it."""
     cuts = [(0, 0, 0)]
     until = stamps[-1] - Fraction(overlap_s)  # the rest goes with the stretch before
-    target = stamps[0] + Fraction(stretch_s)
+    length = Fraction(stretch_s)
+    target = stamps[0] + length
     while target < until:
         first, start = (bisect.bisect_left(stamps, time) for time in (target, target - Fraction(overlap_s)))
         key = keys[bisect.bisect_right(keys, start) - 1]
         if key >= cuts[-1][0] and first > start:
             cuts.append((first, start, key))
-        target += Fraction(stretch_s)
+        target += length * max(1, math.ceil((stamps[first] - target) / length))  # over a jump of the clock in one step
     return cuts
 
 

@@ -62,8 +62,8 @@ class Unit:
         return replace(self, stretch=None, whole=True)
 
     def alone(self) -> list[Unit]:
-        """The same work with each source by itself."""
-        if len(self.sources) == 1:
+        """The same work with each source by itself, and films in one go: cutting may be what failed."""
+        if self.stretch:
             return [self]
         return [Unit((source,), whole=not source.is_picture) for source in self.sources]
 

@@ -64,12 +64,9 @@ def regroup(timeline: Timeline, *, end: float, most: int) -> tuple[list[float], 
     """The bins up to `end`, joined two and two until there are at most `most`: their starts (B,), and sums (B, R)."""
     width = width_for(end, width=timeline.width, most=most)
     joined = round(width / timeline.width)
-    rows = timeline.sums.shape[1]
-    padded = np.zeros((math.ceil(BINS / joined) * joined, rows))
-    padded[:BINS] = timeline.sums
     bins = max(1, min(most, math.ceil(end / width - 1e-9)))
-    sums = np.zeros((bins, rows))
-    merged = padded.reshape(-1, joined, rows).sum(axis=1)[:bins]
+    sums = np.zeros((bins, timeline.sums.shape[1]))
+    merged = np.add.reduceat(timeline.sums, np.arange(0, BINS, joined))[:bins]
     sums[: len(merged)] = merged
     return [i * width for i in range(bins)], sums
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from helpers.archives import scene, write_scenes
 from helpers.films import damaged, read_film, write_film
 
 from data.sources.frame import Frame
+from pipeline.archive import stretches as module
 from pipeline.archive.stretches import OVERLAP_FRAMES, OVERLAP_S, NotCuttable, stretch_frames, stretches_of
 
 FPS = 5.0
@@ -71,6 +74,24 @@ def test_times_that_vary_are_kept(tmp_path):
     assert len(stretches) > 2
     whole, _ = read_film(path)
     assert [f.time_s for f in frames_of(path, stretches)] == [f.time_s for f in whole]
+
+
+def test_a_jump_of_the_clock_is_not_stepped_through(tmp_path, monkeypatch):
+    looked_up = []
+
+    def bisect_left(stamps, time_s):
+        looked_up.append(time_s)
+        return bisect.bisect_left(stamps, time_s)
+
+    monkeypatch.setattr(module, "bisect", SimpleNamespace(bisect_left=bisect_left, bisect_right=bisect.bisect_right))
+    times_s = np.arange(600) / 5
+    times_s[200:] += 25e4
+    images = [scene(i, fps=FPS) for i in range(600)]
+    path = write_film(tmp_path / "film.mkv", images, rate=FPS, times_s=times_s.tolist(), options={"g": "12"})
+    stretches = stretches_of(str(path), stretch_s=25)
+    assert [stretch.first for stretch in stretches] == [0, 125, 250, 375, 500]
+    assert len(looked_up) < 20
+    assert [frame.index for frame in frames_of(path, stretches)] == list(range(600))
 
 
 def test_short_films_and_what_is_no_film_are_not_cut(tmp_path):

@@ -47,6 +47,9 @@ def test_keys_are_their_sources():
 def test_a_second_try_takes_each_source_alone_and_a_film_in_one_go():
     films = [source for source, _ in sources("film", 2, 1)]
     assert Unit(tuple(films)).alone() == [Unit((film,), whole=True) for film in films]
+    assert Unit((films[0],)).alone() == [Unit((films[0],), whole=True)]
+    (picture, _), *_ = sources("picture", 1, 1)
+    assert Unit((picture,)).alone() == [Unit((picture,))]
     stretch = Stretch(1, 2, 9, None, 5, 0, Fraction(0), Fraction(0), None, 20, 20)
     cut = Unit((films[0],), stretch, "12")
     assert cut.alone() == [cut]

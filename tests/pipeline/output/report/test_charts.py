@@ -82,6 +82,15 @@ def test_regroup_keeps_all_and_reaches_to_the_end(rng, end, most):
     assert len(starts) > most / 2 or width == 1 / 16
 
 
+def test_a_moment_at_the_start_of_what_ends_after_a_jump_of_the_clock(rng):
+    timeline = Timeline(2, width=1 / 16)
+    timeline.add(0.0, 10.0, values := rng.random(2))
+    starts, sums = regroup(timeline, end=1e12, most=20)
+    assert len(starts) == len(sums) <= 20
+    np.testing.assert_allclose(sums[0], values)
+    assert not sums[1:].any()
+
+
 @pytest.mark.parametrize("end", [0.4, 1.0, 7.3, 59.0, 3600.0, 86_400.0, 1e7])
 def test_ticks_are_few_and_before_the_end(end):
     at = ticks(end)
