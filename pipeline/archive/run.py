@@ -116,6 +116,7 @@ class Archive:
         if source in self.failed or (event.unit.stretch and event.unit.key in self._dropped):
             return
         self.failed[source] = event.why
+        self.dataset.fail(event.unit, event.why)
         if event.unit.stretch:
             self._drop(event.unit)
         self.account.progress.add(sources=1, failed=1)
@@ -152,8 +153,8 @@ def run_archive(
         account.progress.close()
     stopped = stop_requested()
     if not stopped:
-        dataset.forget_all_stretches()
-    failed = dataset.write_sources(archive.failed)
+        dataset.forget_stretches(sources)
+    failed = dataset.write_sources()
     for sentence in account.sentences() if todo else ():
         notify(sentence)
     if stopped:

@@ -34,22 +34,21 @@ class Unit:
     def key(self) -> str:
         """16 hexadecimal digits that name what it is about: for a stretch, its film and own columns as they are now."""
         own = [repr(source.own) for source in self.sources if self.sha256]
-        text = "\n".join([*(source.place for source in self.sources), self.sha256, *own])
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return _digest("\n".join([*(source.place for source in self.sources), self.sha256, *own]))
 
     @property
     def name(self) -> str:
         """The file that it writes."""
         if self.stretch is None:
             return f"{FACES}/part-{self.key}.parquet"
-        return f"{STRETCHES}/{self.key}/{self.stretch.number:05d}.parquet"
+        return f"{stretches_folder(self.sources[0])}/{self.key}/{self.stretch.number:05d}.parquet"
 
     @property
     def heatmaps_name(self) -> str:
         """The file of its heatmaps: means, or of a stretch sums."""
         if self.stretch is None:
             return f"{HEATMAPS}/part-{self.key}.parquet"
-        return f"{STRETCHES}/{self.key}-heatmaps/{self.stretch.number:05d}.parquet"
+        return f"{stretches_folder(self.sources[0])}/{self.key}-heatmaps/{self.stretch.number:05d}.parquet"
 
     @property
     def is_film(self) -> bool:
@@ -68,14 +67,28 @@ class Unit:
         return [Unit((source,), whole=not source.is_picture) for source in self.sources]
 
 
+def stretches_folder(source: Source) -> str:
+    """The folder of a film's stretches, of all that it has held."""
+    return f"{STRETCHES}/{_digest(source.place)}"
+
+
+def _digest(text: str) -> str:
+    """16 hexadecimal digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 def units_of(sources: Sequence[tuple[Source, int]]) -> Iterator[Unit]:
-    """Units of (source, bytes), in order: of many, pictures together, and films that are small files."""
+    """Units of (source, bytes), in order: of many, pictures together, and films that are small files.
+
+    No two of a unit have one name, by which its rows are known: bytes that are no text look like their codes.
+    """
     share = max(1, len(sources) // UNITS)
     group: list[Source] = []
     group_bytes = 0
     for source, size in sources:
         most = min(share, MOST_PICTURES if source.is_picture else MOST_FILMS)
         fits = source.is_picture or group_bytes + size <= MOST_BYTES
+        fits = fits and source.name not in (one.name for one in group)
         if group and (group[0].is_picture != source.is_picture or len(group) >= most or not fits):
             yield Unit(tuple(group))
             group, group_bytes = [], 0

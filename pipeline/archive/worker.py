@@ -75,12 +75,16 @@ class Worker:
         """Do a unit, or say into which others it is cut."""
         if unit.is_film and self.analysis.stretch_s and (cut := self._cut(unit)):
             return Outcome(unit, again=cut)
-        if unit.stretch and self.store.exists(unit.name):  # of a run that was ended
+        if unit.stretch and self._is_done(unit):  # by a run that was ended
             return Outcome(unit)
         try:
             return self._analyse(unit)
         except NotCuttable:
             return Outcome(unit, again=(Unit(unit.sources, whole=True),))
+
+    def _is_done(self, unit: Unit) -> bool:
+        names = [unit.name, unit.heatmaps_name] if self.analysis.heatmaps else [unit.name]
+        return all(self.store.records(name) is not None for name in names)
 
     def _cut(self, unit: Unit) -> tuple[Unit, ...]:
         """The stretches of a long film."""
@@ -106,7 +110,8 @@ class Worker:
                 Crops(self.store, source).clear()
         records = [self._source(source, unit, rows, heatmaps, times) for source in unit.sources]
         if self.analysis.heatmaps:
-            self.store.write_table(unit.heatmaps_name, heatmaps.sums() if unit.stretch else heatmaps.means())
+            table = heatmaps.sums() if unit.stretch else heatmaps.means()
+            self.store.write_table(unit.heatmaps_name, table, [])
         self.store.write_table(unit.name, rows.table(), records)  # the last: with it the unit is done
         return Outcome(
             unit,

@@ -13,24 +13,30 @@ Out: which sources are still to be done; no row lost, none twice; `_sources.parq
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from data.sources.frame import Skipped
 from pipeline.archive.analysis import Analysis, digest_of
 from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
+from pipeline.archive.results.rows import Rows
 from pipeline.archive.results.store import Store, shown
 from pipeline.archive.sources import Source, Version, sha256_of, version_of
-from pipeline.archive.units import FACES, HEATMAPS, STRETCHES, Unit
+from pipeline.archive.units import FACES, HEATMAPS, STRETCHES, Unit, stretches_folder
+from pipeline.archive.worker import known, new_record
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from support import UserError
 from support.files import cannot_write
 
 SETTINGS, SOURCES, LOCK = "_settings.json", "_sources.parquet", "_lock"
+PARTS, ON_THEIR_WAY = "part-*.parquet", ".part-*.parquet.partial-*"  # one's own files beside them stay
 WRITTEN_AT_ONCE = 10_000  # rows of sources
 
 SOURCE_COLUMNS = {
@@ -79,21 +85,23 @@ class Dataset:
 
     def _check_settings(self) -> None:
         before = self.store.read_json(SETTINGS)
-        if before is None:
-            if self.store.names(FACES):
-                raise UserError(f"{shown(self.store.place)} holds a folder {FACES} of something else; name another.")
-            self.store.write_json(SETTINGS, self.described)
-        elif before != self.described:
+        if before == self.described:
+            return
+        begun = self.store.names(FACES) or self.store.folders(STRETCHES)
+        if begun and before is None:
+            raise UserError(f"{shown(self.store.place)} holds a folder {FACES} of something else; name another.")
+        if begun and before is not None:
             names = sorted({*before, *self.described})
             differ = [name for name in names if before.get(name) != self.described.get(name)]
             what = ", ".join(
                 f"{name} {before.get(name)!r:.40}, now {self.described.get(name)!r:.40}" for name in differ
             )
             raise UserError(f"{shown(self.store.place)} was made with other settings ({what}); name another folder.")
+        self.store.write_json(SETTINGS, self.described)
 
     def parts(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """Each part's name and the records of its sources; one that is damaged is removed, and so done again."""
-        for name in self.store.names(FACES):
+        for name in self.store.names(FACES, PARTS):
             records = self.store.records(name)
             if records is None:
                 self.store.delete(name)
@@ -103,7 +111,7 @@ class Dataset:
     def tidy(self) -> None:
         """Remove what ended runs left on its way, and all but the first of a source's sets of rows."""
         for folder in (FACES, HEATMAPS):
-            for name in self.store.names(folder, hidden=True):
+            for name in self.store.names(folder, ON_THEIR_WAY):
                 self.store.delete(name)
         seen: set[str] = set()
         for name, records in self.parts():
@@ -112,24 +120,37 @@ class Dataset:
             seen.update(paths)
             if twice:
                 self._without(name, records, twice)
-        parts = {name.replace(FACES, HEATMAPS, 1) for name in self.store.names(FACES)}
-        for name in self.store.names(HEATMAPS):
+        parts = {name.replace(FACES, HEATMAPS, 1) for name in self.store.names(FACES, PARTS)}
+        for name in self.store.names(HEATMAPS, PARTS):
             if name not in parts:  # of a unit that was ended before it wrote its rows
                 self.store.delete(name)
 
-    def remaining(self, sources: Iterable[Source]) -> list[tuple[Source, int]]:
-        """(source, bytes) of what is to be done; rows of sources that have failed, or changed since, are removed."""
-        done = {record["path"]: (name, record) for name, records in self.parts() for record in records}
+    def remaining(self, sources: Sequence[Source]) -> list[tuple[Source, int]]:
+        """(source, bytes) of what is to be done; rows of sources that have failed, or changed since, are removed.
+
+        A source that was moved, so that its name and SHA-256 are those of one that lay elsewhere, keeps its rows.
+        """
+        records = [(name, record) for name, records in self.parts() for record in records]
+        done = {record["path"]: (name, record) for name, record in records}
+        places = {source.place for source in sources}
+        elsewhere = {record["source"]: (name, record) for name, record in records if record["path"] not in places}
         stale: dict[str, set[str]] = {}
+        moved: dict[str, dict[str, dict[str, Any]]] = {}
         todo = []
         for source in sources:
             version = source.listed or version_of(source.path)
             name, record = done.get(source.place, ("", None))
+            if record is None and source.name in elsewhere and _is_moved(source, elsewhere[source.name][1], version):
+                name, record = elsewhere[source.name]
+                moved.setdefault(name, {})[record["path"]] = {"path": source.place} | known(version)
             if record is not None and not _is_stale(source, record, version):
                 continue
             if record is not None:
                 stale.setdefault(name, set()).add(source.place)
             todo.append((source, version.size if version else 0))
+        for name, changes in moved.items():
+            changed = [record | changes.get(record["path"], {}) for record in self.store.records(name)]
+            self.store.write_table(name, self.store.read_table(name), changed)
         for name, paths in stale.items():
             self._without(name, self.store.records(name), paths)
         return todo
@@ -160,16 +181,33 @@ class Dataset:
             sums = [self.store.read_table(unit.heatmaps_name) for unit in units]
             self.store.write_table(film.heatmaps_name, join_heatmaps(sums, numbers))
         self.store.write_table(film.name, table, [record])
-        for name in (units[0].name, units[0].heatmaps_name):
-            self.store.delete_folder(name.rpartition("/")[0])
+        self.store.delete_folder(stretches_folder(film.sources[0]))
         return record
 
-    def forget_all_stretches(self) -> None:
-        """Remove what is left of films that were read in one go after all, or failed, or have changed."""
-        self.store.delete_folder(STRETCHES)
+    def fail(self, unit: Unit, why: str) -> None:
+        """Make the part of a source that ended its process: one row, which says why."""
+        (source,) = unit.sources
+        record = new_record(source) | known(source.listed or version_of(source.path))
+        rows = Rows(self._class_names, self.analysis.columns)
+        rows.add_skipped(Skipped(source.name, 0, why), source.own)
+        self.store.write_table(unit.film.name, rows.table(), [record | {"problem": why, "failed": True}])
 
-    def write_sources(self, failed: dict[Source, str]) -> int:
-        """Write `_sources.parquet`; how many sources have failed. failed: why some have no part at all."""
+    @functools.cached_property
+    def _class_names(self) -> Sequence[str]:
+        """As the networks have them, which this process does not need for anything else."""
+        return replace(self.analysis, device="cpu").pipeline().classifier.class_names
+
+    def forget_stretches(self, sources: Sequence[Source]) -> None:
+        """Remove what is left of films that were read in one go after all, or failed, or have changed."""
+        left = set(self.store.folders(STRETCHES))
+        done = left.intersection(map(stretches_folder, sources))
+        for folder in done:
+            self.store.delete_folder(folder)
+        if left == done:
+            self.store.delete_folder(STRETCHES)
+
+    def write_sources(self) -> int:
+        """Write `_sources.parquet`; how many sources have failed."""
         columns = self.analysis.columns
         schema = pa.schema(list(SOURCE_COLUMNS.items()) + [(name, pa.string()) for name in columns])
         count = 0
@@ -177,7 +215,7 @@ class Dataset:
             file = self.store.filesystem.open_output_stream(partial)
             with file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
                 waiting: list[dict[str, Any]] = []
-                for record in self._all_records(failed):
+                for record in (record for _, records in self.parts() for record in records):
                     count += record["failed"]
                     own = dict(zip(columns, record["own"], strict=True))
                     waiting.append({**record, "settings": self.settings, "path": _text(record["path"]), **own})
@@ -186,15 +224,6 @@ class Dataset:
                         waiting = []
                 writer.write_table(pa.Table.from_pylist(waiting, schema))
         return count
-
-    def _all_records(self, failed: dict[Source, str]) -> Iterator[dict[str, Any]]:
-        from pipeline.archive.worker import known, new_record
-
-        for _, records in self.parts():
-            yield from records
-        for source, why in failed.items():
-            version = source.listed or version_of(source.path)
-            yield new_record(source) | known(version) | {"problem": why, "failed": True}
 
 
 def _check_columns(own: Sequence[str]) -> None:
@@ -213,6 +242,13 @@ def _is_stale(source: Source, record: dict[str, Any], version: Version | None) -
     if (version.size, version.mtime_ns) == (record["bytes"], record["mtime_ns"]):
         return False
     return version.size != record["bytes"] or sha256_of(source.path) != record["sha256"]
+
+
+def _is_moved(source: Source, record: dict[str, Any], version: Version | None) -> bool:
+    """Is it what another source of its name was?"""
+    if version is None or version.size != record["bytes"]:
+        return False
+    return sha256_of(source.path) == record["sha256"] != ""
 
 
 def _text(path: str) -> str:

@@ -7,6 +7,7 @@ Out: the same, each complete or not there; names that begin with a dot are on th
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import functools
 import io
 import itertools
@@ -26,6 +27,11 @@ from support import FAILED, UserError
 
 CROPS = "_crops"  # folder
 RECORDS = b"archive"  # key of a part's own metadata: what is known of its sources, as JSON
+RECORD = {  # of one of them (`pipeline.archive.worker.new_record`)
+    "source": str, "path": str, "kind": str, "frames": int, "promised": int | None, "skipped": int, "faces": int,
+    "seconds": int | float, "seams": int, "doubts": list, "problem": str | None, "failed": bool, "sha256": str,
+    "bytes": int | None, "mtime_ns": int | None, "own": list,
+}  # fmt: skip
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://(.*?)(\?\w+=[^?]*)?", re.DOTALL)  # scheme, path, options
 GOOGLE, GOOGLE_WAIT = ("gs", "gcs"), "retry_limit_seconds"  # an option, without which it tries for a quarter of an hour
 WAIT_S = 30
@@ -166,7 +172,7 @@ class Store:
             content = file.read()
         try:
             values = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             raise UserError(f"{shown(self.place)}/{name} is damaged, or of another program; name another folder.")
@@ -177,7 +183,7 @@ class Store:
         return pq.read_table(self.path(name), filesystem=self.filesystem, partitioning=None).replace_schema_metadata()
 
     def records(self, name: str) -> Any:
-        """The JSON values in a part's own metadata; None where it is not there, or damaged.
+        """What is known of a part's sources; None where it is not there, damaged, or of another program.
 
         Raises OSError where it cannot be read, which is no reason to do its work again.
         """
@@ -197,11 +203,17 @@ class Store:
         """Is there such a file?"""
         return self.filesystem.get_file_info(self.path(name)).is_file
 
-    def names(self, folder: str, *, hidden: bool = False) -> list[str]:
-        """The files in a folder, sorted; `hidden`: those on their way instead."""
-        selector = pa.fs.FileSelector(self.path(folder), allow_not_found=True)
-        names = [f"{folder}/{info.base_name}" for info in self.filesystem.get_file_info(selector) if info.is_file]
-        return sorted(name for name in names if name.rpartition("/")[2].startswith(".") == hidden)
+    def names(self, folder: str, pattern: str = "[!.]*") -> list[str]:
+        """The files in a folder whose names match, sorted."""
+        found = [info.base_name for info in self._in(folder) if info.is_file]
+        return sorted(f"{folder}/{name}" for name in fnmatch.filter(found, pattern))
+
+    def folders(self, folder: str) -> list[str]:
+        """The folders in a folder."""
+        return [f"{folder}/{i.base_name}" for i in self._in(folder) if i.type == pa.fs.FileType.Directory]
+
+    def _in(self, folder: str) -> list[pa.fs.FileInfo]:
+        return self.filesystem.get_file_info(pa.fs.FileSelector(self.path(folder), allow_not_found=True))
 
     def delete(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -217,8 +229,17 @@ class Store:
 
 
 def _records_in(metadata: pq.FileMetaData) -> Any:
-    """None where the file holds none, or damaged ones."""
+    """None where the file holds none, or others than this program writes."""
     try:
-        return json.loads((metadata.metadata or {})[RECORDS])
-    except (KeyError, ValueError):
+        records = json.loads((metadata.metadata or {})[RECORDS])
+    except (KeyError, ValueError, RecursionError):
         return None
+    return records if isinstance(records, list) and all(map(_is_record, records)) else None
+
+
+def _is_record(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == RECORD.keys()
+        and all(isinstance(value[name], kind) for name, kind in RECORD.items())
+    )

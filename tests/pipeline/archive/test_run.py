@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from fractions import Fraction
 
 import pandas as pd
@@ -115,6 +116,9 @@ def test_sources_that_fail_are_listed_and_tried_again_by_the_next_run(tmp_path, 
         assert "1.png: it died, twice" in capsys.readouterr().err
         table = pd.read_parquet(f"{place}/_sources.parquet")
         assert list(table[table.failed].problem) == ["it died, twice"]
+        others = [source for source in sources if not source.name.endswith("1.png")]
+        assert run_archive(others, dataset, in_this_process(analysis, place)) == 1
+        assert "1 source failed in an earlier run" in capsys.readouterr().err
         assert run_archive(sources, dataset, in_this_process(analysis, place)) == 0
         assert "3 of 4 sources are done already" in capsys.readouterr().err
     assert not pd.read_parquet(f"{place}/_sources.parquet").failed.any()
@@ -174,6 +178,36 @@ def test_own_columns_that_changed_after_a_kill_are_those_of_all_rows(tmp_path):
         assert run_archive(treated, dataset, in_this_process(analysis, place)) == 0
         assert dataset.remaining(treated) == []
     assert set(pd.read_parquet(place).group) == {"treated"}
+
+
+def test_stretches_of_other_films_stay_for_the_run_that_goes_on(tmp_path, sources):
+    analysis, place = ColourAnalysis(stretch_s=25), str(tmp_path / "out")
+    with Dataset(place, analysis) as dataset, pytest.raises(KeyboardInterrupt):
+        engine = in_this_process(analysis, place, stop_after=len(sources) + 1)
+        run_archive(sources, dataset, engine, stop_requested=lambda: True)
+    (done,) = (tmp_path / "out" / ".stretches").rglob("*.parquet")
+    pictures_only = [source for source in sources if source.is_picture]
+    with Dataset(place, analysis) as dataset:
+        assert run_archive(pictures_only, dataset, in_this_process(analysis, place)) == 0
+        assert done.exists()
+        write_scenes(tmp_path / "in" / "long.mp4", 20)
+        assert run_archive(sources, dataset, in_this_process(analysis, place)) == 0
+    assert not (tmp_path / "out" / ".stretches").exists()
+
+
+@pytest.mark.parametrize("left", [0, 500])
+def test_a_damaged_stretch_is_done_again(tmp_path, sources, left):
+    analysis, place = ColourAnalysis(stretch_s=25, heatmaps="gradcam"), str(tmp_path / "out")
+    films = [source for source in sources if not source.is_picture]
+    for damaged in ("", "-heatmaps"):
+        with Dataset(place, analysis) as dataset, pytest.raises(KeyboardInterrupt):
+            engine = in_this_process(analysis, place, stop_after=2)
+            run_archive(films, dataset, engine, stop_requested=lambda: True)
+        (path,) = (tmp_path / "out" / ".stretches").glob(f"*/*[!s]{damaged}/00000.parquet")
+        os.truncate(path, left)
+    with Dataset(place, analysis) as dataset:
+        assert run_archive(films, dataset, in_this_process(analysis, place)) == 0
+    assert sorted(pd.read_parquet(place).frame.unique()) == list(range(300))
 
 
 def test_what_limits_is_said_by_the_numbers():

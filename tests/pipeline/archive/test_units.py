@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.archive.sources import Source
 from pipeline.archive.stretches import Stretch
-from pipeline.archive.units import MOST_BYTES, MOST_FILMS, MOST_PICTURES, Unit, units_of
+from pipeline.archive.units import MOST_BYTES, MOST_FILMS, MOST_PICTURES, Unit, stretches_folder, units_of
 
 
 def sources(kind, count, size):
@@ -55,5 +55,5 @@ def test_a_second_try_takes_each_source_alone_and_a_film_in_one_go():
     assert cut.alone() == [cut]
     assert not cut.is_film
     assert not Unit((films[0],), whole=True).is_film
-    assert cut.name == f".stretches/{cut.key}/00001.parquet"
+    assert cut.name == f"{stretches_folder(films[0])}/{cut.key}/00001.parquet"
     assert cut.film.name == f"faces/part-{cut.key}.parquet"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from helpers.archives import ColourAnalysis, plain, scene, write_picture, write_scenes
 
+from pipeline.archive import units
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.sources import Source
 from pipeline.archive.units import Unit, units_of
@@ -89,8 +91,8 @@ def test_other_settings_and_a_second_run_are_refused(tmp_path):
     place = str(tmp_path / "out")
     with Dataset(place, OWN), pytest.raises(UserError, match="another run is at work"), Dataset(place, OWN):
         pass
-    with Dataset(place, OWN):
-        pass
+    with Dataset(place, OWN) as dataset:
+        analyse(dataset, pictures(tmp_path, 1), place=place)
     other = ColourAnalysis(columns=("room",), conf=0.9)
     with pytest.raises(UserError, match=r"other settings \(conf 0\.\d+, now 0\.9\)"), Dataset(place, other):
         pass
@@ -100,7 +102,58 @@ def test_other_settings_and_a_second_run_are_refused(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("content", ['{"a": 1', "[]", "null"])
+def test_settings_of_a_run_that_came_to_nothing_give_way(tmp_path):
+    place, other = str(tmp_path / "out"), ColourAnalysis(columns=("room",), conf=0.9)
+    with Dataset(place, OWN):
+        pass
+    with Dataset(place, other) as dataset:
+        assert dataset.store.read_json("_settings.json") == other.described()
+    (tmp_path / "out" / ".stretches" / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match="other settings"), Dataset(place, OWN):
+        pass
+
+
+def test_ones_own_files_among_the_results_stay(tmp_path):
+    place, analysis = str(tmp_path / "out"), replace(OWN, heatmaps="gradcam")
+    own = [tmp_path / "out" / name for name in ("faces/mine.csv", "faces/.hidden", "_heatmaps/mine.parquet")]
+    with Dataset(place, analysis) as dataset:
+        analyse(dataset, pictures(tmp_path, 1), place=place)
+        for path in own:
+            path.write_bytes(b"mine")
+        assert analyse(dataset, pictures(tmp_path, 1), place=place) == 0
+    assert [path.read_bytes() for path in own] == 3 * [b"mine"]
+
+
+def test_sources_of_the_same_name_keep_their_own_rows(tmp_path, monkeypatch):
+    """Bytes that are no text, and the text that stands for them."""
+    monkeypatch.setattr(units, "UNITS", 1)  # else they would not be in one because they are few
+    place = str(tmp_path / "out")
+    paths = [write_picture(tmp_path / name, scene(0)) for name in ("\udcff.png", "\\xff.png")]
+    sources = [Source(str(path), "\\xff.png", True, ("1",)) for path in paths]
+    with Dataset(place, OWN) as dataset:
+        assert analyse(dataset, sources, place=place) == 2
+        write_picture(paths[0], plain((90, 90, 90)))
+        assert analyse(dataset, sources, place=place) == 1
+    assert sorted(pd.read_parquet(place).face.fillna(-1)) == [-1, 0, 1, 2]
+
+
+def test_sources_that_were_moved_keep_their_rows(tmp_path):
+    place = str(tmp_path / "out")
+    (tmp_path / "here").mkdir()
+    with Dataset(place, OWN) as dataset:
+        assert analyse(dataset, pictures(tmp_path / "here", 3), place=place) == 3
+        before = pd.read_parquet(place)
+        shutil.copytree(tmp_path / "here", tmp_path / "there")
+        there = pictures(tmp_path / "there", 3)
+        write_picture(tmp_path / "there" / "1.png", plain((90, 90, 90)))
+        assert [source.name for source, _ in dataset.remaining(there)] == ["1.png"]  # another picture
+        assert pd.read_parquet(place).equals(before)
+        dataset.write_sources()
+    folders = [os.path.basename(os.path.dirname(path)) for path in pd.read_parquet(f"{place}/_sources.parquet").path]
+    assert sorted(folders) == ["here", "there", "there"]
+
+
+@pytest.mark.parametrize("content", ['{"a": 1', "[]", "null", "[" * 100_000], ids=range(4))
 def test_settings_that_are_damaged_are_said(tmp_path, content):
     with Dataset(str(tmp_path), OWN):
         pass
@@ -147,7 +200,9 @@ def test_the_table_of_sources(tmp_path):
     crashed = Source(str(tmp_path / "\udcff.png"), "?.png", True, ("9",))  # a name that is no UTF-8
     with Dataset(place, OWN) as dataset:
         analyse(dataset, [*sources, Source(str(bad), "bad.png", True, ("1",))], place=place)
-        assert dataset.write_sources({crashed: "its process ended, twice"}) == 2
+        dataset.fail(Unit((crashed,)), "its process ended, twice")
+        assert dataset.write_sources() == 2
+    assert list(pd.read_parquet(place).groupby("source").problem.first().dropna().index) == ["?.png", "bad.png"]
     table = pd.read_parquet(f"{place}/_sources.parquet").set_index("source").sort_index()
     assert list(table.index) == ["0.png", "1.png", "?.png", "bad.png"]
     assert list(table.failed) == [False, False, True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from types import SimpleNamespace
 
@@ -10,20 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.archive.results.store import Store, is_address, open_place, reason_of, shown, split_address, told
+from pipeline.archive.sources import Source
+from pipeline.archive.worker import new_record
 from support import UserError
 
+RECORDS = [new_record(Source("/a/s", "s", True))]
 TABLE = pa.table({"a": [1, 2], "b": ["x", None]})
 
 
 def check(store):
-    store.write_table("faces/part.parquet", TABLE, [{"source": "s"}])
+    store.write_table("faces/part.parquet", TABLE, RECORDS)
     store.write_json("_settings.json", {"a": 1})
     assert store.read_table("faces/part.parquet").equals(TABLE)
-    assert store.records("faces/part.parquet") == [{"source": "s"}]
+    assert store.records("faces/part.parquet") == RECORDS
     assert store.read_json("_settings.json") == {"a": 1}
     assert store.read_json("none.json") is None
     assert store.names("faces") == ["faces/part.parquet"]
-    assert store.names("faces", hidden=True) == []
+    assert store.names("faces", ".*") == []
     assert store.names("none") == []
     store.write_bytes("faces/part.parquet", b"no parquet")
     assert store.records("faces/part.parquet") is None
@@ -31,6 +35,7 @@ def check(store):
     store.delete("faces/part.parquet")
     assert not store.exists("faces/part.parquet")
     store.write_bytes("deep/er/file", b"1")
+    assert store.folders("deep") == ["deep/er"]
     store.delete_folder("deep")
     store.delete_folder("deep")
     assert not store.exists("deep/er/file")
@@ -79,7 +84,7 @@ def test_a_bucket_that_is_not_there_is_said(gs):
 
 def test_parts_are_damaged_or_out_of_reach(tmp_path, monkeypatch):
     store = Store(str(tmp_path))
-    store.write_table("part.parquet", TABLE, [{"source": "s"}])
+    store.write_table("part.parquet", TABLE, RECORDS)
     assert store.records("none.parquet") is None
 
     def fail(*arguments, **options):
@@ -91,6 +96,16 @@ def test_parts_are_damaged_or_out_of_reach(tmp_path, monkeypatch):
         store.records("part.parquet")
     with pytest.raises(UserError, match="cannot read gs://b/r: the connection was lost"), told("gs://any@b/r?x=y"):
         store.records("part.parquet")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["5", "[5]", "{}", "[{}]", '[{"path": ["x"]}]', "[" * 100_000, json.dumps([{**RECORDS[0], "path": ["x"]}]), "no"],
+    ids=range(8),
+)
+def test_records_of_another_program_are_none(tmp_path, said):
+    pq.write_table(TABLE.replace_schema_metadata({"archive": said}), tmp_path / "part.parquet")
+    assert Store(str(tmp_path)).records("part.parquet") is None
 
 
 def test_what_google_says_is_said_in_short():
