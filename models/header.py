@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 LARGEST = 1e30  # beyond it float32 squares to infinity
+LONGEST = 100  # characters of a text
 
 
 def number(
@@ -40,12 +41,16 @@ def whole(value: Any, *, what: str, within: tuple[int, int]) -> int:
 
 
 def texts(values: Any, *, what: str) -> tuple[str, ...]:
-    """One text or more, none empty and none twice."""
-    if not isinstance(values, (list, tuple)) or not values or not all(isinstance(v, str) and v for v in values):
-        raise ValueError(f"{what} must be texts, not {values!r:.40}")
+    """One text or more, none empty, long or twice, and none that a terminal or a table would not take."""
+    if not isinstance(values, (list, tuple)) or not values or not all(map(_is_text, values)):
+        raise ValueError(f"{what} must be texts of 1 to {LONGEST} printable characters, not {values!r:.40}")
     if len(set(values)) < len(values):
         raise ValueError(f"{what} names {next(v for v in values if list(values).count(v) > 1)!r} twice")
     return tuple(values)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable()
 
 
 def mapping(value: Any, *, what: str) -> dict:

@@ -12,6 +12,7 @@ def test_what_fits_comes_back():
     assert numbers([1, 2.5], 2, what="a", above=0) == (1.0, 2.5)
     assert whole(7, what="a", within=(0, 7)) == 7
     assert texts(["x", "y"], what="a") == ("x", "y")
+    assert texts(["très étonné", "b" * 100], what="a") == ("très étonné", "b" * 100)
     assert mapping({"x": 1}, what="a") == {"x": 1}
     assert matrix([[1, 2], [3, 4]], what="a", rows=2) == [(1, 2), (3, 4)]
 
@@ -25,7 +26,7 @@ def test_what_fits_comes_back():
         lambda: numbers("12", 2, what="a"),
         lambda: whole(1.0, what="a", within=(0, 9)),
         lambda: whole(True, what="a", within=(0, 9)),
-        lambda: texts(["x", ""], what="a"),
+        *[lambda t=text: texts(["x", t], what="a") for text in ("", "\x1b]0;b\x07", "b\n", "\ud800", "\0", "b" * 101)],
         lambda: mapping([], what="a"),
         lambda: matrix([], what="a", rows=0),
         lambda: matrix([1, 2], what="a", rows=2),
