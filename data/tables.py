@@ -31,7 +31,12 @@ _SAMPLE = 4096  # bytes from which the encoding is told
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding of a text file: by its byte order mark, or by the zero bytes that UTF-16 has beside every letter."""
+    """The encoding of a text file: by its byte order mark, or by the zero bytes that UTF-16 has beside every letter.
+
+    `UserError` for what is no ordinary file: a pipe could be waited for without end.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a folder, a device or a pipe; wanted is a file.")
     with open(path, "rb") as file:
         start = file.read(_SAMPLE)
     if start[:2] in _MARKS:

@@ -198,6 +198,8 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     if kind not in READERS:
         raise UserError(f"--config takes a .toml or .json file, not {path}.")
     try:
+        if path.exists() and not path.is_file():  # a pipe could be waited for without end
+            raise UserError(f"{path} is a folder, a device or a pipe; wanted is a file.")
         content = path.read_bytes()
         utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's > writes it
         table = READERS[kind](content.decode("utf-16" if utf_16 else "utf-8-sig").replace("\r\n", "\n"))
@@ -228,6 +230,14 @@ def _key(name: str) -> str:
     return name.removeprefix("--").replace("-", "_")
 
 
+def is_argument(text: str) -> bool:
+    """Could the text stand on a command line, as what a .json file holds may not?"""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 def _checked(value: typing.Any, kind: type, options: Mapping[str, typing.Any], what: str) -> object:
     """`value` as the setting's type; `UserError` where it has another, or is none of those that the flag takes."""
     if typing.get_origin(kind) is list:
@@ -241,6 +251,8 @@ def _checked(value: typing.Any, kind: type, options: Mapping[str, typing.Any], w
         raise UserError(f"{what} must be {WORDS[kind]}, not {value!r:.60}.")
     if "choices" in options and value not in options["choices"]:
         raise UserError(f"{what} must be one of {', '.join(options['choices'])}, not {value!r:.60}.")
+    if isinstance(value, str) and not is_argument(value):
+        raise UserError(f"{what} holds a zero byte or half a character, which no name has: {value!r:.60}.")
     within = options.get("within", ANY)
     if isinstance(value, (int, float)) and kind is not bool and not usable(value, within):
         raise UserError(f"{what} must be {number_words(kind, within)}, not {value!r:.60}.")

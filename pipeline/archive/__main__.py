@@ -74,15 +74,11 @@ def run(settings: Settings) -> int:
         from pipeline.archive.estimate import estimate
         from pipeline.archive.results.dataset import Dataset
         from pipeline.archive.results.page import write_report
-        from pipeline.archive.results.store import is_address, shown, told
+        from pipeline.archive.results.store import told
         from pipeline.archive.run import run_archive
         from pipeline.archive.sources import list_sources
-        from pipeline.output.report.collector import check_folder
 
-        if settings.report and is_address(settings.report):
-            raise UserError(f"--report writes to a folder, and {shown(settings.report)} is an address; name a folder.")
-        if settings.report:
-            check_folder(settings.report)
+        check_places(settings)
         sources, columns, notes = list_sources(settings.sources, results=settings.out)
         for note in notes:
             notify(note)
@@ -107,6 +103,19 @@ def run(settings: Settings) -> int:
         if settings.report:
             print(write_report(dataset, settings.report))
     return code
+
+
+def check_places(settings: Settings) -> None:
+    """`UserError` where the results or the page cannot be written to what is named."""
+    from pipeline.archive.results.store import is_address, shown
+    from pipeline.output.report.collector import check_folder
+
+    if not settings.out:
+        raise UserError("--out is empty; name a folder or an address, or leave the flag out.")
+    if settings.report and is_address(settings.report):
+        raise UserError(f"--report writes to a folder, and {shown(settings.report)} is an address; name a folder.")
+    if settings.report:
+        check_folder(settings.report)
 
 
 def analysis_of(settings: Settings, columns: Sequence[str]) -> Analysis:

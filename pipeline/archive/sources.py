@@ -7,7 +7,6 @@ Out: `Source`s in order, each once; of an address a temporary copy while it is r
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import os
 import tempfile
@@ -26,7 +25,9 @@ from data.sources.files import (
     printable,
     stands_for_several,
 )
+from data.sources.open_source import plain_name
 from data.sources.pictures import holds_picture
+from data.tables import read_rows
 from pipeline.archive.results.store import CROPS, is_address, open_place, reason_of, shown, split_address
 from support import FAILED, UserError
 
@@ -83,7 +84,8 @@ def list_sources(
             raise UserError(f"{name} has the columns {more_columns} beside its sources, the lists before {columns}.")
         columns = more_columns
         for source in more:
-            if crops is not None and source.place.startswith(crops):
+            real = source.place if is_address(source.path) else os.path.realpath(source.path)
+            if crops is not None and real.startswith(crops):
                 continue
             if found.setdefault(source.place, source).own != source.own:
                 notes.append(f"{source.name} is listed twice with different columns; the first ones count.")
@@ -91,13 +93,15 @@ def list_sources(
 
 
 def _crops_below(results: str) -> str:
+    results = plain_name(results)
     if not is_address(results):
-        return os.path.join(os.path.abspath(results), CROPS, "")
+        return os.path.join(os.path.realpath(results), CROPS, "")
     scheme, path, _ = split_address(results)
     return f"{scheme}://{path.removesuffix('/')}/{CROPS}/"
 
 
 def _sources_of(name: str, notes: list[str]) -> tuple[list[Source], tuple[str, ...]]:
+    name = plain_name(name)
     if not is_address(name) and Path(name).suffix.lower() == TABLE_SUFFIX:
         return _in_table(Path(name), notes)
     return list(_plain(name, notes)), ()
@@ -154,35 +158,25 @@ def _at_address(address: str) -> Iterator[Source]:
 
 def _in_table(path: Path, notes: list[str]) -> tuple[list[Source], tuple[str, ...]]:
     """The sources of a .csv list, relative to its folder, with the other columns' texts."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            names, rows = reader.fieldnames or [], list(reader)
-    except OSError as error:
-        raise UserError(f"cannot open {printable(path)}: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{printable(path)} is no table in UTF-8 ({error}); wanted is a .csv list.") from error
-    if not rows or COLUMN not in rows[0]:
+    (_, header), *rows = [*read_rows(path)] or [(1, [])]
+    if not rows or COLUMN not in header:
         raise UserError(f"{printable(path)} needs a first row of names, a column `{COLUMN}`, and rows below it.")
-    if len(set(names)) < len(names):
+    if len(set(header)) < len(header):
         raise UserError(f"{printable(path)} names a column twice; give each a name of its own.")
-    if any(None in row for row in rows):
-        raise UserError(f"{printable(path)} has a row with more cells than its first row has names.")
-    columns = tuple(name for name in rows[0] if name != COLUMN)
+    place = header.index(COLUMN)
     sources = []
-    for number, row in enumerate(rows, start=1):
-        name = row[COLUMN]
-        if not name.strip():
-            raise UserError(f"{printable(path)} names no source in row {number} below its names; fill it or delete it.")
-        if "\0" in name:
-            raise UserError(f"{printable(path)} names a source with a zero byte in row {number} below its names.")
+    for line, fields in rows:
+        if len(fields) > len(header):
+            raise UserError(f"{printable(path)}:{line} has more cells than its first row has names.")
+        own = fields + [""] * (len(header) - len(fields))
+        if not (name := plain_name(own.pop(place))):
+            raise UserError(f"{printable(path)}:{line} names no source; fill its cell or delete the row.")
         if not is_address(name):
             name = str(path.parent / name)
         several = is_address(name) or stands_for_several(name)
         listed = _plain(name, notes) if several else [_local(name)]  # one that is missing is a failure as others are
-        own = tuple(row[column] for column in columns)
-        sources += [replace(one, own=own) for one in listed]
-    return sources, columns
+        sources += [replace(one, own=tuple(own)) for one in listed]
+    return sources, tuple(name for name in header if name != COLUMN)
 
 
 def version_of(path: str) -> Version | None:

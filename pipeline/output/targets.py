@@ -88,8 +88,6 @@ def _refused(flag: str, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise cannot_write(f"{flag} {name}", error) from error
-    except ValueError as error:  # a zero byte in the name
-        raise UserError(f"{flag} {name!r} is no name: {error}.") from error
 
 
 def _files_of(source_name: str | None) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from data.tables import (
     box_numbers,
     check_field_count,
     is_number,
+    read_header,
     read_records,
     read_rows,
     register_name,
@@ -29,6 +31,13 @@ def test_rows_come_with_their_lines_and_na_stays_na(tmp_path):
     assert list(read_rows(table)) == [(1, ["NA", "1"]), (3, ["x.jpg", "2"])]
     with pytest.raises(UserError, match=r"cannot read .*none\.txt"):
         list(read_rows(tmp_path / "none.txt"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(UserError, match=r"a\.csv is a folder, a device or a pipe; wanted is a file"):
+        read_header(tmp_path / "a.csv")
 
 
 def test_records_follow_the_header_in_any_order(tmp_path):

@@ -219,6 +219,23 @@ def test_files_may_be_as_windows_writes_them(tmp_path, encoding):
         assert configured("--config", str(tmp_path / name)) == RunSettings(epochs=7, data_path="é")
 
 
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", ["a", "\0"]])
+def test_texts_that_no_command_line_could_hold_are_refused(tmp_path, text):
+    key = "teacher" if isinstance(text, list) else "data_path"
+    (tmp_path / "bad.json").write_text(json.dumps({key: text}))
+    with pytest.raises(UserError, match=f"{key} holds a zero byte or half a character"):
+        configured("--config", str(tmp_path / "bad.json"))
+    (tmp_path / "good.json").write_text(json.dumps({"data_path": os.fsdecode(b"a\xff")}))
+    assert configured("--config", str(tmp_path / "good.json")).data_path == "a\udcff"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(UserError, match="is a folder, a device or a pipe"):
+        configured("--config", str(tmp_path / "pipe.toml"))
+
+
 def test_what_is_no_such_file_is_refused(tmp_path):
     (tmp_path / "bad.json").write_text("[1]")
     with pytest.raises(UserError, match="must hold settings by name"):

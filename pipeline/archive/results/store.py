@@ -23,6 +23,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from data.sources.files import without_user
+from data.sources.open_source import plain_name
 from support import FAILED, UserError
 
 CROPS = "_crops"  # folder
@@ -97,12 +98,13 @@ def whole_path(place: str) -> str:
 
 def open_place(address: str) -> tuple[pa.fs.FileSystem, str]:
     """The file system of an address or path, and the path in it."""
+    address = plain_name(address)
     if not is_address(address):
         return pa.fs.LocalFileSystem(), whole_path(address)
     scheme, path, options = split_address(address)  # s3://bucket/folder?endpoint_override=...
-    if scheme == "file":
-        return pa.fs.LocalFileSystem(), path
     bucket = path.partition("/")[0]
+    if not bucket:
+        raise UserError(f"{shown(address)} names no bucket; write {scheme}://BUCKET/FOLDER.")
     return _filesystem(f"{scheme}://{bucket}{options}"), without_user(path).removesuffix("/")
 
 

@@ -9,7 +9,7 @@ from helpers.archives import ColourAnalysis, plain, scene, write_picture, write_
 
 from pipeline.archive import estimate as module
 from pipeline.archive.estimate import estimate
-from pipeline.archive.sources import list_sources
+from pipeline.archive.sources import Source, list_sources
 
 
 def test_lengths_faces_and_hours(tmp_path, monkeypatch):
@@ -46,7 +46,7 @@ def test_films_at_an_address_are_not_copied(tmp_path, monkeypatch):
         write_scenes(tmp_path / f"{name}.mp4", 60)
     here = list(estimate(list_sources([str(tmp_path)])[0], ColourAnalysis(), jobs=1))
     monkeypatch.setattr(module, "local_copy", None)
-    there = list(estimate(list_sources([f"file://{tmp_path}"])[0], ColourAnalysis(), jobs=1))
+    there = list(estimate([Source(f"file://{tmp_path}/{n}.mp4", n, False) for n in "ab"], ColourAnalysis(), jobs=1))
     assert there[:2] == here[:2] == ["2 films of 12 s, 120 frames; 0 pictures", "3.0 faces a frame, by a sample of 2"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+import pyarrow.fs
 import pytest
 from helpers.archives import scene, write_picture
 
@@ -44,6 +45,23 @@ def test_a_csv_carries_its_columns(folder):
         list_sources(["in/list.csv", "in"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_csv_may_be_as_spreadsheets_write_it(folder, delimiter, encoding):
+    text = "source,age\r\nb9.png,30\r\n,\r\nb10.png\r\n".replace(",", delimiter)
+    (folder / "in" / "list.csv").write_bytes(text.encode(encoding))
+    sources, columns, _ = list_sources(["in/list.csv"])
+    assert columns == ("age",)
+    assert [(source.name, source.own) for source in sources] == [("in/b9.png", ("30",)), ("in/b10.png", ("",))]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_a_list_that_is_a_pipe_is_not_waited_for(folder):
+    os.mkfifo("pipe.csv")
+    with pytest.raises(UserError, match="is a folder, a device or a pipe"):
+        list_sources(["pipe.csv"])
+
+
 def test_a_txt_list(folder):
     (folder / "list.txt").write_text("in/b9.png\n# no\nin/sub\n")
     assert [source.name for source in list_sources(["list.txt"])[0]] == ["in/b9.png", "in/sub/film.mp4"]
@@ -53,7 +71,7 @@ def test_a_txt_list(folder):
     ("content", "said"),
     [("a,b\n1,2\n", "a column `source`"), ("", "a column `source`"), ("source\nb9.png,2,3\n", "more cells"),
      ("source,room,room\nb9.png,2,3\n", "names a column twice"),
-     (b"source\n\xff\xfe\n", "no table in UTF-8"), ("source\n\"b\0.mp4\"\n", "a zero byte in row 1")],
+     (b"source\n\xff\xfe\n", "no UTF-8 or UTF-16 text"), ("source\n\"b\0.mp4\"\n", r"list\.csv:2 holds a zero byte")],
 )  # fmt: skip
 def test_tables_that_are_none_are_refused(folder, content, said):
     path = folder / "in" / "list.csv"
@@ -65,7 +83,7 @@ def test_tables_that_are_none_are_refused(folder, content, said):
 def test_a_row_without_a_source_is_refused_and_one_that_is_missing_is_a_failure_of_its_own(folder):
     path = folder / "in" / "list.csv"
     path.write_text("room,source\n1,b9.png\n2, \n")
-    with pytest.raises(UserError, match="no source in row 2"):
+    with pytest.raises(UserError, match=r"list\.csv:3 names no source"):
         list_sources([str(path)])
     path.write_text("room,source\n1,b9.png\n2,gone.mp4\n")
     assert [os.path.basename(source.path) for source in list_sources([str(path)])[0]] == ["b9.png", "gone.mp4"]
@@ -78,8 +96,9 @@ def test_crops_of_the_results_are_no_sources(folder):
     for results in ("in/out", "in/../in/out/"):
         assert "in/out/_crops/a-1/0_0.png" not in {s.name for s in list_sources(["in"], results=results)[0]}
         assert len(list_sources(["in"], results=results)[0]) == 4
-    root = f"file://{folder}/in"
-    assert len(list_sources([root], results=f"{root}/out")[0]) == 4
+    (folder / "link").symlink_to("in")
+    for name, results in (("link", "in/out"), ("in", "link/out"), ("in", f"file://{folder}/link/out")):
+        assert len(list_sources([name], results=results)[0]) == 4
 
 
 def test_what_is_not_there_is_refused(folder):
@@ -88,11 +107,24 @@ def test_what_is_not_there_is_refused(folder):
             list_sources([name])
 
 
-def test_addresses(folder):
-    sources, _, _ = list_sources([f"file://{folder}/in"])
-    assert [source.name for source in sources] == [
-        f"file://{folder}/in/{n}" for n in ("b9.png", "b10.png", "sub/film.mp4")
+@pytest.mark.parametrize("start", ["file://", "file://localhost", "FILE://"])
+def test_an_address_on_this_machine_is_the_path_that_it_is(folder, start):
+    (folder / "in").rename(folder / "in two")
+    (folder / "list.csv").write_text(f"source\n{start}{folder}/in%20two/b9.png\n")
+    (sources, _, _), (listed, _, _) = list_sources([f"{start}{folder}/in%20two/"]), list_sources(["list.csv"])
+    assert [source.path for source in sources] == [
+        f"{folder}/in two/{n}" for n in ("b9.png", "b10.png", "sub/film.mp4")
     ]
+    assert listed == sources[:1]
+
+
+def test_addresses(folder, monkeypatch):
+    bucket = pyarrow.fs.SubTreeFileSystem(str(folder), pyarrow.fs.LocalFileSystem())
+    monkeypatch.setattr(
+        "pipeline.archive.sources.open_place", lambda address: (bucket, address.removeprefix("s3://").rstrip("/"))
+    )
+    sources, _, _ = list_sources(["s3://in/"])
+    assert [source.name for source in sources] == [f"s3://in/{n}" for n in ("b9.png", "b10.png", "sub/film.mp4")]
     film = sources[2]
     assert version_of(film.path).size == 2
     with local_copy(film.path) as copy:
@@ -104,7 +136,7 @@ def test_addresses(folder):
     assert film.listed == version_of(film.path)
     (folder / "list.txt").write_text("in\n")
     with pytest.raises(UserError, match="is a list; lists are read from this machine"):
-        list_sources([f"file://{folder}/list.txt"])
+        list_sources(["s3://list.txt"])
 
 
 def test_copying_what_lies_at_an_address_is_a_sign_of_life(folder):
@@ -115,10 +147,8 @@ def test_copying_what_lies_at_an_address_is_a_sign_of_life(folder):
 
 
 def test_a_password_is_in_no_name(folder, monkeypatch):
-    import pyarrow.fs as fs
-
     monkeypatch.setattr(
-        "pipeline.archive.sources.open_place", lambda address: (fs.LocalFileSystem(), f"{folder}/in/b9.png"[1:])
+        "pipeline.archive.sources.open_place", lambda address: (pyarrow.fs.LocalFileSystem(), f"{folder}/in/b9.png"[1:])
     )
     monkeypatch.chdir("/")
     (source,) = list_sources([f"s3://user:secret@{folder}/in/b9.png?endpoint_override=x".replace("@/", "@")])[0]

@@ -88,7 +88,6 @@ def test_targets_of_the_wrong_kind(here):
     refused("film.mp4", r"ends in \.csv or \.jsonl", log="out.xls")
     refused("film.mp4", "is a file and no folder", crops="film.mp4")
     refused("film.mp4", "and film.mp4 is none", report="film.mp4")
-    refused("film.mp4", "is no name", save="a\0.mp4")
     refused("film.mp4", "File name too long", code=1, log="a" * 300 + ".csv")
 
 
