@@ -67,6 +67,17 @@ def child(folder: Path, *names: str) -> Path | None:
         return None
 
 
+def child_or_zip(folder: Path, name: str) -> Path | None:
+    """The file or folder in `folder` that is called `name`, else its .zip, in any case; None where there is none."""
+    return child(folder, name) or child(folder, f"{name}.zip")
+
+
+def contents(path: Path, *names: str) -> Path:
+    """The folder `path`, or what is in this .zip; of either the folder of one of `names` in it, where there is one."""
+    folder = path if path.is_dir() else unpacked(path)
+    return child(folder, *names) or folder
+
+
 def pictures_in(folder: Path) -> Iterator[Path]:
     """The pictures in `folder` and in the folders in it, by name, less leftovers. Raises `UserError` as above."""
     return map(Path, picture_names(str(folder)))

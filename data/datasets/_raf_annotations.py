@@ -2,7 +2,7 @@
 
 In:  every .csv in `EmoLabel` that is no list of labels, and `*distribution*.txt`: a picture's name and as many counts
      or shares as there are classes, in RAF-DB's order or in that of a header;
-     `Annotation/manual`, a text file a picture.
+     `Annotation/manual`, or its .zip, a text file a picture.
 Out: `Sample`s that have them, joined by the picture's name, with or without `_aligned`, in any case.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from data.faults import Fault, collect_errors
-from data.layout import child
+from data.layout import child, child_or_zip, contents
 from data.samples import Sample
 from data.tables import check_field_count, is_number, read_rows, register_name, vote_counts, whole_number
 from support import UserError
@@ -102,9 +102,10 @@ def header_order(path: Path, header: list[str], order: tuple[str, ...]) -> tuple
 def join_attributes(root: Path, samples: list[Sample], faults: list[Fault]) -> list[Sample]:
     """`samples` with gender, race and age; as they are where there is no `Annotation/manual`."""
     annotation = child(root, "Annotation")
-    folder = annotation and child(annotation, "manual")
-    if not folder or not folder.is_dir():
+    manual = annotation and child_or_zip(annotation, "manual")
+    if not manual:
         return samples
+    folder = contents(manual, "manual")
     joined = []
     for sample in samples:
         path = folder / f"{key_of(sample.name)}_manu_attri.txt"

@@ -2,7 +2,8 @@
 
 In:  the release: `cohn-kanade-images/S005/001/S005_001_00000011.png` and
      `Emotion/S005/001/S005_001_00000011_emotion.txt`, a label from 1 to 7; or Kaggle's CK+48:
-     `anger/S010_004_00000017.png`, a folder a class. In the folder given, or one in it.
+     `anger/S010_004_00000017.png`, a folder a class. In the folder given, or one in it; the release's
+     archives may be unpacked into folders of their own names.
 Out: a `FaceSet` with labels only, and who each face is. Of a labelled sequence the last three frames have its label and
      the first is neutral, as is usual; sequences without a label are left out. CK+48 has been cut out by its makers.
 
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, folders_in, pictures_in
+from data.layout import child, contents, find_root, folders_in, pictures_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import read_rows, to_number
@@ -26,6 +27,7 @@ from support.emotions import EMOTIONS, canonical_name, ordered_names
 NAME = "ckplus"
 LABELS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # from 0
 IMAGES = ("cohn-kanade-images", "extended-cohn-kanade-images")
+EMOTION = ("Emotion", "Emotion_labels")  # each may lie in a folder that is called like its archive
 LABELLED_FRAMES = 3  # at the end of a sequence
 FRAME = re.compile(r"(S\d{3})_(\d{3})_(\d+)", re.I)  # subject, sequence, number of the frame
 
@@ -37,7 +39,7 @@ def recognise(folder: Path) -> bool:
 
 def is_release(folder: Path) -> bool:
     """Does `folder` hold the sequences and `Emotion`?"""
-    return child(folder, *IMAGES) is not None and child(folder, "Emotion", "Emotion_labels") is not None
+    return child(folder, *IMAGES) is not None and child(folder, *EMOTION) is not None
 
 
 def is_ck48(folder: Path) -> bool:
@@ -73,9 +75,10 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
 
 def read_sequences(root: Path, faults: list[Fault]) -> Iterator[tuple[str, Path, Path]]:
     """(class, picture, file of the label) of the frames that count."""
-    images, labels = child(root, *IMAGES), child(root, "Emotion", "Emotion_labels")
+    images, labels = child(root, *IMAGES), child(root, *EMOTION)
     assert images is not None
     assert labels is not None
+    images, labels = contents(images, *IMAGES), contents(labels, *EMOTION)
     for path in sorted(labels.rglob("*_emotion.txt")):
         with collect_errors(faults, path, None):
             word = read_label(path)

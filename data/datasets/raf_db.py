@@ -1,6 +1,6 @@
 """RAF-DB (Li, Deng & Du, CVPR 2017): 12,271 + 3,068 web faces, seven expressions, labelled by some forty people each.
 
-In:  the official layout (a folder, its .zip, or with the pictures still in aligned.zip), that of the reference
+In:  the official layout (a folder, its .zip, or with aligned.zip and manual.zip still packed), that of the reference
      demonstrator, or Kaggle's export; data/raw/README.md draws them. The folder given may be the one that holds
      `EmoLabel` and `Image` (Kaggle: `train` and `test`), or one that holds it. In `EmoLabel`:
        official   list_patition_label.txt: `train_00001.jpg 5`, labels 1 to 7; 1 to 11 in the compound part
@@ -8,7 +8,7 @@ In:  the official layout (a folder, its .zip, or with the pictures still in alig
      Every other .csv there, and a `*distribution*.txt`, holds votes (_raf_annotations.py).
      Kaggle has train/1/*.jpg to train/7/*.jpg, test/..., and train_labels.csv and test_labels.csv beside them or above.
 Out: the basic part has seven expressions, the compound part eleven, such as "happily surprised"; with attributes
-     (gender, race, age) where `Annotation/manual` is there.
+     (gender, race, age) where `Annotation/manual` or its .zip is there.
 
 Votes are joined to labels by the picture's name. RAF-DB has no validation part: a tenth of train is split off.
 """
@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 
 from data.datasets._raf_annotations import RAF_ORDER, join_attributes, join_votes, key_of
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, folders_in, pictures_in, unpacked
+from data.layout import child, child_or_zip, contents, find_root, folders_in, pictures_in
 from data.samples import Listing, Sample, samples_of
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import DIGITS, check_field_count, read_records, read_rows, register_name, whole_number
@@ -73,7 +73,7 @@ def is_official(path: Path) -> bool:
 def aligned(root: Path) -> Path | None:
     """`Image/aligned`, or `Image/aligned.zip`, in any case."""
     image = child(root, "Image")
-    return child(image, "aligned") or child(image, "aligned.zip") if image else None
+    return child_or_zip(image, "aligned") if image else None
 
 
 def is_kaggle(path: Path) -> bool:
@@ -97,9 +97,7 @@ def read_labels(root: Path, faults: list[Fault]) -> tuple[list[Sample], tuple[st
     files = [(path, first, split, list(read_rows(path))) for path, first, split in label_files(root)]
     pictures = aligned(root)
     assert pictures is not None
-    folder = pictures if pictures.is_dir() else unpacked(pictures)
-    folder = child(folder, "aligned") or folder
-    pictures_by_name = Finder(folder)
+    pictures_by_name = Finder(contents(pictures, "aligned"))
     samples: list[Sample] = []
     places: dict[str, str] = {}
     names: tuple[str, ...] = RAF_ORDER

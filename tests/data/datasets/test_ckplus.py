@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import shutil
 
+import pytest
 from helpers.tiny_formats import CK_FRAMES, CK_LABELS, make_ck48, make_ckplus
 from helpers.tiny_sets import faults_of, write_grey, write_lines
 
@@ -25,6 +27,23 @@ def test_three_last_frames_have_the_label_and_the_first_is_neutral(tmp_path):
     assert found == expected
     assert faces.class_names == ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
     assert set(faces.persons.tolist()) == PEOPLE
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["a folder", "a zip"])
+def test_archives_unpacked_into_folders_of_their_names_hold_the_same(tmp_path, monkeypatch, whole):
+    monkeypatch.setattr("data.layout.UNPACKED", tmp_path / "cache")
+    plain, packed = make_ckplus(tmp_path / "plain"), tmp_path / "packed"
+    names = {"cohn-kanade-images": "extended-cohn-kanade-images", "Emotion": "Emotion_labels"}
+    for name, archive in names.items():
+        if whole:
+            shutil.make_archive(str(packed / archive), "zip", plain, name)
+        else:
+            shutil.copytree(plain / name, packed / archive / name)
+    found = load_faces(shutil.make_archive(str(tmp_path / "CK+"), "zip", packed) if whole else packed, "all")
+    expected = load_faces(plain, "all")
+    assert [image[0, 0, 0] for image in found.images] == [image[0, 0, 0] for image in expected.images]
+    assert found.labels.tolist() == expected.labels.tolist()
+    assert found.persons.tolist() == expected.persons.tolist()
 
 
 def test_each_person_is_in_one_part(tmp_path):

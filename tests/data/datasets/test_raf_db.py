@@ -156,6 +156,20 @@ def test_attributes_are_read_where_they_are_there(official):
     assert faces.rows(np.array([2])).attributes["gender"].tolist() == ["unsure"]
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["a folder", "a zip"])
+def test_attributes_may_still_be_in_their_archive(official, tmp_path, monkeypatch, whole):
+    monkeypatch.setattr("data.layout.UNPACKED", tmp_path / "cache")
+    for i, name in enumerate(raf_names()):
+        write_attributes(official, name, str(i % 3), "1", "2")
+    for parent, name in (("Annotation", "manual"), ("Image", "aligned")):
+        shutil.make_archive(str(official / parent / name), "zip", official / parent, name)
+        shutil.rmtree(official / parent / name)
+    data = shutil.make_archive(str(tmp_path / "RAF-DB"), "zip", official) if whole else official
+    faces = load(data, "test")
+    assert [image[0, 0, 0] for image in faces.images] == [raf_level(f"test_{i:04}") for i in range(1, 8)]
+    assert faces.attributes["gender"].tolist() == ["male", "female", "unsure", "male", "female", "unsure", "male"]
+
+
 def test_attributes_at_fault_are_reported(official):
     for name in raf_names():
         write_attributes(official, name, "0", "1", "2")
