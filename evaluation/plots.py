@@ -23,6 +23,7 @@ from support.metrics import calibration_bins, expected_calibration_error
 
 LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK, GREY)  # of curves, on white
 MOST_CLASSES = 16  # with numbers in the cells of a confusion matrix
+MOST_ROWS = 100  # of their own height: more share it, and only some of them are named
 
 
 @styled
@@ -30,14 +31,15 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title
     """A confusion matrix (K, K) int, row = label; in each cell, and as its shade, the share of its row in per cent."""
     support = confusion.sum(axis=1)
     shares = confusion / np.maximum(support, 1)[:, None]
-    side = 2.2 + 0.52 * len(class_names)
+    side = 2.2 + 0.52 * min(len(class_names), MOST_ROWS)
     figure = Figure(figsize=(side + 0.6, side))
     axes = figure.add_subplot(title=title)
     axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    axes.set_xticks(range(len(class_names)), class_names, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(class_names)), [f"{n}  {c:,}" for n, c in zip(class_names, support, strict=True)])
+    rows = named_rows(len(class_names))
+    axes.set_xticks(rows, [class_names[row] for row in rows], rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(rows, [f"{class_names[row]}  {support[row]:,}" for row in rows])
     axes.set(xlabel="predicted, % of the row", ylabel="label and its number of faces")
     if len(class_names) <= MOST_CLASSES:
         for row, column in np.argwhere(confusion):
@@ -82,7 +84,7 @@ def per_class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "
     table = {name: scores for name, scores in table.items() if scores["support"]}
     rows = np.arange(len(table))
     columns = {name: [scores[name] for scores in table.values()] for name in ("f1", "precision", "recall")}
-    figure = Figure(figsize=(5.6, 1.5 + 0.34 * len(table)))
+    figure = Figure(figsize=(5.6, 1.5 + 0.34 * min(len(table), MOST_ROWS)))
     axes = figure.add_subplot(title=title)
     axes.barh(rows, columns["f1"], height=0.62, color=LIGHT_BLUE, label="F1")
     axes.scatter(columns["precision"], rows, marker="D", s=26, color=BLUE, label="precision", zorder=3, clip_on=False)
@@ -121,7 +123,7 @@ def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
 def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Figure:
     """The share of each class in each split, and how far the votes agree on the label; `splits` by name."""
     names = next(iter(splits.values())).class_names
-    figure = Figure(figsize=(9, 1.7 + 0.28 * len(names)))
+    figure = Figure(figsize=(9, 1.7 + 0.28 * min(len(names), MOST_ROWS)))
     left, right = figure.subplots(1, 2)
     height = 0.8 / len(splits)
     for place, (split, faces) in enumerate(splits.items()):
@@ -175,9 +177,15 @@ def frame_edges(times_s: Sequence[float]) -> np.ndarray:
     return (times[:-1] + times[1:]) / 2
 
 
+def named_rows(count: int) -> range:
+    """Which of `count` rows have a label: all of them, or at most `MOST_ROWS` at even distances."""
+    return range(0, count, max(-(-count // MOST_ROWS), 1))
+
+
 def label_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Give each row a label, the first one on top, and draw no lines along the rows."""
-    axes.set_yticks(range(len(labels)), labels)
+    """Give the rows their labels, the first one on top, and draw no lines along the rows."""
+    rows = named_rows(len(labels))
+    axes.set_yticks(rows, [labels[row] for row in rows])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)

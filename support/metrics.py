@@ -68,9 +68,12 @@ def bootstrap_interval(
     matrix is resampled. Faces count as independent: people who were photographed several times make it too narrow.
     Where all faces are right, or none is, the interval of an accuracy has no width.
     """
-    n = confusion.sum()
-    resampled = np.random.default_rng(0).multinomial(n, confusion.ravel() / n, size=resamples)  # (resamples, K * K)
-    values = [statistic(matrix) for matrix in resampled.reshape(resamples, *confusion.shape)]
+    n, rng, values = confusion.sum(), np.random.default_rng(0), []
+    cells = np.union1d(np.flatnonzero(confusion), confusion.size - 1)  # the last one takes what the others leave
+    for _ in range(resamples):
+        matrix = np.zeros_like(confusion)
+        matrix.flat[cells] = rng.multinomial(n, confusion.flat[cells] / n)
+        values.append(statistic(matrix))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -134,9 +137,13 @@ def score(labels: np.ndarray, probabilities: np.ndarray, votes: np.ndarray) -> d
 
 
 def top_accuracy(labels: np.ndarray, probabilities: np.ndarray, count: int) -> float:
-    """Share of the rows whose label is among the `count` most probable classes; of equals the first ones."""
+    """Share of the rows whose label is among the `count` most probable classes; of equals the first ones.
+
+    A class of probability 0 is not among them: the network does not know it.
+    """
     top = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
-    return float((top == labels[:, None]).any(axis=1).mean())
+    possible = np.take_along_axis(probabilities, top, axis=1) > 0
+    return float(((top == labels[:, None]) & possible).any(axis=1).mean())
 
 
 def roc_curve(scores: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

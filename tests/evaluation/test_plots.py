@@ -35,6 +35,21 @@ def test_confusion_of_many_classes_has_no_numbers():
     assert not figure.axes[0].texts
 
 
+def test_a_thousand_classes_have_figures_of_a_size_that_can_be_drawn_and_few_labels():
+    names = [f"n{number:03}" for number in range(1000)]
+    row = {"precision": 1.0, "recall": 0.5, "f1": 0.5, "support": 1}
+    splits = {"test": FaceSet([], np.eye(1000), np.arange(1000), tuple(names), tuple(names), has_votes=False)}
+    for figure in (
+        confusion_figure(np.eye(1000, dtype=int), names),
+        per_class_figure(dict.fromkeys(names, row)),
+        class_counts_figure(splits),
+    ):
+        assert max(figure.get_size_inches()) * figure.dpi < 7000
+        axes = figure.axes[0]
+        assert [label.get_text()[:4] for label in axes.get_yticklabels()] == names[::10]
+        assert axes.get_yticks().tolist() == list(range(0, 1000, 10))
+
+
 def test_reliability_before_and_after_calibration():
     labels = np.array([0, 0, 0, 1])
     before, after = np.tile([0.55, 0.45], (4, 1)), np.tile([0.75, 0.25], (4, 1))

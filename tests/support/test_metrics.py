@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -116,6 +118,24 @@ def test_resampling_the_matrix_is_resampling_the_faces(statistic, rng):
     np.testing.assert_allclose(found, np.quantile(values, [0.025, 0.975]), atol=0.01)
 
 
+@pytest.mark.parametrize("last", [0, 4])
+def test_only_the_cells_with_faces_are_resampled_and_the_interval_is_that_of_all_cells(rng, last):
+    matrix = rng.integers(0, 9, (6, 6)) * (rng.random((6, 6)) < 0.4)
+    matrix[5, 5] = last
+    resamples = np.random.default_rng(0).multinomial(matrix.sum(), matrix.ravel() / matrix.sum(), size=1000)
+    expected = np.quantile([macro_f1(each.reshape(6, 6)) for each in resamples], [0.025, 0.975])
+    np.testing.assert_allclose(bootstrap_interval(matrix, macro_f1), expected, rtol=1e-12)
+
+
+def test_the_interval_for_a_thousand_classes_takes_little_memory():
+    matrix = np.diag(np.full(1000, 3))
+    tracemalloc.start()
+    assert bootstrap_interval(matrix, accuracy, resamples=10) == (1, 1)
+    peak, matrix_bytes = tracemalloc.get_traced_memory()[1], matrix.nbytes
+    tracemalloc.stop()
+    assert peak < 4 * matrix_bytes
+
+
 def test_the_interval_of_many_values_is_that_of_the_normal_distribution(rng):
     values = rng.normal(3, 2, 400)
     found = mean_with_interval(values)
@@ -150,6 +170,11 @@ def test_above_ten_classes_the_top_five_are_scored(rng):
     by_hand = np.mean([label in rank[:5] for rank, label in zip(ranks, labels, strict=True)])
     assert score(labels, probabilities, np.eye(12)[labels])["top5_accuracy"] == pytest.approx(by_hand)
     assert "top5_accuracy" not in score(labels % 3, probabilities[:, :3], np.eye(3)[labels % 3])
+
+
+def test_a_class_that_the_network_does_not_know_is_never_among_the_top_five():
+    probabilities = np.tile(np.array([0.2, 0.3, 0.5, *[0] * 9]), (12, 1))
+    assert score(np.arange(12), probabilities, np.eye(12))["top5_accuracy"] == 3 / 12
 
 
 def test_curves_of_scores_with_ties_by_hand():
