@@ -5,7 +5,7 @@ In:  FILE.csv, or a folder that holds one such file, with a header that names `p
      folder. Any of these columns may be there too:
        split   train, validation (val) or test; empty: train
        person  who it is, never empty: all pictures of a person then go the same way where a split is drawn
-       others  become attributes, for each of which the scores are also given by group
+       others  become attributes; the scores are also given by group for each of at most 50 values
 Out: a `FaceSet`. Class names become the project's own as in data/datasets/image_folder.py. Without `label` a face's
      label is its top vote; a face with a tie for the top is left out of validation and test.
 

@@ -66,8 +66,8 @@ def paired_differences(
 
 def comparison_lines(found: dict) -> Iterator[str]:
     """The comparison as text."""
-    yield f"A: {found['compared'][0]}"
-    yield f"B: {found['compared'][1]}"
+    for letter, path, about in zip("AB", found["compared"], found["about"], strict=True):
+        yield f"{letter}: {path}" + (", on {dataset} {split}: {protocol}".format(**about) if about else "")
     yield f"{found['n']:,} faces"
     for name, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
         row = found[name]

@@ -22,7 +22,7 @@ from data.face_set import FaceSet
 from data.tables import ALL
 from evaluation.classification.compare import compare, comparison_lines
 from evaluation.classification.predictions import Predictions, curves_table, read_predictions, write_predictions
-from evaluation.classification.scores import Evaluation, evaluate
+from evaluation.classification.scores import MOST_GROUPS, Evaluation, evaluate
 from evaluation.classification.tables import latex_table, table
 from evaluation.commands import SplitSettings, publish
 from evaluation.plots import confusion_figure, curves_figure, per_class_figure, reliability_figure
@@ -66,13 +66,17 @@ def run_comparison(settings: Settings) -> int:
     """Compare two networks, or two predictions.csv, face by face."""
     if len(settings.compare) != 2 or settings.weights:
         raise UserError("--compare takes two files, A and B, checkpoints or predictions.csv, and no --weights.")
-    both = [
-        read_predictions(path)
-        if path.endswith(".csv")
-        else predictions_of(evaluate_split(dataclasses.replace(settings, weights=[path], compare=[])))
-        for path in settings.compare
-    ]
-    found = {"compared": settings.compare} | compare(*both)
+    both: list[Predictions] = []
+    about: list[dict | None] = []
+    for path in settings.compare:
+        if path.endswith(".csv"):
+            both.append(read_predictions(path))
+            about.append(None)
+        else:
+            evaluation = evaluate_split(dataclasses.replace(settings, weights=[path], compare=[]))
+            both.append(predictions_of(evaluation))
+            about.append({name: evaluation.scores[name] for name in ("dataset", "split", "protocol")})
+    found = {"compared": settings.compare, "about": about} | compare(*both)
     publish(settings.out, "comparison", found, {}, comparison_lines(found))
     return 0
 
@@ -97,6 +101,8 @@ def evaluate_split(settings: Settings) -> Evaluation:
     train = None if settings.split in ("train", ALL) else load_train(settings, layout)
     notify(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")
     evaluation = evaluate(classifiers, faces, train=train, tta=settings.tta)
+    if many := sorted(faces.attributes.keys() - evaluation.scores.get("groups", {}).keys()):
+        notify(f"no scores by {', '.join(many)}: of more than {MOST_GROUPS} values each is of few faces")
     about = {
         "dataset": layout.NAME,
         "split": settings.split,

@@ -9,6 +9,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from helpers.tiny_sets import write_grey, write_lines
 
 from data.datasets import all_formats, load_faces
 from evaluation.classification.__main__ import main
@@ -128,12 +129,27 @@ def test_without_a_train_split_no_duplicates_are_looked_for(tmp_path, capsys):
     assert "duplicates in train are not looked for" in capsys.readouterr().err
 
 
+def test_attributes_without_groups_are_said(tmp_path, capsys):
+    rows = [f"{number}.png,{('happy', 'sad')[number % 2]},test,{number},lab" for number in range(51)]
+    write_lines(tmp_path / "faces.csv", ["path,label,split,id,site", *rows])
+    for number in range(51):
+        write_grey(tmp_path / f"{number}.png", number)
+    assert main(["--data-path", str(tmp_path), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("no scores by id: of more than 50 values") == 1
+    assert "site lab" in captured.out
+
+
 def test_a_network_is_compared_with_its_own_predictions(command, folder, tmp_path, capsys):
     given = ["--data-path", str(folder), "--out", str(tmp_path), "--device", "cpu"]
     assert main([*given, "--compare", str(command[0] / "predictions.csv"), str(SHIPPED)]) == 0
     found = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
     assert found["n"] == 12
     assert found["accuracy"]["difference"] == 0
-    assert "McNemar's test p = 1" in capsys.readouterr().out
+    scores = json.loads((command[0] / "scores.json").read_text(encoding="utf-8"))
+    assert found["about"] == [None, {name: scores[name] for name in ("dataset", "split", "protocol")}]
+    out = capsys.readouterr().out
+    assert f"\nB: {SHIPPED}, on ferplus test: {scores['protocol']}\n" in out
+    assert "McNemar's test p = 1" in out
     with pytest.raises(UserError, match="--compare takes two files"):
         main([*given, "--compare", "one.csv"])

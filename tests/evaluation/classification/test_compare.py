@@ -30,7 +30,9 @@ def test_counts_and_the_exact_test_by_hand():
     assert found["mcnemar"]["p"] == pytest.approx(2 * (comb(7, 0) + comb(7, 1)) / 2**7)
     low, high = found["accuracy"]["interval"]
     assert low < 5 / 12 < high
-    lines = list(comparison_lines(found | {"compared": ["x", "y"]}))
+    about = {"dataset": "raf_db", "split": "test", "protocol": "every face; closed set"}
+    lines = list(comparison_lines(found | {"compared": ["x", "y.csv"], "about": [about, None]}))
+    assert lines[:2] == ["A: x, on raf_db test: every face; closed set", "B: y.csv"]
     assert lines[-1] == "only A right: 1, only B right: 6; McNemar's test p = 0.125"
 
 

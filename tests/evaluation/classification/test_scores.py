@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from data.face_set import FaceSet, rows_without_duplicate
-from evaluation.classification.scores import class_columns, evaluate, summary
+from evaluation.classification.scores import class_columns, closed, evaluate, summary
 from models.checkpoint import Checkpoint
 from models.classifier import Classifier
 from models.ensemble import Ensemble
@@ -178,6 +178,22 @@ def test_scores_without_duplicates_and_of_groups_are_those_of_their_rows(faces):
     assert scores["groups"]["age"]["70+"]["n"] == N // 3
     assert scores["groups"]["age"]["70+"]["kl"] == pytest.approx(old["kl"], rel=1e-5)
     assert evaluate_checkpoints([known], faces, train=faces).scores["without_train_duplicates"] == {"duplicates": N}
+
+
+def test_empty_values_have_a_name_and_attributes_of_very_many_values_no_groups(faces, monkeypatch):
+    monkeypatch.setattr("evaluation.classification.scores.MOST_GROUPS", 3)
+    attributes = {"id": np.array([str(i) for i in range(N)]), "site": np.array(["", "lab", "street"] * (N // 3))}
+    found = evaluate_checkpoints([checkpoint(("fear", "joy"))], dataclasses.replace(faces, attributes=attributes))
+    groups = {name: [group["n"] for group in values.values()] for name, values in found.scores["groups"].items()}
+    assert groups == {"site": [N // 3] * 3}
+    assert list(found.scores["groups"]["site"]) == ["(empty)", "lab", "street"]
+
+
+def test_rows_of_a_closed_set_sum_to_1_however_little_is_left_for_it():
+    logits = np.float32([[0, 1, 80], [1, 0, 0], [0, 0, 200]])
+    found = closed(softmax(logits)[None], ("fear", "joy", "awe"), ("joy", "fear"))[0]
+    np.testing.assert_allclose(found[:2], softmax(logits[:2, [1, 0]]), rtol=1e-5)
+    assert (found[2] == 0).all()  # nothing at all is left
 
 
 def test_duplicates_are_found_by_their_pixels_and_not_by_their_names(faces):
