@@ -81,10 +81,10 @@ def read_votes(
         for line, fields in rows:
             with collect_errors(faults, path, line):
                 check_field_count(fields, 1 + len(order), what=f"a picture's name and {len(order)} votes")
-                key = key_of(fields[0])
+                key = key_of(fields[0]).lower()
                 register_name(key, places, file=path, line=line)
-                votes[key.lower()] = None
-                votes[key.lower()] = vote_counts(fields[1:])[[columns.index(name) for name in class_names]]
+                votes[key] = None
+                votes[key] = vote_counts(fields[1:])[[columns.index(name) for name in class_names]]
     return votes
 
 

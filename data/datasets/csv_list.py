@@ -14,6 +14,7 @@ Parts that no row names are split off train: a fifth as test, then a tenth as va
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ def read(path: Path, split: str, faults: list[Fault]) -> Listing:
             if counts is not None:
                 counts = counts[[voted.index(name) for name in class_names]]
             sample = Sample(
-                name=record["path"],
+                name=posixpath.normpath(record["path"]),  # ./a.png is a.png
                 split=split_of(record.get("split", "")),
                 label=label_of(record, class_names, counts),
                 picture=file.parent / record["path"],

@@ -110,7 +110,7 @@ def read_labels(root: Path, faults: list[Fault]) -> tuple[list[Sample], tuple[st
                 number = whole_number(fields[1], first + len(names) - 1, first=first)
                 key = key_of(fields[0])
                 part = split or split_of(key)
-                register_name(key, places, file=path, line=line)
+                register_name(key.lower(), places, file=path, line=line)
                 picture = pictures_by_name.find(fields[0])
                 label = class_names.index(names[number - first])
                 samples.append(Sample(picture.name, part, label, picture, path, line))

@@ -106,6 +106,7 @@ def test_any_names_become_ours_by_a_file(tmp_path):
         ("1.png,sad", "wanted 3 fields (values as in the header), found 2"),
         ("gone.png,sad,train", "cannot open"),
         ("0.png,sad,train", "0.png is a duplicate of faces.csv:2"),
+        ("./there/../0.png,sad,train", "0.png is a duplicate of faces.csv:2"),
     ],
 )
 def test_faults(tmp_path, line, fault):

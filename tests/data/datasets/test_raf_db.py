@@ -192,6 +192,7 @@ def test_attributes_at_fault_are_reported(official):
         ("train_00003.jpg 0", f"{LIST}:3: the label must be a whole number from 1 to 7, not '0'"),
         (f"train_00003.jpg {'1' * 5000}", f"{LIST}:3: the label must be a whole number from 1 to 7, not '{'1' * 59}"),
         ("train_00002.jpg 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
+        ("Train_00002.JPG 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
         ("train_00002_aligned.jpg 3", f"{LIST}:3: train_00002 is a duplicate of list_patition_label.txt:2"),
         ("valid_3.jpg 3", f"{LIST}:3: the picture's name must begin with train_ or test_, not 'valid_3'"),
         (
@@ -233,7 +234,7 @@ def test_vote_faults_are_told_once(reference):
 
 def test_a_picture_without_votes_is_a_fault_and_so_is_one_with_two(reference):
     path = "EmoLabel/emo_distribution_test.csv"
-    edit_line(reference / path, 1, "test_0006.jpg,1,0,0,0,0,0,0")
+    edit_line(reference / path, 1, "TEST_0006.jpg,1,0,0,0,0,0,0")
     double, missing = faults_of(load, reference, "test")
     assert double == f"{path}:2: test_0006 is a duplicate of emo_distribution_test.csv:1"
     assert missing == (
