@@ -9,15 +9,15 @@ Out: on stdout what was recognised; faces a class and split, how much the crowd 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from data.datasets import Format, find_folder, find_format, load_format, read_class_map
-from data.doubts import find_doubts
-from data.face_set import FaceSet, map_classes, rows_without_duplicate
-from data.faults import Fault, FaultyData, counted
+from data.datasets import Format, find_folder, find_format, load_faces
+from data.doubts import find_doubts, vote_order
+from data.face_set import FaceSet, NoFaces, rows_without_duplicate
+from data.faults import Fault, FaultyData, counted, without_warning
 from data.pictures.store import Storage
-from data.samples import NoFaces
 from data.sources.files import printable
 from data.tables import SPLITS
 from support import FAILED, command, run_and_exit, setting
@@ -44,42 +44,44 @@ def run(settings: Settings) -> int:
     print(f"{settings.folder} is laid out like {module.NAME}: {about}")
     parts: dict[str, FaceSet] = {}
     faults: dict[Fault, None] = {}
-    mapping = read_class_map(settings.classes) if settings.classes else {}
     for split in SPLITS:
-        faces, found = examine(module, settings.folder, split, memory=settings.memory / len(SPLITS))
+        faces, found = examine(settings, module, split)
         faults |= dict.fromkeys(found)  # a table for all splits tells each of its faults three times
         if faces is not None:
-            parts[split] = map_classes(faces, mapping) if mapping else faces
+            parts[split] = faces
     columns = {split: column(parts[split]) | shared_with(split, parts) if split in parts else {} for split in SPLITS}
-    print(pd.DataFrame(columns).to_string(na_rep="-"))
+    if parts:
+        print(pd.DataFrame(columns).to_string(na_rep="-"))
     for remark in remarks(parts):
         print(remark)
     if sentence := getattr(module, "left_out", lambda folder: "")(find_folder(settings.folder)):
         print(sentence)
     for fault in faults:
         print(fault)
-    published = {} if mapping else getattr(module, "PUBLISHED", {})
+    published = {} if settings.classes else getattr(module, "PUBLISHED", {})
     doubts = find_doubts(parts["train"], published) if "train" in parts else []
+    for split in (name for name in parts if name != "train"):
+        doubts += vote_order(parts[split], split)
     for doubt in doubts:
         print(doubt)
     print(counted(list(faults)) if faults else "no faults")
     return FAILED if faults or doubts else 0
 
 
-def examine(
-    module: Format, folder: str, split: str, *, memory: float | None
-) -> tuple[FaceSet | None, tuple[Fault, ...]]:
+def examine(settings: Settings, module: Format, split: str) -> tuple[FaceSet | None, tuple[Fault, ...]]:
     """The usable faces of `split`, None where there are none; and the faults of the others."""
     faults: tuple[Fault, ...] = ()
-    storage = Storage(memory)
+    storage = Storage(settings.memory / len(SPLITS))
+    load = partial(load_faces, settings.folder, split, name=module.NAME, classes=settings.classes, storage=storage)
     try:
-        return load_format(module, folder, split, storage=storage), ()
+        return load(), ()
     except NoFaces as error:
-        return None, (Fault(find_folder(folder), None, str(error)),) if split == "train" else ()
+        return None, (Fault(find_folder(settings.folder), None, str(error)),) if split == "train" else ()
     except FaultyData as error:
         faults = error.faults
     try:
-        return load_format(module, folder, split, skip_bad=True, storage=storage), faults
+        with without_warning():  # nothing is left out here
+            return load(skip_bad=True), faults
     except NoFaces:  # and the faults say why
         return None, faults
 

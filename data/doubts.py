@@ -1,6 +1,7 @@
 """Does a data set look like what it claims? Doubts that data.check tells, and that training refuses.
 
-In:  a `FaceSet` of training faces; the counts that the data set's makers published.
+In:  a `FaceSet` of training faces, of another split for the order of its votes; the counts that the data set's makers
+     published.
 Out: `Doubt`s: a name, which `--accept` takes, and a sentence.
 
 A doubt is no fault of a file: each row can be read, and all of them together mean something else than they say.
@@ -41,7 +42,7 @@ class Doubt(NamedTuple):
 
 def find_doubts(faces: FaceSet, published: Mapping[str, int]) -> list[Doubt]:
     """All doubts about some training faces. published: faces a class, by its name; empty where nothing is known."""
-    return [*_class_names(faces), *_one_class(faces), *_label_scheme(faces, published), *_vote_order(faces)]
+    return [*_class_names(faces), *_one_class(faces), *_label_scheme(faces, published), *vote_order(faces, "train")]
 
 
 def refuse_doubts(doubts: Sequence[Doubt], accepted: Sequence[str]) -> None:
@@ -88,8 +89,8 @@ def _label_scheme(faces: FaceSet, published: Mapping[str, int]) -> list[Doubt]:
     return [Doubt(LABEL_SCHEME, sentence)]
 
 
-def _vote_order(faces: FaceSet) -> list[Doubt]:
-    """Classes whose faces got most votes for another class: the columns of the votes stand in another order."""
+def vote_order(faces: FaceSet, split: str) -> list[Doubt]:
+    """Classes of `split` whose faces got most votes for another class: the votes' columns stand in another order."""
     if not faces.has_votes:
         return []
     swapped = []
@@ -102,7 +103,7 @@ def _vote_order(faces: FaceSet) -> list[Doubt]:
         return []
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
     sentence = (
-        f"the label is the top vote for {agreeing:.0%} of the training faces; by most votes the faces labelled "
+        f"the label is the top vote for {agreeing:.0%} of the faces ({split}); by most votes the faces labelled "
         f"{', those labelled '.join(swapped)}: the columns of the votes seem to stand in another order."
     )
     return [Doubt(VOTE_ORDER, sentence)]

@@ -26,6 +26,10 @@ from support.emotions import ordered_names
 END = 4096  # bytes of a file by which most pictures of the same size are told apart
 
 
+class NoFaces(UserError):
+    """No face can be used: of a split, or of the classes that --classes keeps."""
+
+
 @dataclass(frozen=True)
 class FaceSet:
     """Faces and the votes of the people who labelled them.
@@ -132,7 +136,7 @@ def map_classes(faces: FaceSet, mapping: Mapping[str, str]) -> FaceSet:
 
     Names that `mapping` lacks stay. The votes of a class go with it; what is left of a face's votes is scaled to sum
     to 1, and a face whose label is left out, or all of whose votes are, leaves. Raises `UserError` where `mapping`
-    names a class that `faces` lack, or leaves no face.
+    names a class that `faces` lack, and `NoFaces` where it leaves no face.
     """
     unknown = [name for name in mapping if name not in faces.class_names]
     if unknown:
@@ -147,7 +151,7 @@ def map_classes(faces: FaceSet, mapping: Mapping[str, str]) -> FaceSet:
     total = votes.sum(axis=1)
     kept = (matrix.sum(axis=1)[faces.labels] > 0) & (total > 0)
     if not kept.any():
-        raise UserError("--classes leaves no face of the data set; name classes for some of them.")
+        raise NoFaces(f"--classes leaves no face of {len(faces):,}; name classes for some of them.")
     labels = (matrix @ np.arange(len(class_names))).astype(np.int32)[faces.labels]
     return dataclasses.replace(
         faces.rows(kept),

@@ -59,6 +59,16 @@ def raise_errors(faults: Sequence[Fault], *, skip_bad: bool) -> None:
         log.warning("%s in the data set: these rows are left out; the first: %s", counted(faults), faults[0])
 
 
+@contextlib.contextmanager
+def without_warning() -> Iterator[None]:
+    """Inside nothing is said of rows that are left out: for a report that tells of each fault itself."""
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
+
+
 def counted(faults: Sequence[Fault]) -> str:
     """How many, as text: "1 fault", "2 faults"."""
     return f"{len(faults)} fault{'s' * (len(faults) != 1)}"

@@ -18,7 +18,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from data.face_set import FaceSet
+from data.face_set import FaceSet, NoFaces
 from data.faults import Fault, raise_errors
 from data.pictures.store import Sources, Storage
 from support import UserError
@@ -154,13 +154,6 @@ class Samples(Sequence[Sample]):
         return some
 
 
-class NoFaces(UserError):
-    """A split has no face that can be used."""
-
-    def __init__(self, split: str) -> None:
-        super().__init__(f"no usable face for {split}; `python -m data.check DIR` shows what the folder holds.")
-
-
 class Listing(NamedTuple):
     """What a format reads of a split: its faces (those of other splits may be among them), and the class names."""
 
@@ -191,7 +184,7 @@ def build_face_set(
         kept = kept[np.delete(np.arange(len(kept)), list(broken))]
     raise_errors(faults, skip_bad=skip_bad)
     if not kept:
-        raise NoFaces(split)
+        raise NoFaces(f"no usable face for {split}; `python -m data.check DIR` shows what the folder holds.")
     voted = kept.voted()
     if voted.any() and not voted.all():
         raise UserError(f"{(~voted).sum()} of {len(kept)} faces for {split} have no votes; give all, or none.")

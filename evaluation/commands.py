@@ -13,6 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from data.datasets import Format, find_format, load_faces
+from data.doubts import vote_order
 from data.face_set import FaceSet
 from data.pictures.store import Storage
 from data.tables import ALL, SPLITS
@@ -32,8 +33,11 @@ class DataSettings:
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
     def load_split(self, split: str, layout: Format, *, check: bool = True) -> FaceSet:
-        """The faces of `split`; check=False: no picture is decoded, so that broken ones are not told."""
-        return load_faces(
+        """The faces of `split`; check=False: no picture is decoded, so that broken ones are not told.
+
+        Says where its votes seem to stand in another order.
+        """
+        faces = load_faces(
             self.data_path,
             split,
             name=layout.NAME,
@@ -41,6 +45,9 @@ class DataSettings:
             classes=self.classes,
             storage=Storage(self.memory, check=check),
         )
+        for doubt in vote_order(faces, split):
+            notify(str(doubt))
+        return faces
 
 
 @dataclass

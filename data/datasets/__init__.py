@@ -11,18 +11,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from data.doubts import find_doubts, refuse_doubts
-from data.face_set import FaceSet, concatenate, map_classes, with_labels_for_votes, without_duplicates
+from data.doubts import find_doubts, refuse_doubts, vote_order
+from data.face_set import FaceSet, NoFaces, concatenate, map_classes, with_labels_for_votes, without_duplicates
 from data.faults import Fault
 from data.layout import unpacked
 from data.pictures.store import Storage
-from data.samples import NoFaces, build_face_set, samples_of
+from data.samples import build_face_set, samples_of
 from data.tables import ALL, SPLITS, check_field_count, read_rows
 from support import UserError, notify
 from support.emotions import canonical_name
@@ -92,14 +93,15 @@ def load_faces(
     source = Source(folder, find_format(folder, name=name).NAME, skip_bad, classes, storage)
     if split != ALL:
         return _load(source, split)
-    parts = []
+    parts: list[FaceSet] = []
+    empty: list[NoFaces] = []
     for part in SPLITS:
         try:
             parts.append(_load(source, part))
-        except NoFaces:  # a list may have none for validation
-            continue
+        except NoFaces as error:  # a list may have none for validation
+            empty.append(error)
     if not parts:
-        raise NoFaces(ALL)
+        raise empty[0]
     return concatenate(parts)
 
 
@@ -145,7 +147,8 @@ def load_for_training(
         for split, of_split in zip(SPLITS, storages, strict=True)
     )
     published = {} if classes else getattr(layout, "PUBLISHED", {})
-    refuse_doubts(find_doubts(train, published), accept)
+    doubts = [vote_order(faces, split) for faces, split in zip(others, SPLITS[1:], strict=True)]
+    refuse_doubts([*find_doubts(train, published), *itertools.chain(*doubts)], accept)
     return prepare_for_training(train, *others, labels_only=labels_only), others[0]
 
 

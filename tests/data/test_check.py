@@ -8,10 +8,19 @@ import sys
 import numpy as np
 import pytest
 from helpers.tiny_formats import make_csv_list
-from helpers.tiny_sets import make_ferplus, make_image_folder, make_raf_official, make_raf_reference, write_lines
+from helpers.tiny_sets import (
+    make_ferplus,
+    make_image_folder,
+    make_raf_official,
+    make_raf_reference,
+    write_grey,
+    write_lines,
+)
 
 from data.check import column, main
+from data.datasets import load_faces, load_for_training
 from data.face_set import FaceSet
+from support import UserError
 
 
 def table(out: str) -> dict[str, list[str]]:
@@ -125,6 +134,52 @@ def test_doubts_are_told_in_words_and_the_code_is_1(tmp_path, capsys):
     assert main([str(tmp_path / "other")]) == 1
     out = capsys.readouterr().out
     assert "in doubt (class-names): the folders aligned would be classes" in out
+
+
+def test_faults_of_every_row_are_told_without_a_table_or_a_warning(tmp_path, capsys, caplog):
+    write_lines(tmp_path / "faces.csv", ["path,label", "gone.png,happy", "lost.png,sad"])
+    assert main([str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert out.endswith("2 faults\n")
+    assert "DataFrame" not in out
+    assert not caplog.messages
+    with pytest.raises(UserError):
+        load_faces(tmp_path, "all", skip_bad=True)
+    assert "these rows are left out" in caplog.text
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_votes_in_another_order_are_in_doubt_in_every_split(tmp_path, capsys, split):
+    rows = []
+    for number in range(120):
+        write_grey(tmp_path / f"{number}.png", number)
+        part, happy = ("train", "validation", "test")[number // 40], number % 2
+        votes = (1 - happy, happy) if part == split else (happy, 1 - happy)
+        rows.append(f"{number}.png,{('sad', 'happy')[happy]},{votes[0]},{votes[1]},{part}")
+    write_lines(tmp_path / "faces.csv", ["path,label,p_happy,p_sad,split", *rows])
+    assert main([str(tmp_path)]) == 1
+    doubt = f"in doubt (vote-order): the label is the top vote for 0% of the faces ({split}); by most votes the faces "
+    out = capsys.readouterr().out
+    assert out.count("in doubt") == out.count(doubt) == 1
+    with pytest.raises(UserError, match="train in spite of it with --accept vote-order"):
+        load_for_training(tmp_path)
+    assert len(load_for_training(tmp_path, accept=["vote-order"])[0]) == 40
+
+
+def test_a_split_without_a_face_of_the_mapped_classes_is_empty(tmp_path, capsys):
+    for number in range(6):
+        write_grey(tmp_path / f"{number}.png", number)
+    rows = ["0.png,happy,train", "1.png,sad,train", "2.png,contempt,val", "3.png,happy,test", "4.png,sad,test"]
+    write_lines(tmp_path / "faces.csv", ["path,label,split", *rows])
+    mapping = str(write_lines(tmp_path / "map.txt", ["contempt -"]))
+    assert main([str(tmp_path), "--classes", mapping]) == 0
+    assert table(capsys.readouterr().out)["all"] == ["2", "-", "2"]
+    assert load_faces(tmp_path, "all", classes=mapping).names == ("0.png", "1.png", "3.png", "4.png")
+    write_lines(tmp_path / "map.txt", ["contempt -", "happy -", "sad -"])
+    assert main([str(tmp_path), "--classes", mapping]) == 1
+    assert f"{tmp_path}: --classes leaves no face of 2; name classes" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--classes leaves no face of 2"):
+        load_faces(tmp_path, "all", classes=mapping)
 
 
 def test_people_and_numbered_classes_are_remarked(tmp_path, capsys):
