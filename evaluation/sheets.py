@@ -17,6 +17,7 @@ from gradcam import blend
 from support.figures import styled
 
 GAP, LINE, TITLE = 0.1, 0.13, 0.3  # inches: between pictures, line of a caption, title
+MOST_CLASSES = 32  # with a row of faces each
 LETTER, CAPTION_LETTER = 0.085, 0.06  # inches: of the title, of a caption
 
 
@@ -59,11 +60,14 @@ def contact_sheet(
 
 
 def faces_figure(faces: FaceSet, *, per_class: int = 8) -> Figure:
-    """The first `per_class` faces of every class that occurs, a row a class, with the label and its share of votes."""
+    """The first `per_class` faces of each class that occurs, a row a class, with the label and its share of votes.
+
+    Of more than `MOST_CLASSES` only the first ones.
+    """
     per_class = min(per_class, int(np.bincount(faces.labels).max()))
     images: list[np.ndarray | None] = []
     captions: list[str] = []
-    for label in np.unique(faces.labels):
+    for label in np.unique(faces.labels)[:MOST_CLASSES]:
         rows = np.flatnonzero(faces.labels == label)[:per_class].tolist()
         gaps = per_class - len(rows)
         images += [*(faces.images[row] for row in rows), *[None] * gaps]

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from data.face_set import FaceSet
-from evaluation.sheets import blend_resized, contact_sheet, faces_figure, heatmap_figure, mistakes_figure
+from evaluation.sheets import (
+    MOST_CLASSES,
+    blend_resized,
+    contact_sheet,
+    faces_figure,
+    heatmap_figure,
+    mistakes_figure,
+)
 from gradcam import blend
 
 
@@ -72,6 +79,14 @@ def test_faces_stand_in_a_row_a_class(faces):
     assert levels(figure) == [0, 20, 40, 10, 30]
     assert captions(figure) == ["joy 60%", "joy 100%", "joy 75%", "fear 90%", "fear 100%"]
     assert levels(faces_figure(faces, per_class=1)) == [0, 10]
+
+
+def test_of_very_many_classes_the_first_have_a_row():
+    classes = 3 * MOST_CLASSES
+    names = tuple(map(str, range(classes)))
+    images = [grey(level) for level in range(classes)]
+    many = FaceSet(images, np.eye(classes), np.arange(classes), names, names, has_votes=False)
+    assert levels(faces_figure(many)) == list(range(MOST_CLASSES))
 
 
 def test_a_heatmap_changes_the_face_only_where_it_is_high(rng):
