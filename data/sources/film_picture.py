@@ -74,8 +74,10 @@ def display_matrix(frame: av.VideoFrame) -> np.ndarray | None:
     """
     try:
         side_data: Any = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # of one kind that PyAV has no name for, which takes all others with it
-        return None
+    except ValueError:  # of one kind that PyAV has no name for, as EXIF, which takes all others with it
+        angle = np.deg2rad(frame.rotation)  # counterclockwise; whether it is mirrored, too, is not known
+        cos, sin = np.cos(angle), np.sin(angle)
+        return (65_536 * np.array([[cos, -sin], [sin, cos]])).astype(np.int32)
     if side_data is None or len(bytes(side_data)) < MATRIX_BYTES:  # a damaged header
         return None
     return np.frombuffer(side_data, np.int32, 9).reshape(3, 3)[:2, :2].copy()
