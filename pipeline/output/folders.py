@@ -21,7 +21,7 @@ from pipeline.run import FrameResult
 from support.files import numbered
 
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # of pictures; the others get .png
-WEBP_SIDE = 16_383  # the longest that the format has
+LONGEST_SIDE = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}  # that the format, or its library, takes
 CROP_PX = 224
 
 
@@ -69,7 +69,8 @@ def _annotated_name(name: Path, frame: Frame) -> Path:
     suffix = name.suffix.lower()
     if not frame.still:
         return name if suffix == ".mp4" else Path(f"{name}.mp4")
-    kept = suffix in KEPT_SUFFIXES and not (suffix == ".webp" and max(frame.image_rgb.shape) > WEBP_SIDE)
+    side = max(frame.image_rgb.shape)
+    kept = suffix in KEPT_SUFFIXES and side <= LONGEST_SIDE.get(suffix, side)
     return name if kept else Path(f"{name}.png")
 
 

@@ -12,17 +12,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from support import UserError, atomic_write
+from support import FAILED, UserError, atomic_write
 from support.files import cannot_write
 
 
 def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 RGB as the kind of picture that the suffix names; `UserError` where OpenCV knows none."""
+    """Write (H, W, 3) uint8 RGB as the kind of picture that the suffix names.
+
+    Raises `UserError` where OpenCV knows none, or it takes no picture of this size.
+    """
     path = Path(path)
     try:
-        _, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+        fits, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
     except cv2.error as error:
         raise UserError(f"cannot write a picture to {path.name}; take .png, .jpg or .webp.") from error
+    if not fits:
+        height, width = image_rgb.shape[:2]
+        what = f"a {path.suffix} picture cannot have {width}x{height} pixels"
+        raise UserError(f"cannot write {path}: {what}; save it as .tif.", exit_code=FAILED)
     try:
         with atomic_write(path) as temporary:
             temporary.write_bytes(encoded.tobytes())

@@ -48,11 +48,14 @@ def test_pictures_and_films_of_a_mixed_folder_each_under_its_own_name(tmp_path):
         assert np.allclose(levels, level, atol=2)
 
 
-def test_a_picture_that_its_own_format_cannot_hold_becomes_a_png(tmp_path):
+@pytest.mark.parametrize(("name", "longest"), [("a.webp", 16_383), ("a.jpg", 65_500), ("a.JPEG", 65_500)])
+def test_a_picture_that_its_own_format_cannot_hold_becomes_a_png(tmp_path, name, longest):
     with AnnotatedFolder(tmp_path, fps=25, notify=print) as folder:
-        folder.add(frame("wide.webp", size_hw=(20, 16_384)), grey(9, (20, 16_384)))
-    assert files(tmp_path) == ["wide.webp.png"]
-    assert Image.open(tmp_path / "wide.webp.png").size == (16_384, 20)
+        for index, size_hw in enumerate([(2, longest), (2, longest + 1)]):
+            folder.add(frame(f"{index}/{name}", index, size_hw=size_hw), grey(9, size_hw))
+    assert files(tmp_path) == [f"0/{name}", f"1/{name}.png"]
+    assert Image.open(tmp_path / f"0/{name}").size == (longest, 2)
+    assert Image.open(tmp_path / f"1/{name}.png").size == (longest + 1, 2)
 
 
 def test_the_films_are_finished_on_ctrl_c(tmp_path):
