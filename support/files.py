@@ -95,9 +95,10 @@ class PartialFile:
         try:
             os.replace(self.partial, path)
         except OSError as error:
-            raise UserError(
-                f"{self.partial} is complete but cannot be renamed to {path.name}: {error.strerror}.", exit_code=FAILED
-            ) from error
+            problem = f"is complete but cannot be renamed to {path.name}: {error.strerror}"
+            if not self.partial.exists():
+                problem = f"is gone: it was removed or moved while it was written, so there is no {self.path.name}"
+            raise UserError(f"{self.partial} {problem}.", exit_code=FAILED) from error
         return path
 
     def discard(self) -> None:

@@ -222,6 +222,8 @@ def _plays(path: Path) -> bool:
             return next(film.decode(video=0), None) is not None
     except av.FFmpegError:
         return False
+    except OSError:  # it cannot be looked at, or is gone, which giving it its name says
+        return True
 
 
 def _video_size(height: int, width: int) -> tuple[int, int]:

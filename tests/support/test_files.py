@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,20 @@ def test_a_link_is_followed(tmp_path):
     growing.finish()
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "elsewhere" / "a.txt").read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file stays there")
+def test_a_growing_file_that_goes_away_is_told_and_one_that_cannot_be_renamed_is_named(tmp_path):
+    growing = PartialFile(tmp_path / "new" / "a.txt")
+    shutil.rmtree(tmp_path / "new")
+    with pytest.raises(UserError, match=r"a\.partial\.txt is gone: .* no a\.txt") as error:
+        growing.finish()
+    assert error.value.exit_code == 1
+    (tmp_path / "b.txt").mkdir()
+    growing = PartialFile(tmp_path / "b.txt")
+    with pytest.raises(UserError, match=r"b\.partial\.txt is complete but cannot be renamed to b"):
+        growing.finish()
+    assert (tmp_path / "b.partial.txt").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")

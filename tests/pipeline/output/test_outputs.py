@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -76,6 +78,19 @@ def test_a_recording_that_breaks_off_is_kept_but_not_one_that_could_not_begin(he
         outputs.toggle_recording(frame(0), PICTURE)
     assert len(messages) == 2
     assert "kept" not in messages[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder with an open file stays there")
+def test_a_recording_whose_folder_goes_away_is_a_message_and_the_session_goes_on(messages):
+    """Whether it is noticed at the next frame or at the end."""
+    with opened(messages, log="a.csv") as outputs:
+        for frames in ([frame(1)], []):
+            outputs.toggle_recording(frame(0), PICTURE)
+            shutil.rmtree("recordings")
+            run(outputs, frames)
+            outputs.stop_recording()
+    assert sum(".partial.mp4 is gone" in message for message in messages) == 2
+    assert Path("a.csv").exists()
 
 
 def test_a_report_names_the_source_without_its_password(here, messages):
