@@ -25,7 +25,7 @@ from av.stream import Disposition
 from data.sources.files import open_file, printable
 from data.sources.film_colours import HDR_CURVES
 from data.sources.film_decoding import whole_frames
-from data.sources.film_picture import FilmPicture
+from data.sources.film_picture import OTHER_MATRICES, FilmPicture
 from data.sources.film_times import FilmTimes
 from data.sources.frame import FileSource, Frame, Skipped
 from support import FAILED, UserError
@@ -89,6 +89,9 @@ def _film(
         source.tell(f"{title} holds {len(streams)} films; the first is read, the others are not.")
     if curve := HDR_CURVES.get(film.stream.codec_context.color_trc):
         source.tell(f"{title} is an HDR film ({curve}); its colours are mapped to those of an ordinary screen.")
+    if matrix := OTHER_MATRICES.get(film.stream.codec_context.colorspace):
+        advice = "they may look wrong; save it as BT.709"
+        source.tell(f"{title} stores its colours as {matrix}, which is not converted: {advice}.")
     return source
 
 

@@ -3,8 +3,9 @@
 In:  `av.VideoFrame` of any pixel format, and the pixel aspect ratio of its stream.
 Out: (H, W, 3) uint8 RGB, sRGB.
 
-Colours: the matrix and range that the film names; without a name BT.709 from 720 rows on and BT.601 below, as players
-do. HDR (PQ and HLG, BT.2100) and wide colours (BT.2020, P3) are mapped to sRGB by `data.sources.film_colours`.
+Colours: the matrix and range that the film names; without a name, or for one of `OTHER_MATRICES`, BT.709 from 720
+rows on and BT.601 below, as players do. HDR (PQ and HLG, BT.2100) and wide colours (BT.2020, P3) are mapped to sRGB by
+`data.sources.film_colours`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ LARGEST_ASPECT = 4  # of a pixel; more is a damaged header
 # FFmpeg's AVColorSpace to what swscale can convert from; 0, RGB, is left as it is
 _MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
 _MATRICES |= {7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}
+# those that it cannot convert from, by their names in H.273
+OTHER_MATRICES = {8: "YCgCo", 11: "SMPTE ST 2085", 12: "chromaticity-derived YCbCr", 13: "chromaticity-derived YCbCr"}
+OTHER_MATRICES |= {14: "ICtCp", 15: "IPT-PQ-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro"}
 
 
 class FilmPicture:

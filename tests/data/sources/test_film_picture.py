@@ -91,6 +91,16 @@ def test_hdr_films_show_the_colours_of_an_ordinary_screen_and_say_so(tmp_path, c
     assert errors[greys_and_skin].max() <= 6
 
 
+@pytest.mark.parametrize(("matrix", "told"), [("YCgCo", True), ("ICtCp", True), ("undef", False), ("bt709", False)])
+def test_colours_that_are_not_converted_are_told(tmp_path, matrix, told):
+    path = write_film(tmp_path / "a.mp4", [patches()] * 2, options={"x264-params": f"colormatrix={matrix}"})
+    with open_film(path) as source:
+        notes = source.take_notes()
+        (frame, _) = source
+    assert frame.image_rgb.shape == patches().shape
+    assert [f"a.mp4 stores its colours as {matrix}," in note for note in notes] == [True] * told
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_turned_and_mirrored_films_stand_upright(tmp_path, rotation, mirrored):
