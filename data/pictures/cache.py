@@ -24,7 +24,7 @@ from support import UserError, atomic_write
 from support.process import notify_once
 
 DIGEST = 16  # bytes
-VERSION = b"2"  # of the way in which pictures are shrunk
+VERSION = b"3"  # of the way in which pictures are read and shrunk
 
 
 class Picture(NamedTuple):

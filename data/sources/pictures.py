@@ -1,10 +1,10 @@
 """Pictures: one file of any kind as RGB, and animations as films.
 
 In:  the name of a picture's file.
-Out: (H, W, 3) uint8 RGB, upright; or a `FileSource` of one such frame, of an animation's all with their own times.
+Out: (H, W, 3) uint8 RGB, upright, sRGB; or a `FileSource` of one such frame, of an animation's all with their times.
 
 Pillow reads them: it knows the size before it takes memory, how many frames there are, how to turn and mirror them,
-and refuses a file that ends too early. HEIC needs pillow-heif beside it.
+and refuses a file that ends too early. HEIC needs pillow-heif beside it. Colours: `data.sources.picture_colours`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 
 from data.sources.files import is_film, is_picture, open_file, printable
 from data.sources.frame import FileSource, Frame, Skipped
+from data.sources.picture_colours import srgb
 from support import UserError
 
 __all__ = ["holds_picture", "is_picture", "open_picture", "printable", "read_picture"]
@@ -65,7 +66,7 @@ def read_picture(path: str | Path, *, checked: bool = False) -> np.ndarray:
     with _opened(path, checked=checked) as image:
         if image.format in ANIMATIONS and frame_count(image) > 1:
             raise UserError(f"{printable(path)} is an animation of {frame_count(image)} frames; wanted is one picture.")
-        return _rgb(image, path)
+        return _rgb(image, path)[0]
 
 
 def open_picture(path: str | Path, *, name: str | None = None, index: int = 0) -> FileSource:
@@ -78,13 +79,14 @@ def open_picture(path: str | Path, *, name: str | None = None, index: int = 0) -
         animated = image.format in ANIMATIONS and frame_count(image) > 1
         count = frame_count(image) - _first(image)
         if not animated:
-            frame = Frame(_rgb(image, path), index * PICTURE_SECONDS, index, name, path=Path(path), still=True)
-            return FileSource(title, iter([frame]), count=1, stills=True)
+            image_rgb, notes = _rgb(image, path)
+            frame = Frame(image_rgb, index * PICTURE_SECONDS, index, name, path=Path(path), still=True)
+            return FileSource(title, iter([*notes, frame]), count=1, stills=True)
     return FileSource(title, _animation(Path(path), name), count=count)
 
 
-def _animation(path: Path, name: str) -> Iterator[Frame | Skipped]:
-    """The frames of an animation; where it breaks off, the rest is skipped."""
+def _animation(path: Path, name: str) -> Iterator[Frame | Skipped | str]:
+    """The frames of an animation, before them what is to be said; where it breaks off, the rest is skipped."""
     time_s = 0.0
     with _opened(path) as image:
         first = _first(image)
@@ -93,13 +95,14 @@ def _animation(path: Path, name: str) -> Iterator[Frame | Skipped]:
             try:
                 with _as_user_error(path):
                     image.seek(first + index)
-                image_rgb = _rgb(image, path)
+                image_rgb, notes = _rgb(image, path)
             except UserError as error:
                 if getattr(error.__cause__, "errno", None):  # the disk has failed, and the file may be whole
                     raise
                 log.warning("%s is damaged from frame %d of %d on.", printable(path), index, count)
                 yield Skipped(name, index, "damaged", frames=count - index, path=path)
                 return
+            yield from notes if index == 0 else []
             yield Frame(image_rgb, time_s, index, name, path=path)
             duration_s = image.info.get("duration", 0) / 1000
             time_s += duration_s if duration_s >= SHORTEST_S else USUAL_S
@@ -209,8 +212,8 @@ def _refuse_rare_tiff(image: Image.Image, path: str | Path) -> None:
         raise UserError(f"{printable(path)} is a TIFF of a rare kind; save it as PNG, or with 8 bits.")
 
 
-def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of the frame that `image` is at, upright."""
+def _rgb(image: Image.Image, path: str | Path) -> tuple[np.ndarray, list[str]]:
+    """(H, W, 3) uint8 sRGB of the frame that `image` is at, upright, and what a person should know of its colours."""
     with _as_user_error(path):
         image.load()
         upright = ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
@@ -218,7 +221,8 @@ def _rgb(image: Image.Image, path: str | Path) -> np.ndarray:
             upright = Image.fromarray(_eight_bits(np.asarray(upright)))
         if upright.has_transparency_data:  # what is seen through it is as white as a page
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
-        return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+        image_rgb, note = srgb(upright, of=image, path=path)
+        return image_rgb, [f"{printable(path)} {note}"] if note else []
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
