@@ -72,9 +72,8 @@ class Settings(AnalysisOptions, SessionOptions):
     )
     detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
     explainer: str | None = setting(
-        PredictOptions.explainer, "what makes the heatmaps; `none` for no heatmaps", metavar="NAME",
-        aliases=["--explain"],
-    )  # fmt: skip
+        PredictOptions.explainer, "what makes the heatmaps; `none` for no heatmaps", metavar="NAME"
+    )
     explain_class: str | None = setting(None, "class the heatmaps are for (default: each face's label)", metavar="NAME")
 
 

@@ -67,7 +67,7 @@ class AnalysisOptions:
     tta: bool = setting(PredictOptions.tta, "predict every face together with its mirror image")
     smooth_s: float = setting(
         PredictOptions.smooth_s, "seconds over which probabilities are smoothed; 0: neither they nor boxes are",
-        metavar="SECONDS", within=(0, math.inf), aliases=["--smooth"],
+        metavar="SECONDS", within=(0, math.inf),
     )  # fmt: skip
 
 

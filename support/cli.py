@@ -89,7 +89,6 @@ def setting(default: object, help: str, **argparse_options: object) -> typing.An
 
     within=(low, high): a number, or each of a list, must lie there, both ends included.
     positional=True: an argument, not a flag.
-    aliases=["--old-name"]: former names of the flag, which still work but are not shown by --help.
     """
     metadata: dict[str, object] = {"help": help, **argparse_options}
     if isinstance(default, list):
@@ -105,7 +104,7 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
     kinds = kinds_of(settings_class)
     for field in dataclasses.fields(settings_class):
         options = dict(field.metadata)
-        within, aliases = options.pop("within", None), options.pop("aliases", [])
+        within = options.pop("within", None)
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if options.pop("positional", False):
             parser.add_argument(field.name, **options)
@@ -121,9 +120,6 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
         if default not in (None, [], "") and kind is not bool:
             options["help"] += f" (default: {default})"
         parser.add_argument("--" + field.name.replace("_", "-"), default=default, **options)
-        if aliases:
-            hidden = {"dest": field.name, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
-            parser.add_argument(*aliases, **options | hidden)
 
 
 def kinds_of(settings_class: type) -> dict[str, type]:
@@ -210,11 +206,10 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     if not isinstance(table, dict):
         raise UserError(f"{path} must hold settings by name, not {table!r:.60}.")
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
-    renamed = {_key(old): name for name, field in fields.items() for old in field.metadata.get("aliases", ())}
     kinds = kinds_of(settings_class)
     values: dict[str, object] = {}
     for key, value in table.items():
-        name = renamed.get(_key(key), _key(key))
+        name = key.removeprefix("--").replace("-", "_")
         if name not in fields:
             near = difflib.get_close_matches(name, fields, n=1)
             hint = f"did you mean {near[0]}?" if near else "--help lists them."
@@ -223,11 +218,6 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
             continue
         values[name] = _checked(value, kinds[name], fields[name].metadata, f"{path}: {key}")
     return values
-
-
-def _key(name: str) -> str:
-    """The field's name that a flag's or key's name stands for."""
-    return name.removeprefix("--").replace("-", "_")
 
 
 def is_argument(text: str) -> bool:

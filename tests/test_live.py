@@ -159,15 +159,6 @@ def test_what_is_kept_is_computed_in_float32(monkeypatch, flags, allowed):
     assert asked == [allowed]
 
 
-def test_former_names_of_flags_still_work(monkeypatch, capsys):
-    seen = []
-    monkeypatch.setattr(live, "build_pipeline", lambda settings, device: seen.append(settings))
-    argv = ["--explain", "gradcam++", "--smooth", "1", "--device", "cpu", "--source", "none.mp4"]
-    with pytest.raises(UserError, match=r"none\.mp4"):
-        live.main(argv)
-    assert (seen[0].explainer, seen[0].smooth_s) == ("gradcam++", 1.0)
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_pipeline_is_closed_at_the_end_and_on_an_error(fails, tmp_path, monkeypatch):
     closed = []

@@ -67,7 +67,7 @@ class Settings:
     mixup: float = setting(0.0, "alpha of mixup on pictures and votes (Zhang et al. 2018); 0: off", within=(0, 1000))
     cutmix: float = setting(0.0, "alpha of cutmix, likewise (Yun et al. 2019); 0: off", within=(0, 1000))
     progressive_resizing: bool = setting(
-        True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8", aliases=["--grow"]
+        True, "train the first 3/8 of the run at 3/4 of the picture size, the next 3/8 at 7/8"
     )
     optimiser: str = setting("sgd", "optimiser", choices=["sgd", "adamw", "adam"])
     lr: float = setting(0.1, "highest learning rate", within=LR)

@@ -25,8 +25,8 @@ class Settings:
     file: str | None = setting(None, "where", metavar="FILE")
     sizes: list[int] = setting([1, 2], "sides")
     kind: str = setting("a", "which", choices=["a", "b"])
-    share: float = setting(0.5, "how much", within=(0, 1), aliases=["--part"])
-    resize: bool = setting(True, "small first", aliases=["--grow"])
+    share: float = setting(0.5, "how much", within=(0, 1))
+    resize: bool = setting(True, "small first")
 
 
 def parsed(*argv: str) -> Settings:
@@ -40,19 +40,6 @@ def test_flags_carry_defaults_types_and_negation():
     assert parsed(
         "--max-faces", "7", "--no-show", "--mirror", "--file", "x", "--sizes", "3", "4", "--kind", "b"
     ) == Settings(max_faces=7, mirror=True, show=False, file="x", sizes=[3, 4], kind="b")
-
-
-def test_former_names_of_a_flag_work_but_are_not_shown(capsys):
-    assert parsed("--part", "0.25", "--no-grow") == Settings(share=0.25, resize=False)
-    assert parsed("--no-resize", "--grow").resize
-    with pytest.raises(SystemExit):
-        parsed("--part", "2")
-    with pytest.raises(SystemExit):
-        parsed("--help")
-    shown = capsys.readouterr().out
-    assert "--resize" in shown
-    assert "--grow" not in shown
-    assert "--part" not in shown
 
 
 def test_a_bad_flag_is_refused_with_2():
@@ -129,7 +116,7 @@ class RunSettings:
     epochs: int = setting(5, "passes", within=(1, math.inf))
     lr: float = setting(0.1, "rate")
     share: float = setting(0.0, "share", within=(0, 1))
-    resize: bool = setting(True, "small first", aliases=["--grow"])
+    resize: bool = setting(True, "small first")
     data_path: str = setting("raw", "folder", metavar="DIR")
     kind: str = setting("a", "which", choices=["a", "b"])
     teacher: list[str] = setting([], "files")
@@ -145,14 +132,9 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path
     expected = RunSettings(epochs=7, lr=1.0, resize=False, data_path="x", kind="b", teacher=["p", "q"])
     assert configured("--config", str(file)) == expected
     assert isinstance(configured("--config", str(file)).lr, float)
-    over = configured("--epochs", "9", "--conf", str(file), "--grow", "--teacher", "r")  # argparse takes a prefix
+    over = configured("--epochs", "9", "--conf", str(file), "--resize", "--teacher", "r")  # argparse takes a prefix
     assert over == dataclasses.replace(expected, epochs=9, resize=True, teacher=["r"])
     assert configured() == RunSettings()
-
-
-def test_a_file_may_use_former_names(tmp_path):
-    (tmp_path / "run.json").write_text('{"grow": false}')
-    assert not configured("--config", str(tmp_path / "run.json")).resize
 
 
 def test_a_home_folder_is_meant_where_no_shell_has_put_it(tmp_path, monkeypatch):
@@ -193,7 +175,6 @@ def test_what_a_run_wrote_repeats_it(tmp_path):
         ("share = 1.5", "share must be a number from 0 to 1, not 1.5"),
         ("share = nan", "share must be a number from 0 to 1, not nan"),
         ("resize = 1", "resize must be true or false, not 1"),
-        ("grow = 1", "grow must be true or false, not 1"),
         ('kind = "c"', "kind must be one of a, b, not 'c'"),
         ("teacher = [1]", "teacher must be a list of texts"),
         ('teacher = "p"', "teacher must be a list of texts"),
