@@ -4,8 +4,9 @@ In:  a torch network with convolutions, the number of channels and the side of i
 Out: the dotted name of the last layer with a grid of cells; (first, step) as `gradcam.enlarge` takes them.
 
 What a cell sees is measured by a gradient, in a copy of the network without preferences: every kernel averages, nothing
-is normalised. The cell's squared slopes then fall off to all sides alike, and their centre of mass is the pixel in the
-middle of what the cell sees. Gates over the whole picture add an even floor, which is subtracted.
+is normalised, and the picture is so faint that nothing saturates. The cell's squared slopes then fall off to all sides
+alike, and their centre of mass is the pixel in the middle of what the cell sees. Gates over the whole picture add an
+even floor, which is subtracted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:  # networks import this file
     from models.spec import ModelSpec
 
 FEWEST_CELLS = 6  # a side, where the network has a layer with so many
-SIDE = 256  # pixels: a multiple of every stride
+FARTHER = 256  # pixels that are added to a side: a multiple of every stride
+FAINT = 1e-9  # value of a pixel: whatever skips add up, ReLU6 and gates do not saturate
 
 
 def find_grid(network: nn.Module, example: Tensor) -> str:
@@ -105,23 +107,25 @@ def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
 def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -> tuple[float, float]:
     """(first, step) of the cells of `layer`, in pixels: where cell 0 looks, and from one cell to the next.
 
-    side: pixels of the network's input; what lies below the layer is tried at `SIDE`, too. `network` stays as it is.
+    side: pixels of the network's input. With `FARTHER` more the middle cell does not see the edges, and paddings that
+    depend on the size stay the same. `network` stays as it is. Raises `UserError` where no gradient tells.
     """
     even = without_preferences(network)
     try:
-        step = SIDE / (cells_at(even, layer, channels, 2 * SIDE) - cells_at(even, layer, channels, SIDE))
-        side = SIDE
+        larger = side + FARTHER
+        step = FARTHER / (cells_at(even, layer, channels, larger) - cells_at(even, layer, channels, side))
+        side = larger
     except (RuntimeError, ValueError, AssertionError):  # only its own size fits
         step = side / cells_at(even, layer, channels, side)
-    x = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0)) * 0.01 + 1
-    x.requires_grad_()
+    noise = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
+    x = (FAINT * (1 + noise / 100)).requires_grad_()  # maxima that are not modules find no ties
     grid = grid_at(even, layer, x)
     cell = grid.shape[3] // 2  # far from the edges
     (slope,) = torch.autograd.grad(grid[0, :, cell, cell].sum(), x)
     weight = slope.double().square().sum(dim=(0, 1, 2))  # by column
     weight = weight - weight.min()
     if not weight.isfinite().all() or weight.sum() <= 0:
-        return (step - 1) / 2, step  # as if the cells tiled the picture
+        raise UserError(f"where the cells of {layer} look cannot be measured: gradients vanish or overflow below it.")
     middle = float((weight * torch.arange(len(weight))).sum() / weight.sum())
     return round(2 * (middle - cell * step)) / 2, step
 

@@ -21,7 +21,6 @@ from models.spec import ModelSpec
 from support import FAILED, UserError
 
 MODELS: dict[str, ModelSpec] = {}  # none is listed: there are a thousand
-PREFIX = "timm/"
 
 
 @functools.cache

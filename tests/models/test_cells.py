@@ -139,6 +139,21 @@ def test_standardised_kernels_and_norms_are_measured_too():
     assert first == pytest.approx(1, abs=0.5)
 
 
+def test_what_skips_add_up_to_is_not_cut_off():
+    class Eightfold(nn.Module):
+        def forward(self, x):
+            return 8 * x
+
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), Eightfold(), nn.ReLU6(), nn.Conv2d(1, 1, 3, 2, 1))
+    assert measure_cells(network, "3", channels=1, side=32) == (0, 4)
+
+
+def test_cells_that_no_gradient_reaches_are_refused():
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), nn.Threshold(5, 0))
+    with pytest.raises(UserError, match="where the cells of 1 look cannot be measured"):
+        measure_cells(network, "1", channels=1, side=32)
+
+
 def test_the_first_and_last_cell_stand_where_they_look():
     maps = np.array([[[1.0, 0.0, 0.0]] * 3, [[0.0, 0.0, 1.0]] * 3], np.float32)
     for heat in (maps, torch.from_numpy(maps)):

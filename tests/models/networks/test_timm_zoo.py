@@ -22,15 +22,15 @@ timm = pytest.importorskip("timm", reason="timm is optional")
 
 
 @pytest.mark.parametrize(
-    ("name", "step"),
+    ("name", "step", "last"),
     [
-        ("timm/test_resnet", 32),
-        ("timm/test_efficientnet", 32),
-        ("timm/mobilenetv3_small_050", 32),
-        ("timm/resnet10t", 32),
+        ("timm/test_resnet", 16, (4 + 8) / 2),  # shortcuts over 2x2 means, whose middles lie half a step further
+        ("timm/test_efficientnet", 16, 0),
+        ("timm/mobilenetv3_small_050", 32, 0),
+        ("timm/resnet10t", 32, (4 + 8 + 16) / 2),
     ],
 )
-def test_what_is_explained_is_the_last_grid(name, step):
+def test_what_is_explained_is_the_last_grid(name, step, last):
     spec = find_spec(name)
     network = spec.build(5).eval()
     x = torch.randn(2, 3, *spec.preprocess.size_hw)
@@ -39,13 +39,24 @@ def test_what_is_explained_is_the_last_grid(name, step):
     passed = hooked_forward(network, spec.explain_layer, x, cells=spec.cells)
     if min(features.shape[2:]) >= 6:
         torch.testing.assert_close(passed.activation, features)
-    else:
-        assert min(passed.activation.shape[2:]) >= 6
-        step = x.shape[-1] // passed.activation.shape[2]
+    assert min(passed.activation.shape[2:]) >= 6
     assert spec.cells[1] == step
-    assert abs(spec.cells[0]) <= step  # symmetrical paddings: near 0 or the middle of a tile
+    assert 0 <= spec.cells[0] <= last
     assert passed.heatmaps(3).shape == (2, *spec.preprocess.size_hw)
     assert spec.preprocess.mean == tuple(network.pretrained_cfg["mean"])
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("timm/mobilenetv2_050", 0),  # ReLU6; as much padding on either side
+        ("timm/lcnet_050", 0),  # 5x5 kernels, for whose middle cell 256 pixels are too few
+        ("timm/tf_efficientnet_lite0", 1 + 2 + 4 + 8 + 16),  # TensorFlow's padding: one less on the left of even sides
+        ("timm/tf_efficientnet_lite1", 1 + 2 + 4 + 8),  # 240, 120, 60, 30, and 15, which is odd
+    ],
+)
+def test_cells_look_where_arithmetic_says(name, first):
+    assert find_spec(name).cells == (first, 32)
 
 
 @pytest.mark.parametrize("name", ["timm/test_vit", "timm/swin_tiny_patch4_window7_224"])
