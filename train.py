@@ -62,13 +62,14 @@ def run(settings: Settings) -> int:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     spec = find_spec(settings.model)
-    check_side(spec, settings.imgsz, epoch_sizes(settings, settings.imgsz, fixed=spec.fixed_size))
+    side = max(spec.preprocess_at(settings.imgsz).size_hw)
+    check_side(spec, side, epoch_sizes(settings, side, fixed=spec.fixed_size))
     with process_group(pick_device(settings.device)) as distributed:
         source: dict[str, Any] = {
             "name": settings.dataset,
             "skip_bad": settings.skip_bad,
             "classes": settings.classes,
-            "storage": training_storage(settings.memory, side=max(spec.preprocess_at(settings.imgsz).size_hw)),
+            "storage": training_storage(settings.memory, side=side),
         }
         if settings.folds:
             return run_folds(settings, spec, load_faces(settings.data_path, "all", **source), distributed)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from gradcam import hooked_forward
 from support import UserError
 
 if TYPE_CHECKING:  # networks import this file
@@ -89,18 +90,19 @@ def takes(build: Callable[[], nn.Module], channels: int, side: int) -> bool:
 def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
     """Raise `UserError` where pictures of `side` pixels, or of any that training begins with, do not suit the network.
 
-    They must go through it, and leave a heatmap of more than one cell. side: 0 is the network's own, which does.
+    They must go through it, and leave a heatmap of more than one cell. side: 0 is the network's own. Raised, too, where
+    the network has no layer `spec.explain_layer`, or that one cannot be explained.
     """
-    if spec.preprocess_at(side) == spec.preprocess:
-        return
-    build, channels = partial(spec.build, 2), spec.preprocess.channels
-    wrong = [size for size in {side, *smaller} if not takes(build, channels, size)]
+    preprocess = spec.preprocess_at(side)
+    side, _ = preprocess.size_hw
+    build, channels = partial(spec.build, 2), preprocess.channels
+    wrong = [size for size in {side, *smaller} - {*spec.preprocess.size_hw} if not takes(build, channels, size)]
     if wrong:
         hint = "" if side in wrong else ", as training begins with, unless with --no-progressive-resizing"
         raise UserError(f"this network takes no pictures of {min(wrong)} pixels a side{hint}; give a larger --imgsz.")
     with torch.device("meta"):
-        network = build().eval()
-    if cells_at(network, spec.explain_layer, channels, side) < 2:
+        passed = hooked_forward(build(), spec.explain_layer, torch.empty(2, channels, side, side))
+    if passed.activation.shape[3] < 2:
         raise UserError(f"this network's heatmap of {side} pixels a side is a single cell; give a larger --imgsz.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -198,10 +200,23 @@ def test_sides_that_leave_nothing_to_see_are_refused(name, side, smaller, words)
 
 
 @pytest.mark.parametrize(
-    ("name", "side", "smaller"), [("resnet18", 64, (64, 48)), ("alexnet", 0, (1,)), ("deep_emotion", 48, ())]
+    ("name", "side", "smaller"), [("resnet18", 64, (64, 48)), ("alexnet", 0, (168,)), ("deep_emotion", 48, ())]
 )
 def test_other_sides_are_taken(name, side, smaller):
     check_side(find_spec(name), side, smaller)
+
+
+@pytest.mark.parametrize(
+    ("layer", "sentence"),
+    [
+        ("laier4", "has no layer 'laier4'; is it one of layer4"),
+        ("fc", r"gives \(2, 2\), where a grid"),
+        ("layer1.0.relu", "used more than once in a pass"),
+    ],
+)
+def test_a_layer_that_cannot_be_explained_is_refused_before_any_training(layer, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check_side(dataclasses.replace(find_spec("resnet18"), explain_layer=layer), 0)
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
