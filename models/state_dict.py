@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from support import UserError
-from support.weights import as_float32, tensors_in
+from support.weights import as_float32, refuse_onnx, tensors_in
 
 PREFIXES = ("module.", "model.", "_orig_mod.", "network.", "net.", "backbone.", "encoder.")
 COUNTER = "num_batches_tracked"  # of batch norms; older files lack it, and eval mode does without
@@ -47,6 +47,7 @@ class Match:
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """Float32 tensors by name; code in the file is never run. `UserError` where there are none, or not finite ones."""
     path = Path(path)
+    refuse_onnx(path)
     if not path.is_file():
         raise UserError(f"there is no file {path}; name one with weights (.safetensors, .pth, .pt or .bin).")
     try:

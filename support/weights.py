@@ -67,6 +67,7 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
     import torch
 
     path = Path(path)
+    refuse_onnx(path)
     if not path.is_file():
         raise UserError(f"there is no file {path}; name an existing .safetensors file.")
     try:
@@ -82,6 +83,12 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
     if header.get("sha256") != _digest(arrays):
         raise UserError(f"{path} is damaged: its content does not match its own SHA-256; fetch or train it again.")
     return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header
+
+
+def refuse_onnx(path: str | Path) -> None:
+    """Raise `UserError` where `path` is called .onnx: torch reads the weights beside it."""
+    if Path(path).suffix == ".onnx":
+        raise UserError(f"{path} is for ONNX Runtime and not for torch; name the .safetensors file beside it.")
 
 
 def format_of(path: str | Path) -> str | None:

@@ -187,8 +187,9 @@ def test_what_cannot_be_trained_is_said(folder, tmp_path):
         run(folder, tmp_path / "run", "--init", "x", "--pretrained")
     with pytest.raises(UserError, match="go together"):
         run(folder, tmp_path / "run", "--distill", "0.5")
-    with pytest.raises(UserError, match=r"--teacher names best\.onnx, .* name the \.safetensors file beside it"):
-        run(folder, tmp_path / "run", "--teacher", "best.onnx", "--distill", "0.5")
+    for flags in (["--teacher", "best.onnx", "--distill", "0.5"], ["--init", "best.onnx"]):
+        with pytest.raises(UserError, match=r"best\.onnx is for ONNX Runtime .* name the \.safetensors file"):
+            run(tmp_path / "unread", tmp_path / "run", *flags)
     with pytest.raises(UserError, match="no pretrained weights of deep_emotion"):
         run(folder, tmp_path / "run", *TINY, "--pretrained")
     assert not (tmp_path / "run").exists()

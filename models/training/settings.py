@@ -131,6 +131,8 @@ def check(settings: Settings) -> None:
 
 
 def _check_paths(s: Settings) -> None:
+    from support.weights import refuse_onnx  # with numpy, which --help does without
+
     if Path(s.out).exists() and not Path(s.out).is_dir():
         raise UserError(f"--out names {s.out}, which is no folder; name another place.")
     if s.folds and holds_run(s.out):
@@ -140,8 +142,8 @@ def _check_paths(s: Settings) -> None:
         )
     if s.resume and not s.folds:
         check_run(s.out)
-    if onnx := [path for path in s.teacher if path.endswith(".onnx")]:
-        raise UserError(f"--teacher names {onnx[0]}, and torch asks teachers; name the .safetensors file beside it.")
+    for path in (s.init, *s.teacher):
+        refuse_onnx(path)
     for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),
                         ("--soft", [s.soft] if s.soft else [])):  # fmt: skip
         for path in paths:

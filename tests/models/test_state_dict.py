@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from models.checkpoint import SHIPPED
 from models.state_dict import match, read_state_dict
 from support import UserError
 
@@ -54,6 +55,11 @@ def test_missing_and_damaged_files_are_refused_in_a_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(UserError, match=r"holds no plain tensors, or is cut off|cannot be read"):
         read_state_dict(tmp_path / name)
+
+
+def test_an_onnx_file_is_refused_with_what_to_name():
+    with pytest.raises(UserError, match=r"name the \.safetensors file beside it"):
+        read_state_dict(SHIPPED.with_suffix(".onnx"))
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "module.model.", "_orig_mod.module."])

@@ -76,6 +76,11 @@ def test_missing_altered_cut_off_foreign_and_not_finite(tmp_path):
         load_tensors(path, wanted_format=FORMAT)
 
 
+def test_an_onnx_file_is_refused_with_what_to_name(tmp_path):
+    with pytest.raises(UserError, match=r"x\.onnx is for ONNX Runtime .* name the \.safetensors file beside it"):
+        load_tensors(tmp_path / "x.onnx", wanted_format=FORMAT)
+
+
 def test_loading_is_strict_and_names_what_is_wrong():
     network = nn.Linear(2, 3)
     before = network.weight.clone()
