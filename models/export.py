@@ -74,7 +74,7 @@ def metadata_of(checkpoint: Checkpoint, *, head: str | None) -> dict:
     preprocess: how uint8 RGB crops become the input (models/preprocess.py).
     crop_template: (5, 2), where the five landmarks of a face stand in a crop, as shares of its side.
     head: (K, c), or null. Where it is given, Grad-CAM of class k is ReLU(sum_c head[k][c] activation[c]).
-    cells: [first, step]: cell i of the activation looks at pixel first + i step of the input; null: the cells tile it.
+    cells: [first, step]: cell i of the activation looks at pixel first + i step of the input.
     settings, scores: of the run that trained it.
     """
     spec = find_spec(checkpoint.network)
@@ -82,7 +82,7 @@ def metadata_of(checkpoint: Checkpoint, *, head: str | None) -> dict:
         "format": ONNX_FORMAT,
         "crop_template": CROP_TEMPLATE.tolist(),
         "head": None if head is None else checkpoint.weights[head].tolist(),
-        "cells": None if spec.cells is None else list(spec.cells),
+        "cells": list(spec.cells),
         "explain_layer": spec.explain_layer,
     }
 

@@ -20,7 +20,7 @@ from support import UserError
 if TYPE_CHECKING:
     from torch import nn
 
-    from gradcam import Cells, Warp
+    from gradcam import Warp
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ModelSpec:
     preprocess: what it wants to see.
     explain_layer: the dotted name of the module whose output an explainer looks at; at least 6x6 cells.
     cells: (first, step), where that layer's cells look: the pixel in the middle of what the first one sees, and the
-        pixels from one to the next; None where they tile the picture.
+        pixels from one to the next.
     pretrained: as `build`, with a backbone trained on ImageNet, which torchvision downloads when this is called; None
         where there is none.
     warp: how the network warps its input below that layer, and the way back; None where it does not.
@@ -41,9 +41,9 @@ class ModelSpec:
     build: Callable[[int], nn.Module]
     preprocess: Preprocess
     explain_layer: str
+    cells: tuple[float, float]
     pretrained: Callable[[int], nn.Module] | None = None
     fixed_size: bool = False
-    cells: Cells = None
     warp: Warp | None = None
 
     def preprocess_at(self, imgsz: int) -> Preprocess:

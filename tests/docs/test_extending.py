@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ import data.sources
 import gradcam
 from data.cartoon_faces import random_cartoon
 from models import networks
+from models.cells import measure_cells
 from models.classifier import Classifier
 from models.spec import all_specs
 
@@ -47,9 +49,24 @@ def test_the_page_has_four_examples():
     assert len(SNIPPETS) == 1
 
 
+@pytest.mark.thorough
+def test_they_pass_what_make_check_runs(tmp_path):
+    pytest.importorskip("mypy")
+    paths = [tmp_path / name.rpartition("/")[2] for name in [*FILES, "explainer.py"]]
+    explainer = f'"""An explainer."""\n\nfrom gradcam import Array\n\n\n{SNIPPETS[0]}'
+    for path, text in zip(paths, [*FILES.values(), explainer], strict=True):
+        path.write_text(text, encoding="utf-8")
+    for tool in (["ruff", "check", "--config=pyproject.toml"], ["mypy"]):  # `ruff format` knows the page itself
+        command = [sys.executable, "-m", *tool, *paths]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_network(add, tmp_path):
     add("models/networks/three_convolutions.py", networks)
     all_specs.cache_clear()
+    spec = all_specs()["three_convolutions"]
+    assert measure_cells(spec.build(2), spec.explain_layer, channels=1, side=48) == spec.cells
     folder = make_learnable(tmp_path / "data")
     flags = [*FLAGS, "--epochs", "1", "--model", "three_convolutions", "--no-progressive-resizing"]
     assert run(folder, tmp_path / "run", *flags, export=True) == 0
@@ -68,6 +85,7 @@ def test_a_data_set(add, tmp_path, rng):
         for expression in ("happiness", "anger"):
             picture = random_cartoon(expression, rng)
             cv2.imwrite(str(folder / f"{expression}_p{person}_{person}.png"), picture)
+    (folder / "._anger_p0_0.png").write_bytes(b"what a Mac leaves")
     assert data.datasets.find_format(folder).NAME == "named_pictures"
     splits = {split: data.datasets.load_faces(folder, split) for split in ("train", "validation", "test")}
     people = [set(faces.persons) for faces in splits.values()]
@@ -79,7 +97,7 @@ def test_a_data_set(add, tmp_path, rng):
 
 
 def test_an_explainer(monkeypatch, rng):
-    names: dict = {}
+    names: dict = {"Array": Any}
     exec(SNIPPETS[0], names)
     monkeypatch.setitem(gradcam.EXPLAINERS, "layercam", names["layer_cam"])
     crops = np.stack([random_cartoon("happiness", rng) for _ in range(2)])

@@ -45,7 +45,7 @@ def tiny_explained_faces(count: int = 8, *, side: int = 16) -> ExplainedFaces:
     network = TwoColours().eval().requires_grad_(False)
     return ExplainedFaces(
         network=network,
-        spec=ModelSpec(lambda classes: TwoColours(), Preprocess((side, side)), explain_layer="features"),
+        spec=ModelSpec(lambda classes: TwoColours(), Preprocess((side, side)), explain_layer="features", cells=(0, 1)),
         class_names=CLASSES,
         images=np.concatenate([pictures, np.zeros_like(pictures[..., :1])], axis=3),
         x=x,

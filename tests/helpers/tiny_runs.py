@@ -58,7 +58,7 @@ def plain_network(classes: int) -> nn.Module:
     )
 
 
-PLAIN = ModelSpec(plain_network, Preprocess((48, 48), channels=1), explain_layer="2", fixed_size=True)
+PLAIN = ModelSpec(plain_network, Preprocess((48, 48), channels=1), explain_layer="2", cells=(5, 6), fixed_size=True)
 
 
 def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
