@@ -114,8 +114,8 @@ async function open(openSource) {
     if (signal.aborted) return source.close();
     if (recorder) toggleRecording(); // a recording is of one source
     runs = true;
-    notify(""); // what it says is of the source before
     const shown = session.run(source);
+    notify(""); // what it says is of the source before
     setState("opening"); // until its first picture is there
     if (source.kind === "camera") await listCameras();
     await shown;
@@ -131,9 +131,9 @@ async function open(openSource) {
 /** Back to the beginning, with what went wrong if something did. @param {string} [trouble] */
 function close(trouble = "") {
   opening.abort();
-  notify("");
   if (recorder) toggleRecording();
   session.stop();
+  notify("");
   text("trouble").textContent = trouble;
   text("spoken").textContent = "";
   stage.element.dataset.frames = "0";
