@@ -129,7 +129,7 @@ class Small(torch.nn.Module):
 
 
 def test_out_of_memory_is_a_sentence_and_its_advice_holds(folder, tmp_path, monkeypatch):
-    spec = dataclasses.replace(PLAIN, build=Small)
+    spec = dataclasses.replace(PLAIN, build=Small, explain_layer="network.2")
     monkeypatch.setitem(all_specs(), "small", spec)
     flags = ["--model", "small", "--epochs", "1"]
     with pytest.raises(UserError, match="--batch-size 2 fits, or the same batch with --accumulate 4") as error:

@@ -56,9 +56,7 @@ def test_each_option_changes_the_weights(folder, plain, tmp_path, change):
     assert not torch.equal(before, after)
 
 
-@pytest.mark.parametrize(
-    ("flag", "size"), [("--progressive-resizing", 36), ("--no-progressive-resizing", 48), ("--no-grow", 48)]
-)
+@pytest.mark.parametrize(("flag", "size"), [("--progressive-resizing", 36), ("--no-progressive-resizing", 48)])
 def test_progressive_resizing_starts_with_smaller_pictures(folder, tmp_path, monkeypatch, flag, size):
     batches = batches_of(folder, tmp_path / "run", monkeypatch, flag, model="small_resnet18_w32", epochs=2)
     assert [x.shape for x, _ in (batches[0], batches[-1])] == [(8, 1, size, size), (8, 1, 48, 48)]
