@@ -220,8 +220,7 @@ class Trainer:
         from data.mixing import mix
 
         s, size, device = self.settings, self.sizes[self.epoch], self.distributed.device
-        preprocess = self.preprocess.at_size(size)
-        started, first = time.perf_counter(), self.step
+        preprocess, started, first = self.preprocess.at_size(size), time.perf_counter(), self.step
         for crops, votes in self.loader.epoch(self.epoch, size=size, first=self.step):
             if self.distributed.mean(stop_requested()) > 0:  # on any process: all stop at the same step
                 return False

@@ -21,6 +21,7 @@ import numpy as np
 
 from data.faults import Fault, collect_errors
 from support import UserError
+from support.cli import refuse_special_file
 
 SPLITS = ("train", "validation", "test")
 ALL = "all"  # what commands call the three of them together
@@ -33,10 +34,9 @@ _SAMPLE = 4096  # bytes from which the encoding is told
 def encoding_of(path: Path) -> str:
     """The encoding of a text file: by its byte order mark, or by the zero bytes that UTF-16 has beside every letter.
 
-    `UserError` for what is no ordinary file: a pipe could be waited for without end.
+    `UserError` for what is no ordinary file.
     """
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is a folder, a device or a pipe; wanted is a file.")
+    refuse_special_file(path)
     with open(path, "rb") as file:
         start = file.read(_SAMPLE)
     if start[:2] in _MARKS:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # networks import this file
     from models.spec import ModelSpec
 
 FEWEST_CELLS = 6  # a side, where the network has a layer with so many
-FARTHER = 256  # pixels that are added to a side: a multiple of every stride
+MARGIN = 256  # pixels that are added to a side: a multiple of every stride
 FAINT = 1e-9  # value of a pixel: whatever skips add up, ReLU6 and gates do not saturate
 
 
@@ -109,13 +109,13 @@ def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
 def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -> tuple[float, float]:
     """(first, step) of the cells of `layer`, in pixels: where cell 0 looks, and from one cell to the next.
 
-    side: pixels of the network's input. With `FARTHER` more the middle cell does not see the edges, and paddings that
+    side: pixels of the network's input. With `MARGIN` more the middle cell does not see the edges, and paddings that
     depend on the size stay the same. `network` stays as it is. Raises `UserError` where no gradient tells.
     """
     even = without_preferences(network)
     try:
-        larger = side + FARTHER
-        step = FARTHER / (cells_at(even, layer, channels, larger) - cells_at(even, layer, channels, side))
+        larger = side + MARGIN
+        step = MARGIN / (cells_at(even, layer, channels, larger) - cells_at(even, layer, channels, side))
         side = larger
     except (RuntimeError, ValueError, AssertionError):  # only its own size fits
         step = side / cells_at(even, layer, channels, side)

@@ -187,6 +187,12 @@ def at_home(value: typing.Any) -> typing.Any:
     return path
 
 
+def refuse_special_file(path: Path) -> None:
+    """`UserError` where `path` is there and no ordinary file: reading a pipe could wait without end."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a folder, a device or a pipe; name a file.")
+
+
 def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     """The values of a .toml or .json file by the names of the settings, each checked as its flag would be."""
     path = Path(path)
@@ -194,8 +200,7 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     if kind not in READERS:
         raise UserError(f"--config takes a .toml or .json file, not {path}.")
     try:
-        if path.exists() and not path.is_file():  # a pipe could be waited for without end
-            raise UserError(f"{path} is a folder, a device or a pipe; wanted is a file.")
+        refuse_special_file(path)
         content = path.read_bytes()
         utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's > writes it
         table = READERS[kind](content.decode("utf-16" if utf_16 else "utf-8-sig").replace("\r\n", "\n"))

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from support.cli import FAILED, UserError
+from support.cli import FAILED, UserError, refuse_special_file
 
 STEM_LENGTH = 40  # of a temporary name, which file systems limit to 255 bytes
 
@@ -33,8 +33,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     that cannot be written raises `UserError`. A link is followed; a device, a pipe or a folder is refused.
     """
     path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is a folder, a device or a pipe; name a file.")
+    refuse_special_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.stem[:STEM_LENGTH]}-{secrets.token_hex(4)}.partial{path.suffix}")

@@ -36,7 +36,7 @@ def test_rows_come_with_their_lines_and_na_stays_na(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.csv")
-    with pytest.raises(UserError, match=r"a\.csv is a folder, a device or a pipe; wanted is a file"):
+    with pytest.raises(UserError, match=r"a\.csv is a folder, a device or a pipe; name a file"):
         read_header(tmp_path / "a.csv")
 
 

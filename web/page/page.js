@@ -217,8 +217,8 @@ const lastExplainer = () => select("explainer").value || about.explainers[0];
 
 /** What a key or its button does. @type {Record<string, () => void>} */
 const ACTIONS = {
-  q: () => close(),
-  escape: () => close(),
+  q: close,
+  escape: close,
   " ": () => session.pause(!session.paused),
   h: () => session.change({ explainer: session.options.explainer ? null : lastExplainer() }),
   b: () => session.change({ bars: !session.options.bars }),
@@ -241,10 +241,10 @@ const ACTIONS = {
   "?": () => byId("keys", HTMLDialogElement).showModal(),
 };
 
-/** The button whose key it is; what one refuses, the other does too. @type {Record<string, string>} */
+/** The button that each key stands for: where it is disabled, so is the key. @type {Record<string, string>} */
 const BUTTONS = {
-  ...{ " ": "pause", h: "heat", e: "heat", x: "heat", b: "bars", m: "mirror", s: "snapshot", c: "table", r: "record" },
-  ...{ "?": "help", q: "close", escape: "close" },
+  " ": "pause", h: "heat", e: "heat", x: "heat", b: "bars", m: "mirror",
+  s: "snapshot", c: "table", r: "record", "?": "help", q: "close", escape: "close",
 };
 const means = (/** @type {string} */ key) =>
   key in BUTTONS && (!button(BUTTONS[key]).disabled || (key === "r" && !Recorder.possible)); // r says why not
