@@ -58,24 +58,25 @@ class RayWorker:
     """What does units in one of Ray's processes: its networks stay, and what takes too long ends the process."""
 
     def __init__(self, analysis: Analysis, place: str, time_limit: float) -> None:
-        self._seen_s, self._limit_s = time.monotonic(), time_limit
+        self._silent_s, self._limit_s = 0, time_limit
         self._busy = False
         self._worker = Worker(analysis, place, tick=self._tick)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _tick(self, frames: int, faces: int) -> None:
-        self._seen_s = time.monotonic()
+        self._silent_s = 0
 
     def _watch(self) -> None:
-        """End the process, and so the try, where a frame takes too long."""
+        """End the process, and so the try, where a frame takes too long; time in which it is stopped does not count."""
         while True:
             time.sleep(1)
-            if self._busy and time.monotonic() - self._seen_s > self._limit_s:
+            self._silent_s += 1
+            if self._busy and self._silent_s > self._limit_s:
                 os._exit(1)
 
     def __call__(self, unit: Unit) -> Outcome:
         """Do a unit."""
-        self._seen_s, self._busy = time.monotonic(), True
+        self._silent_s, self._busy = 0, True
         try:
             return self._worker(unit)
         finally:

@@ -31,6 +31,7 @@ from support.files import temporary_folder
 from support.process import ignore_stop_signals, signals_blocked
 
 POLL_S = 0.2  # between two looks at the clock while nothing comes
+LOOK_S = 1.0  # that count between two looks at most: where more pass, this process is stopped, as others then are
 TICK_S = 0.5  # between two reports of a process about its frames
 
 
@@ -55,12 +56,12 @@ Event = Ticked | Outcome | Failed
 
 @dataclass(eq=False)
 class Job:
-    """A process, its end of the pipe, its unit, when it last gave a sign of life."""
+    """A process, its end of the pipe, its unit, and for how long it has given no sign of life."""
 
     process: Any
     connection: Connection
     unit: Unit | None = None
-    seen_s: float = 0.0
+    silent_s: float = 0.0
 
 
 @dataclass
@@ -93,6 +94,7 @@ class Pool:
     def _phase(
         self, waiting: collections.deque[Unit], units: Iterator[Unit], *, jobs: int, last: bool
     ) -> Iterator[Event]:
+        looked_s = self.clock()
         while not self.stop_requested():
             while (unit := self._next(waiting, units, jobs)) is not None:
                 self._give(unit, fresh=last)
@@ -105,7 +107,11 @@ class Pool:
                     if isinstance(event, Outcome) and not (event.unit.stretch and event.unit.key in self.dropped):
                         waiting.extendleft(reversed(event.again))
                     yield event
-            for job in [job for job in busy if job.unit and self.clock() - job.seen_s > self.time_limit]:
+            passed_s = self.clock() - looked_s
+            looked_s += passed_s
+            for job in self._jobs:
+                job.silent_s += min(passed_s, LOOK_S)
+            for job in [job for job in self._jobs if job.unit and job.silent_s > self.time_limit]:
                 yield from self._lose(job, f"no frame came for {self.time_limit:g} s", last=last)
 
     def _next(self, waiting: collections.deque[Unit], units: Iterator[Unit], jobs: int) -> Unit | None:
@@ -123,7 +129,7 @@ class Pool:
         if fresh:
             self._end()
         job = next((job for job in self._jobs if not job.unit), None) or self._start()
-        job.unit, job.seen_s = unit, self.clock()
+        job.unit, job.silent_s = unit, 0.0
         with contextlib.suppress(BrokenPipeError):  # it died while idle, which is noticed when it is listened to
             job.connection.send(unit)
 
@@ -148,7 +154,7 @@ class Pool:
             why = f"its process was ended by {signal.Signals(-code).name}" if code and code < 0 else "its process ended"
             yield from self._lose(job, why, last=last)
             return
-        job.seen_s = self.clock()
+        job.silent_s = 0.0
         if isinstance(said, UserError):  # the disk is full, the weights are not there
             raise said
         if isinstance(said, str):
@@ -192,7 +198,7 @@ def serve(
         worker = make(analysis, place, tick=reporter.tick)
         while True:
             connection.send(reporter.flush(worker(connection.recv())))
-    except (EOFError, BrokenPipeError):  # the parent has ended
+    except (EOFError, ConnectionError):  # the parent has ended
         return
     except UserError as error:
         connection.send(error)
@@ -222,7 +228,7 @@ class Reporter:
             self._said_s = time.monotonic()
             try:
                 self._connection.send(Ticked(self._frames, self._faces))
-            except BrokenPipeError:  # it has ended since
+            except ConnectionError:  # it has ended since
                 os._exit(1)
             self._frames = self._faces = 0
 

@@ -129,10 +129,13 @@ def _cuts(stamps: list[Fraction], keys: list[int], *, stretch_s: float, overlap_
     return cuts
 
 
-def stretch_frames(path: str, name: str, stretch: Stretch) -> Iterator[Frame | Skipped]:
+def stretch_frames(
+    path: str, name: str, stretch: Stretch, *, alive: Callable[[], None] = lambda: None
+) -> Iterator[Frame | Skipped]:
     """The frames of a stretch from `start` on, with numbers and times of the whole film, and what is said between them.
 
-    Raises `NotCuttable` where the film is not what its packets said.
+    alive: called again and again, also while what comes before is decoded. Raises `NotCuttable` where the film is not
+    what its packets said.
     """
     with open(path, "rb") as file, av.open(file, "r", options=ALONE) as container:
         stream = _stream(container)
@@ -145,6 +148,7 @@ def stretch_frames(path: str, name: str, stretch: Stretch) -> Iterator[Frame | S
         index = stretch.key
         for decoded in _from_key_frame(whole_frames(container, stream), stretch):
             time_s, missing = times.next(decoded.time)
+            alive()
             if index >= stretch.start:
                 if missing:
                     yield Skipped(name, index, times.pause(missing), frames=missing, path=Path(path))

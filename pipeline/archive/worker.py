@@ -182,10 +182,15 @@ class Worker:
             release = film.close
         else:
             record["promised"] = stretch.promised
-            given, release = stretch_frames(path, source.name, stretch), lambda: None
-        step = self.analysis.step
-        chosen = (one for one in given if not isinstance(one, Frame) or one.index % step == 0)
-        return FileSource(source.name, chosen, release=release)
+            given, release = stretch_frames(path, source.name, stretch, alive=self._alive), lambda: None
+        return FileSource(source.name, self._chosen(given), release=release)
+
+    def _chosen(self, given: Iterator[Frame | Skipped]) -> Iterator[Frame | Skipped]:
+        """Each `step`-th frame, and what is said between them; a frame that is left out is a sign of life, too."""
+        for one in given:
+            self._alive()
+            if not isinstance(one, Frame) or one.index % self.analysis.step == 0:
+                yield one
 
     def _results(self, source: FrameSource, times: Times) -> Iterator[Any]:
         """Each frame with its result, as a session of live.py gives them."""

@@ -7,13 +7,14 @@ import os
 import pickle
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 from helpers.archives import DEADLY_RGB, ColourAnalysis, plain, scene, write_picture, write_scenes
 from helpers.paths import ROOT
 
 from pipeline.archive import cluster as module
-from pipeline.archive.cluster import LEFT_OUT, NOWHERE, QUIET, Cluster, _answers, _no_probes, do_units
+from pipeline.archive.cluster import LEFT_OUT, NOWHERE, QUIET, Cluster, RayWorker, _answers, _no_probes, do_units
 from pipeline.archive.pool import Failed, Pool
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.run import run_archive
@@ -102,6 +103,27 @@ def test_a_task_tells_what_failed_and_what_no_second_try_mends(tmp_path):
     fault = outcome_of(ColourAnalysis(columns=("room",)), tmp_path / "out", Unit((source,)))
     assert fault == Failed(Unit((source,)), fault.why)
     assert "its analysis failed: ValueError" in fault.why
+
+
+def test_only_seconds_in_which_the_process_runs_count_against_a_unit(tmp_path, monkeypatch):
+    """Its watch wakes up once after a stop, however long that was."""
+    now, slept, ended = [0.0], [], []
+
+    def sleep(seconds):
+        now[0] += 1000 if len(slept) == 2 else seconds
+        slept.append(seconds)
+        if len(slept) == 8:
+            raise SystemExit
+
+    monkeypatch.setattr(module.threading, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
+    monkeypatch.setattr(module.time, "sleep", sleep)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module.os, "_exit", lambda code: ended.append(len(slept)))
+    worker = RayWorker(ColourAnalysis(), str(tmp_path), 5)
+    worker._busy = True
+    with pytest.raises(SystemExit):
+        worker._watch()
+    assert ended[0] == 6
 
 
 def test_a_fault_is_tried_alone_and_then_listed_and_a_full_disk_ends_the_run(monkeypatch):

@@ -65,6 +65,57 @@ def test_a_source_that_takes_too_long_is_listed(tmp_path):
     assert failed.why == "no frame came for 9 s, twice"
 
 
+class Waiting:
+    """Notes that it was made; its unit takes until there is a file `go`."""
+
+    def __init__(self, analysis, place, tick):
+        self.place = Path(place)
+        with open(self.place / "made", "a") as file:
+            file.write("once ")
+
+    def __call__(self, unit):
+        while not (self.place / "go").exists():
+            time.sleep(0.01)
+        return Outcome(unit)
+
+
+def test_a_clock_that_jumps_while_all_are_stopped_costs_no_process(tmp_path):
+    """Ctrl-Z and `fg` stop this process and the others for any time: nobody had a chance to give a sign of life."""
+    now, looks = [0.0], [0]
+
+    def clock():
+        looks[0] += (tmp_path / "made").exists()
+        now[0] += 1000 if looks[0] == 5 else 0
+        if looks[0] == 20:
+            (tmp_path / "go").touch()
+        return now[0]
+
+    pool = Pool(ColourAnalysis(), str(tmp_path), jobs=1, time_limit=60, clock=clock, worker=Waiting)
+    events = list(pool.run(iter([Unit((Source("a", "a", True),))])))
+    assert len([event for event in events if isinstance(event, Outcome)]) == 1
+    assert (tmp_path / "made").read_text() == "once "
+
+
+class Dying(Waiting):
+    """Ends its process, and says so just before."""
+
+    def __call__(self, unit):
+        (self.place / "go").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_has_ended_when_its_time_is_over_is_lost_once(tmp_path):
+    now = [0.0]
+
+    def clock():
+        now[0] += (tmp_path / "go").exists()
+        return now[0]
+
+    pool = Pool(ColourAnalysis(), str(tmp_path), jobs=1, time_limit=0.5, clock=clock, worker=Dying)
+    (failed,) = pool.run(iter([Unit((Source("a", "a", True),))]))
+    assert failed.why.endswith(", twice")
+
+
 class Copying:
     """Copies its source to a temporary folder, as from a bucket, and then takes for ever."""
 

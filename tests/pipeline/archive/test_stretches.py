@@ -107,6 +107,9 @@ def test_no_more_than_a_stretch_is_decoded_in_vain(tmp_path):
     stretches = stretches_of(str(path), stretch_s=25)
     assert [(stretch.key, stretch.first) for stretch in stretches] == [(0, 0), (0, 250)]
     assert [frame.index for frame in frames_of(path, stretches)] == list(range(800))
+    signs = []
+    given = list(stretch_frames(str(path), "film.mp4", stretches[1], alive=lambda: signs.append(len(signs))))
+    assert len(signs) == 800 > len(given)
 
 
 def test_damage_is_noticed_and_a_promise_that_is_not_kept(tmp_path):
