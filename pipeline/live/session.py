@@ -28,6 +28,7 @@ from pipeline.live.feed import AnalysedFrame, Feed, FeedOptions
 from pipeline.live.keys import help_on
 from pipeline.live.progress import Progress
 from pipeline.options import SessionOptions
+from pipeline.output.film import LONGEST_STAY_S
 from pipeline.output.names import RECORDINGS
 from pipeline.output.outputs import Outputs
 from pipeline.output.window import RateMeter, Screen, Window, display_available
@@ -135,12 +136,15 @@ class Session:
             self._attend(POLL_S if self.paused else 0.001)
 
     def _wait_for(self, frame: Frame) -> None:
-        """Until a pause ends. A film in a window waits for its time too, but does not race when it is late."""
+        """Until a pause ends. A film in a window waits for its time too, but does not race when it is late.
+
+        A gap in its times is as long as in a recording at most.
+        """
         due_s = now_s = self._clock()
         if self.window and not self.source.live and not self.feed.is_still(frame):
-            if self.media_start_s is None or frame.origin != self._film or now_s > self.media_start_s + frame.time_s:
-                self.media_start_s = now_s - frame.time_s
-            due_s, self._film = self.media_start_s + frame.time_s, frame.origin
+            if self.media_start_s is not None and frame.origin == self._film:
+                due_s = min(max(now_s, self.media_start_s + frame.time_s), now_s + LONGEST_STAY_S)
+            self.media_start_s, self._film = due_s - frame.time_s, frame.origin
         while not self.stopped and (self.paused or now_s < due_s):
             self._attend(POLL_S if self.paused else min(due_s - now_s, POLL_S))
             now_s = self._clock()

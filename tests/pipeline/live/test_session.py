@@ -328,6 +328,15 @@ def test_in_a_window_pictures_wait_and_films_play(play, clock, portrait):
     assert window.events[:2] == ["show", "space"]
 
 
+def test_a_gap_in_a_films_times_holds_the_window_for_a_minute_at_most(play, clock, portrait):
+    started_s = clock.now_s
+    times_s = (0.0, 0.1, 3600.1, 3600.3)
+    frames = (Frame(portrait, time_s, i, "a film") for i, time_s in enumerate(times_s))
+    *_, presented = play(FileSource("a film", frames), keys=[])
+    assert [frame.time_s for frame in presented] == list(times_s)
+    assert 60.3 <= clock.now_s - started_s < 70  # and after it the film goes on at its own speed
+
+
 def test_a_stop_that_is_requested_ends_it_between_two_frames(play, tmp_path):
     asked = iter([False] * 6)
     _, _, presented = play(clip(500), stop_requested=lambda: next(asked, None) is not False, log="out.csv")
