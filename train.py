@@ -186,10 +186,10 @@ class Trainer:
             while not self.finished() and self.train_epoch(stop_requested, log):
                 self.finish_epoch()
                 log.row(self.history)
-        if not self.finished():
-            self.save_state()
-            log.close(self.history, f"stopped in epoch {self.epoch + 1}; everything is saved, --resume continues")
-            return 130
+            if not self.finished():
+                self.save_state()
+                log.close(self.history, f"stopped in epoch {self.epoch + 1}; everything is saved, --resume continues")
+                return 130
         early = self.epoch < self.settings.epochs
         log.close(self.history, f"no better macro-F1 for {self.settings.patience} epochs: done" if early else "done")
         self.folder.export(export_checkpoint, "best.safetensors")

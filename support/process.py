@@ -269,18 +269,22 @@ def _interrupt(number: int, frame: types.FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _ignore(number: int, frame: types.FrameType | None) -> None:
+    """Nothing. With SIG_IGN in its place Python tells of a signal that had come together with the one before."""
+
+
 def _again(number: int) -> None:
     """Remember the signal; Ctrl-C leaves from now on.
 
     Others are ignored: `timeout` and terminals that close send theirs twice, as torchrun does with Ctrl-C.
     """
     _received.append(number)
-    _on_stop(signal.SIG_IGN)
+    _on_stop(_ignore)
     if signal.SIGINT in STOP_SIGNALS and "LOCAL_RANK" not in os.environ:
         signal.signal(signal.SIGINT, _leave)
 
 
-def _on_stop(handler: Handler | signal.Handlers) -> dict[int, typing.Any]:
+def _on_stop(handler: Handler) -> dict[int, typing.Any]:
     """Set the handler of all stop signals; those that there were, by signal. Only the main thread may set them."""
     if threading.current_thread() is not threading.main_thread():
         return {}

@@ -83,7 +83,7 @@ def test_a_run_without_onnx_ends_well_with_a_sentence(folder, tmp_path, monkeypa
 
 @pytest.mark.parametrize("stop_after", [1, 8, 11])
 def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tiny, tmp_path, monkeypatch, stop_after):
-    steps, step = [], Learner.step
+    steps, step, handlers, save = [], Learner.step, [signal.getsignal(signal.SIGTERM)], RunFolder.save
 
     def interrupted(self, *batch, **options):
         steps.append(None)
@@ -91,8 +91,14 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tiny, tmp_pat
             os.kill(os.getpid(), signal.SIGINT)
         return step(self, *batch, **options)
 
+    def noted(self, state):
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        save(self, state)
+
+    monkeypatch.setattr(RunFolder, "save", noted)
     monkeypatch.setattr(Learner, "step", interrupted)
     assert run(folder, tmp_path / "parts", *TINY) == 130
+    assert handlers[-1] is not handlers[0]  # another signal does not end it before all is saved
     assert state_of(tmp_path / "parts")["progress"][:2] == divmod(stop_after, 8)
     monkeypatch.setattr(Learner, "step", step)
     assert run(folder, tmp_path / "parts", *TINY, "--resume") == 0

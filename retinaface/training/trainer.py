@@ -126,11 +126,18 @@ class Trainer:
             tensorboard=s.tensorboard,
         )
         with stop_requests() as stop_requested:
-            self.train(loader, log, stop_requested)
-        if self.step < s.steps:
-            self.save(self.learner.averaged())
-            log.close(self.history, f"stopped after step {self.step}; everything is saved, --resume continues")
-            return 130
+            try:
+                self.train(loader, log, stop_requested)
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise UserError(
+                    "a process that makes windows has ended; was the memory full? --resume continues.", exit_code=FAILED
+                ) from error
+            if self.step < s.steps:
+                self.save(self.learner.averaged())
+                log.close(self.history, f"stopped after step {self.step}; everything is saved, --resume continues")
+                return 130
         log.close(self.history, "done")
         self.folder.export(export_weights, "weights.safetensors")
         return 0

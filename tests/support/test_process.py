@@ -136,6 +136,28 @@ def test_a_loop_is_asked_to_stop_and_finishes(number):
     assert end_of(process) == (128 + number, "finished\n", "\nstopping\n")
 
 
+TOGETHER = """
+def main():
+    with stop_requests('stopping') as stop_requested:
+        print('here', flush=True)
+        signals = [signal.SIGINT, signal.SIGTERM]
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        for number in signals:
+            os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+        print(stop_requested(), input())
+run_and_exit(main)
+"""
+
+
+@POSIX
+def test_of_two_signals_that_come_together_the_second_is_ignored_without_a_word():
+    process = start(TOGETHER)
+    process.stdin.write("1\n")
+    process.stdin.flush()
+    assert end_of(process) == (128 + signal.SIGINT, "True 1\n", "\nstopping\n")
+
+
 @POSIX
 @pytest.mark.parametrize(("under_torchrun", "out"), [(False, ""), (True, "finished\n")])
 def test_a_second_ctrl_c_leaves_at_once_but_torchrun_sends_each_twice(under_torchrun, out):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from helpers.tiny_runs import state_of
 from helpers.tiny_sets import write_lines
 
 from retinaface.training.__main__ import load_pictures, main
-from retinaface.training.trainer import Settings
+from retinaface.training.trainer import Settings, Trainer
 from support import UserError
 
 
@@ -45,6 +46,20 @@ def test_a_picture_that_cannot_be_read_ends_it_in_one_sentence(portrait, tmp_pat
         run(folder, tmp_path / "run", "--steps", "20", "--save-every", "20", "--workers", "1")
     assert str(error.value).startswith("none/")
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_a_process_that_is_killed_ends_it_in_one_sentence(folder, tmp_path, monkeypatch):
+    train_step = Trainer.train_step
+
+    def killing(self, *batch):
+        if self.step == 1:
+            os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        return train_step(self, *batch)
+
+    monkeypatch.setattr(Trainer, "train_step", killing)
+    with pytest.raises(UserError, match=r"^a process that makes windows has ended; "):
+        run(folder, tmp_path / "run", "--steps", "100000", "--save-every", "100000", "--workers", "1")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX")

@@ -53,16 +53,22 @@ def test_sources_are_the_folders_that_names_begin_with_or_all():
 
 def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, monkeypatch):
     assert run(folder, tmp_path / "whole", "--steps", "6", "--save-every", "3") == 0
-    train_step = Trainer.train_step
+    train_step, save, handlers = Trainer.train_step, Trainer.save, [signal.getsignal(signal.SIGTERM)]
 
     def interrupted(self, *batch):
         if self.step == 3:
             os.kill(os.getpid(), signal.SIGINT)
         return train_step(self, *batch)
 
+    def noted(self, network):
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        save(self, network)
+
+    monkeypatch.setattr(Trainer, "save", noted)
     monkeypatch.setattr(Trainer, "train_step", interrupted)
     assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3") == 130
     assert state_of(tmp_path / "parts")["step"] == 4  # the step in which the signal came is kept
+    assert handlers[-1] is not handlers[0]  # another signal does not end it before all is saved
     monkeypatch.setattr(Trainer, "train_step", train_step)
     assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3", "--resume") == 0
     whole, parts = (load_network(tmp_path / name / "weights.safetensors").state_dict() for name in ("whole", "parts"))
