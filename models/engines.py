@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
     import torch
     from torch import Tensor, nn
 
-    from support.device.card import Card
+    from support.device.card import CudaCard
     from support.device.precision import Precision
     from support.device.ways import Ways
 
@@ -47,7 +47,7 @@ class TorchEngine:
         layer: str = "",
         cells: Cells = None,
         warp: Warp | None = None,
-        card: Card | None = None,
+        card: CudaCard | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         import torch

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
     from torch import Tensor
 
     from retinaface.checkpoint import Network
-    from support.device.card import Card
+    from support.device.card import CudaCard
     from support.device.precision import Precision
     from support.device.ways import Ways
 
@@ -37,7 +37,7 @@ class TorchEngine:
     """
 
     def __init__(
-        self, network: Network, *, card: Card | None = None, clock: Callable[[], float] = time.perf_counter
+        self, network: Network, *, card: CudaCard | None = None, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self._replay = Replay(self._outputs, next(network.parameters()).device, card=card, clock=clock)

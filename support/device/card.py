@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from support.cli import FAILED, UserError
 
@@ -20,22 +20,6 @@ if TYPE_CHECKING:  # torch is imported where it is used
 
 _CAPTURING = threading.Lock()  # CUDA: one capture at a time in a process
 _MPS = threading.RLock()
-
-
-class Card(Protocol):
-    """What captures: `CudaCard`, or a stand-in on the CPU."""
-
-    def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """A tensor of zeros on the host whose memory the card reaches by itself."""
-
-    def on_stream(self) -> contextlib.AbstractContextManager[Any]:
-        """Inside it kernels go to this card's stream."""
-
-    def capture(self, launch: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-        """What `launch` gives, and what launches the same kernels again, on the same memory."""
-
-    def wait(self) -> None:
-        """Until everything on the stream is done."""
 
 
 class CudaCard:
@@ -50,19 +34,22 @@ class CudaCard:
         self._stream.wait_stream(torch.cuda.current_stream(device))
 
     def pinned(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """As `Card`."""
+        """A tensor of zeros on the host whose memory the card reaches by itself."""
         import torch
 
         return torch.zeros(tuple(shape), dtype=dtype, pin_memory=True)
 
     def on_stream(self) -> contextlib.AbstractContextManager[Any]:
-        """As `Card`."""
+        """Inside it kernels go to this card's stream."""
         import torch
 
         return torch.cuda.stream(self._stream)
 
     def capture(self, launch: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-        """As `Card`; to be called on the stream. Other threads may go on with the device meanwhile."""
+        """What `launch` gives, and what launches the same kernels again, on the same memory.
+
+        To be called on the stream. Other threads may go on with the device meanwhile.
+        """
         import torch
 
         graph = torch.cuda.CUDAGraph()
@@ -83,7 +70,7 @@ class CudaCard:
         return packed, graph.replay
 
     def wait(self) -> None:
-        """As `Card`."""
+        """Until everything on the stream is done."""
         self._stream.synchronize()
 
 

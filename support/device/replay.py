@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from support.cli import UserError, notify
-from support.device.card import Card, CudaCard, enough_memory, lock_of
+from support.device.card import CudaCard, enough_memory, lock_of
 from support.device.ways import Ways, fastest
 
 if TYPE_CHECKING:  # torch is imported where it is used
@@ -53,7 +53,7 @@ class Captured:
     shapes: list[tuple[int, ...]]
     replay: Callable[[], None]
 
-    def __call__(self, card: Card, rows: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, card: CudaCard, rows: np.ndarray) -> list[np.ndarray]:
         """The results for `rows`. What an earlier batch left in the rows beyond is computed, and seen by nobody."""
         self.given.numpy()[: len(rows)] = rows
         with card.on_stream():
@@ -78,7 +78,7 @@ class Replay:
         function: Function,
         device: torch.device | str,
         *,
-        card: Card | None = None,
+        card: CudaCard | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         import torch
@@ -153,7 +153,7 @@ class Replay:
                     self._card = None
                 notify(f"{self._device} runs without graphs, and so more slowly: {error!s:.200}")
 
-    def _choose(self, card: Card, ways: Ways[Function]) -> None:
+    def _choose(self, card: CudaCard, ways: Ways[Function]) -> None:
         """Run the fastest from now on, and say so."""
         shape = (padded_rows(len(ways.batch)), *ways.batch.shape[1:])
         functions = {ways.first: self._function, **ways.others}
@@ -174,13 +174,13 @@ class Replay:
             self._came.clear()
         notify(sentence)
 
-    def _capture(self, card: Card, shape: tuple[int, ...]) -> None:
+    def _capture(self, card: CudaCard, shape: tuple[int, ...]) -> None:
         """Have `shape` be replayed from now on."""
         with self._lock:
             if shape not in self._captured and len(self._captured) < MOST:
                 self._captured[shape] = self._record(card, shape, self._function)
 
-    def _record(self, card: Card, shape: tuple[int, ...], function: Function) -> Captured:
+    def _record(self, card: CudaCard, shape: tuple[int, ...], function: Function) -> Captured:
         """`function` of a batch of `shape`, captured."""
         import torch
 
