@@ -18,7 +18,7 @@ import numpy as np
 
 from data.cartoon_faces import EXPRESSIONS, random_cartoon
 from data.datasets.ferplus import COLUMNS, FOLDERS
-from support import atomic_write
+from support import write_file
 
 FACES = {"train": 640, "validation": 128, "test": 128}
 SIDE = 48
@@ -64,10 +64,8 @@ def write_faces(
             picture, votes = make(number, rng)
             lines.append(",".join([name, f'"(0, 0, {SIDE}, {SIDE})"', *map(str, votes)]))
             _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
-            with atomic_write(Path(folder) / FOLDERS[split] / name) as temporary:
-                temporary.write_bytes(png.tobytes())
-        with atomic_write(Path(folder) / FOLDERS[split] / "label.csv") as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_file(Path(folder) / FOLDERS[split] / name, png.tobytes())
+        write_file(Path(folder) / FOLDERS[split] / "label.csv", "\n".join(lines) + "\n")
     return Path(folder)
 
 

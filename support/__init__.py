@@ -2,7 +2,7 @@
 
 from support.cli import FAILED, VERSION, UserError, command, notify, run_and_exit, setting
 from support.device.choice import pick_device
-from support.files import atomic_write, write_json
+from support.files import atomic_write, write_file, write_json
 
 __all__ = [
     "FAILED",
@@ -14,5 +14,6 @@ __all__ = [
     "pick_device",
     "run_and_exit",
     "setting",
+    "write_file",
     "write_json",
 ]

@@ -138,14 +138,22 @@ def cannot_write(path: str | Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {error.strerror or error}; name another place.", exit_code=FAILED)
 
 
+def write_file(path: str | Path, content: str | bytes) -> None:
+    """A text, in UTF-8, or bytes, by `atomic_write`; `UserError` also where the disk does not take all of it."""
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def write_json(value: object, path: str | Path | None = None) -> None:
     """Plain JSON values, indented, to `path`, whole or not at all; to stdout where there is no path."""
     text = json.dumps(value, indent=1)
-    if not path:
+    if path:
+        write_file(path, text + "\n")
+    else:
         print(text)
-        return
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _version(path: Path) -> tuple[int, ...] | None:

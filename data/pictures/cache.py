@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from data.sources.pictures import read_picture
-from support import UserError, atomic_write
+from support import UserError, write_file
 from support.process import notify_once
 
 DIGEST = 16  # bytes
@@ -115,7 +115,6 @@ class PictureCache:
 def keep(path: Path, content: bytes) -> None:
     """Write what only saves time later; where it cannot be written, each process says so once, and goes on."""
     try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(content)
+        write_file(path, content)
     except UserError:
         notify_once(f"nothing can be written in {path.parents[1]}: what is kept there is made anew each time.")

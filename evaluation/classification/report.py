@@ -29,7 +29,7 @@ from evaluation.plots import confusion_figure, curves_figure, per_class_figure, 
 from evaluation.sheets import mistakes_figure
 from models.checkpoint import SHIPPED
 from models.classifier import PRIORS, Classifier
-from support import UserError, atomic_write, command, notify, pick_device, setting
+from support import UserError, command, notify, pick_device, setting, write_file
 from support.onnx.session import available_threads
 
 
@@ -56,8 +56,7 @@ def run(settings: Settings) -> int:
     lines = list(table(evaluation.scores))
     write_predictions(settings.out, evaluation)
     for name, text in (("report.txt", lines), ("table.tex", latex_table(evaluation.scores))):
-        with atomic_write(Path(settings.out) / name) as temporary:
-            temporary.write_text("\n".join(text) + "\n", encoding="utf-8")
+        write_file(Path(settings.out) / name, "\n".join(text) + "\n")
     publish(settings.out, "scores", evaluation.scores, figures(evaluation), lines)
     return 0
 

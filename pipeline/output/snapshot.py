@@ -12,8 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from support import FAILED, UserError, atomic_write
-from support.files import cannot_write
+from support import FAILED, UserError, write_file
 
 
 def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
@@ -30,11 +29,7 @@ def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
         height, width = image_rgb.shape[:2]
         what = f"a {path.suffix} picture cannot have {width}x{height} pixels"
         raise UserError(f"cannot write {path}: {what}; save it as .tif.", exit_code=FAILED)
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    write_file(path, encoded.tobytes())
 
 
 def check_suffix(path: Path, suffixes: Iterable[str], what: str) -> None:

@@ -26,7 +26,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from support import FAILED, UserError, atomic_write, notify
+from support import FAILED, UserError, notify, write_file
 from support.onnx.session import SOURCE_KEY, OnnxSession, file_sha256, seal
 
 OPSET = 17  # grid_sample needs 16
@@ -61,8 +61,7 @@ def export_file(
         file = to_onnx(network, example, dynamic_axes=dynamic_axes, outputs=outputs, metadata=metadata)
     except ExportError as error:
         raise UserError(f"{path} cannot be exported: {error}. Nothing was written.", exit_code=FAILED) from error
-    with atomic_write(out) as temporary:
-        temporary.write_bytes(file)
+    write_file(out, file)
     notify(f"{out}: {len(file) / 1e6:.1f} MB")
     return out
 

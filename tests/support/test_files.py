@@ -13,7 +13,7 @@ from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 from support import UserError, atomic_write
-from support.files import PartialFile, left_behind, temporary_folder, write_json
+from support.files import PartialFile, left_behind, temporary_folder, write_file, write_json
 
 
 def test_the_file_appears_at_the_end_with_its_content(tmp_path):
@@ -46,6 +46,23 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
         PartialFile(blocker / "a.txt")
     assert error.value.exit_code == 1
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_text_or_bytes_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "a.txt"
+    write_file(path, "ä\n")
+    assert path.read_bytes() == b"\xc3\xa4\n"
+    write_file(path, b"\xff")
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_bytes", full)
+    with pytest.raises(UserError, match=r"cannot write .*a\.txt: No space left on device") as error:
+        write_file(path, "more")
+    assert error.value.exit_code == 1
+    assert path.read_bytes() == b"\xff"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_names_as_long_as_a_file_system_takes(tmp_path):

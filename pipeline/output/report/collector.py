@@ -18,8 +18,7 @@ from pipeline.output.report.people import SeenFace
 from pipeline.output.report.session import SessionSummary
 from pipeline.output.report.words import Unread
 from pipeline.run import FrameResult
-from support import UserError, atomic_write
-from support.files import cannot_write
+from support import UserError, write_file
 
 PAGE = "index.html"
 WITHOUT_FACES = "Pictures of faces are left out; --report-faces puts them in."
@@ -75,11 +74,7 @@ def write_page(folder: str | Path, text: str) -> Path:
     """Write the page to `folder`/index.html; its path. Raises `UserError` as `check_folder`, or where it cannot."""
     check_folder(folder)
     path = Path(folder) / PAGE
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    write_file(path, text.encode("utf-8", "backslashreplace"))
     return path
 
 
