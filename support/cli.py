@@ -2,7 +2,6 @@
 
 In:  a settings dataclass, argv, perhaps a .toml or .json file whose keys are the flags' names (--config).
 Out: settings, an exit code. The command line wins over the file, the file over the defaults.
-
 """
 
 from __future__ import annotations
@@ -130,11 +129,6 @@ def kinds_of(settings_class: type) -> dict[str, type]:
     }
 
 
-def within_words(low: float, high: float) -> str:
-    """The numbers from `low` to `high`, in words."""
-    return f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-
-
 def _number_within(kind: type, within: tuple[float, float], text: str) -> int | float:
     """The number in `text`, refused as argparse wants it where it is none or lies elsewhere."""
     try:
@@ -156,7 +150,9 @@ def number_words(kind: type, within: tuple[float, float]) -> str:
     low, high = within
     if math.isinf(low):
         return f"{WORDS[kind]} of at most {LARGEST:,}"
-    return f"{WORDS[kind]} {within_words(low, high)}" + f" and at most {LARGEST:,}" * math.isinf(high)
+    if math.isinf(high):
+        return f"{WORDS[kind]} at least {low:g} and at most {LARGEST:,}"
+    return f"{WORDS[kind]} from {low:g} to {high:g}"
 
 
 def parse_settings(parser: argparse.ArgumentParser, settings_class: type[S], argv: list[str] | None = None) -> S:

@@ -41,7 +41,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     with held:
-        _lock(held)  # so that `left_behind` does not name it
+        lock(held)  # so that `left_behind` does not name it
         if os.name == "nt":  # where an open file cannot be renamed
             held.close()
         try:
@@ -69,7 +69,7 @@ class PartialFile:
             self.partial, self.file = self._created()
         except OSError as error:
             raise cannot_write(path, error) from error
-        _lock(self.file)
+        lock(self.file)
 
     def _created(self) -> tuple[Path, BinaryIO]:
         """A new file under the first name that is free: another run may be writing the same one."""
@@ -118,11 +118,11 @@ def left_behind(folder: Path, name: str | None = None) -> list[Path]:
 def temporary_folder(prefix: str) -> Iterator[str]:
     """A folder for temporary files, gone at the end; those of the same prefix that killed programs left go now."""
     if os.name != "nt":  # where no file counts as locked
-        for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*/held"):
-            if not _is_locked(lock):
-                shutil.rmtree(lock.parent, ignore_errors=True)
+        for held in Path(tempfile.gettempdir()).glob(f"{prefix}*/held"):
+            if not _is_locked(held):
+                shutil.rmtree(held.parent, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix) as folder, open(os.path.join(folder, "new"), "wb") as file:
-        _lock(file)
+        lock(file)
         if os.name != "nt":
             os.rename(file.name, os.path.join(folder, "held"))  # locked already when others see it
         yield folder
@@ -165,7 +165,7 @@ def _version(path: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _lock(file: BinaryIO) -> bool:
+def lock(file: BinaryIO) -> bool:
     """Lock an open file until it is closed, by whatever means; False where another program holds it."""
     try:
         import fcntl  # Windows has none; there no file counts as locked
@@ -176,13 +176,13 @@ def _lock(file: BinaryIO) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks
-        return True
+        pass
     return True
 
 
 def _is_locked(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
-            return not _lock(file)
+            return not lock(file)
     except OSError:
         return False

@@ -15,7 +15,6 @@ import os
 import re
 import sys
 import tempfile
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -60,9 +59,7 @@ class JpegDamage:
         self._others.append(WORDS.sub("", text))
         return text
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         sys.stderr.flush()
         self._new_text()
         os.dup2(self._stderr, 2)

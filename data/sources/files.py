@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -72,11 +72,11 @@ def printable(path: str | Path) -> str:
 
     A text longer than any file's name loses its middle.
     """
-    text = (
-        str(path)
-        .encode("utf-8", "surrogateescape" if _encodes(path) else "replace")
-        .decode("utf-8", "backslashreplace")
-    )
+    try:
+        encoded = str(path).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # halves of characters, which JSON can hold and no file's name
+        encoded = str(path).encode("utf-8", "replace")
+    text = encoded.decode("utf-8", "backslashreplace")
     if len(text) > LONGEST_NAME:
         text = f"{text[:100]}...{text[-100:]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -91,15 +91,6 @@ def without_user(address: str) -> str:
     else:
         rest = rest.rpartition("@")[2]
     return scheme + separator + re.sub(r"(pass(?:wor)?d?|pwd)=[^_&/]*", r"\1=...", rest, flags=re.IGNORECASE)
-
-
-def _encodes(path: str | Path) -> bool:
-    """False for a text with halves of characters, which JSON can hold and no file's name."""
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def natural_key(path: str | Path) -> list[list[str | int]]:
@@ -139,12 +130,11 @@ def list_files(name: str) -> SourceFiles:
     empty lines and those that begin with # do not count. What a list names is taken whatever its suffix is.
     """
     if os.path.isdir(name):
-        found = _in_folder(Path(name))
+        paths, others = _media_of(_walk(Path(name)))
     elif Path(name).suffix.lower() == LIST_SUFFIX and not _is_pattern(name):
-        found = _in_list(Path(name))
+        paths, others = _in_list(Path(name))
     else:
-        found = _by_pattern(name)
-    paths, others = found
+        paths, others = _by_pattern(name)
     if not paths:
         wanted = ", ".join(PICTURE_SUFFIXES + FILM_SUFFIXES)
         raise UserError(f"no films or pictures in {printable(name)}; wanted are {wanted}.")
@@ -170,19 +160,18 @@ def _base(name: str, paths: list[Path]) -> Path:
     return Path(os.path.commonpath([os.path.dirname(path) for path in absolute]))
 
 
-def _in_folder(folder: Path) -> tuple[list[Path], int]:
-    """Films and pictures below `folder`, each linked folder once, and how many other files there are."""
-    return _media_of(list(_walk(folder)))
-
-
-def _media_of(found: list[Path]) -> tuple[list[Path], int]:
-    """Films and pictures among what was found, in order, and how many other files there are."""
+def _media_of(files: Iterable[Path]) -> tuple[list[Path], int]:
+    """Films and pictures among the files, in order, and how many other files there are."""
+    found = list(files)
     media = [path for path in found if is_picture(path) or is_film(path)]
     return sorted(media, key=natural_key), len(found) - len(media)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """All files below; linked folders come last, so that a link to a folder beside it does not take over its name."""
+    """All files below, those of each linked folder once.
+
+    Linked folders come last, so that a link to a folder beside it does not take over its name.
+    """
     waiting, linked, seen = [folder], list[Path](), set[str]()
     while waiting or linked:
         inner = (waiting or linked).pop()
@@ -206,7 +195,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _by_pattern(pattern: str) -> tuple[list[Path], int]:
-    return _media_of([Path(match) for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match)])
+    return _media_of(Path(match) for match in glob.glob(pattern, recursive=True) if not os.path.isdir(match))
 
 
 def _in_list(path: Path) -> tuple[list[Path], int]:
@@ -232,7 +221,7 @@ def _in_list(path: Path) -> tuple[list[Path], int]:
             continue
         if entry.suffix.lower() == LIST_SUFFIX and not entry.is_dir():
             raise UserError(f"{printable(path)} names another list, {line}; wanted are films, pictures and folders.")
-        more, left_out = _in_folder(entry) if entry.is_dir() else _by_pattern(str(entry))
+        more, left_out = _media_of(_walk(entry)) if entry.is_dir() else _by_pattern(str(entry))
         paths += more
         others += left_out
     return list(dict.fromkeys(paths)), others

@@ -37,7 +37,7 @@ def check_targets(options: SessionOptions, source_name: str | None) -> None:
     targets = {flag: name for flag, name in given.items() if name is not None}
     _check_together(options, targets)
     source_name = source_name and plain_name(source_name)
-    sources = _files_of(source_name)
+    sources = [*source_files(source_name), Path(source_name)] if source_name is not None else []  # a list is a file too
     for flag, name in targets.items():
         with _refused(flag, name):
             if flag == "--report":
@@ -88,11 +88,6 @@ def _refused(flag: str, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise cannot_write(f"{flag} {name}", error) from error
-
-
-def _files_of(source_name: str | None) -> list[Path]:
-    """The files that the source stands for, and itself: a list of files is one too."""
-    return [] if source_name is None else [*source_files(source_name), Path(source_name)]
 
 
 def _check_file(flag: str, path: Path, sources: Iterable[Path]) -> None:

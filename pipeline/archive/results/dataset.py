@@ -33,7 +33,7 @@ from pipeline.archive.units import FACES, HEATMAPS, STRETCHES, Unit, stretches_f
 from pipeline.archive.worker import known, new_record
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
 from support import UserError
-from support.files import cannot_write
+from support.files import cannot_write, lock
 
 SETTINGS, SOURCES, LOCK = "_settings.json", "_sources.parquet", "_lock"
 PARTS, ON_THEIR_WAY = "part-*.parquet", ".part-*.parquet.partial-*"  # one's own files beside them stay
@@ -218,7 +218,8 @@ class Dataset:
                 for record in (record for _, records in self.parts() for record in records):
                     count += record["failed"]
                     own = dict(zip(columns, record["own"], strict=True))
-                    waiting.append({**record, "settings": self.settings, "path": _text(record["path"]), **own})
+                    path = record["path"].encode("utf-8", "backslashreplace").decode()  # other bytes as codes
+                    waiting.append({**record, "settings": self.settings, "path": path, **own})
                     if len(waiting) >= WRITTEN_AT_ONCE:
                         writer.write_table(pa.Table.from_pylist(waiting, schema))
                         waiting = []
@@ -251,11 +252,6 @@ def _is_moved(source: Source, record: dict[str, Any], version: Version | None) -
     return sha256_of(source.path) == record["sha256"] != ""
 
 
-def _text(path: str) -> str:
-    """The path as UTF-8: bytes of its name that are none are shown."""
-    return path.encode("utf-8", "backslashreplace").decode()
-
-
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it when the process ends, however it ends."""
@@ -265,12 +261,6 @@ def _locked(folder: str) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(folder, error) from error
     with file:
-        try:
-            import fcntl  # Windows has none; there the second run is not kept out
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"another run is at work in {folder}; wait for it, or name another folder.") from error
-        except (ModuleNotFoundError, OSError):
-            pass
+        if not lock(file):
+            raise UserError(f"another run is at work in {folder}; wait for it, or name another folder.")
         yield
