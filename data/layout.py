@@ -56,6 +56,14 @@ def find_root(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
     return None
 
 
+def root_in(folder: Path, fits: Callable[[Path], bool]) -> Path:
+    """As `find_root`; `UserError` where there is none."""
+    root = find_root(folder, fits)
+    if root is None:
+        raise UserError(f"{folder} is not laid out like this data set; see data/raw/README.md.")
+    return root
+
+
 def child(folder: Path, *names: str) -> Path | None:
     """The file or folder in `folder` that has one of `names`, in any case; None where there is none."""
     wanted = {name.lower() for name in names}

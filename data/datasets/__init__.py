@@ -16,7 +16,6 @@ import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 from data.doubts import find_doubts, refuse_doubts, vote_order
 from data.face_set import FaceSet, NoFaces, concatenate, map_classes, with_labels_for_votes, without_duplicates
@@ -31,22 +30,6 @@ from support.memory import return_freed_memory
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
 Format = ModuleType  # of this folder
-
-
-class Source(NamedTuple):
-    """Which data set, and how it is read: what the flags --data-path, --dataset, --skip-bad and --classes say.
-
-    path: a folder, a .zip of it, or a list in a .csv. name: its format; "": recognised by its layout.
-    skip_bad: leave rows that cannot be used out with a warning, instead of raising `FaultyData`.
-    classes: a file by which class names are changed; see `read_class_map`.
-    storage: how pictures are kept; None: all decoded, in memory.
-    """
-
-    path: str | Path
-    name: str = ""
-    skip_bad: bool = False
-    classes: str = ""
-    storage: Storage | None = None
 
 
 @functools.cache
@@ -87,17 +70,23 @@ def load_faces(
     classes: str = "",
     storage: Storage | None = None,
 ) -> FaceSet:
-    """The faces of `split`, one of train, validation, test and all; see `Source` for the other arguments."""
+    """The faces of `split`, one of train, validation, test and all.
+
+    folder: or a .zip of it, or a list in a .csv. name: its format; "": recognised by its layout.
+    skip_bad: leave rows that cannot be used out with a warning, instead of raising `FaultyData`.
+    classes: a file by which class names are changed; see `read_class_map`.
+    storage: how pictures are kept; None: all decoded, in memory.
+    """
     if split not in (*SPLITS, ALL):
         raise UserError(f"the split must be one of {', '.join(SPLITS)} or {ALL}, not {split!r}.")
-    source = Source(folder, find_format(folder, name=name).NAME, skip_bad, classes, storage)
+    layout = find_format(folder, name=name)
     if split != ALL:
-        return _load(source, split)
+        return _load(layout, folder, split, skip_bad, classes, storage)
     parts: list[FaceSet] = []
     empty: list[NoFaces] = []
     for part in SPLITS:
         try:
-            parts.append(_load(source, part))
+            parts.append(_load(layout, folder, part, skip_bad, classes, storage))
         except NoFaces as error:  # a list may have none for validation
             empty.append(error)
     if not parts:
@@ -115,10 +104,11 @@ def load_format(
     return build_face_set(samples, faults, split=split, class_names=class_names, skip_bad=skip_bad, storage=storage)
 
 
-def _load(source: Source, split: str) -> FaceSet:
-    mapping = read_class_map(source.classes) if source.classes else {}
-    layout = all_formats()[source.name]
-    faces = load_format(layout, source.path, split, skip_bad=source.skip_bad, storage=source.storage)
+def _load(
+    layout: Format, folder: str | Path, split: str, skip_bad: bool, classes: str, storage: Storage | None
+) -> FaceSet:
+    mapping = read_class_map(classes) if classes else {}
+    faces = load_format(layout, folder, split, skip_bad=skip_bad, storage=storage)
     return map_classes(faces, mapping) if mapping else faces
 
 
@@ -132,7 +122,7 @@ def load_for_training(
     accept: Sequence[str] = (),
     storage: Storage | None = None,
 ) -> tuple[FaceSet, FaceSet]:
-    """Train, less every picture that stands in validation or test too, and validation; see `Source`.
+    """Train, less every picture that stands in validation or test too, and validation; see `load_faces`.
 
     Only train's pictures are shrunk, where `storage` shrinks; those of test are not decoded.
 
@@ -143,7 +133,7 @@ def load_for_training(
     storage = storage or Storage()
     storages = storage, dataclasses.replace(storage, cache=None), dataclasses.replace(storage, check=False)
     train, *others = (
-        _load(Source(folder, layout.NAME, skip_bad, classes, of_split), split)
+        _load(layout, folder, split, skip_bad, classes, of_split)
         for split, of_split in zip(SPLITS, storages, strict=True)
     )
     published = {} if classes else getattr(layout, "PUBLISHED", {})

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, pictures_in
+from data.layout import child, find_root, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import box_numbers, read_header, read_records, whole_number
@@ -36,7 +36,12 @@ IMAGES = ("Manually_Annotated_Images", "Manually_Annotated", "Manually_Annotated
 
 def recognise(folder: Path) -> bool:
     """True where `folder`, or one in it, is laid out like one of the two releases."""
-    return folder.is_dir() and find_root(folder, lambda path: is_cropped(path) or bool(lists_of(path))) is not None
+    return folder.is_dir() and find_root(folder, is_root) is not None
+
+
+def is_root(folder: Path) -> bool:
+    """Is `folder` itself laid out like one of the two?"""
+    return is_cropped(folder) or bool(lists_of(folder))
 
 
 def is_cropped(folder: Path) -> bool:
@@ -58,9 +63,7 @@ def lists_of(folder: Path) -> dict[str, Path]:
 
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`."""
-    root = find_root(folder, lambda path: is_cropped(path) or bool(lists_of(path)))
-    if root is None:
-        raise UserError(f"{folder} holds neither train_set and val_set nor training.csv; see data/raw/README.md.")
+    root = root_in(folder, is_root)
     samples = read_sets(root, faults) if is_cropped(root) else read_lists(root, faults)
     return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import child, contents, find_root, folders_in, pictures_in
+from data.layout import child, contents, find_root, folders_in, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import read_rows, to_number
@@ -54,9 +54,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     if root := find_root(folder, is_release):
         rows = list(read_sequences(root, faults))
     else:
-        root = find_root(folder, is_ck48)
-        if root is None:
-            raise UserError(f"{folder} holds neither {IMAGES[0]} and Emotion nor CK+48; see data/raw/README.md.")
+        root = root_in(folder, is_ck48)
         rows = list(read_class_folders(root, faults))
     class_names = ordered_names({word for word, _, _ in rows})
     samples = [

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from data.datasets.fer2013 import CLASS_NAMES, LABELS
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, pictures_in
+from data.layout import child, find_root, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import box_numbers, check_field_count, read_rows, register_name, whole_number
-from support import UserError
 
 NAME = "expw"
 LIST = "label.lst"
@@ -51,11 +50,10 @@ def find_pictures(folder: Path) -> Path | None:
 
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, cut out of their pictures."""
-    root = find_root(folder, is_root)
-    path = find_list(root) if root else None
-    pictures = find_pictures(root) if root else None
-    if path is None or pictures is None:
-        raise UserError(f"{folder} holds no {LIST} beside image/origin; see data/raw/README.md.")
+    root = root_in(folder, is_root)
+    path, pictures = find_list(root), find_pictures(root)
+    assert path is not None
+    assert pictures is not None
     by_name = {picture.name: picture for picture in pictures_in(pictures)}
     samples: list[Sample] = []
     places: dict[str, str] = {}

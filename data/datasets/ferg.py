@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import find_root, folders_in, pictures_in
+from data.layout import find_root, folders_in, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from support import UserError
@@ -42,9 +42,7 @@ def expressions_of(character: Path) -> Iterator[tuple[str, Path]]:
 
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 256 x 256 pixels."""
-    root = find_root(folder, is_root)
-    if root is None:
-        raise UserError(f"{folder} holds no folders like aia/aia_anger; see data/raw/README.md.")
+    root = root_in(folder, is_root)
     found = []
     for character in folders_in(root):
         for word, path in expressions_of(character):

@@ -29,7 +29,7 @@ import numpy as np
 
 from data.datasets.fer2013 import LABELS, VOTES, find_csv, grey_pixels, split_of
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root
+from data.layout import child, find_root, root_in
 from data.samples import Listing, Sample
 from data.tables import check_field_count, read_records, read_rows, register_name, vote_counts, whole_number
 from support import UserError
@@ -70,9 +70,7 @@ def has_pictures(folder: Path) -> bool:
 
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split` ("train", "validation" or "test")."""
-    root = find_root(folder, is_root)
-    if root is None:
-        raise UserError(f"{folder} is not laid out like FER+; see data/raw/README.md.")
+    root = root_in(folder, is_root)
     read_split = read_folder if has_folders(root) else read_names if has_pictures(root) else read_csv
     return Listing(official_samples(read_split(root, split, faults), split), EMOTIONS)
 

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import find_root, is_leftover
+from data.layout import find_root, is_leftover, root_in
 from data.samples import Listing, Sample
 from data.sources.files import is_picture
 from data.splits import split_off_missing
@@ -37,18 +37,11 @@ def is_root(folder: Path) -> bool:
     return len(list(itertools.islice(named, ENOUGH))) == ENOUGH
 
 
-def faces_in(folder: Path) -> list[Path]:
-    """The pictures in `folder` itself."""
-    return sorted(path for path in folder.iterdir() if is_picture(path) and not is_leftover(path.name))
-
-
 def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 256 x 256 pixels; a picture with another name is a fault."""
-    root = find_root(folder, is_root)
-    if root is None:
-        raise UserError(f"{folder} holds no pictures named like KA.AN1.39.tiff; see data/raw/README.md.")
+    root = root_in(folder, is_root)
     samples = []
-    for picture in faces_in(root):
+    for picture in sorted(path for path in root.iterdir() if is_picture(path) and not is_leftover(path.name)):
         with collect_errors(faults, root, None):
             match = FACE.fullmatch(picture.stem)
             if match is None:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 
 from data.datasets._raf_annotations import RAF_ORDER, join_attributes, join_votes, key_of
 from data.faults import Fault, collect_errors
-from data.layout import child, child_or_zip, contents, find_root, folders_in, pictures_in
+from data.layout import child, child_or_zip, contents, find_root, folders_in, pictures_in, root_in
 from data.samples import Listing, Sample, samples_of
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import DIGITS, check_field_count, read_records, read_rows, register_name, whole_number
@@ -49,9 +49,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 100x100 pixels as RAF-DB aligned them."""
     if root := find_root(folder, is_kaggle):
         return Listing(split_off(read_kaggle(root, faults), VALIDATION_SHARE, split="validation"), CLASS_NAMES)
-    root = find_root(folder, is_official)
-    if root is None:
-        raise UserError(f"{folder} holds no EmoLabel with labels beside Image/aligned; see data/raw/README.md.")
+    root = root_in(folder, is_official)
     samples, class_names = read_labels(root, faults)
     drawn = split_off(samples, VALIDATION_SHARE, split="validation")
     samples = join_votes(
@@ -97,7 +95,8 @@ def read_labels(root: Path, faults: list[Fault]) -> tuple[list[Sample], tuple[st
     files = [(path, first, split, list(read_rows(path))) for path, first, split in label_files(root)]
     pictures = aligned(root)
     assert pictures is not None
-    pictures_by_name = Finder(contents(pictures, "aligned"))
+    folder = contents(pictures, "aligned")
+    by_key = {key_of(path.name).lower(): path for path in pictures_in(folder)}
     samples: list[Sample] = []
     places: dict[str, str] = {}
     names: tuple[str, ...] = RAF_ORDER
@@ -111,7 +110,8 @@ def read_labels(root: Path, faults: list[Fault]) -> tuple[list[Sample], tuple[st
                 key = key_of(fields[0])
                 part = split or split_of(key)
                 register_name(key.lower(), places, file=path, line=line)
-                picture = pictures_by_name.find(fields[0])
+                # one that is missing has the name that it should have
+                picture = by_key.get(key.lower(), folder / f"{key}_aligned{PurePath(fields[0]).suffix}")
                 label = class_names.index(names[number - first])
                 samples.append(Sample(picture.name, part, label, picture, path, line))
     return samples, CLASS_NAMES if names == RAF_ORDER else names
@@ -134,19 +134,6 @@ def label_scheme(path: Path, labels: list[str], first: int) -> tuple[str, ...]:
             "else. Name the file as its makers do, or write a list of path and class name (see data/raw/README.md)."
         )
     return RAF_ORDER
-
-
-class Finder:
-    """The pictures of one folder, by their key in lower case; one that is missing has the name it should have."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.by_key = {key_of(path.name).lower(): path for path in pictures_in(folder)}
-
-    def find(self, name: str) -> Path:
-        """The picture of this name."""
-        key = key_of(name)
-        return self.by_key.get(key.lower()) or self.folder / f"{key}_aligned{PurePath(name).suffix}"
 
 
 def split_of(key: str) -> str:
