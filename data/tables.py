@@ -10,6 +10,7 @@ table with another delimiter as one column without a word.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import math
@@ -25,7 +26,6 @@ from support.cli import refuse_special_file
 
 SPLITS = ("train", "validation", "test")
 ALL = "all"  # what commands call the three of them together
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 FARTHEST = 2**30  # pixels: two of them are added, and kept as int32
 DIGITS = 18  # of a whole number: Python refuses to read some thousands
 _SAMPLE = 4096  # bytes from which the encoding is told
@@ -39,8 +39,8 @@ def encoding_of(path: Path) -> str:
     refuse_special_file(path)
     with open(path, "rb") as file:
         start = file.read(_SAMPLE)
-    if start[:2] in _MARKS:
-        return _MARKS[start[:2]]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     even, odd = start[::2].count(0), start[1::2].count(0)
     if max(even, odd) > len(start) / 8:
         return "utf-16-be" if even > odd else "utf-16-le"
@@ -64,8 +64,8 @@ def read_rows(path: Path, *, errors: str = "strict") -> Iterator[tuple[int, list
     line = 0
     try:
         with open(path, encoding=encoding_of(path), errors=errors, newline="") as file:
-            rows = _csv_rows(file) if path.suffix.lower() == ".csv" else _spaced_rows(file)
-            for line, fields in rows:
+            spaced = ((line, text.split()) for line, text in enumerate(file, start=1))
+            for line, fields in _csv_rows(file) if path.suffix.lower() == ".csv" else spaced:
                 if any("\0" in field for field in fields):  # in no name of a file, and in no number
                     raise UserError(f"{path}:{line} holds a zero byte; repair the file.")
                 if any(fields):
@@ -88,11 +88,6 @@ def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(itertools.chain(first, lines), delimiter=delimiter_of(first[-1] if first else ""))
     for fields in reader:
         yield reader.line_num, [text.strip() for text in fields]
-
-
-def _spaced_rows(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    for line, text in enumerate(file, start=1):
-        yield line, text.split()
 
 
 def read_header(path: Path) -> list[str]:

@@ -102,18 +102,16 @@ def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
     figure = Figure(figsize=(9, 4.4))
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     names = list(dict.fromkeys(curves["class"]))
-    for axes, curve, labels in zip(
-        figure.subplots(1, 2),
-        ("roc", "pr"),
-        (("false-positive rate", "true-positive rate"), ("recall", "precision")),
-        strict=True,
-    ):
+    panels = (
+        ("roc", "ROC", "false-positive rate", "true-positive rate"),
+        ("pr", "precision and recall", "recall", "precision"),
+    )
+    for axes, (curve, heading, x, y) in zip(figure.subplots(1, 2), panels, strict=True):
         for index, name in enumerate(names[:MOST_CLASSES]):
             rows = curves[(curves["class"] == name) & (curves["curve"] == curve)]
             axes.plot(rows["x"], rows["y"], color=LINES[index % len(LINES)],
                       linestyle="-" if index < len(LINES) else "--", linewidth=1.3, label=name)  # fmt: skip
-        axes.set(xlabel=labels[0], ylabel=labels[1], xlim=(0, 1.01), ylim=(0, 1.02))
-        axes.set_title({"roc": "ROC", "pr": "precision and recall"}[curve])
+        axes.set(title=heading, xlabel=x, ylabel=y, xlim=(0, 1.01), ylim=(0, 1.02))
     if names:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside right center")
     return figure

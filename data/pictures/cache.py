@@ -34,12 +34,12 @@ class Picture(NamedTuple):
     box_xyxy: tuple[int, int, int, int] | None = None
 
 
-def decode(picture: Picture | Path | np.ndarray) -> np.ndarray:
+def decode(picture: Picture) -> np.ndarray:
     """(H, W, 3) uint8 RGB; grey pixels are spread to three equal channels. Raises `UserError`.
 
     Whether a JPEG is damaged inside is not asked each time: data/pictures/check.py has.
     """
-    source, box = picture if isinstance(picture, Picture) else Picture(picture)
+    source, box = picture
     image = (
         cv2.cvtColor(source, cv2.COLOR_GRAY2RGB)
         if isinstance(source, np.ndarray)

@@ -9,6 +9,7 @@ on the same files decodes only what was broken, since a package may have been mi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -119,10 +120,8 @@ def state_digest(pictures: Sequence[Picture]) -> str:
     for picture in pictures:
         state = None
         if not isinstance(picture.source, np.ndarray):
-            try:
+            with contextlib.suppress(OSError):  # missing: which the check tells
                 state = picture.source.stat()
-            except OSError:  # missing: which the check tells
-                state = None
             content.update(os.fsencode(picture.source))
         content.update(repr((picture.box_xyxy, state and (state.st_size, state.st_mtime_ns))).encode())
     return content.hexdigest()

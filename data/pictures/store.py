@@ -196,7 +196,8 @@ class Storage:
         plain = self.cache and dataclasses.replace(self.cache, folder=None)
         stored = Pictures(pictures, cache=plain)
         if self.memory is None or self.estimate(stored) <= self.memory * free_memory():
-            decoded, broken = decode_all(stored)
+            decoded: list[np.ndarray] = []
+            broken = broken_rows(pictures, lambda picture: decoded.append(stored.read(picture)))
             return Pictures(_without(pictures, broken), decoded, plain), broken
         notify(f"{len(pictures)} pictures take more memory than --memory allows: they are decoded as they are used")
         broken = broken_pictures(pictures, self.cache)
@@ -221,13 +222,6 @@ def training_storage(memory: float, *, side: int, folder: Path | None = None) ->
     """
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     return Storage(memory / processes, PictureCache(round(ENLARGED * side), folder or SHRUNK))
-
-
-def decode_all(pictures: Pictures) -> tuple[list[np.ndarray], dict[int, str]]:
-    """All pictures that can be decoded, in memory; and what is wrong with the others, by row."""
-    decoded: list[np.ndarray] = []
-    broken = broken_rows(pictures.sources, lambda picture: decoded.append(pictures.read(picture)))
-    return decoded, broken
 
 
 def missing_pictures(pictures: Sequence[Picture]) -> dict[int, str]:

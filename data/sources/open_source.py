@@ -64,13 +64,12 @@ def _camera(name: str, asked: Asked) -> FrameSource:
     return open_camera(number, width=asked.width, height=asked.height, fps=asked.fps)
 
 
-def _sample(name: str, asked: Asked) -> FrameSource:
-    return open_sample(width=asked.width, height=asked.height, loop=asked.loop)
-
-
 # The first row that fits is taken; ./7 and ./sample are the files of these names.
 SOURCES = {
-    "sample": SourceKind(lambda name: name == "sample", _sample),
+    "sample": SourceKind(
+        lambda name: name == "sample",
+        lambda name, asked: open_sample(width=asked.width, height=asked.height, loop=asked.loop),
+    ),
     "camera": SourceKind(_CAMERA.fullmatch, _camera),
     "stream": SourceKind(_ADDRESS.match, lambda name, asked: open_stream(name)),
     "series": SourceKind(

@@ -17,7 +17,7 @@ from pipeline.archive.progress import Progress, duration
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.sources import Source
 from pipeline.archive.units import Unit, units_of
-from pipeline.archive.worker import Outcome
+from pipeline.archive.worker import Times
 from pipeline.output.report.words import count
 from support import notify
 
@@ -26,22 +26,12 @@ Engine = Callable[[Iterator[Unit]], Iterator[Event]]
 
 @dataclass
 class Account:
-    """What has been done in this run: seconds of its processes, seams between stretches and those that differ."""
+    """What has been done in this run: times of its processes, seams between stretches and those that differ."""
 
     progress: Progress
-    reading_s: float = 0.0
-    networks_s: float = 0.0
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
+    times: Times = field(default_factory=Times)
     seams: int = 0
     doubts: list[str] = field(default_factory=list)
-
-    def add(self, outcome: Outcome) -> None:
-        """The times of a unit."""
-        self.reading_s += outcome.reading_s
-        self.networks_s += outcome.networks_s
-        self.cpu_s += outcome.cpu_s
-        self.wall_s += outcome.wall_s
 
     def sentences(self) -> Iterator[str]:
         """All of it, at the end."""
@@ -56,10 +46,11 @@ class Account:
 
     def limits(self) -> str:
         """What the processes spent their time with, and whether they had the cores and the disk that they wanted."""
-        if not self.wall_s:
+        times = self.times
+        if not times.wall_s:
             return ""
-        reading, networks = self.reading_s / self.wall_s, self.networks_s / self.wall_s
-        waiting = max(0.0, 1 - self.cpu_s / self.wall_s)
+        reading, networks = times.reading_s / times.wall_s, times.networks_s / times.wall_s
+        waiting = max(0.0, 1 - times.cpu_s / times.wall_s)
         limit = max((networks, "the networks"), (reading, "reading and decoding"))[1]
         if waiting > 0.25:
             limit = "other programs on these cores, or the disk"
@@ -88,7 +79,7 @@ class Archive:
         elif isinstance(event, Failed):
             self._fail(event)
         else:
-            self.account.add(event)
+            self.account.times.add(event.times)
             unit = event.unit
             if event.again:
                 if unit.stretch:
@@ -158,7 +149,7 @@ def run_archive(
     for sentence in account.sentences() if todo else ():
         notify(sentence)
     if stopped:
-        notify(f"stopped; this goes on: {command_line()}")
+        notify(f"stopped; this goes on: {shlex.join(['python', '-m', 'pipeline.archive', *sys.argv[1:]])}")
         raise KeyboardInterrupt
     for source, why in list(archive.failed.items())[:20]:
         notify(f"  {source.name}: {why}")
@@ -174,8 +165,3 @@ def failures(failed: int, *, earlier: int) -> str:
         sentence += " in an earlier run" if earlier == failed else f", {earlier:,} of them in an earlier run"
     sentence += "; the column `problem` of _sources.parquet says why"
     return f"{sentence}; what failed in an earlier run is tried again when it is named again" if earlier else sentence
-
-
-def command_line() -> str:
-    """The command that was given."""
-    return shlex.join(["python", "-m", "pipeline.archive", *sys.argv[1:]])

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -33,27 +33,33 @@ from support import UserError
 Tick = Callable[[int, int], None]  # frames and faces more
 
 
+@dataclass
+class Times:
+    """Seconds in which frames were read and decoded, in which networks ran, of processors, and in all."""
+
+    reading_s: float = 0.0
+    networks_s: float = 0.0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+    def add(self, other: Times) -> None:
+        """Those of other work."""
+        self.reading_s += other.reading_s
+        self.networks_s += other.networks_s
+        self.cpu_s += other.cpu_s
+        self.wall_s += other.wall_s
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a unit. again: units to be done in its place. reading_s, networks_s, cpu_s, wall_s: its times."""
+    """What became of a unit. again: units to be done in its place."""
 
     unit: Unit
     frames: int = 0
     faces: int = 0
     failed: int = 0
     again: tuple[Unit, ...] = ()
-    reading_s: float = 0.0
-    networks_s: float = 0.0
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-
-
-@dataclass
-class Times:
-    """Seconds in which frames were read and decoded, and in which networks ran."""
-
-    reading_s: float = 0.0
-    networks_s: float = 0.0
+    times: Times = field(default_factory=Times)
 
 
 class Worker:
@@ -113,15 +119,13 @@ class Worker:
             table = heatmaps.sums() if unit.stretch else heatmaps.means()
             self.store.write_table(unit.heatmaps_name, table, [])
         self.store.write_table(unit.name, rows.table(), records)  # the last: with it the unit is done
+        times.cpu_s, times.wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
         return Outcome(
             unit,
             frames=sum(record["frames"] for record in records),
             faces=sum(record["faces"] for record in records),
             failed=sum(record["failed"] for record in records),
-            reading_s=times.reading_s,
-            networks_s=times.networks_s,
-            cpu_s=time.process_time() - cpu_s,
-            wall_s=time.perf_counter() - wall_s,
+            times=times,
         )
 
     def _source(self, source: Source, unit: Unit, rows: Rows, heatmaps: Heatmaps, times: Times) -> dict[str, Any]:

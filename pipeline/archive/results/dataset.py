@@ -72,7 +72,6 @@ class Dataset:
         self.settings = digest_of(self.described)
 
     def __enter__(self) -> Dataset:
-        self._opened = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             if self.store.is_local:
                 opened.enter_context(_locked(self.store.root))

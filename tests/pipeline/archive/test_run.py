@@ -21,7 +21,7 @@ from pipeline.archive.run import Account, Archive, run_archive
 from pipeline.archive.sources import Source, list_sources
 from pipeline.archive.stretches import Stretch
 from pipeline.archive.units import Unit
-from pipeline.archive.worker import Outcome, Worker
+from pipeline.archive.worker import Outcome, Times, Worker
 from support import UserError
 
 
@@ -212,14 +212,13 @@ def test_a_damaged_stretch_is_done_again(tmp_path, sources, left):
 
 def test_what_limits_is_said_by_the_numbers():
     account = Account(Progress(1))
-    unit = Unit(())
     assert account.limits() == ""
-    account.add(Outcome(unit, reading_s=2, networks_s=7, cpu_s=9.8, wall_s=10))
+    account.times.add(Times(reading_s=2, networks_s=7, cpu_s=9.8, wall_s=10))
     said = "networks 70% of the processes' time, reading and decoding 20%, the rest 10%; 2% of it waiting: the limit is"
     assert account.limits() == f"{said} the networks"
-    account.add(Outcome(unit, reading_s=18, networks_s=1, cpu_s=19, wall_s=20))
+    account.times.add(Times(reading_s=18, networks_s=1, cpu_s=19, wall_s=20))
     assert account.limits().endswith("the limit is reading and decoding")
-    account.add(Outcome(unit, reading_s=70, cpu_s=5, wall_s=70))
+    account.times.add(Times(reading_s=70, cpu_s=5, wall_s=70))
     assert account.limits().endswith("the limit is other programs on these cores, or the disk")
 
 
