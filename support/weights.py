@@ -35,7 +35,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
 
     half: floats are stored as float16, but for tensors that it cannot hold: a running variance may pass its 65504.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     stored = {
         name: as_stored(tensor.detach().float().cpu().numpy(), half=half)
@@ -46,9 +46,9 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
     header = {**header, "sha256": _digest(stored)}
     metadata = {key: json.dumps(value) for key, value in header.items()}
     with atomic_write(path) as temporary:
-        try:
-            save_file(stored, temporary, metadata=metadata)
-        except (SafetensorError, OSError) as error:
+        try:  # not safetensors' own `save_file`, whose file only its owner can read
+            temporary.write_bytes(save(stored, metadata=metadata))
+        except OSError as error:
             raise UserError(f"cannot write {path}: {error}; is the disk full?", exit_code=FAILED) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ def test_what_is_saved_comes_back(tmp_path):
     tensors, header = load_tensors(tmp_path / "w.safetensors", wanted_format=FORMAT)
     assert header["names"] == ["x", "y"]
     assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_others_may_read_what_is_saved_as_other_new_files(tmp_path):
+    before = os.umask(0o022)
+    try:
+        save_tensors(tmp_path / "w.safetensors", TENSORS, header={})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "w.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 def test_the_hash_is_that_of_files_from_before(tmp_path):
