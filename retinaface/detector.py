@@ -121,6 +121,8 @@ class RetinaFace:
     def __call__(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
         """As `retinaface.face.Detector`; frames of one size go through the network together. No frames, no faces."""
         for frame in frames:
+            if not isinstance(frame, np.ndarray):
+                raise UserError(f"a frame is an array (H, W, 3) uint8 RGB, not a {type(frame).__name__}.")
             if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
                 raise UserError(f"a frame is (H, W, 3) uint8 RGB, not {frame.shape} {frame.dtype}; convert it first.")
         found = [Faces() for _ in frames]

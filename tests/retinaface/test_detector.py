@@ -172,6 +172,12 @@ def test_what_is_no_frame_is_refused(detector, shape):
         detector([frame])
 
 
+@pytest.mark.parametrize(("frames", "came"), [("holiday.jpg", "str"), ([[[0, 0, 0]]], "list"), ([None], "NoneType")])
+def test_what_is_no_array_is_refused(detector, frames, came):
+    with pytest.raises(UserError, match=rf"a frame is an array \(H, W, 3\) uint8 RGB, not a {came}\."):
+        detector(frames)
+
+
 @pytest.mark.parametrize(("name", "value"), [
     ("backbone.stem.0.1.running_var", -1.0), ("backbone.stem.0.0.weight", 1e30), ("heads.1.scale", 1e25),
 ])  # fmt: skip
