@@ -106,9 +106,9 @@ class Classifier:
                 known = known_prior(prior, checkpoint, path)
                 return cls(checkpoint, confidence=confidence, prior=known, engine=onnx_engine)
             if engine == "onnx" or path.suffix == ".onnx":
-                weights = path.with_suffix(".safetensors")
+                weights, without = path.with_suffix(".safetensors"), ", without --engine onnx" * (engine == "onnx")
                 raise UserError(f"ONNX Runtime cannot explain {path.name}: {UNEXPLAINED}; give --weights {weights}, "
-                                "which torch explains, without --engine onnx.")  # fmt: skip
+                                f"which torch explains{without}.")  # fmt: skip
         checkpoint = load_checkpoint(path)
         if advice:
             notify(advice)

@@ -61,7 +61,7 @@ def export_checkpoint(path: str | Path, out: str | Path | None = None) -> Path:
         metadata=metadata_of(checkpoint, head=head),
     )
     if head is None:
-        notify(f"{written.name} gives logits, and no heatmaps, since {UNEXPLAINED}: live.py takes {path}, with torch.")
+        notify(f"{written.name} gives no heatmaps, since {UNEXPLAINED}: live.py and evaluations take {path}.")
     return written
 
 

@@ -260,6 +260,10 @@ def test_other_networks_and_devices_run_in_torch_or_are_refused_with_the_reason(
         UserError, match=r"explain c\.safetensors: above the layer .* give --weights .*c\.safetensors, "
     ):
         Classifier.from_file(path, engine="onnx")
+    with pytest.raises(
+        UserError, match=r"explain c\.onnx: .* give --weights .*c\.safetensors, which torch explains\.$"
+    ):
+        Classifier.from_file(path.with_suffix(".onnx"))
     for device, message in (("mps", "runs on the CPU only, not on mps"), ("cuda:0", "not on cuda:0")):
         with pytest.raises(UserError, match=message):
             Classifier.from_file(engine="onnx", device=device)

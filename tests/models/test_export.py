@@ -44,7 +44,7 @@ def test_a_program_with_the_file_gets_the_networks_numbers(rng, tmp_path, capsys
     told = capsys.readouterr()
     assert told.out == f"{out}\n"
     assert (f"no heatmaps, since above the layer that heatmaps explain is more than a mean and one linear layer: "
-            f"live.py takes {path}" in told.err) == (not HEADS[name])  # fmt: skip
+            f"live.py and evaluations take {path}" in told.err) == (not HEADS[name])  # fmt: skip
     onnx.checker.check_model(onnx.load(out), full_check=True)
 
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
