@@ -1,1 +1,1 @@
-"""What stays of a session: film, log, snapshots, and the window."""
+"""Where results go: the window, films, folders of pictures and crops, the log, the report."""
