@@ -51,10 +51,10 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str], *, title
 
 @styled
 def reliability_figure(labels: np.ndarray, crowd: np.ndarray, label: np.ndarray, *, title: str = "") -> Figure:
-    """Reliability diagram: accuracy over confidence, and a histogram of confidence, of both readings of a network.
+    """Reliability diagram: accuracy over confidence, and a histogram of confidence, for both values of `--confidence`.
 
-    labels: (N,) int. crowd, label: (N, K) float, `--confidence`'s two readings; only the second one is meant to say how
-    often the most probable label is right. The area of a dot is proportional to the number of faces in its bin.
+    labels: (N,) int. crowd, label: (N, K) float, the probabilities by each; only those of `label` are to say how often
+    the most probable class is right. The area of a dot is proportional to the number of faces in its bin.
     """
     figure = Figure(figsize=(4.6, 5.8))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))

@@ -1,3 +1,3 @@
-"""How a face is read: networks, classifiers, ensembles."""
+"""Which expression a face shows: networks, classifiers, ensembles."""
 
 import support  # noqa: F401 - first: it keeps libraries from writing home and from looking hosts up

@@ -81,14 +81,14 @@ def about() -> dict:
             f"the page explains networks in closed form, which {classifier['network']} does not allow; ship weights of "
             "one that sees square crops and ends in a mean and one linear layer."
         )
-    reading = {"confidence": AnalysisOptions.confidence, "prior": AnalysisOptions.prior}
-    reader = Classifier.from_file(CLASSIFIER.with_suffix(".onnx"), engine="onnx", threads=1, **reading)
-    bias, temperature = reader.bias_and_temperature[reader.confidence]
+    asked = {"confidence": AnalysisOptions.confidence, "prior": AnalysisOptions.prior}
+    shipped = Classifier.from_file(CLASSIFIER.with_suffix(".onnx"), engine="onnx", threads=1, **asked)
+    bias, temperature = shipped.bias_and_temperature[shipped.confidence]
     tracker = OneEuroFilter()
     return {
         "versions": {"onnxruntime_web": wanted_runtime(), "network": classifier["network"]},
         "notice": status_line.NOTICE,
-        "reading": f"Percentages: {PERCENTAGES[reader.confidence]}; {PRIOR_WORDS[reader.prior]}.",
+        "percentages": f"Percentages: {PERCENTAGES[shipped.confidence]}; {PRIOR_WORDS[shipped.prior]}.",
         "keys": [[key, words or dict(KEYS)[key]] for key, words in PAGE_KEYS.items()],
         "detector": detector
         | {"file": "retinaface.onnx", "candidates": CANDIDATES, "max_faces": MAX_FACES, "farthest": FARTHEST},

@@ -115,11 +115,11 @@ def listed_once(samples: Samples, faults: list[Fault]) -> Samples:
     first: dict[str, Sample] = {}
     for row in np.flatnonzero(repeated(name_hashes(samples.names))).tolist():
         sample = samples[row]
-        twin = first.setdefault(sample.name, sample)
-        kept[row] = twin is sample
+        earlier = first.setdefault(sample.name, sample)
+        kept[row] = earlier is sample
         with collect_errors(faults, sample.file, sample.line):
-            if twin is not sample:
-                raise UserError(f"{twin.name} is a duplicate of {twin.file.name}:{twin.line}")
+            if earlier is not sample:
+                raise UserError(f"{earlier.name} is a duplicate of {earlier.file.name}:{earlier.line}")
     return samples if kept.all() else samples[kept]
 
 

@@ -46,7 +46,7 @@ RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by 
 class Evaluation:
     """What the networks predict for N faces of K classes.
 
-    crowd, label: (N, K) float32, `Classifier`'s two readings, each with its bias and temperature; rows sum to 1.
+    crowd, label: (N, K) float32, by `Classifier`'s two confidences, each with its bias and temperature; rows sum to 1.
     scores: n, correct, accuracy, ... per_class, without_train_duplicates, groups, members.
     """
 
@@ -180,10 +180,10 @@ def summary(
     occurring = np.unique(labels)  # a resample in which one of them is missing must not score the better for it
     scores: dict = score(labels, label, votes)
     rows = votes[:, known].sum(axis=1) > 0
-    heard, said = votes[rows][:, known], crowd[rows][:, known]
-    heard = heard / heard.sum(axis=1, keepdims=True)
+    target, predicted = votes[rows][:, known], crowd[rows][:, known]
+    target = target / target.sum(axis=1, keepdims=True)
     for name, divergence in (("kl", kl_divergence), ("js", js_divergence)):
-        scores[name] = divergence(heard, said) if len(heard) else None
+        scores[name] = divergence(target, predicted) if len(target) else None
     scores["ece_crowd"] = expected_calibration_error(labels, crowd)
     scores["accuracy_crowd"] = float((crowd.argmax(axis=1) == labels).mean())
     scores["accuracy_interval"] = bootstrap_interval(confusion, accuracy)

@@ -46,7 +46,7 @@ def run(settings: Settings) -> int:
 def load_pictures(settings: Settings) -> tuple[list[Picture], list[Picture]]:
     """The training pictures, with pseudo-labels where they are given, and the validation pictures as annotated.
 
-    Pictures that are not complete and have no pseudo-labels are left out: a face without a box would be taught as
+    Pictures that are not complete and have no pseudo-labels are left out: a face without a box would count as
     background.
     """
     train: list[Picture] = []

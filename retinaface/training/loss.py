@@ -3,7 +3,7 @@
 In:  what the network gives for a batch; which anchor is to find which face (`match_anchors`); the faces.
 Out: three scalars, to be summed with `WEIGHTS` (Deng et al. 2020, equation 1, without the dense regression term).
 
-The score of an anchor is taught the IoU that its box reaches (quality focal loss, Li et al. 2020, arXiv 2006.04388,
+The target of an anchor's score is the IoU that its box reaches (quality focal loss, Li et al. 2020, arXiv 2006.04388,
 equation 2), so that of two anchors on one face the better box has the higher score. What of a face lies outside the
 window cannot be seen, so there its box may be anywhere: that IoU is of the parts inside. Boxes have the GIoU loss
 (Rezatofighi et al. 2019, arXiv 1902.09630), landmarks smooth L1 in units of the face's size; those of small faces, and
@@ -75,10 +75,10 @@ def multi_task_loss(
     known = true_landmarks.isfinite().all(dim=2).all(dim=1)
     size = (true_boxes[:, 2:] - true_boxes[:, :2]).prod(dim=1).sqrt()
     off = (landmarks[window, anchor] - true_landmarks) / size[:, None, None]
-    bent = F.smooth_l1_loss(off[known], torch.zeros_like(off[known]), reduction="none", beta=SMOOTH_L1_BETA)
+    distance = F.smooth_l1_loss(off[known], torch.zeros_like(off[known]), reduction="none", beta=SMOOTH_L1_BETA)
     weight = weight * (size / SMALL).clamp(max=1) * torch.where(targets.by_hand[window], BY_HAND, 1.0)
     weight = weight[known]
-    landmark_loss = (weight * bent.mean(dim=(1, 2))).sum() / max(1.0, mean(weight.sum().item()))
+    landmark_loss = (weight * distance.mean(dim=(1, 2))).sum() / max(1.0, mean(weight.sum().item()))
     return quality_loss, box_loss, landmark_loss
 
 

@@ -7,7 +7,7 @@ In photographs small faces are many and large ones few. So a window is cut to a 
 log-uniform from a hundredth of the window's side to six tenths, or to a part of the whole scene, as Guo et al. 2021
 (section 4.1) do by cutting 0.3 to 2 times the picture's short side. More than a quarter of the windows show a large
 face, as a webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large:
-enlarged small ones are blurs, and a network that is taught them takes blurs for faces.
+enlarged small ones are blurs, and a network that is trained on them takes blurs for faces.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def test_defaults_are_those_of_live():
     assert told["tracking"]["smooth_s"] == Settings.smooth_s
     assert told["drawing"]["alpha"] == Settings.alpha
     shares = "the share of a crowd's votes that an expression would get"
-    assert told["reading"] == f"Percentages: {shares}; all expressions taken as equally frequent."
+    assert told["percentages"] == f"Percentages: {shares}; all expressions taken as equally frequent."
 
 
 def test_names_colours_and_keys_are_pythons():

@@ -4,7 +4,7 @@
  * @typedef {object} About Everything that Python says of the files (`web/about.py`); nothing of it is repeated here.
  * @property {{onnxruntime_web: string, network: string}} versions
  * @property {string} notice
- * @property {string} reading what percentages say
+ * @property {string} percentages what they say
  * @property {[string, string][]} keys (key, meaning)
  * @property {AboutDetector} detector
  * @property {AboutClassifier} classifier

@@ -8,12 +8,12 @@
  * @param {(key: string) => boolean} means does the key mean something now? Else the browser has it.
  * @param {(key: string) => void} act do what it means
  */
-export function listenForKeys(dialog, { keys, reading }, means, act) {
+export function listenForKeys(dialog, { keys, percentages }, means, act) {
   const sign = (/** @type {string} */ tag, /** @type {string} */ words) =>
     Object.assign(document.createElement(tag), { textContent: words });
   const list = /** @type {HTMLElement} */ (dialog.querySelector("dl"));
   list.replaceChildren(...keys.flatMap(([key, meaning]) => [sign("dt", key), sign("dd", meaning)]));
-  list.after(sign("p", reading));
+  list.after(sign("p", percentages));
   const letters = /** @type {HTMLInputElement} */ (dialog.querySelector("input"));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
