@@ -7,7 +7,9 @@ In photographs small faces are many and large ones few. So a window is cut to a 
 log-uniform from a hundredth of the window's side to six tenths, or to a part of the whole scene, as Guo et al. 2021
 (section 4.1) do by cutting 0.3 to 2 times the picture's short side. More than a quarter of the windows show a large
 face, as a webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large:
-enlarged small ones are blurs, and a network that is trained on them takes blurs for faces.
+enlarged small ones are blurs, and a network that is trained on them takes blurs for faces. Half of the others are put
+together from four windows of half the side (mosaic, Bochkovskiy et al. 2020, arXiv 2004.10934), so that a step shows
+four times as many scenes and faces.
 """
 
 from __future__ import annotations
@@ -28,13 +30,17 @@ from retinaface.training.geometry import MIRRORED_LANDMARKS, box_area, clip_box,
 from retinaface.training.matching import match_anchors
 from support import UserError
 
-# Shares of "any" windows: of pictures without a face; of one face that nobody boxed by hand.
+# Shares of "any" windows and quarters: of pictures without a face; of one face that nobody boxed by hand.
 FACE_FREE, PORTRAITS = 0.13, 0.18
 FILLED, LARGE = 0.11, 0.17  # share of windows that one face fills or overfills, and that show a large one
-SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6)}  # of that face, in sides of the window
+MOSAIC = 0.5  # share of "any" windows that are four of "quarter" in one
+# Sizes of that face, in sides of the window (of the quarter).
+SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6), "quarter": (0.03, 0.8)}
+ROOM = {"filled": 0.12, "large": 0.5, "any": 0.9, "quarter": 0.9}  # where its centre may lie, about the window's
 LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for large ones a little, and fully
-WHOLE_SCENE = 0.45  # share of other windows that show the scene as it is: 0.7 to 2.2 times the window
-ZOOMS = (0.12, 2.2)  # of "any": what is enlarged more is a blur
+WHOLE_SCENE = 0.45  # share of other windows that show the scene as it is: 0.7 to 2.2 times the window,
+QUARTER_SCENE = 1.4  # and in a quarter this much larger
+ZOOMS = (0.12, 2.2)  # of these: what is enlarged more is a blur
 TILTED, TILT = 0.2, 50  # share of windows that are turned far, and how far at most, in degrees
 UNEVEN = 7  # degrees, standard deviation of the turn of the others
 MOST_FACES = 40  # of a window, the first ones annotated
@@ -78,7 +84,33 @@ class WindowMaker:
         """A random window of `size` pixels a side."""
         draw = rng.random()
         kind = "filled" if draw < FILLED else "large" if draw < FILLED + LARGE else "any"
-        picture = self.pictures[rng.choice(len(self.weight), p=self.weight if kind == "any" else self.serves_large)]
+        return self.mosaic(rng, size) if kind == "any" and rng.random() < MOSAIC else self.single(rng, size, kind)
+
+    def mosaic(self, rng: Generator, size: int) -> Window:
+        """Four windows of half the side in one; boxes end at the seams, landmarks beyond a seam are unknown."""
+        half = (size + 1) // 2
+        parts = [self.single(rng, half, "quarter") for _ in range(4)]
+        top, bottom = (np.concatenate([left.image, right.image], axis=1) for left, right in (parts[:2], parts[2:]))
+        boxes, landmarks, ignore = [], [], []
+        for part, offset in zip(parts, half * np.array([[0, 0], [1, 0], [0, 1], [1, 1]]), strict=True):
+            inside = ((part.landmarks >= 0) & (part.landmarks <= half)).all(axis=(1, 2), keepdims=True)
+            boxes.append(clip_box(part.boxes, np.array([0, 0, half, half])) + np.tile(offset, 2))
+            landmarks.append(np.where(inside, part.landmarks + offset, np.nan))
+            ignore.append(part.ignore + np.tile(offset, 2))
+        order = rng.permutation(sum(map(len, boxes)))
+        shown = np.concatenate(boxes)[order]
+        return Window(
+            np.concatenate([top, bottom])[:size, :size],
+            shown[:MOST_FACES],
+            np.concatenate(landmarks)[order[:MOST_FACES]],
+            np.concatenate([*ignore, shown[MOST_FACES:]]),
+            by_hand=all(part.by_hand for part in parts if len(part.boxes)),
+        )
+
+    def single(self, rng: Generator, size: int, kind: str) -> Window:
+        """A window of `size` pixels a side of one picture; kind: a key of `SIZES`."""
+        near = kind in ("filled", "large")
+        picture = self.pictures[rng.choice(len(self.weight), p=self.serves_large if near else self.weight)]
         image = picture.image
         matrix, mirror = place(picture, image.shape[:2], rng, size=size, kind=kind)
         window = moved(picture, matrix, size=size, mirror=mirror)
@@ -90,18 +122,19 @@ def place(
 ) -> tuple[np.ndarray, bool]:
     """From pixels of the picture (of `size_hw`) to pixels of the window: (2, 3) float64; and whether it is mirrored."""
     height, width = size_hw
-    longest = max(size_hw)
+    longest, near = max(size_hw), kind in ("filled", "large")
     zoom = size / longest * (0.7 + 1.5 * rng.random() ** 1.5)  # the scene as it is
+    zoom *= QUARTER_SCENE if kind == "quarter" else 1
     centre = np.array([width, height]) * rng.random(2)
     if len(picture.boxes):
         sides = np.sqrt(box_area(picture.boxes))
-        row = rng.integers(len(sides)) if kind == "any" else sides.argmax()
-        if kind != "any" or rng.random() > WHOLE_SCENE:
+        row = sides.argmax() if near else rng.integers(len(sides))
+        if near or rng.random() > WHOLE_SCENE:
             low, high = SIZES[kind]
             zoom = size * np.exp(rng.uniform(np.log(low), np.log(high))) / max(6.0, sides[row])
-        if kind != "any" or rng.random() < 0.8:
+        if near or rng.random() < 0.8:
             centre = (picture.boxes[row, :2] + picture.boxes[row, 2:]) / 2
-    if kind == "any":
+    if not near:
         zoom = np.clip(zoom, *ZOOMS)
     if kind != "filled":
         zoom = max(zoom, 0.5 * size / longest)  # no picture becomes a stamp
@@ -111,9 +144,8 @@ def place(
     mirror, stretch = bool(rng.random() < 0.5), np.exp(rng.normal(0, 0.08))
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = rotation @ np.diag([-zoom * stretch if mirror else zoom * stretch, zoom])
-    room = {"filled": 0.12, "large": 0.5, "any": 0.9}[kind]
-    target = size / 2 + (rng.random(2) - 0.5) * size * room
-    if kind == "any" and rng.random() < 0.85:  # the window lies in the picture, or the picture in the window
+    target = size / 2 + (rng.random(2) - 0.5) * size * ROOM[kind]
+    if not near and rng.random() < 0.85:  # the window lies in the picture, or the picture in the window
         span = np.array([width * zoom * stretch, height * zoom])
         before = np.array([(width - centre[0] if mirror else centre[0]) * zoom * stretch, centre[1] * zoom])
         target = np.clip(target - before, np.minimum(size - span, 0), np.maximum(size - span, 0)) + before

@@ -8,7 +8,7 @@ import pytest
 
 from retinaface.training.annotations import Picture
 from retinaface.training.geometry import box_area
-from retinaface.training.matching import match_anchors
+from retinaface.training.matching import IGNORED, match_anchors
 from retinaface.training.windows import (
     FACE_FREE,
     MOST_FACES,
@@ -38,7 +38,7 @@ def empty(number: int = 0) -> Picture:
     return Picture(f"a/{number}", np.full((90, 120, 3), 90, np.uint8), NO_BOXES, NO_POINTS, NO_BOXES, complete=True)
 
 
-@pytest.mark.parametrize("kind", ["any", "large", "filled"])
+@pytest.mark.parametrize("kind", ["any", "quarter", "large", "filled"])
 def test_boxes_and_landmarks_lie_where_the_face_is_drawn(kind):
     picture, checked = drawn(), 0
     for seed in range(60):
@@ -95,6 +95,47 @@ def test_what_is_cut_off_or_tiny_is_ignored_and_the_rest_reaches_out():
     np.testing.assert_allclose(kept, boxes[:1])  # five eighths of it are visible
     assert landmarks.shape == (1, 5, 2)
     np.testing.assert_allclose(ignore, [[0, 10, 30, 90], [50, 50, 54, 54], [0, 0, 5, 5]])
+
+
+def test_a_mosaic_holds_four_windows_each_with_its_faces():
+    maker, whole, cut = WindowMaker([drawn()]), 0, 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        parts = [maker.single(rng, 64, "quarter") for _ in range(4)]
+        mosaic = maker.mosaic(np.random.default_rng(seed), 128)
+        assert len(mosaic.boxes) == sum(len(part.boxes) for part in parts)
+        assert len(mosaic.ignore) == sum(len(part.ignore) for part in parts)
+        for number, part in enumerate(parts):
+            x, y = 64 * (number % 2), 64 * (number // 2)
+            np.testing.assert_array_equal(mosaic.image[y : y + 64, x : x + 64], part.image)
+            for box, landmarks in zip(part.boxes, part.landmarks, strict=True):
+                row = np.abs(mosaic.boxes - (box.clip(0, 64) + [x, y, x, y])).max(axis=1).argmin()
+                np.testing.assert_allclose(mosaic.boxes[row], box.clip(0, 64) + [x, y, x, y], atol=1e-4)
+                if landmarks.min() >= 0 and landmarks.max() <= 64:
+                    np.testing.assert_allclose(mosaic.landmarks[row], landmarks + [x, y], atol=1e-4)
+                    whole += 1
+                else:
+                    assert np.isnan(mosaic.landmarks[row]).all()
+                    cut += 1
+    assert maker.mosaic(rng, 127).image.shape == (127, 127, 3)
+    assert whole > 20
+    assert cut > 5
+
+
+def test_faces_of_a_mosaic_that_are_too_many_are_ignored():
+    boxes = np.array([[x, y, x + 20, y + 20] for y in range(0, 120, 30) for x in range(0, 150, 30)], np.float32)
+    crowd = Picture(
+        "c", np.full((120, 150, 3), 9, np.uint8), boxes, np.tile(CORNERS, (20, 1, 1)), NO_BOXES, complete=True
+    )
+    for seed in range(20):
+        mosaic = WindowMaker([crowd]).mosaic(np.random.default_rng(seed), 448)
+        if len(mosaic.boxes) == MOST_FACES:
+            assert len(mosaic.landmarks) == MOST_FACES
+            covered = match_anchors((448, 448), mosaic.boxes, mosaic.ignore)
+            alone = match_anchors((448, 448), mosaic.boxes, NO_BOXES)
+            assert (covered == IGNORED).sum() > (alone == IGNORED).sum()
+            return
+    pytest.fail("no mosaic had more faces than a window may have")
 
 
 def test_kinds_of_pictures_have_their_share():
