@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.drawing.primitives import DARK
-from pipeline.drawing.text import BOLD, DIM, SMALLEST, WHITE, put_text, text_width, wrap
+from pipeline.drawing.text import BOLD, DIM, REGULAR, SMALLEST, WHITE, put_text, wrap
 from pipeline.options import SessionOptions
 
 TITLE = "A camera here predicts facial expressions"
@@ -24,14 +24,16 @@ PARAGRAPHS = (
 NOTHING_KEPT = "Nothing is kept: pictures are gone as soon as they have been shown, predictions when the program ends."
 ASK = "Press a key to begin, q to leave."
 LINE, GAP = 1.45, 0.7  # height of a line, and between paragraphs, in font sizes
+STYLES = {TITLE: (1.5, BOLD, WHITE), ASK: (1.0, REGULAR, WHITE)}  # font size in those of a paragraph, weight, colour
+PARAGRAPH = (1.0, REGULAR, DIM)
 
 
 def what_is_kept(options: SessionOptions) -> str:
     """One sentence on what the session keeps of people, as its options say."""
-    faces = " (faces blurred)" if options.blur else ""
+    faces = " with blurred faces" if options.blur else ""
     kept = [
         f"a recording{faces}" if options.save else "",
-        "predictions, without pictures" if options.log else "",
+        "predictions without pictures" if options.log else "",
         "pictures of faces" if options.crops else "",
         f"a summary{' with pictures of faces' if options.report_faces else ''}" if options.report else "",
     ]
@@ -44,24 +46,26 @@ def what_is_kept(options: SessionOptions) -> str:
 def notice_picture(options: SessionOptions, size_hw: tuple[int, int] = (720, 1280)) -> np.ndarray:
     """The notice in letters as large as the picture takes: (H, W, 3) uint8 RGB."""
     height, width = size_hw
-    texts = (*PARAGRAPHS, what_is_kept(options), ASK)
+    texts = (TITLE, *PARAGRAPHS, what_is_kept(options), ASK)
     canvas = np.full((height, width, 3), DARK, np.uint8)
-    size = next((size for size in range(height // 20, SMALLEST, -1) if _height(texts, width, size) <= height), SMALLEST)
-    top, left = (height - _height(texts, width, size)) / 2, size * 2
-    large = min(size * 3 // 2, size * (width - 2 * left) // max(text_width(TITLE, size, BOLD), 1))
-    rows = (round(top), round(top + 2 * LINE * size))
-    put_text(canvas, TITLE, left=left, rows=rows, size=large, weight=BOLD)
-    top += 2 * LINE * size
-    for text in texts:
-        top += GAP * size
-        for line in wrap(text, width - 2 * left, size=size):
-            rows = (round(top), round(top + LINE * size))
-            put_text(canvas, line, left=left, rows=rows, size=size, colour=WHITE if text == ASK else DIM)
-            top += LINE * size
+    sizes = range(height // 20, SMALLEST, -1)
+    size = next((size for size in sizes if _lines(texts, width, size)[1] <= height - 2 * LINE * size), SMALLEST)
+    lines, total = _lines(texts, width, size)
+    for line, text, above in lines:
+        larger, weight, colour = STYLES.get(text, PARAGRAPH)
+        letters, top = round(larger * size), (height - total) / 2 + above
+        rows = (round(top), round(top + LINE * letters))
+        put_text(canvas, line, left=2 * size, rows=rows, size=letters, weight=weight, colour=colour)
     return canvas
 
 
-def _height(texts: tuple[str, ...], width: int, size: int) -> float:
-    """Of title and texts in this size, with a line's margin above and below, pixels."""
-    lines = sum(len(wrap(text, width - 4 * size, size=size)) for text in texts)
-    return ((4 + lines) * LINE + len(texts) * GAP) * size
+def _lines(texts: tuple[str, ...], width: int, size: int) -> tuple[list[tuple[str, str, float]], float]:
+    """Every line, the text that it is of, and its top in pixels, where paragraphs are in font `size`; their height."""
+    lines, top = [], 0.0
+    for text in texts:
+        larger, weight, _ = STYLES.get(text, PARAGRAPH)
+        for line in wrap(text, width - 4 * size, size=round(larger * size), weight=weight):
+            lines.append((line, text, top))
+            top += LINE * round(larger * size)
+        top += GAP * size
+    return lines, top - GAP * size

@@ -71,27 +71,27 @@ def truncate(text: str, width: int, *, size: int, weight: int = REGULAR) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def wrap(text: str, width: int, *, size: int) -> tuple[str, ...]:
+def wrap(text: str, width: int, *, size: int, weight: int = REGULAR) -> tuple[str, ...]:
     """`text` broken between words into the fewest lines of at most `width` pixels, of similar lengths.
 
     A word wider than a line is truncated.
     """
-    lines = _fill_lines(text, width, size)
-    narrower = _fill_lines(text, width - size, size)
+    lines = _fill_lines(text, width, size, weight)
+    narrower = _fill_lines(text, width - size, size, weight)
     while len(narrower) == len(lines) > 1 and " ".join(narrower) == " ".join(text.split()):  # no word is truncated yet
         lines, width = narrower, width - size
-        narrower = _fill_lines(text, width - size, size)
+        narrower = _fill_lines(text, width - size, size, weight)
     return lines
 
 
-def _fill_lines(text: str, width: int, size: int) -> tuple[str, ...]:
+def _fill_lines(text: str, width: int, size: int, weight: int) -> tuple[str, ...]:
     """Each line with as many words as fit."""
     lines: list[str] = []
     for word in text.split():
-        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
+        if lines and text_width(f"{lines[-1]} {word}", size, weight) <= width:
             lines[-1] += f" {word}"
         else:
-            lines.append(truncate(word, width, size=size))
+            lines.append(truncate(word, width, size=size, weight=weight))
     return tuple(lines)
 
 

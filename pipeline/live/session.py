@@ -244,8 +244,10 @@ class Session:
             case "n" if self.window:
                 kept = self.options.save or (str(RECORDINGS) if self.outputs.recording else None)
                 told = replace(self.options, save=kept)
-                going_on = wait_for_consent(self.window, told, stop_requested=self._stop_requested)
-                self.stopped = not going_on
+                height, width = self.last.result.frame_rgb.shape[:2] if self.last else (9, 16)
+                self.stopped = not wait_for_consent(
+                    self.window, told, ratio=width / height, stop_requested=self._stop_requested
+                )
 
     def _change_options(self, key: str) -> None:
         options = self.feed.options

@@ -12,6 +12,7 @@ from data.sources import open_source
 from pipeline.drawing.stand_notice import notice_picture
 from pipeline.live import consent
 from pipeline.options import SessionOptions
+from pipeline.output.window import SAME_RATIO
 from support import UserError
 
 
@@ -44,6 +45,21 @@ def test_a_key_goes_on_and_q_escape_or_a_closed_window_do_not(keys, goes_on):
     assert consent.wait_for_consent(window, SessionOptions(log="a.csv")) is goes_on
     (shown,) = window.shown
     assert np.array_equal(shown, notice_picture(SessionOptions(log="a.csv")))
+
+
+@pytest.mark.parametrize("wh", [(640, 480), (720, 1280), (1920, 1080)])
+def test_the_window_keeps_its_shape(wh):
+    window = Keys("a", None)
+    consent.wait_for_consent(window, SessionOptions(), ratio=wh[0] / wh[1])
+    height, width = window.shown[0].shape[:2]
+    assert width / height == pytest.approx(wh[0] / wh[1], rel=SAME_RATIO)
+
+
+def test_in_a_window_like_a_strip_the_notice_is_still_written_whole():
+    for ratio in (0.01, 100):
+        window = Keys("a", None)
+        consent.wait_for_consent(window, SessionOptions(), ratio=ratio)
+        assert min(window.shown[0].shape[:2]) >= 360
 
 
 def test_a_stop_ends_the_waiting():

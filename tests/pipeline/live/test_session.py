@@ -251,9 +251,11 @@ def test_a_picture_that_stands_is_recorded(play, portrait, tmp_path):
 
 def test_the_notice_says_that_a_recording_runs(play, monkeypatch):
     told = []
-    monkeypatch.setattr(module, "wait_for_consent", lambda window, options, **_: told.append(options) or True)
+    monkeypatch.setattr(module, "wait_for_consent", lambda *args, ratio, **_: told.append((args[1], ratio)) or True)
     play(clip(40), keys=[1, "n", "r", 3, "n"])
+    told, ratios = zip(*told, strict=True)
     assert [what_is_kept(options) for options in told] == [NOTHING_KEPT, "Kept on this machine: a recording."]
+    assert set(ratios) == {160 / 120}  # the window keeps its shape
 
 
 def test_keys_that_find_no_room_in_the_picture_are_printed(play, capsys):
