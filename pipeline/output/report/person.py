@@ -68,6 +68,7 @@ def class_html(name: str, colour: Colour) -> str:
 def shares_table(source: Source, person: Person, names: Sequence[str]) -> str:
     """One row a class, the largest share first, with its strongest moments."""
     totals, colours, rows = person.totals, colours_of(names), []
+    wide, between = (" extra", "<br>") if source.still else ("", ", ")  # names of pictures are long, times are not
     order = sorted(range(len(names)), key=lambda i: (-totals.shares[i], -totals.mean_probabilities[i]))
     for i in order:
         share, mean = totals.shares[i], totals.mean_probabilities[i]
@@ -77,13 +78,15 @@ def shares_table(source: Source, person: Person, names: Sequence[str]) -> str:
             f'<td class="number">{percent(share)}</td>'
             f'<td class="number">{amount(totals.label_weight[i], still=source.still)}</td>'
             f'<td class="number">{percent(mean)}</td>'
-            f'<td class="moments">{", ".join(f"<bdi>{place(m)}</bdi>" for m in person.strongest[i].moments)}</td></tr>'
+            f'<td class="moments{wide}">{between.join(f"<bdi>{place(m)}</bdi>" for m in person.strongest[i].moments)}'
+            "</td></tr>"
         )
     heads = ("Share", "Faces" if source.still else "Time", "Mean probability")
     head = "".join(f'<th scope="col" class="number">{text}</th>' for text in heads)
     return (
         '<h4>Share of each expression</h4><div class="scroll"><table class="shares"><thead><tr>'
-        f'<th scope="col">Expression</th><th class="wide"></th>{head}<th scope="col">Strongest at</th></tr></thead>'
+        f'<th scope="col">Expression</th><th class="wide"></th>{head}'
+        f'<th scope="col" class="moments{wide}">Strongest at</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -185,6 +185,23 @@ def test_a_browser_shows_it_and_refuses_nothing_at_any_width(tmp_path):
         assert all(images), "every picture has a name"
 
 
+@pytest.mark.long
+def test_long_names_of_pictures_cut_no_column_off(tmp_path):
+    session, path = SessionSummary(CLASSES), tmp_path / "index.html"
+    for row in range(4):
+        name = f"a folder/{'a_name_without_blanks_' * 5}{row}.jpg"
+        session.add("p", name, row, [SeenFace(0, np.eye(len(CLASSES))[1])], still=True)
+    path.write_text(page_html(session, settings={}, unread=Unread()), encoding="utf-8")
+    table = "document.querySelector('.shares')"
+    with Chromium() as browser:
+        browser.open(path.as_uri())
+        for width, columns in ((1280, 6), (768, 6), (390, 4)):
+            browser.resize(width, 900)
+            assert browser.evaluate(f"{table}.offsetWidth <= {table}.parentElement.clientWidth"), width
+            heads = f"[...{table}.querySelectorAll('thead th')].filter((head) => head.offsetWidth)"
+            assert browser.evaluate(f"{heads}.length") == columns
+
+
 def luminance(colour: str) -> float:
     """Relative luminance of #rgb or #rrggbb (WCAG 2.2)."""
     digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
