@@ -18,10 +18,12 @@ from matplotlib.ticker import PercentFormatter
 from data.face_set import FaceSet
 from pipeline.drawing.labels import colour_of
 from pipeline.run import FrameResult
+from support.emotions import EMOTIONS
 from support.figures import BLUE, GREEN, GREY, INK, LIGHT_BLUE, ORANGE, PURPLE, SHADES, SKY, VERMILION, styled
 from support.metrics import calibration_bins, expected_calibration_error
 
-LINES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK, GREY)  # of curves, on white
+# Of curves, on white: the hues that the overlay gives the expressions, as far as they are legible there.
+LINES = dict(zip(EMOTIONS, (GREY, INK, ORANGE, BLUE, VERMILION, GREEN, PURPLE, SKY), strict=True))
 MOST_CLASSES = 16  # with numbers in the cells of a confusion matrix
 MOST_ROWS = 100  # of their own height: more share it, and only some of them are named
 
@@ -100,8 +102,11 @@ def per_class_figure(table: Mapping[str, Mapping[str, float]], *, title: str = "
 def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
     """ROC and precision-recall curves of each class against all others, from a table of class, curve, x and y."""
     figure = Figure(figsize=(9, 4.4))
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     names = list(dict.fromkeys(curves["class"]))
+    colours = [LINES[name] for name in names] if LINES.keys() >= set(names) else list(LINES.values())
+    if len(names) > MOST_CLASSES:
+        title = f"{title}: the first {MOST_CLASSES} of {len(names):,} classes".removeprefix(": ")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     panels = (
         ("roc", "ROC", "false-positive rate", "true-positive rate"),
         ("pr", "precision and recall", "recall", "precision"),
@@ -109,7 +114,7 @@ def curves_figure(curves: pd.DataFrame, *, title: str = "") -> Figure:
     for axes, (curve, heading, x, y) in zip(figure.subplots(1, 2), panels, strict=True):
         for index, name in enumerate(names[:MOST_CLASSES]):
             rows = curves[(curves["class"] == name) & (curves["curve"] == curve)]
-            axes.plot(rows["x"], rows["y"], color=LINES[index % len(LINES)],
+            axes.plot(rows["x"], rows["y"], color=colours[index % len(colours)],
                       linestyle="-" if index < len(LINES) else "--", linewidth=1.3, label=name)  # fmt: skip
         axes.set(title=heading, xlabel=x, ylabel=y, xlim=(0, 1.01), ylim=(0, 1.02))
     if names:

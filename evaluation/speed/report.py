@@ -107,7 +107,7 @@ def speed_figure(report: Mapping) -> Figure:
         axes.spines["left"].set_visible(False)
     figure.legend(*stages.get_legend_handles_labels(), loc="outside lower left", **LEGEND)
     figure.legend(*rates.get_legend_handles_labels(), loc="outside lower right", **LEGEND)
-    figure.suptitle(origin(report), x=0.01, ha="left", fontsize=SMALL, color=GREY)
+    figure.suptitle(origin(report), x=0.01, ha="left", fontsize=SMALL, color=INK)
     return figure
 
 

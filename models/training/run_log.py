@@ -64,7 +64,7 @@ def training_curves(history: pd.DataFrame, *, title: str) -> Figure:
     rate.set(title="learning rate", ylim=(0, None))
     for axes in (loss, scores, rate):
         axes.set(xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axes is not rate:
             axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), borderaxespad=0)  # below the panel
     return figure

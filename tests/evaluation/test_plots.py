@@ -6,7 +6,10 @@ import warnings
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from helpers.figures import points, render, widths
+from matplotlib.colors import rgb_to_hsv, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 from data.face_set import FaceSet
@@ -14,11 +17,13 @@ from evaluation.plots import (
     MOST_CLASSES,
     class_counts_figure,
     confusion_figure,
+    curves_figure,
     film_figure,
     frame_edges,
     per_class_figure,
     reliability_figure,
 )
+from pipeline.drawing.labels import PALETTE
 from pipeline.run import FaceResult, FrameResult
 from retinaface.face import Face
 
@@ -63,6 +68,28 @@ def test_reliability_before_and_after_calibration():
     histogram = lower.patches[0]
     assert isinstance(histogram, StepPatch)
     assert max(histogram.get_data()[0]) == 1
+
+
+def curves_of(names: list[str]) -> Figure:
+    rows = [(name, curve, x, x) for name in names for curve in ("roc", "pr") for x in (0, 1)]
+    return render(curves_figure(pd.DataFrame(rows, columns=["class", "curve", "x", "y"]), title="t"))
+
+
+def hue(colour) -> float:
+    return rgb_to_hsv(to_rgb(colour))[0]
+
+
+def test_a_curve_has_the_hue_that_the_overlay_gives_its_expression():
+    lines = curves_of(["sadness", "anger", "surprise", "disgust", "contempt"]).axes[0].lines
+    for line in lines:
+        away = abs(hue(line.get_color()) - hue(np.divide(PALETTE[line.get_label()], 255)))
+        assert min(away, 1 - away) < 0.08, line.get_label()
+
+
+def test_of_many_classes_some_have_curves_and_the_title_says_so():
+    figure = curves_of([str(i) for i in range(MOST_CLASSES + 4)])
+    assert len(figure.axes[0].lines) == MOST_CLASSES
+    assert figure.get_suptitle() == f"t: the first {MOST_CLASSES} of {MOST_CLASSES + 4} classes"
 
 
 def test_classes_that_do_not_occur_have_no_bar():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from helpers.figures import render
 
 from models.training.run_log import epochs_since_best, training_curves
 
@@ -34,3 +35,11 @@ def test_training_curves_mark_the_best_epochs():
     marks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in scores.lines[1::2]]
     assert marks == [(2, 0.8), (3, 0.5)]
     assert rate.lines[0].get_ydata().tolist() == HISTORY["lr"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_ticks_of_a_short_run_are_epochs(epochs):
+    figure = render(training_curves(pd.DataFrame(HISTORY).head(epochs), title="run"))
+    low, high = figure.axes[0].get_xlim()
+    ticks = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+    assert ticks == list(range(1, epochs + 1))
