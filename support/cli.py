@@ -70,7 +70,8 @@ def command(
     """
 
     def main(argv: list[str] | None = None) -> int:
-        parser = Parser(prog=prog, description=(doc or "").split("\n")[0])
+        what = re.sub(r" (?=python )", "\n\n    ", (doc or "").split("\n")[0])  # a command that wraps cannot be copied
+        parser = Parser(prog=prog, description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--version", action="version", version=f"{prog} {VERSION}")
         settings = parse_settings(parser, settings_class, argv)
         try:

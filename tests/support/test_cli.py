@@ -49,6 +49,14 @@ def test_a_bad_flag_is_refused_with_2():
         assert leave.value.code == 2
 
 
+def test_help_sets_the_command_in_a_line_of_its_own(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    called = "python -m a.long.name --weights F --data-path DIR --out DIR"
+    with pytest.raises(SystemExit):
+        command(Settings, lambda settings: 0, prog="x.py", doc=f"What it is for, in words: {called}\n\nIn:  a.")(["-h"])
+    assert f"What it is for, in words:\n\n    {called}\n\n" in capsys.readouterr().out
+
+
 def test_a_bad_flag_is_one_sentence(capsys):
     with pytest.raises(SystemExit) as leave:
         command(Settings, lambda settings: 0, prog="x.py", doc=None)(["--kind", "c\x1b"])
