@@ -89,10 +89,10 @@ def examine(settings: Settings, module: Format, split: str) -> tuple[FaceSet | N
 def column(faces: FaceSet) -> dict[str, str]:
     """What the report tells of one split, by row name."""
     counts = np.bincount(faces.labels, minlength=len(faces.class_names))
-    rows = {printable(name): str(count) for name, count in zip(faces.class_names, counts, strict=True)}
-    rows["all"] = str(len(faces))
+    rows = {printable(name): f"{count:,}" for name, count in zip(faces.class_names, counts, strict=True)}
+    rows["all"] = f"{len(faces):,}"
     if faces.persons is not None:
-        rows["people"] = str(len(set(faces.persons.tolist())))
+        rows["people"] = f"{len(set(faces.persons.tolist())):,}"
     if not faces.has_votes:
         return rows | {"votes": "labels only"}
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
@@ -104,7 +104,7 @@ def column(faces: FaceSet) -> dict[str, str]:
 def shared_with(split: str, parts: dict[str, FaceSet]) -> dict[str, str]:
     """How many pictures of `split` stand, byte for byte, in one of the other splits too."""
     others = [faces for name, faces in parts.items() if name != split]
-    return {"in another split too": str(int((~rows_without_duplicate(parts[split], *others)).sum()))}
+    return {"in another split too": f"{(~rows_without_duplicate(parts[split], *others)).sum():,}"}
 
 
 def remarks(parts: dict[str, FaceSet]) -> list[str]:

@@ -65,7 +65,7 @@ def test_a_folder_of_pictures_with_a_fault_among_them(tmp_path, portrait):
     done = run_live("--source", str(folder), "--log", "out.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "broken.jpg" in done.stderr
-    assert "1 of 4 pictures and frames could not be read, of 1 file" in done.stderr
+    assert "1 of 4 pictures and frames, in 1 file, could not be read" in done.stderr
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     found = sorted((row["frame"], row["source"], row["face"], bool(row["problem"])) for row in rows)
     assert found == [(0, "a.jpg", 0, False), (1, "b ü.png", 0, False), (2, "broken.jpg", None, True),

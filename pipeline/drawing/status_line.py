@@ -77,8 +77,8 @@ def status_items(
     items: list[tuple[str, Icon | None]] = [(" · ".join(filter(None, (rate, status.device, count))), None)]
     items += [(text, None) for flag, text in limits.items() if flag != "--max-faces"]
     if status.explainer:
-        which = f"why {status.explain_class} ({status.explainer})" if status.explain_class else status.explainer
-        items.append((f"heat: {which}", HEATMAP))
+        which = f" for {status.explain_class}" if status.explain_class else ""
+        items.append((f"heat: {status.explainer}{which}", HEATMAP))
     if status.paused:
         items.append(("paused", PAUSE))
     return [("recording", RECORD), *items] if status.recording else items  # first: it has room in small pictures, too

@@ -46,7 +46,7 @@ class UnreadCount:
     def sentence(self, read: int) -> str:
         """What is said at the end, beside `read` frames that could be read."""
         files = "1 file" if self.files == 1 else f"{self.files} files"
-        return f"{self.frames} of {self.frames + read} pictures and frames could not be read, of {files}"
+        return f"{self.frames} of {self.frames + read} pictures and frames, in {files}, could not be read"
 
 
 @dataclass

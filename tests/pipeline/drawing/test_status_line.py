@@ -28,7 +28,7 @@ def boxes_of(frame):
 @pytest.mark.parametrize(
     ("status", "faces", "texts"),
     [
-        (FULL, 3, ["recording", "24 fps · cuda:0 · 3 faces", "heat: why happiness (gradcam)", "paused"]),
+        (FULL, 3, ["recording", "24 fps · cuda:0 · 3 faces", "heat: gradcam for happiness", "paused"]),
         (Status(), 0, ["no face"]),
         (Status(fps=7.31, device="cpu"), 1, ["7.3 fps · cpu · 1 face"]),
         (Status(explainer="gradcam"), 2, ["2 faces", "heat: gradcam"]),

@@ -310,7 +310,7 @@ def test_pictures_and_films_in_one_folder(play, portrait, tmp_path, monkeypatch,
     assert tracks == [None, 1, 1, 1, 1, None]  # pictures have none
     told = capsys.readouterr().err.splitlines()
     assert told.count("this film is plain red") == 1
-    assert "1 of 7 pictures and frames could not be read, of 1 file" in told
+    assert "1 of 7 pictures and frames, in 1 file, could not be read" in told
 
 
 def test_what_was_done_is_said_also_where_the_report_cannot_be_written(play, portrait, tmp_path, capsys):
@@ -318,7 +318,7 @@ def test_what_was_done_is_said_also_where_the_report_cannot_be_written(play, por
     with pytest.raises(UserError):
         play(mixed(portrait), report="seen", quiet=True)
     *_, unread, rate = capsys.readouterr().err.splitlines()
-    assert unread == "1 of 7 pictures and frames could not be read, of 1 file"
+    assert unread == "1 of 7 pictures and frames, in 1 file, could not be read"
     assert rate.startswith("6 frames in ")
 
 

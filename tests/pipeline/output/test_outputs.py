@@ -130,7 +130,7 @@ def test_what_could_not_be_read_is_in_the_log_the_report_and_the_list(messages):
     assert [(row["frame"], row["source"], row["problem"]) for row in rows] == [
         ("0", "b.jpg", "is broken"), ("1", "c.jpg", ""), ("2", "d.jpg", "is empty"),
     ]  # fmt: skip
-    assert outputs.unread.sentence(2) == "2 of 4 pictures and frames could not be read, of 2 files"
+    assert outputs.unread.sentence(2) == "2 of 4 pictures and frames, in 2 files, could not be read"
     page = Path("report/index.html").read_text()
     assert "b.jpg: is broken" in page
     assert "d.jpg: is empty" in page

@@ -144,7 +144,7 @@ export class Session {
       bars,
       status: [rate, this.engine, faces].filter(Boolean).join(" · "),
       reduced: this.last ? this.reduced(this.last) : "",
-      heat: explainer ? `heat: ${explainClass ? `why ${explainClass} (${explainer})` : explainer}` : "",
+      heat: explainer ? `heat: ${explainer}${explainClass ? ` for ${explainClass}` : ""}` : "",
       paused: this.paused,
       recording: this.recording,
       message: this.message,
