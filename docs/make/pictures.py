@@ -30,7 +30,7 @@ from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from retinaface.face import LANDMARKS, Face
 from support import UserError, atomic_write, command, run_and_exit, setting
-from support.figures import BLUE, GREY, ORANGE, SKY, VERMILION, styled
+from support.figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, styled
 
 HEAD = slice(0, 400), slice(0, 400)  # rows and columns of the portrait
 
@@ -59,7 +59,7 @@ def frame_figure(pipeline: EmotionPipeline) -> Figure:
         ("the label, and the share\nof a crowd's votes that\nit would get", (box[2] + 38, box[1] - 12), (1.05, 0.88),
          "left"),
         ("the bars: one for\neach class", (box[2] + 107, middle_y), (1.05, 0.6), "left"),
-        ("the status line: faces,\nframes a second, explainer,\ndevice", (7, 17), (-0.05, 0.93), "right"),
+        ("the status line: frames\na second, device,\nfaces, explainer", (7, 17), (-0.05, 0.93), "right"),
     )  # fmt: skip
     for text, at_xy, text_xy, side in notes:
         axes.annotate(
@@ -79,9 +79,9 @@ def crop_figure(pipeline: EmotionPipeline) -> Figure:
     grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (48, 48), interpolation=cv2.INTER_AREA)
     figure = Figure(figsize=(9, 3.4))
     left, middle, right = figure.subplots(1, 3)
-    _show(left, frame, "frame: box, landmarks, crop")
+    _show(left, frame, "frame: the box (green), the landmarks\n(blue) and the crop (orange)")
     x0, y0, x1, y1 = face.box_xyxy
-    left.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=ORANGE)
+    left.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=GREEN)
     left.scatter(*face.landmarks_xy.T, s=16, color=SKY, zorder=3)
     corners = points_in_frame(np.array([[0, 0], [size, 0], [size, size], [0, size], [0, 0]]) - 0.5, matrix)
     if corners is not None:
@@ -113,14 +113,14 @@ def gradcam_figure(pipeline: EmotionPipeline) -> Figure:
         _show(axes[0], crop, "the crop")
         for place, channel in zip(axes[1:4], strongest, strict=True):
             place.imshow(activation[channel], cmap="viridis")
-            place.set_title(f"channel {channel}\n{w[channel] * 1000:+.1f} / 1000", fontsize=8, loc="center")
+            place.set_title(f"channel {channel}\n{w[channel] * 1000:+.1f} / 1000", fontsize=8)
         heat = np.maximum((w[:, None, None] * activation).sum(axis=0), 0)
         (enlarged,) = passed.heatmaps(names.index(name))
         axes[4].imshow(heat, cmap="turbo")
-        axes[4].set_title(f"sum over {len(w)} channels,\nabove 0: {name}", fontsize=8, loc="center")
+        axes[4].set_title(f"sum over {len(w)} channels,\nabove 0: {name}", fontsize=8)
         _show(axes[5], blend_resized(crop, enlarged), "enlarged, over the crop")
         for place in axes:
-            place.title.set_fontsize(8)
+            place.set_title(place.get_title(loc="left"), fontsize=8)
             place.set_axis_off()
     return figure
 
@@ -143,7 +143,7 @@ def tracking_figure() -> Figure:
     axes.scatter(times[~missed], seen_x[~missed], s=7, color=GREY, label="detected, frame by frame")
     axes.plot(times, smooth_x, color=BLUE, label="tracked")
     axes.axvspan(2.6, 3.1, color=ORANGE, alpha=0.15)
-    axes.text(2.85, axes.get_ylim()[1], "missed", ha="center", va="top", color=ORANGE)
+    axes.text(2.85, 375, "missed", ha="center", va="center")
     axes.set(xlabel="time, s", ylabel="middle of the box, pixels")
     axes.legend(loc="lower left")
     return figure
