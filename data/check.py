@@ -98,7 +98,7 @@ def column(faces: FaceSet) -> dict[str, str]:
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
     surprise = -np.log(np.where(faces.votes > 0, faces.votes, 1))  # entropy = -sum p log p: 0 where all people agree
     entropy = (faces.votes * surprise).sum(axis=1).mean()
-    return rows | {"vote entropy": f"{entropy:.3f} nats", "label is top vote": f"{agreeing:.1%}"}
+    return rows | {"vote entropy": f"{entropy:.3f} nats", "label is top vote": f"{100 * agreeing:.1f} %"}
 
 
 def shared_with(split: str, parts: dict[str, FaceSet]) -> dict[str, str]:

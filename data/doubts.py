@@ -83,8 +83,9 @@ def _label_scheme(faces: FaceSet, published: Mapping[str, int]) -> list[Doubt]:
         return []
     row = int(np.abs(counts - expected).argmax())
     sentence = (
-        f"{counts[row]:.0%} of the training faces are labelled {faces.class_names[row]}, of the published ones "
-        f"{expected[row]:.0%}, and the shares fit in another order: the labels seem to count the classes differently."
+        f"{100 * counts[row]:.0f} % of the training faces are labelled {faces.class_names[row]}, of the published ones "
+        f"{100 * expected[row]:.0f} %, and the shares fit in another order: the labels seem to count the classes "
+        "differently."
     )
     return [Doubt(LABEL_SCHEME, sentence)]
 
@@ -103,7 +104,7 @@ def vote_order(faces: FaceSet, split: str) -> list[Doubt]:
         return []
     agreeing = (faces.votes.argmax(axis=1) == faces.labels).mean()
     sentence = (
-        f"the label is the top vote for {agreeing:.0%} of the faces ({split}); by most votes the faces labelled "
-        f"{', those labelled '.join(swapped)}: the columns of the votes seem to stand in another order."
+        f"the label is the top vote for {100 * agreeing:.0f} % of the faces ({split}); by most votes the faces "
+        f"labelled {', those labelled '.join(swapped)}: the columns of the votes seem to stand in another order."
     )
     return [Doubt(VOTE_ORDER, sentence)]

@@ -68,7 +68,13 @@ def reliability_figure(labels: np.ndarray, crowd: np.ndarray, label: np.ndarray,
         confidence, accuracy = bins["confidence"][occupied], bins["accuracy"][occupied]
         error = 100 * expected_calibration_error(labels, probabilities)
         upper.plot(
-            confidence, accuracy, color=colour, linewidth=1, marker="o", markersize=3, label=f"{name}: ECE {error:.1f}%"
+            confidence,
+            accuracy,
+            color=colour,
+            linewidth=1,
+            marker="o",
+            markersize=3,
+            label=f"{name}: ECE {error:.1f} %",
         )
         upper.scatter(confidence, accuracy, s=300 * share[occupied], color=colour, linewidth=0)
         lower.stairs(share, np.linspace(0, 1, len(share) + 1), color=colour, linewidth=1.4)
@@ -197,4 +203,4 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
 def format_as_percent(*axes: Axis) -> None:
     """Write the shares along these axes, such as `axes.xaxis`, in per cent."""
     for axis in axes:
-        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

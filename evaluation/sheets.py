@@ -81,16 +81,16 @@ def mistakes_figure(faces: FaceSet, probabilities: np.ndarray, *, count: int = 2
     wrong = np.flatnonzero(predicted != faces.labels)
     rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:count].tolist()
     captions = [
-        f"network: {faces.class_names[predicted[row]]} {confidence[row]:.0%}\nlabel: {label_text(faces, row)}"
+        f"network: {faces.class_names[predicted[row]]} {100 * confidence[row]:.0f} %\nlabel: {label_text(faces, row)}"
         for row in rows
     ]
     return contact_sheet([faces.images[row] for row in rows], captions, columns=6, side=1.4, title=title)
 
 
 def label_text(faces: FaceSet, row: int) -> str:
-    """A face's label and its share of the votes, "fear 62%"; "fear" where there are no votes."""
+    """A face's label and its share of the votes, "fear 62 %"; "fear" where there are no votes."""
     name = faces.class_names[faces.labels[row]]
-    return f"{name} {faces.votes[row, faces.labels[row]]:.0%}" if faces.has_votes else name
+    return f"{name} {100 * faces.votes[row, faces.labels[row]]:.0f} %" if faces.has_votes else name
 
 
 def heatmap_figure(

@@ -41,7 +41,7 @@ class Match:
     def __str__(self) -> str:
         groups = {"missing": self.missing, "surplus": self.surplus, "of another shape": self.reshaped}
         words = [f"{len(names)} {kind}{_some(names)}" for kind, names in groups.items()]
-        return f"{len(self.weights)} tensors matched, {', '.join(words)}; {self.share:.0%} of the weights fit"
+        return f"{len(self.weights)} tensors matched, {', '.join(words)}; {100 * self.share:.0f} % of the weights fit"
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:

@@ -116,7 +116,7 @@ def test_a_terminal_shows_a_bar_and_whole_lines_and_when_it_closes_files_are_fin
     told = [line for line in lines if "looks like" in line]
     assert len(told) >= 59
     for line in told:
-        assert re.fullmatch(r" *[\d.]+ s  person \d+  looks like \w+ \d+%  \[[-\d ]+\]", line)
+        assert re.fullmatch(r" *[\d.]+ s  person \d+  looks like \w+ \d+ %  \[[-\d ]+\]", line)
 
 
 @pytest.mark.long

@@ -99,7 +99,7 @@ def table(checkpoint: Checkpoint, logits: np.ndarray, validation: FaceSet) -> It
             yield (
                 f"{confidence:<14}{prior:<10}"
                 + "".join(f"{value:>10.3f}" for value in numbers)
-                + (f"{found['kl']:>8.3f}{found['ece']:>8.1%}")
+                + (f"{found['kl']:>8.3f}{100 * found['ece']:>6.1f} %")
             )
 
 

@@ -74,7 +74,7 @@ def comparison_lines(found: dict) -> Iterator[str]:
         low, high = row["interval"]
         yield (
             f"{title:<10}A {row['first']:.3f}  B {row['second']:.3f}  B - A {row['difference']:+.3f}, "
-            f"95% interval {low:+.3f} to {high:+.3f}"
+            f"95 % interval {low:+.3f} to {high:+.3f}"
         )
     test = found["mcnemar"]
     yield (

@@ -138,7 +138,7 @@ def figures(evaluation: Evaluation) -> dict[str, Figure]:
     """The pictures of an evaluation that `evaluate_split` gave, by name."""
     faces, scores = evaluation.faces, evaluation.scores
     split = f"{scores['dataset']} {scores['split']}"
-    correct = f"{split}: {scores['correct']:,} of {scores['n']:,} right, {scores['accuracy']:.1%}"
+    correct = f"{split}: {scores['correct']:,} of {scores['n']:,} right, {100 * scores['accuracy']:.1f} %"
     return {
         "curves": curves_figure(curves_table(evaluation), title=split),
         "confusion": confusion_figure(evaluation.confusion, faces.class_names, title=correct),

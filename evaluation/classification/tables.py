@@ -42,20 +42,20 @@ def accuracy_lines(scores: dict) -> Iterator[str]:
     if without.get("duplicates") and "n" in without:
         yield f"  no duplicates    {accuracy_text(without)}, less {without['duplicates']:,} that train holds too"
     if "top5_accuracy" in scores:
-        yield f"  among the top 5  {scores['top5_accuracy']:.1%}"
+        yield f"  among the top 5  {100 * scores['top5_accuracy']:.1f} %"
 
 
 def other_lines(scores: dict) -> Iterator[str]:
     """The other scores that are one number."""
-    yield f"balanced accuracy  {scores['balanced_accuracy']:.1%}"
+    yield f"balanced accuracy  {100 * scores['balanced_accuracy']:.1f} %"
     low, high = scores["macro_f1_interval"]
-    yield f"macro-F1           {scores['macro_f1']:.3f}, 95% interval {low:.3f} to {high:.3f}"
+    yield f"macro-F1           {scores['macro_f1']:.3f}, 95 % interval {low:.3f} to {high:.3f}"
     if "macro_f1_7" in scores:
         yield f"  no contempt      {scores['macro_f1_7']:.3f}"
     yield f"weighted F1        {scores['weighted_f1']:.3f}"
     if scores["kl"] is not None:
         yield f"KL, JS             {scores['kl']:.3f}, {scores['js']:.3f} nats from {scores['kl_js_target']}"
-    yield f"calibration error  {scores['ece']:.1%} (of the crowd's shares: {scores['ece_crowd']:.1%})"
+    yield f"calibration error  {100 * scores['ece']:.1f} % (of the crowd's shares: {100 * scores['ece_crowd']:.1f} %)"
 
 
 def classification_report(per_class: dict) -> Iterator[str]:
@@ -110,7 +110,7 @@ def latex_text(text: str) -> str:
 
 
 def accuracy_text(scores: dict) -> str:
-    """An accuracy as in "2,640 of 3,137 = 84.2%, 95% interval 82.9% to 85.4%"."""
+    """An accuracy as in "2,640 of 3,137 = 84.2 %, 95 % interval 82.9 % to 85.4 %"."""
     low, high = scores["accuracy_interval"]
-    share = f"{scores['correct']:,} of {scores['n']:,} = {scores['accuracy']:.1%}"
-    return f"{share}, 95% interval {low:.1%} to {high:.1%}"
+    share = f"{scores['correct']:,} of {scores['n']:,} = {100 * scores['accuracy']:.1f} %"
+    return f"{share}, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %"

@@ -85,9 +85,11 @@ class ExplainedFaces:
         return dataclasses.replace(self, images=[self.images[row] for row in np.arange(len(self))[some]], **tensors)
 
     def captions(self) -> list[str]:
-        """What is predicted for each face, "fear 62%"."""
+        """What is predicted for each face, "fear 62 %"."""
         confidence, index = self.probabilities.max(dim=1)
-        return [f"{self.class_names[i]} {p:.0%}" for p, i in zip(confidence.tolist(), index.tolist(), strict=True)]
+        return [
+            f"{self.class_names[i]} {100 * p:.0f} %" for p, i in zip(confidence.tolist(), index.tolist(), strict=True)
+        ]
 
 
 @dataclass

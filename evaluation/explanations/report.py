@@ -98,7 +98,7 @@ def table(report: dict) -> Iterator[str]:
         line = f"{name:<{width}}" + "".join(f"{mean:>11.3f}" for mean in means)
         if name in cost["ratio"]:
             randomised = list(row["rank_correlation_randomised"].values())[-1]["mean"]
-            hits = f"{row['pointing_hits']['mean']:.1%}" if "pointing_hits" in row else "-"
+            hits = f"{100 * row['pointing_hits']['mean']:.1f} %" if "pointing_hits" in row else "-"
             mirror, displacement = row["mirror_correlation"]["mean"], row["displacement_px"]
             line += f"{randomised:>11.2f}{hits:>11}{mirror:>11.2f}{displacement:>11.1f}"
             line += f"{cost['ms_a_face'][name]['median']:>11.2f}{cost['ratio'][name]:>11.2f}"

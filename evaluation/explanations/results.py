@@ -26,9 +26,10 @@ CHANCE = 0.5
 RULE = (
     "An explainer passes if its heatmaps change when all parameters are randomised (mean rank correlation below "
     f"{HIGHEST_CORRELATION}, upper end of its interval) and depend on the class (hits in the pointing game above "
-    f"{CHANCE:.0%}, lower end of its interval; only where the network can play it). Candidates are those that pass and "
-    "whose insertion minus deletion area cannot be told from the largest (the 95 % interval of the paired difference "
-    "contains 0). The candidate with the most hits is recommended; at a tie, the first in the table of explainers."
+    f"{100 * CHANCE:.0f} %, lower end of its interval; only where the network can play it). Candidates are those that "
+    "pass and whose insertion minus deletion area cannot be told from the largest (the 95 % interval of the paired "
+    "difference contains 0). The candidate with the most hits is recommended; at a tie, the first in the table of "
+    "explainers."
 )
 
 
@@ -141,7 +142,7 @@ def recommend(
         if name not in candidates:
             reasons[name] = f"passes, but {gain} is less than {largest}'s"
         else:
-            share = f", hits {hits[name].mean():.0%}" if hits else ""
+            share = f", hits {100 * hits[name].mean():.0f} %" if hits else ""
             verdict = "recommended" if name == chosen else f"no better than {chosen}"
             reasons[name] = f"passes, {gain}{share}: {verdict}"
     return {"explainer": chosen, "rule": RULE, "reasons": reasons}
@@ -153,5 +154,5 @@ def _failure(correlations: np.ndarray, hits: np.ndarray | None) -> str:
     if correlation["interval"][1] >= HIGHEST_CORRELATION:
         return f"fails: with all parameters randomised its heatmaps still correlate {correlation['mean']:.2f}"
     if hits is not None and mean_with_interval(hits)["interval"][0] <= CHANCE:
-        return f"fails: its hits in the pointing game, {hits.mean():.0%}, are not above chance"
+        return f"fails: its hits in the pointing game, {100 * hits.mean():.0f} %, are not above chance"
     return ""

@@ -85,7 +85,7 @@ def run(settings: Settings) -> int:
 def table(rates: Mapping[str, Mapping[str, float]]) -> str:
     """Rates by where pictures are changed, as Markdown."""
     rows = [
-        f"| {where} | {r['loader_faces_per_s']:,.0f} | {r['memory_faces_per_s']:,.0f} | {r['share']:.0%} | "
+        f"| {where} | {r['loader_faces_per_s']:,.0f} | {r['memory_faces_per_s']:,.0f} | {100 * r['share']:.0f} % | "
         f"{r['loader_alone_faces_per_s']:,.0f} |"
         for where, r in rates.items()
     ]

@@ -51,4 +51,5 @@ def not_idle(about: Mapping) -> str | None:
     """A warning where other programs ran on the machine, `about` as `machine` gives it; else None."""
     if about["busy"] < BUSY:
         return None
-    return f"other programs kept {about['busy']:.0%} of the processor busy at the start; an idle machine is faster."
+    busy = f"{100 * about['busy']:.0f} % of the processor"
+    return f"other programs kept {busy} busy at the start; an idle machine is faster."

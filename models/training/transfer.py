@@ -77,7 +77,9 @@ def from_state_dict(found: dict[str, Tensor], class_names: tuple[str, ...], *, s
     network, heads = spec.build(len(class_names)), head_tensors(spec)
     fitting = match(network.state_dict(), found, heads=heads)
     if fitting.share < LEAST_SHARE:
-        raise UserError(f"{what} does not fit: {fitting}, of {LEAST_SHARE:.0%} wanted. Name weights of this network.")
+        raise UserError(
+            f"{what} does not fit: {fitting}, of {100 * LEAST_SHARE:.0f} % wanted. Name weights of this network."
+        )
     log.warning("%s: %s; the %s, which has a row a class, starts untrained", what, fitting, " and ".join(sorted(heads)))
     body = {name: tensor for name, tensor in fitting.weights.items() if name not in heads}
     network.load_state_dict(network.state_dict() | body)

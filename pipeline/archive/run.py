@@ -55,8 +55,9 @@ class Account:
         if waiting > 0.25:
             limit = "other programs on these cores, or the disk"
         return (
-            f"networks {networks:.0%} of the processes' time, reading and decoding {reading:.0%}, the rest "
-            f"{max(0.0, 1 - networks - reading):.0%}; {waiting:.0%} of it waiting: the limit is {limit}"
+            f"networks {100 * networks:.0f} % of the processes' time, reading and decoding {100 * reading:.0f} %, "
+            f"the rest {100 * max(0.0, 1 - networks - reading):.0f} %; {100 * waiting:.0f} % of it waiting: "
+            f"the limit is {limit}"
         )
 
 

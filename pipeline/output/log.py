@@ -58,7 +58,7 @@ def lines_of(frame: Frame, result: FrameResult, name: str | None) -> Iterator[st
     for number, face in enumerate(result.faces):
         who = f"person {face.track}" if face.track else f"face {number}"
         box = " ".join(f"{v:.0f}" for v in face.box_xyxy.tolist())
-        yield f"{what}  {who}  looks like {face.label} {face.confidence:.0%}  [{box}]"
+        yield f"{what}  {who}  looks like {face.label} {100 * face.confidence:.0f} %  [{box}]"
 
 
 class PredictionLog:

@@ -25,5 +25,5 @@ def test_votes_in_another_order_are_said(tmp_path, capsys):
     for number in range(20):
         write_grey(tmp_path / f"{number}.png", number)
     SplitSettings(data_path=str(tmp_path)).load()
-    said = "in doubt (vote-order): the label is the top vote for 0% of the faces (test); by most votes"
+    said = "in doubt (vote-order): the label is the top vote for 0 % of the faces (test); by most votes"
     assert capsys.readouterr().err.startswith(said)

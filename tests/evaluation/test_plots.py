@@ -64,7 +64,7 @@ def test_reliability_before_and_after_calibration():
     np.testing.assert_allclose(points(first), [[0.55, 0.75]])
     np.testing.assert_allclose(points(second), [[0.75, 0.75]])
     texts = [text.get_text() for text in upper.get_legend().get_texts()]
-    assert [texts[0].endswith("ECE 20.0%"), texts[1].endswith("ECE 0.0%")] == [True, True]
+    assert [texts[0].endswith("ECE 20.0 %"), texts[1].endswith("ECE 0.0 %")] == [True, True]
     histogram = lower.patches[0]
     assert isinstance(histogram, StepPatch)
     assert max(histogram.get_data()[0]) == 1

@@ -77,7 +77,7 @@ def test_a_sheet_of_nothing_still_has_its_title():
 def test_faces_stand_in_a_row_a_class(faces):
     figure = faces_figure(faces, per_class=8)
     assert levels(figure) == [0, 20, 40, 10, 30]
-    assert captions(figure) == ["joy 60%", "joy 100%", "joy 75%", "fear 90%", "fear 100%"]
+    assert captions(figure) == ["joy 60 %", "joy 100 %", "joy 75 %", "fear 90 %", "fear 100 %"]
     assert levels(faces_figure(faces, per_class=1)) == [0, 10]
 
 
@@ -111,4 +111,4 @@ def test_the_most_confident_mistakes_come_first(faces):
     probabilities = np.array([[0.3, 0.7], [0.2, 0.8], [0.1, 0.9], [0.55, 0.45], [0.9, 0.1]], np.float32)
     figure = mistakes_figure(faces, probabilities, count=2)
     assert levels(figure) == [20, 0]
-    assert captions(figure) == ["network: fear 90%\nlabel: joy 100%", "network: fear 70%\nlabel: joy 60%"]
+    assert captions(figure) == ["network: fear 90 %\nlabel: joy 100 %", "network: fear 70 %\nlabel: joy 60 %"]

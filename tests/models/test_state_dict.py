@@ -82,5 +82,5 @@ def test_the_share_counts_numbers_of_the_network_and_of_the_file_and_no_heads():
     half = match(own, {"a": torch.ones(60), "c": torch.ones(300)}, heads={"fc"})
     assert half.share == pytest.approx(60 / 360)
     assert (
-        str(half) == "1 tensors matched, 2 missing (b, fc), 1 surplus (c), 0 of another shape; 17% of the weights fit"
+        str(half) == "1 tensors matched, 2 missing (b, fc), 1 surplus (c), 0 of another shape; 17 % of the weights fit"
     )

@@ -121,7 +121,7 @@ def test_the_table_says_which_figure_is_of_a_closed_set(command):
 
 def test_the_text_of_an_accuracy():
     scores = {"correct": 2640, "n": 3137, "accuracy": 2640 / 3137, "accuracy_interval": [0.829, 0.8541]}
-    assert accuracy_text(scores) == "2,640 of 3,137 = 84.2%, 95% interval 82.9% to 85.4%"
+    assert accuracy_text(scores) == "2,640 of 3,137 = 84.2 %, 95 % interval 82.9 % to 85.4 %"
 
 
 def test_without_a_train_split_no_duplicates_are_looked_for(tmp_path, capsys):

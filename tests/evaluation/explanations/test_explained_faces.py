@@ -41,7 +41,7 @@ def test_predictions_are_those_of_the_classifier_and_classes_are_joined_by_name(
     heatmaps = Classifier.from_file().forward(some.images[0][None]).heatmaps()
     np.testing.assert_allclose(faces.heatmaps(["gradcam"])["gradcam"][0], heatmaps[0], atol=1e-3)
     index = expected[0].argmax()
-    assert faces.captions()[0] == f"{faces.class_names[index]} {expected[0, index]:.0%}"
+    assert faces.captions()[0] == f"{faces.class_names[index]} {100 * expected[0, index]:.0f} %"
     assert len(faces) == 3
     assert len(faces.rows(slice(2))) == len(faces.rows(slice(2)).images) == 2
 

@@ -72,7 +72,7 @@ def test_explainers_that_ignore_the_weights_or_the_class_fail():
     found = recommend(gains, {"a": HIGH, "b": LOW, "c": LOW}, {"a": GOOD, "b": HALF, "c": GOOD})
     assert found["explainer"] == "c"
     assert "0.90" in found["reasons"]["a"]
-    assert "50%" in found["reasons"]["b"]
+    assert "50 %" in found["reasons"]["b"]
 
 
 def test_ties_are_broken_by_hits_and_then_by_the_order_of_explainers():

@@ -98,4 +98,4 @@ def test_the_command_prints_json(folder, tmp_path, capsys, monkeypatch, memory):
 def test_the_table_has_a_row_for_each_place():
     rates = {"loader_faces_per_s": 1234.4, "memory_faces_per_s": 2468.8, "share": 0.5, "loader_alone_faces_per_s": 9e4}
     lines = table({"cpu": rates, "device": rates}).split("\n")
-    assert lines[2:] == [f"| {where} | 1,234 | 2,469 | 50% | 90,000 |" for where in ("cpu", "device")]
+    assert lines[2:] == [f"| {where} | 1,234 | 2,469 | 50 % | 90,000 |" for where in ("cpu", "device")]

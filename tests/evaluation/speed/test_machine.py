@@ -26,7 +26,7 @@ def test_machine_names_a_processor_its_cores_and_how_busy_they_are():
     assert 0 <= about["busy"] <= 1
 
 
-@pytest.mark.parametrize(("busy", "warning"), [(0.03, None), (0.5, "50%")])
+@pytest.mark.parametrize(("busy", "warning"), [(0.03, None), (0.5, "50 %")])
 def test_a_busy_machine_is_warned_of(busy, warning):
     sentence = not_idle({"busy": busy})
     assert sentence is None if warning is None else warning in sentence

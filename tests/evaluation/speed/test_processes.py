@@ -66,7 +66,7 @@ for frame in range(200):
     if frame < 100 or {leak}:
         kept.append(bytearray(200_000))
         kept[-1][:] = b"x" * 200_000
-    print(f"{{frame / 30:8.3f}} s  person 1  looks like neutral 99%  [0 0 1 1]", flush=True)
+    print(f"{{frame / 30:8.3f}} s  person 1  looks like neutral 99 %  [0 0 1 1]", flush=True)
     while any(fcntl.ioctl(1, termios.FIONREAD, b"    ")):
         time.sleep(0.0005)
 """

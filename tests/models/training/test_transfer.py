@@ -107,7 +107,7 @@ def test_a_plain_state_dict_of_the_same_network_is_taken_and_reported(tmp_path, 
         wanted = untrained[key] if key in ("fc2.weight", "fc2.bias") else other.state_dict()[key]
         assert torch.equal(tensor, wanted), key
     (line,) = caplog.messages
-    assert "0 missing, 0 surplus, 2 of another shape (fc2.bias, fc2.weight); 100% of the weights fit" in line
+    assert "0 missing, 0 surplus, 2 of another shape (fc2.bias, fc2.weight); 100 % of the weights fit" in line
     assert line.endswith("the fc2.bias and fc2.weight, which has a row a class, starts untrained")
 
 
@@ -115,7 +115,7 @@ def test_weights_of_another_network_are_refused_with_what_fits(tmp_path):
     deep = find_spec("resnet34").build(7).state_dict()
     torch.save(deep, tmp_path / "resnet34.pt")  # all of resnet18's names are among its own
     with pytest.raises(
-        UserError, match=r"resnet34.pt for resnet18 does not fit: .* surplus .* 5\d% of the weights fit"
+        UserError, match=r"resnet34.pt for resnet18 does not fit: .* surplus .* 5\d % of the weights fit"
     ):
         initial_network("resnet18", RAF, init=str(tmp_path / "resnet34.pt"))
 

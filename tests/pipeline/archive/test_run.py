@@ -214,8 +214,8 @@ def test_what_limits_is_said_by_the_numbers():
     account = Account(Progress(1))
     assert account.limits() == ""
     account.times.add(Times(reading_s=2, networks_s=7, cpu_s=9.8, wall_s=10))
-    said = "networks 70% of the processes' time, reading and decoding 20%, the rest 10%; 2% of it waiting: the limit is"
-    assert account.limits() == f"{said} the networks"
+    said = "networks 70 % of the processes' time, reading and decoding 20 %, the rest 10 %; 2 % of it waiting"
+    assert account.limits() == f"{said}: the limit is the networks"
     account.times.add(Times(reading_s=18, networks_s=1, cpu_s=19, wall_s=20))
     assert account.limits().endswith("the limit is reading and decoding")
     account.times.add(Times(reading_s=70, cpu_s=5, wall_s=70))

@@ -31,8 +31,8 @@ def result(track: int = 4) -> FrameResult:
 
 def test_a_line_names_the_picture_or_the_time_or_both():
     still = replace(FRAME, name="a.png", still=True)
-    assert list(lines_of(still, result(0), "a.png")) == ["a.png  face 0  looks like happiness 75%  [10 20 30 40]"]
-    assert list(lines_of(FRAME, result(4), None)) == ["   1.235 s  person 4  looks like happiness 75%  [10 20 30 40]"]
+    assert list(lines_of(still, result(0), "a.png")) == ["a.png  face 0  looks like happiness 75 %  [10 20 30 40]"]
+    assert list(lines_of(FRAME, result(4), None)) == ["   1.235 s  person 4  looks like happiness 75 %  [10 20 30 40]"]
     (line,) = lines_of(FRAME, result(4), "b/a.mp4")
     assert line.startswith("b/a.mp4     1.235 s  person 4  looks")
 
