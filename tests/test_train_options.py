@@ -17,19 +17,12 @@ from models.checkpoint import load_checkpoint
 from models.training.learner import Learner
 from support import UserError
 from support.cli import kinds_of
-from support.training.run_log import RunLog
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Three neutral faces for each sad one."""
     return make_learnable(tmp_path_factory.mktemp("ferplus"), every=4)
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """Figures have their own tests, and take most of the time of a run as small as these."""
-    monkeypatch.setattr(RunLog, "_save_figure", lambda self, history: None)
 
 
 @pytest.fixture(scope="module")

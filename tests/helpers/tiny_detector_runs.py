@@ -1,7 +1,8 @@
 """Trainings of the detector that take seconds: a few annotated pictures, and flags that keep a run small.
 
 In:  an empty folder, a portrait.
-Out: pictures and annotations in it; runs of `python -m retinaface.training` on them, without the export at their end.
+Out: pictures and annotations in it; runs of `python -m retinaface.training` on them, without the figure and the
+     export at their end.
 """
 
 from __future__ import annotations
@@ -55,5 +56,5 @@ def files_of(folder: Path) -> list[str]:
 
 
 def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
-    """A run with small settings, which `flags` override; `export`: with the .onnx file at the end."""
+    """A run with small settings, which `flags` override; `export`: with the figure and the .onnx file at the end."""
     return run_main(main, *files_of(folder), "--out", str(out), *FLAGS, *flags, export=export)

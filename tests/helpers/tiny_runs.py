@@ -1,7 +1,8 @@
 """Trainings that take a second: a data set that can be learned, flags that keep a run small, a small network.
 
 In:  empty folders.
-Out: a data set in FER+'s layout; runs of train.py on it, without the export at their end; scripts in two processes.
+Out: a data set in FER+'s layout; runs of train.py on it, without the figure and the export at their end, which take
+     longer than the run; scripts in two processes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import nn
 import train
 from models.preprocess import Preprocess
 from models.spec import ModelSpec
+from support.training.run_log import RunLog
 from support.training.run_state import RunFolder
 
 FLAGS = ["--device", "cpu", "--threads", "1", "--batch-size", "8", "--epochs", "4", "--lr", "0.05", "--ema", "0.1"]
@@ -62,13 +64,15 @@ PLAIN = ModelSpec(plain_network, Preprocess((48, 48), channels=1), explain_layer
 
 
 def run(folder: Path, out: Path, *flags: str, export: bool = False) -> int:
-    """train.py with small settings, which `flags` override; `export`: with the .onnx file at the end."""
+    """train.py with small settings, which `flags` override; `export`: with the figure and the .onnx file at the end."""
     return run_main(train.main, "--data-path", str(folder), "--out", str(out), *FLAGS, *flags, export=export)
 
 
 def run_main(main: Callable[[list[str]], int], *argv: str, export: bool) -> int:
-    """`main` with these arguments; `export`: with the .onnx file at the end."""
-    with contextlib.nullcontext() if export else mock.patch.object(RunFolder, "export"):
+    """`main` with these arguments; `export`: with the figure and the .onnx file at the end."""
+    with contextlib.ExitStack() as patches:
+        for part, name in () if export else ((RunFolder, "export"), (RunLog, "_save_figure")):
+            patches.enter_context(mock.patch.object(part, name))
         return main([*argv])
 
 
