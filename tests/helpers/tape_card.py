@@ -15,6 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+from support.device import replay, ways
 from support.device.replay import THREAD
 
 
@@ -140,6 +141,12 @@ def refuse_constants(monkeypatch) -> None:
 
     for place, name in ((torch, "tensor"), (torch, "as_tensor"), (torch, "from_numpy"), (torch.Tensor, "new_tensor")):
         monkeypatch.setattr(place, name, refused)
+
+
+def few_passes(monkeypatch) -> None:
+    """A tape has no kernels to choose, and its clock does not vary: to warm up and to time, one pass is enough."""
+    monkeypatch.setattr(replay, "WARM_UP", 1)
+    monkeypatch.setattr(ways, "ROUNDS", 1)
 
 
 def join_warm_up() -> None:

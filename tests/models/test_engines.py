@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.exported import norms_that_have_seen_something
-from helpers.tape_card import DeviceOnly, TapeCard, TimedCard, join_warm_up, refuse_constants
+from helpers.tape_card import DeviceOnly, TapeCard, TimedCard, few_passes, join_warm_up, refuse_constants
 
 from gradcam import EXPLAINERS
 from models.engines import OnnxEngine, TorchEngine
@@ -17,6 +17,11 @@ from support.device.replay import SIZES
 from support.onnx.session import OnnxSession
 
 HEAD = np.array([[1, -2], [3, 0.5]], np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _few_passes(monkeypatch):
+    few_passes(monkeypatch)
 
 
 class Session(OnnxSession):
@@ -81,14 +86,15 @@ def test_replayed_logits_and_heatmaps_are_the_eager_networks_for_any_number_of_f
     crops = rng.integers(0, 256, (40, 48, 48, 3), dtype=np.uint8)
     wanted, index = eager.forward(crops), rng.integers(0, 8, 40)
     maps = {method: wanted.heatmaps(torch.from_numpy(index), method).numpy() for method in EXPLAINERS}
-    for rows in range(41):
+    numbers = sorted({0, 40, *SIZES, *(size + 1 for size in SIZES)})
+    for rows in numbers:
         found = replayed.forward(crops[:rows])
         assert isinstance(found.logits, np.ndarray)
         np.testing.assert_allclose(found.logits, wanted.logits[:rows], rtol=1e-4, atol=1e-5)
         for method in EXPLAINERS if rows in (0, 3, 40) else ["gradcam"]:
             np.testing.assert_allclose(found.heatmaps(index[:rows], method), maps[method][:rows], rtol=1e-3, atol=1e-4)
         np.testing.assert_array_equal(found.class_indices(), wanted.logits[:rows].argmax(dim=1))
-    assert card.replays == sum(-(-rows // SIZES[-1]) for rows in range(1, 41))
+    assert card.replays == sum(-(-rows // SIZES[-1]) for rows in numbers)
 
 
 @pytest.mark.parametrize("name", ["small_resnet18_w32", "residual_masking", "mobilenet_v3_small", "vgg19_bn"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.exported import norms_that_have_seen_something
-from helpers.tape_card import DeviceOnly, TapeCard, TimedCard, join_warm_up, refuse_constants
+from helpers.tape_card import DeviceOnly, TapeCard, TimedCard, few_passes, join_warm_up, refuse_constants
 
 from retinaface.anchors import anchors_for
 from retinaface.checkpoint import FORMAT
@@ -21,6 +21,11 @@ from retinaface.network import RetinaFaceNetwork
 from retinaface.precision import alternatives
 from support.onnx.session import load_session
 from support.weights import save_tensors
+
+
+@pytest.fixture(autouse=True)
+def _few_passes(monkeypatch):
+    few_passes(monkeypatch)
 
 
 @pytest.fixture(scope="module")
