@@ -55,7 +55,7 @@ def test_a_source_that_takes_too_long_is_listed(tmp_path):
     now = [0.0]
 
     def clock():  # time passes only while the endless one is being done
-        now[0] += any(job.unit and job.unit.sources[0] is sources[0] for job in pool._jobs)
+        now[0] += 4 * any(job.unit and job.unit.sources[0] is sources[0] for job in pool._jobs)
         return now[0]
 
     pool = Pool(ColourAnalysis(), str(tmp_path / "out"), jobs=1, time_limit=9, clock=clock)

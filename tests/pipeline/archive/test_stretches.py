@@ -57,12 +57,12 @@ def test_stretches_hold_the_frames_of_the_whole_film(tmp_path, codec, options, s
 
 
 def test_the_overlap_is_long_enough_for_what_is_analysed(tmp_path):
-    path = write_scenes(tmp_path / "film.mp4", 1500, fps=10)
-    for step in (1, 10):
+    path = write_scenes(tmp_path / "film.mp4", 750, fps=FPS)
+    for step in (1, 5):
         stretches = stretches_of(str(path), stretch_s=30, step=step)
-        overlap_s = max(OVERLAP_S, OVERLAP_FRAMES * step / 10)
+        overlap_s = max(OVERLAP_S, OVERLAP_FRAMES * step / FPS)
         assert len(stretches) == (5 if step == 1 else 2)
-        assert all(s.first - s.start == overlap_s * 10 for s in stretches[1:])
+        assert all(s.first - s.start == overlap_s * FPS for s in stretches[1:])
         assert all(s.key <= s.start and s.key % 20 == 0 for s in stretches)
 
 

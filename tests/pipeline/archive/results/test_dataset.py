@@ -215,7 +215,7 @@ def test_the_table_of_sources(tmp_path):
 
 def test_crops_that_a_killed_run_left_of_another_film_go(tmp_path):
     analysis = ColourAnalysis(crops=True, stretch_s=25)
-    path = write_scenes(tmp_path / "a.mp4", 700)
+    path = write_scenes(tmp_path / "a.mp4", 350, fps=5)
     (whole,) = units_of([(source := Source(str(path), "a.mp4", False), 1)])
     with Dataset(str(tmp_path / "out"), analysis):
         worker = Worker(analysis, str(tmp_path / "out"))
@@ -225,7 +225,7 @@ def test_crops_that_a_killed_run_left_of_another_film_go(tmp_path):
         assert kept > 0
         assert worker(whole).again[0].name == first.name  # started again, the stretch is there and its crops stay
         assert len(list((tmp_path / "out" / "_crops").rglob("*.png"))) == kept
-        write_scenes(path, 650, start=7)
+        write_scenes(path, 325, start=7, fps=5)
         assert worker(Unit((source,))).again
         assert not list((tmp_path / "out" / "_crops").rglob("*.png"))
 
