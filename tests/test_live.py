@@ -26,6 +26,7 @@ from retinaface.defaults import CONF
 from retinaface.detector import RetinaFace
 from support import VERSION, UserError
 from support.emotions import EMOTIONS
+from support.process import outcome_of
 
 NO_SCREEN = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
 
@@ -101,14 +102,24 @@ def test_a_folder_of_pictures_with_a_fault_among_them(tmp_path, portrait):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_bad_input_is_one_sentence_and_a_code(argv, code, words, tmp_path):
+def test_bad_input_is_one_sentence_and_a_code(argv, code, words, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     source = [] if "--source" in argv else ["--source", "sample"]
-    done = run_live(*source, *argv, "--no-show", "--max-frames", "1", cwd=tmp_path)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    errors = [line for line in done.stderr.splitlines() if "error: " in line]
+    with pytest.raises((UserError, SystemExit)) as error:
+        live.main([*source, "--device", "cpu", *argv, "--no-show", "--max-frames", "1"])
+    sentence, found = outcome_of(error.value)
+    assert found == code
+    errors = [line for line in capfd.readouterr().err.splitlines() if "error: " in line] + [sentence] * bool(sentence)
     assert len(errors) == 1
     assert words in errors[0]
+
+
+def test_the_process_ends_with_that_sentence_and_that_code(tmp_path):
+    for source, code in (("none.mp4", 2), ("9", 1)):
+        done = run_live("--source", source, "--no-show", "--max-frames", "1", cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert len([line for line in done.stderr.splitlines() if "error: " in line]) == 1
 
 
 def test_auto_is_the_cpu_where_no_gpu_or_no_torch_is_there(monkeypatch, capsys):
