@@ -77,9 +77,7 @@ def test_the_middle_cell_looks_where_the_spec_says(name):
     assert middle == pytest.approx(first + cell * step, abs=step / 8)
 
 
-@pytest.mark.parametrize(
-    "name", ["small_resnet18_w32", "resnet18", "alexnet", "mobilenet_v3_small", "face_emotion_cnn"]
-)
+@pytest.mark.parametrize("name", ["small_resnet18_w32", "alexnet", "mobilenet_v3_small", "face_emotion_cnn"])
 def test_measured_cells_are_those_of_the_spec(name):
     spec = find_spec(name)
     network = spec.build(3)
