@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import close_source, spoken, state, wait_for_frames
+from helpers.browsers.page import close_source, messages_held, spoken, state, wait_for_frames
 from helpers.patience import PATIENCE_S
 
 from data.sources.sample import portrait, sample_frame
@@ -137,17 +137,18 @@ def test_keys_change_what_is_drawn_and_come_back(page, picture):
         assert (pixels(page, "overlay") != start).any()
         page.key(key)
         page.wait_for(f"{PRESSED.format(button)} === 'true'")
-    page.key("e")
-    page.wait_for("document.getElementById('explain').value === 'neutral'")
-    for _ in about()["classifier"]["class_names"]:
+    with messages_held(page):
         page.key("e")
-    page.wait_for("document.getElementById('explain').value === ''")
-    explainers = about()["explainers"]
-    page.key("x")
-    page.wait_for(f"document.getElementById('explainer').value === {explainers[1]!r}")
-    for _ in explainers[1:]:
+        page.wait_for("document.getElementById('explain').value === 'neutral'")
+        for _ in about()["classifier"]["class_names"]:
+            page.key("e")
+        page.wait_for("document.getElementById('explain').value === ''")
+        explainers = about()["explainers"]
         page.key("x")
-    page.wait_for(f"document.getElementById('explainer').value === {explainers[0]!r}")
+        page.wait_for(f"document.getElementById('explainer').value === {explainers[1]!r}")
+        for _ in explainers[1:]:
+            page.key("x")
+        page.wait_for(f"document.getElementById('explainer').value === {explainers[0]!r}")
     until(page, lambda: np.abs(pixels(page, "overlay").astype(int) - start).mean() < 0.5)  # the worker's last heat
     page.key("m")
     page.wait_for(f"{PRESSED.format('mirror')} === 'true'")
@@ -231,7 +232,7 @@ def test_the_sample_pauses_and_goes_on(page):
     page.key(" ")
     page.wait_for(f"{PRESSED.format('pause')} === 'true'")
     count = state(page)["frames"]
-    page.evaluate("new Promise((resolve) => setTimeout(resolve, 1500))")
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 700))")
     assert state(page)["frames"] <= count + 1  # the one that was under way, however long it takes
     page.key(" ")
     wait_for_frames(page, count + 3)

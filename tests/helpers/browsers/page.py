@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from helpers.browsers.chromium import Chromium
 
 from web.serve import Site
@@ -38,3 +41,15 @@ def close_source(page: Chromium) -> None:
     page.evaluate("document.getElementById('close').disabled || document.getElementById('close').click()")
     page.wait_for("['empty', 'trouble'].includes(document.body.dataset.state)")
     page.evaluate("document.getElementById('spoken').textContent = ''")
+
+
+@contextmanager
+def messages_held(page: Chromium) -> Iterator[None]:
+    """The page's messages stand as long as this lasts; then the time of the last one is over."""
+    page.evaluate(
+        "globalThis.timer = setTimeout; globalThis.messageOver = () => 0;"
+        "globalThis.setTimeout = (task, ms) => {"
+        " if (ms < 1000) return timer(task, ms); globalThis.messageOver = task }; true"
+    )
+    yield
+    page.evaluate("globalThis.setTimeout = timer; messageOver(); true")

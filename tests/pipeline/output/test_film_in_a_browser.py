@@ -13,8 +13,7 @@ from helpers.films import write_film
 from pipeline.output.film import VideoWriter
 
 LEVELS = (40, 90, 140, 190)  # of the four halves of a second
-PLAY = """
-new Promise((resolve, reject) => {
+PLAY = """new Promise((resolve, reject) => {
   const video = document.createElement('video');
   video.onerror = () => reject(new Error(video.error.message));
   video.onended = () => resolve({duration: video.duration, video: video.webkitDecodedFrameCount,
@@ -22,8 +21,7 @@ new Promise((resolve, reject) => {
   video.src = '%s';
   video.playbackRate = 2;
   video.play().catch(reject);
-})
-"""
+})"""
 LEVEL_AT = """
 new Promise((resolve, reject) => {
   const video = document.createElement('video');
@@ -59,8 +57,9 @@ def films(tmp_path_factory) -> Path:
 def test_saved_films_play_with_sound_and_can_be_searched_in(films):
     with Chromium("--autoplay-policy=no-user-gesture-required", "--allow-file-access-from-files") as browser:
         browser.open((films / "page.html").as_uri())
-        for name in ("seen.mp4", "seen.webm", "killed.mp4", "killed.webm"):
-            played = browser.evaluate(PLAY % name)
+        names = ["seen.mp4", "seen.webm", "killed.mp4", "killed.webm"]
+        all_played = browser.evaluate(f"Promise.all([{', '.join(PLAY % name for name in names)}])")
+        for name, played in zip(names, all_played, strict=True):
             assert played["sound"] > 1000, name
             if name.startswith("seen"):
                 assert 40 <= played["video"] <= 50, name  # a busy browser skips some
