@@ -52,6 +52,8 @@ def collect(browser: Chromium) -> None:
     browser.page("HeapProfiler.collectGarbage")
 
 
+@pytest.mark.long
+@pytest.mark.thorough
 def test_faces_are_found_and_bars_move(browser):
     browser.evaluate(CLICK)
     wait_for_frames(browser, 3)
@@ -60,7 +62,6 @@ def test_faces_are_found_and_bars_move(browser):
     assert "happiness" in spoken(browser)
     wait_for_frames(browser, 6)
     assert browser.evaluate("document.getElementById('overlay').toDataURL()") != first
-    assert browser.evaluate("document.getElementById('mirror').ariaPressed") == "true"  # a camera is a mirror
     close_source(browser)
 
 
@@ -78,102 +79,102 @@ def test_memory_is_bounded(browser):
     close_source(browser)
 
 
-def test_another_camera_is_chosen(page):
+@pytest.fixture
+def asked(page: Chromium):
+    """The page for a test that asks it for a camera, or puts another one in its place; then as before."""
+    page.evaluate("globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); true")
+    yield page
+    close_source(page)
+    page.evaluate("navigator.mediaDevices.getUserMedia = real; document.getElementById('cameras-label').hidden = true")
+
+
+def test_another_camera_is_chosen(asked):
     """The chooser is there once a camera runs; the one that ran is let go before the other is opened."""
-    assert page.evaluate("document.getElementById('cameras-label').hidden")
-    page.evaluate(
-        "globalThis.real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); globalThis.live = [];"
+    assert asked.evaluate("document.getElementById('cameras-label').hidden")
+    asked.evaluate(
+        "globalThis.live = [];"
         "navigator.mediaDevices.getUserMedia = async (wanted) => {"
         " live.push(globalThis.track?.readyState ?? 'none'); const stream = await real(wanted);"
         " globalThis.track = stream.getVideoTracks()[0]; return stream }"
     )
-    page.evaluate(CLICK)
-    wait_for_frames(page, 1)
-    page.wait_for("!document.getElementById('cameras-label').hidden")
-    names = page.evaluate("[...document.getElementById('cameras').options].map(({ text }) => text)")
+    asked.evaluate(CLICK)
+    wait_for_frames(asked, 1)
+    asked.wait_for("!document.getElementById('cameras-label').hidden")
+    names = asked.evaluate("[...document.getElementById('cameras').options].map(({ text }) => text)")
     assert names == ["fake_device_0", "fake_device_1"]
+    assert asked.evaluate("document.getElementById('mirror').ariaPressed") == "true"  # a camera is a mirror
     chosen = "[document.getElementById('cameras').selectedIndex, track.label]"
-    assert page.evaluate(chosen) == [0, "fake_device_0"]
-    page.evaluate("document.getElementById('cameras').focus()")
-    page.evaluate("document.getElementById('cameras').selectedIndex = 1")
-    page.evaluate("document.getElementById('cameras').dispatchEvent(new Event('change'))")
-    page.wait_for("track.label === 'fake_device_1'")
-    wait_for_frames(page, 1)
-    assert page.evaluate(chosen) == [1, "fake_device_1"]
-    assert page.evaluate("document.activeElement.id") == "cameras"  # the keyboard stays where it was
-    close_source(page)
-    page.evaluate(CLICK)  # the button opens the one that was chosen
-    wait_for_frames(page, 1)
-    assert page.evaluate(chosen) == [1, "fake_device_1"]
-    assert page.evaluate("live") == ["none", "ended", "ended"]
-    close_source(page)
-    page.evaluate("navigator.mediaDevices.getUserMedia = real")
+    assert asked.evaluate(chosen) == [0, "fake_device_0"]
+    asked.evaluate("document.getElementById('cameras').focus()")
+    asked.evaluate("document.getElementById('cameras').selectedIndex = 1")
+    asked.evaluate("document.getElementById('cameras').dispatchEvent(new Event('change'))")
+    asked.wait_for("track.label === 'fake_device_1'")
+    wait_for_frames(asked, 1)
+    assert asked.evaluate(chosen) == [1, "fake_device_1"]
+    assert asked.evaluate("document.activeElement.id") == "cameras"  # the keyboard stays where it was
+    close_source(asked)
+    asked.evaluate(CLICK)  # the button opens the one that was chosen
+    wait_for_frames(asked, 1)
+    assert asked.evaluate(chosen) == [1, "fake_device_1"]
+    assert asked.evaluate("live") == ["none", "ended", "ended"]
 
 
-def test_a_camera_that_falls_silent_is_said(browser):
-    browser.evaluate(
-        "globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+def test_a_camera_that_falls_silent_is_said(asked):
+    asked.evaluate(
         "globalThis.canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });"
         "globalThis.paint = () => { canvas.getContext('2d').fillStyle = `rgb(0 0 ${Math.random() * 255})`;"
         " canvas.getContext('2d').fillRect(0, 0, 320, 240) };"
         "globalThis.drawing = setInterval(paint, 50); paint();"
         f"navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(20); {CLICK}"
     )
-    wait_for_frames(browser, 2)
-    assert browser.evaluate("document.getElementById('message').textContent") == ""
-    browser.evaluate("clearInterval(drawing)")
-    browser.wait_for(
+    wait_for_frames(asked, 2)
+    assert asked.evaluate("document.getElementById('message').textContent") == ""
+    asked.evaluate("clearInterval(drawing)")
+    asked.wait_for(
         "document.getElementById('message').textContent === 'no picture comes from the camera; waiting for it'"
     )
-    browser.evaluate("drawing = setInterval(paint, 50)")
-    wait_for_frames(browser, state(browser)["frames"] + 2)  # and goes on
-    browser.evaluate("clearInterval(drawing)")
-    close_source(browser)
-    browser.evaluate("navigator.mediaDevices.getUserMedia = real; true")
+    asked.evaluate("drawing = setInterval(paint, 50)")
+    wait_for_frames(asked, state(asked)["frames"] + 2)  # and goes on
+    asked.evaluate("clearInterval(drawing)")
 
 
-def test_an_unplugged_camera_is_said(browser):
-    browser.evaluate(
-        "globalThis.real ??= navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
-        "navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.stream = await real(wanted))"
-    )
-    browser.evaluate(CLICK)
-    wait_for_frames(browser, 1)
-    browser.evaluate("stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
-    assert browser.wait_for(TROUBLE).startswith("The camera is gone.")
-    assert browser.evaluate("document.getElementById('close').disabled")
+def test_an_unplugged_camera_is_said(asked):
+    asked.evaluate("navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.stream = await real(wanted))")
+    asked.evaluate(CLICK)
+    wait_for_frames(asked, 1)
+    asked.evaluate("stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    assert asked.wait_for(TROUBLE).startswith("The camera is gone.")
+    assert asked.evaluate("document.getElementById('close').disabled")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("NotAllowedError", "The browser may not use the camera."),
         ("NotReadableError", "The camera is in use by another program."),
         ("OverconstrainedError", "That camera is not there any more."),
         ("SomethingNew", "The camera cannot be used (why)."),
     ],
 )
-def test_every_failure_has_a_sentence(browser, name, words):
-    browser.evaluate(
+def test_every_failure_has_a_sentence(asked, name, words):
+    asked.evaluate(
         f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('why', {name!r})); {CLICK}"
     )
-    browser.wait_for(f"{TROUBLE}.startsWith({words!r})")
-    browser.evaluate("document.getElementById('sample').click()")  # the sample remains
-    wait_for_frames(browser, 1)
-    close_source(browser)
+    asked.wait_for(f"{TROUBLE}.startsWith({words!r})")
+    asked.evaluate("document.getElementById('sample').click()")  # the sample remains
+    wait_for_frames(asked, 1)
 
 
-def test_a_refused_camera_is_said_and_the_sample_remains(site):
-    with Chromium("--use-fake-device-for-media-stream", "--deny-permission-prompts") as browser:
-        open_page(browser, site)
-        browser.evaluate(CLICK)
-        assert browser.wait_for(TROUBLE).startswith("The browser may not use the camera.")
-        browser.evaluate("document.getElementById('sample').click()")
-        wait_for_frames(browser, 1)
-
-
-def test_a_missing_camera_is_said(site):
-    with Chromium("--use-fake-ui-for-media-stream") as browser:
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--use-fake-device-for-media-stream", "--deny-permission-prompts"], "The browser may not use the camera."),
+        (["--use-fake-ui-for-media-stream"], "No camera was found."),
+    ],
+)
+def test_a_refused_or_missing_camera_is_said(site, flags, words):
+    with Chromium(*flags) as browser:
         browser.open(site.address)
         browser.wait_for("document.getElementById('help') && document.querySelectorAll('#keys dt').length")
         browser.evaluate(CLICK)
-        assert browser.wait_for(TROUBLE).startswith("No camera was found.")
+        assert browser.wait_for(TROUBLE).startswith(words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.browsers.firefox import Firefox
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 
 def test_firefox_finds_the_faces_of_the_sample(site):

@@ -18,19 +18,36 @@ CLICK_SAMPLE = "document.getElementById('sample').click()"
 
 @pytest.fixture(scope="module")
 def watched(site_folder, tmp_path_factory):
-    """A page that writes down every request and name that any of its processes asks for, after the sample was read."""
+    """A page that writes down every request and name that any of its processes asks for; what it said of the sample,
+    with its server and, opened again, without it.
+    """
     log = tmp_path_factory.mktemp("net") / "net.json"
-    with Site(site_folder) as site:
-        with Chromium(f"--log-net-log={log}", "--net-log-capture-mode=IncludeSensitive") as browser:
+    said = []
+    with Chromium(f"--log-net-log={log}", "--net-log-capture-mode=IncludeSensitive") as browser:
+        with Site(site_folder) as site:
             open_page(browser, site)
-            browser.evaluate(CLICK_SAMPLE)
-            wait_for_frames(browser, 2)
-            assert "happiness" in spoken(browser)
-        yield site, json.loads(log.read_text(encoding="utf-8"))
+            said.append(sentence_of_the_sample(browser))
+        browser.page("Page.navigate", url="about:blank")
+        browser.wait_for("location.href === 'about:blank'")
+        browser.open(site.address)  # nobody answers there any more
+        browser.wait_for("document.body.dataset.ready === 'yes'")
+        said.append(sentence_of_the_sample(browser))
+    return site, json.loads(log.read_text(encoding="utf-8")), said
+
+
+def sentence_of_the_sample(browser: Chromium) -> str:
+    browser.evaluate(CLICK_SAMPLE)
+    wait_for_frames(browser, 2)
+    return spoken(browser)
+
+
+def test_the_page_works_with_and_without_its_server(watched):
+    _, _, said = watched
+    assert ["happiness" in sentence for sentence in said] == [True, True], said
 
 
 def test_no_name_is_resolved_and_nobody_but_loopback_is_called(watched):
-    site, log = watched
+    site, log, _ = watched
     types = {number: name for name, number in log["constants"]["logEventTypes"].items()}
     events = [(types[event["type"]], event.get("params", {})) for event in log["events"]]
     # What the browser itself asks its maker for has no initiator; it finds no name here (QUIET in helpers/browsers).
@@ -48,12 +65,12 @@ def test_no_name_is_resolved_and_nobody_but_loopback_is_called(watched):
 
 
 def test_the_server_was_asked_for_files_of_the_site_only(watched):
-    site, _ = watched
+    site, _, _ = watched
     assert {path.partition("?")[0] for path in site.requests} <= {"/", *(f"/{name}" for name in site_files())}
 
 
 def test_large_files_come_once_and_all_fit_in_nine_megabytes(watched):
-    site, _ = watched
+    site, _, _ = watched
     assert site.bytes_sent < 9e6
     for name in ("/emotion.onnx", "/retinaface.onnx", "/ort/ort-wasm-simd-threaded.wasm"):
         assert site.requests.count(name) == 1
@@ -85,21 +102,7 @@ def test_the_policy_stops_what_would_leave(page, site):
 
 
 @pytest.mark.long
-def test_the_page_works_without_its_server(site_folder):
-    with Chromium() as browser:
-        with Site(site_folder) as site:
-            open_page(browser, site)
-            address = site.address
-        browser.page("Page.navigate", url="about:blank")
-        browser.wait_for("location.href === 'about:blank'")
-        browser.open(address)  # nobody answers there any more
-        browser.wait_for("document.body.dataset.ready === 'yes'")
-        browser.evaluate(CLICK_SAMPLE)
-        wait_for_frames(browser, 1)
-        assert "happiness" in spoken(browser)
-
-
-@pytest.mark.long
+@pytest.mark.thorough
 def test_a_new_version_is_noticed_and_waits_until_no_page_of_the_old_one_is_open(site_folder, tmp_path):
     """Also from a host that lets browsers keep scripts."""
 
@@ -124,7 +127,7 @@ def test_a_new_version_is_noticed_and_waits_until_no_page_of_the_old_one_is_open
 
 
 def test_parts_that_do_not_come_are_told(site_folder, tmp_path):
-    """A host that lost files: first the runtime, then what the page has to know."""
+    """A host that lost files: first the runtime, then the worker, then what the page has to know."""
     folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("ort", "*.onnx*"))
     with Site(folder) as site, Chromium() as browser:
         browser.open(site.address)
@@ -132,12 +135,19 @@ def test_parts_that_do_not_come_are_told(site_folder, tmp_path):
         assert said.startswith("The networks do not work here (")
         assert said.endswith("Reload the page, or open it in another browser.")
         assert browser.evaluate("document.getElementById('loading').hidden")
+        (folder / "worker.js").unlink()
+        browser.page("Page.reload")
+        said = browser.wait_for(f"{TROUBLE}.startsWith('The networks could not be started (') && {TROUBLE}")
+        browser.evaluate(CLICK_SAMPLE)  # it says so each time
+        browser.wait_for("document.body.dataset.state === 'trouble'")
+        assert browser.evaluate(TROUBLE) == said
         (folder / "about.json").unlink()
         browser.page("Page.reload")
         browser.wait_for(f"{TROUBLE} === 'A part of the page did not come (about.json). Reload the page.'")
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_without_isolation_headers_there_is_one_thread(site_folder):
     plain = dict.fromkeys(("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy"), "")
     with Site(site_folder, headers=plain) as site, Chromium() as browser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 
 import pytest
@@ -103,6 +102,8 @@ def test_a_key_that_is_held_down_is_one_press(page):
     page.wait_for(f"{MESSAGE} === 'nothing was recorded yet'")
 
 
+@pytest.mark.long
+@pytest.mark.thorough
 def test_until_the_networks_are_there_the_page_says_so(site_folder):
     come = threading.Event()
 
@@ -125,18 +126,6 @@ def test_until_the_networks_are_there_the_page_says_so(site_folder):
         come.set()
         wait_for_frames(browser, 1)
         assert browser.evaluate(DISABLED) == [False, False, False]
-
-
-def test_a_page_without_its_worker_says_so_each_time(site_folder, tmp_path):
-    folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("worker.js", "*.onnx*"))
-    trouble = "document.getElementById('trouble').textContent"
-    with Site(folder) as site, Chromium() as browser:
-        browser.open(site.address)
-        said = browser.wait_for(f"document.readyState === 'complete' && {trouble}")
-        assert said.startswith("The networks could not be started (")
-        browser.evaluate(f"{CLICK.format('sample')}; {trouble}")
-        browser.wait_for(f"document.body.dataset.state === 'trouble' && {trouble}")
-        assert browser.evaluate(trouble) == said
 
 
 def test_an_error_while_a_source_runs_closes_it_and_says_so(asking):
