@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -54,30 +55,32 @@ def imported_modules(path: Path, *, at_run_time: bool = False) -> set[str]:
     return names & MODULES.keys()
 
 
-IMPORTS = {module: imported_modules(path) - {module} for module, path in MODULES.items()}
-RUN_TIME_IMPORTS = {module: imported_modules(path, at_run_time=True) - {module} for module, path in MODULES.items()}
+@functools.cache
+def imports(*, at_run_time: bool = False) -> dict[str, set[str]]:
+    """The project's own modules that each of them imports."""
+    return {module: imported_modules(path, at_run_time=at_run_time) - {module} for module, path in MODULES.items()}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_downwards(module):
-    part = module.split(".")[0]
-    climbing = {other for other in IMPORTS[module] if other.split(".")[0] not in ALLOWED[part] | {part, "support"}}
-    assert not climbing, f"{module} is part of {part} and must not import {', '.join(sorted(climbing))}"
+def test_imports_point_downwards():
+    for module, imported in imports().items():
+        part = module.split(".")[0]
+        climbing = {other for other in imported if other.split(".")[0] not in ALLOWED[part] | {part, "support"}}
+        assert not climbing, f"{module} is part of {part} and must not import {', '.join(sorted(climbing))}"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_live_code_imports_no_training_code(module):
-    if module == "train" or module.startswith((*TRAINING, "evaluation")):
-        pytest.skip("needs what a training needs")
-    wanted = {other for other in IMPORTS[module] if other.startswith(TRAINING)}
-    assert not wanted, f"{module} must not import {', '.join(sorted(wanted))}, which only a training needs"
+def test_live_code_imports_no_training_code():
+    for module, imported in imports().items():
+        if module == "train" or module.startswith((*TRAINING, "evaluation")):
+            continue  # needs what a training needs
+        wanted = {other for other in imported if other.startswith(TRAINING)}
+        assert not wanted, f"{module} must not import {', '.join(sorted(wanted))}, which only a training needs"
 
 
 def circle_from(start: str) -> list[str]:
     """A way from `start` along imports back to it, or nothing."""
     ways, seen = [[start]], set()
     for way in ways:
-        for other in sorted(RUN_TIME_IMPORTS[way[-1]]):
+        for other in sorted(imports(at_run_time=True)[way[-1]]):
             if other == start:
                 return [*way, start]
             if other not in seen:
@@ -92,22 +95,22 @@ def test_no_import_circle():
 
 
 def test_the_finder_of_circles_finds_one(monkeypatch):
-    monkeypatch.setitem(RUN_TIME_IMPORTS, "support.files", {"support.weights"})
+    monkeypatch.setitem(imports(at_run_time=True), "support.files", {"support.weights"})
     assert circle_from("support.files")[0] == circle_from("support.files")[-1] == "support.files"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_test_file_mirrors_each_code_file(path):
-    if path.name == "__init__.py":
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body):
-            pytest.skip("names things, does nothing")
-        stem = path.parent.name
-    else:
-        stem = {"__main__": "main"}.get(path.stem, path.stem)
-    folder = ROOT / "tests" / path.relative_to(ROOT).parent
-    wanted = [folder / f"test_{stem}.py", folder / f"test_{path.parent.name}.py"]  # of its own, or the folder's
-    assert any(file.exists() for file in wanted), f"{name_of(path)} has none of {', '.join(map(name_of, wanted))}"
+def test_a_test_file_mirrors_each_code_file():
+    for path in FILES:
+        if path.name == "__init__.py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            if not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body):
+                continue  # names things, does nothing
+            stem = path.parent.name
+        else:
+            stem = {"__main__": "main"}.get(path.stem, path.stem)
+        folder = ROOT / "tests" / path.relative_to(ROOT).parent
+        wanted = [folder / f"test_{stem}.py", folder / f"test_{path.parent.name}.py"]  # of its own, or the folder's
+        assert any(file.exists() for file in wanted), f"{name_of(path)} has none of {', '.join(map(name_of, wanted))}"
 
 
 def test_no_folder_is_crowded():
