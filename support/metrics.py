@@ -82,7 +82,10 @@ def mean_with_interval(values: np.ndarray) -> dict:
     """`mean`, `interval` [low, high] and `n` of (N,) values, N at least 1: percentile bootstrap over faces, 95 %."""
     values = np.asarray(values, np.float64)
     rng, n = np.random.default_rng(0), len(values)
-    low, high = np.quantile([values[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)], [0.025, 0.975])
+    at_once = max(1, 1_000_000 // n)  # resamples, for memory's sake
+    parts = [min(at_once, RESAMPLES - begin) for begin in range(0, RESAMPLES, at_once)]
+    means = np.concatenate([values[rng.integers(0, n, (part, n))].mean(axis=1) for part in parts])
+    low, high = np.quantile(means, [0.025, 0.975])
     return {"mean": float(values.mean()), "interval": [float(low), float(high)], "n": n}
 
 
