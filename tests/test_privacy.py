@@ -130,12 +130,14 @@ def notebooks(folder: Path, out: Path) -> list[str]:
 
 
 DOORS: dict[str, Callable[[Path, Path], list[str]]] = {
+    "export": lambda folder, out: ["-m", "models.export", "--weights", str(SHIPPED), "--out", str(out / "x.onnx")],
+    "report": report,
+}
+THOROUGH_DOORS: dict[str, Callable[[Path, Path], list[str]]] = {  # half a minute
     "live": live,
     "train": lambda folder, out: train(folder, out, *TINY, "--tensorboard"),
-    "export": lambda folder, out: ["-m", "models.export", "--weights", str(SHIPPED), "--out", str(out / "x.onnx")],
     "evaluation": on_faces("evaluation.classification"),
     "web server": lambda folder, out: ["-c", SERVER, str(ROOT), str(out)],
-    "report": report,
 }
 MORE_DOORS: dict[str, Callable[[Path, Path], list[str]]] = {  # minutes: make privacy
     "notebooks": notebooks,
@@ -147,12 +149,14 @@ MORE_DOORS: dict[str, Callable[[Path, Path], list[str]]] = {  # minutes: make pr
 }
 
 
-@pytest.mark.parametrize("name", [*DOORS, *MORE_DOORS])
+@pytest.mark.parametrize(
+    "name", [*DOORS, *(pytest.param(name, marks=pytest.mark.thorough) for name in THOROUGH_DOORS | MORE_DOORS)]
+)
 def test_nothing_leaves_the_machine_and_nothing_stays_behind(name, tmp_path):
     if name in MORE_DOORS and "ALL_DOORS" not in os.environ:
         pytest.skip("takes a minute; make privacy")
     (tmp_path / "out").mkdir()
-    argv = (DOORS | MORE_DOORS)[name](tmp_path, tmp_path / "out")
+    argv = (DOORS | THOROUGH_DOORS | MORE_DOORS)[name](tmp_path, tmp_path / "out")
     cwd = tmp_path / "out/notebooks" if name == "notebooks" else tmp_path
     addresses, written = traced(argv, tmp_path, cwd=cwd, MPLBACKEND="Agg")
     assert not addresses

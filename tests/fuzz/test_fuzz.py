@@ -49,6 +49,7 @@ def test_a_case_is_the_same_each_time(kind, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 @LINUX
 def test_what_is_no_result_and_no_sentence_fails(monkeypatch):
     """The faults of fuzz.faults: each is noticed as what it is, and the cases after it are tried all the same."""

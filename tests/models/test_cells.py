@@ -18,6 +18,7 @@ from support import UserError
 
 STARTS_SOMEWHERE = {"deep_emotion"}  # its transformer is the identity at the start
 
+LARGEST = {"residual_masking", "resnet152", "vgg19_bn"}  # seconds
 LARGER_SIDES = {"inception_v3": 512}  # of 256 pixels it makes 6 cells, whose middle one sees the edge
 
 
@@ -66,7 +67,10 @@ def middle_seen(network: nn.Module, layer: str, x: Tensor) -> tuple[int, float]:
     return cell, float((weight * torch.arange(len(weight))).sum() / weight.sum())
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.thorough) if name in LARGEST else name for name in model_names()],
+)
 def test_the_middle_cell_looks_where_the_spec_says(name):
     spec = find_spec(name)
     first, step = spec.cells

@@ -239,6 +239,7 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_commands_say_what_is_not_installed(tmp_path):
     """Without torch, which not everybody installs: --help, or one sentence."""
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no', name='torch')\n")

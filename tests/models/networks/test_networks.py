@@ -42,6 +42,7 @@ PARAMETERS = {
 }
 NAMES = sorted(all_specs())
 PRETRAINED = [name for name in NAMES if all_specs()[name].pretrained]
+LARGEST = [name for name in NAMES if PARAMETERS.get(name, 0) > 1e8]  # seconds to fill with numbers
 SMALL = [name for name in NAMES if PARAMETERS.get(name, 0) < 2e6]
 AFFORDABLE_SIDE = 64  # pixels: networks for 224 run on these where the numbers, not the shapes, matter
 LARGER_SIDES = {"inception_v3": 96}  # 75 is its least
@@ -68,7 +69,10 @@ def noise(name: str) -> torch.Tensor:
     return torch.randn(2, preprocess.channels, side, side, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.thorough) if name in LARGEST else name for name in NAMES],
+)
 def built(request) -> tuple[str, nn.Module]:
     """One network with real weights, after one training pass, so that its running statistics are not the defaults."""
     torch.manual_seed(0)

@@ -48,6 +48,8 @@ def test_a_picture_that_cannot_be_read_ends_it_in_one_sentence(portrait, tmp_pat
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.long
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="POSIX")
 def test_a_process_that_is_killed_ends_it_in_one_sentence(folder, tmp_path, monkeypatch):
     train_step = Trainer.train_step
