@@ -166,8 +166,9 @@ def test_a_picture_is_mirrored_as_often_as_was_asked_and_stays_one_row(page, pic
     page.evaluate(3 * PRESS.format("m"))
     page.wait_for(f"{PRESSED.format('mirror')} === 'true'")
     until(page, lambda: np.abs(pixels(page, "frame")[..., :3].astype(int) - portrait()[:, ::-1]).max() <= 1)
+    seen = state(page)["frames"]
     page.evaluate(2 * PRESS.format("m"))  # while the first is worked on, the second comes
-    wait_for_frames(page, state(page)["frames"] + 2)
+    wait_for_frames(page, seen + 2)
     assert page.evaluate(PRESSED.format("mirror")) == "true"
     assert np.abs(pixels(page, "frame")[..., :3].astype(int) - portrait()[:, ::-1]).max() <= 1
     page.key("c")
