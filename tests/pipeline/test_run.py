@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.tape_card import TapeCard, few_passes, join_warm_up
+from helpers.tape_card import TapeCard, join_warm_up
 from helpers.turned_faces import close_up
 
 from data.sources import sample
@@ -260,9 +260,8 @@ def test_the_window_that_a_network_attends_lies_in_the_frame():
     np.testing.assert_allclose(anew.faces[0].window_xy, expected, atol=0.01)
 
 
-def test_on_a_card_it_detects_predicts_and_explains_as_on_a_cpu_from_replays_alone(monkeypatch):
+def test_on_a_card_it_detects_predicts_and_explains_as_on_a_cpu_from_replays_alone():
     """The card is a tape of kernels on the CPU."""
-    few_passes(monkeypatch)
     frames = [cv2.resize(sample.sample_frame(0), (320, 240)), np.zeros((240, 320, 3), np.uint8)]
     plain = EmotionPipeline.from_files(engine="torch")
     wanted = [plain([frame])[0] for frame in frames]
