@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from support.cli import FAILED, UserError
-from support.files import atomic_write
+from support.cli import UserError
+from support.files import write_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,11 +45,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
     }
     header = {**header, "sha256": _digest(stored)}
     metadata = {key: json.dumps(value) for key, value in header.items()}
-    with atomic_write(path) as temporary:
-        try:  # not safetensors' own `save_file`, whose file only its owner can read
-            temporary.write_bytes(save(stored, metadata=metadata))
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error}; is the disk full?", exit_code=FAILED) from error
+    write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` keeps it to its owner
 
 
 def as_stored(values: np.ndarray, *, half: bool) -> np.ndarray:
