@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while t
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from models.training.settings import Settings, check, check_batches, epoch_sizes
-from support import command, notify, pick_device, run_and_exit
+from support import command, count, notify, pick_device, run_and_exit
 from support.training.resuming import holds_run, resumable
 
 if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
@@ -48,7 +48,7 @@ def run(settings: Settings) -> int:
     """Load the data, train; 0 when done, 130 when Ctrl-C stopped it (everything saved)."""
     check(settings)
     if int(os.environ.get("RANK", 0)) == 0:
-        notify(f"{settings.model}, {settings.epochs} epochs, into {settings.out}: reading {settings.data_path}")
+        notify(f"{settings.model} into {settings.out}, {count(settings.epochs, 'epoch')}: reading {settings.data_path}")
 
     import torch
 
@@ -190,8 +190,8 @@ class Trainer:
                 self.save_state()
                 log.close(self.history, f"stopped in epoch {self.epoch + 1}; everything is saved, --resume continues")
                 return 130
-        early = self.epoch < self.settings.epochs
-        log.close(self.history, f"no better macro-F1 for {self.settings.patience} epochs: done" if early else "done")
+        early = f"no better macro-F1 for {count(self.settings.patience, 'epoch')}: "
+        log.close(self.history, early * (self.epoch < self.settings.epochs) + "done")
         self.folder.export(export_checkpoint, "best.safetensors")
         return 0
 

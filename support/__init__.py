@@ -3,6 +3,7 @@
 from support.cli import FAILED, VERSION, UserError, command, notify, run_and_exit, setting
 from support.device.choice import pick_device
 from support.files import atomic_write, write_file, write_json
+from support.words import count
 
 __all__ = [
     "FAILED",
@@ -10,6 +11,7 @@ __all__ = [
     "UserError",
     "atomic_write",
     "command",
+    "count",
     "notify",
     "pick_device",
     "run_and_exit",

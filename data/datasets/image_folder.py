@@ -27,7 +27,7 @@ from data.layout import LEVELS, file_names, folders_in, is_leftover, picture_nam
 from data.samples import Listing, Sample, Samples
 from data.sources.files import is_picture
 from data.splits import TEST_SHARE, VALIDATION_SHARE, draw_faces, name_hashes
-from support import UserError
+from support import UserError, count
 from support.columns.numbers import Numbers
 from support.columns.strings import Strings
 from support.emotions import canonical_name, ordered_names
@@ -99,8 +99,8 @@ def left_out(folder: Path) -> str:
     around = file_names(str(folder), without=frozenset(map(os.path.realpath, classes)))
     outside = sum(map(is_picture, _readable(around)))
     others = sum(not is_picture(name) for path in classes for name in _readable(file_names(path)))
-    pictures = f"{outside:,} picture{' lies' if outside == 1 else 's lie'} outside the class folders"
-    files = f"{others:,} other file{'' if others == 1 else 's'}"
+    pictures = f"{count(outside, 'picture')} {'lies' if outside == 1 else 'lie'} outside the class folders"
+    files = f"{count(others, 'other file')}"
     if outside:
         return f"{pictures} and {files} in them: left out" if others else f"{pictures}: left out"
     return f"{files} {'lies' if others == 1 else 'lie'} in the class folders: left out" if others else ""

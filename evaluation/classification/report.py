@@ -29,7 +29,7 @@ from evaluation.plots import confusion_figure, curves_figure, per_class_figure, 
 from evaluation.sheets import mistakes_figure
 from models.checkpoint import SHIPPED
 from models.classifier import PRIORS, Classifier
-from support import UserError, command, notify, pick_device, setting, write_file
+from support import UserError, command, count, notify, pick_device, setting, write_file
 from support.onnx.session import available_threads
 
 
@@ -98,7 +98,7 @@ def evaluate_split(settings: Settings) -> Evaluation:
         notify(f"{path} is of a cross-validation, which trained on faces of all splits; its scores are in folds.json.")
     layout, faces = settings.load()
     train = None if settings.split in ("train", ALL) else load_train(settings, layout)
-    notify(f"{len(paths)} network{'s' * (len(paths) > 1)} on {len(faces):,} faces, on {device}")
+    notify(f"{count(len(paths), 'network')} on {len(faces):,} faces, on {device}")
     evaluation = evaluate(classifiers, faces, train=train, tta=settings.tta)
     if many := sorted(faces.attributes.keys() - evaluation.scores.get("groups", {}).keys()):
         notify(f"no scores by {', '.join(many)}: of more than {MOST_GROUPS} values each is of few faces")

@@ -20,8 +20,7 @@ from pipeline.archive.analysis import Analysis
 from pipeline.archive.progress import duration
 from pipeline.archive.results.store import is_address, open_place
 from pipeline.archive.sources import Source, local_copy
-from pipeline.output.report.words import count
-from support import UserError
+from support import UserError, count
 
 SAMPLE = 20  # frames of films, and of pictures, that are analysed
 MOST_OPENED = 200  # films that are asked for their length; of more, so many stand for all

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from pipeline.output.report.words import count
+from support import count
 
 EVERY_S, TERMINAL_S = 60.0, 0.5  # between two lines
 

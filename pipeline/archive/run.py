@@ -18,8 +18,7 @@ from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.sources import Source
 from pipeline.archive.units import Unit, units_of
 from pipeline.archive.worker import Times
-from pipeline.output.report.words import count
-from support import notify
+from support import count, notify
 
 Engine = Callable[[Iterator[Unit]], Iterator[Event]]
 

@@ -34,7 +34,7 @@ from pipeline.output.outputs import Outputs
 from pipeline.output.window import RateMeter, Screen, Window, display_available
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
-from support import notify
+from support import count, notify
 
 MESSAGE_S = 2.5  # how long "saved ..." stays on the screen
 POLL_S = 0.02  # between two looks at the keyboard while no frame comes
@@ -116,8 +116,8 @@ class Session:
             if self.outputs.unread.frames:
                 notify(self.outputs.unread.sentence(self.presented))
             seconds = self._clock() - self.started_s
-            frames = "1 frame" if self.presented == 1 else f"{self.presented} frames"
-            notify(f"{frames} in {seconds:.1f} s, {self.presented / max(seconds, 1e-9):.1f} a second")
+            rate = self.presented / max(seconds, 1e-9)
+            notify(f"{count(self.presented, 'frame')} in {seconds:.1f} s, {rate:.1f} a second")
 
     def results(self) -> Iterator[AnalysedFrame]:
         """Frames with their results, each when it is time to present it; keys are answered meanwhile."""

@@ -24,7 +24,7 @@ from pipeline.output.report import Report
 from pipeline.output.snapshot import save_picture
 from pipeline.output.targets import is_folder
 from pipeline.run import FrameResult
-from support import UserError
+from support import UserError, count
 
 FALLBACK_FPS = 30.0  # of recordings of a source that names no rate
 
@@ -45,8 +45,8 @@ class UnreadCount:
 
     def sentence(self, read: int) -> str:
         """What is said at the end, beside `read` frames that could be read."""
-        files = "1 file" if self.files == 1 else f"{self.files} files"
-        return f"{self.frames} of {self.frames + read} pictures and frames, in {files}, could not be read"
+        frames = f"{self.frames} of {self.frames + read} pictures and frames"
+        return f"{frames}, in {count(self.files, 'file')}, could not be read"
 
 
 @dataclass

@@ -20,6 +20,7 @@ from support.cli import FAILED, UserError, notify
 from support.files import atomic_write, write_json
 from support.training.distributed import Distributed
 from support.training.resuming import LAST, PREVIOUS, holds_run
+from support.words import count
 
 # Settings that may change when a run is resumed: where things lie, how it is run, what is said about it.
 MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every",
@@ -91,7 +92,7 @@ class RunFolder:
         if "epochs" in changed and isinstance(then["epochs"], int) and now["epochs"] > then["epochs"]:
             changed.remove("epochs")
             if self.is_main:
-                words = f"{now['epochs']} epochs instead of {then['epochs']}"
+                words = f"{count(now['epochs'], 'epoch')} instead of {then['epochs']}"
                 notify(f"to go on to {words}, with the schedule of the longer run")
         if changed:
             words = ", ".join(f"{name} {then[name]!r} and not {now[name]!r}" for name in changed)

@@ -21,7 +21,8 @@ from data.sources.files import is_picture
 from pipeline.output.report.people import SeenFace
 from pipeline.output.report.records import REPLACEMENT, Records
 from pipeline.output.report.session import SessionSummary
-from pipeline.output.report.words import Unread, count
+from pipeline.output.report.words import Unread
+from support import count
 from support.csv_cells import original
 
 NEEDED = ("time_s", "frame", "face", "track")

@@ -21,8 +21,8 @@ from pipeline.output.report.people import Person, Totals
 from pipeline.output.report.person import amount, class_html, colours_of, mostly, person_html, title_of
 from pipeline.output.report.session import LONGEST_S, SessionSummary, Source
 from pipeline.output.report.timeline import BINS
-from pipeline.output.report.words import Unread, clock, count, percent, safe
-from support import VERSION
+from pipeline.output.report.words import Unread, clock, percent, safe
+from support import VERSION, count
 
 MARKER = '<meta name="generator" content="live-expressions report">'  # a file with it may be replaced by a new report
 MOST_IN_FULL = 12  # people with timeline, heatmaps and moments: keeps the page below 3 MB

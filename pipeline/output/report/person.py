@@ -17,7 +17,8 @@ from pipeline.output.report.face_pictures import drawn_face, jpeg_uri
 from pipeline.output.report.moments import Moment
 from pipeline.output.report.people import Person, Totals
 from pipeline.output.report.session import Source
-from pipeline.output.report.words import clock, count, percent, safe
+from pipeline.output.report.words import clock, percent, safe
+from support import count
 
 TABLE_ROWS = 20  # of a timeline as a table
 

@@ -31,11 +31,6 @@ def percent(share: float) -> str:
     return "&lt;&nbsp;1&nbsp;%" if 0 < share < 0.005 else f"{100 * share:.0f}&nbsp;%"
 
 
-def count(number: int, singular: str, plural: str | None = None) -> str:
-    """1 frame, 1,234 frames."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 class Unread:
     """Sentences on what could not be read: the first `MOST_UNREAD`, and how many more there were (`surplus`)."""
 

@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from pipeline.output.report.words import MOST_UNREAD, Unread, clock, count, percent, safe
+from pipeline.output.report.words import MOST_UNREAD, Unread, clock, percent, safe
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,6 @@ def test_clock(seconds, tenths, text):
 def test_percent_tells_little_from_nothing():
     shown = [html.unescape(percent(share)).replace("\xa0", " ") for share in (0, 0.0001, 0.006, 0.625, 1)]
     assert shown == ["0 %", "< 1 %", "1 %", "62 %", "100 %"]
-
-
-def test_count():
-    assert (count(1, "frame"), count(1234, "frame"), count(2, "person", "people")) == (
-        "1 frame",
-        "1,234 frames",
-        "2 people",
-    )
 
 
 def test_safe_escapes_and_shows_what_cannot_be_seen():
