@@ -54,7 +54,7 @@ class EpochLoader:
     @property
     def place(self) -> str:
         """Where pictures are changed, in words."""
-        return "pictures are changed on the CPU"
+        return "pictures are augmented on the CPU"
 
     def class_shares(self) -> np.ndarray:
         """(K,) float64, sum 1: the mean of the votes over the faces that an epoch shows."""

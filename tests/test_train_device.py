@@ -60,7 +60,7 @@ def test_the_network_sees_what_it_sees_of_pictures_changed_on_the_cpu(folder, tm
 def test_it_learns_and_a_stopped_run_ends_with_the_same_weights(folder, tmp_path, monkeypatch, capsys):
     flags = [*DEVICE, *MIXED[4:]]
     assert run(folder, tmp_path / "whole", *flags) == 0
-    assert "pictures are changed on cpu, where they rest" in capsys.readouterr().err
+    assert "pictures are augmented on cpu, where they rest" in capsys.readouterr().err
     scores = load_checkpoint(tmp_path / "whole/best.safetensors").scores["validation"]
     assert scores["accuracy"] > 0.7  # guessing gives 0.5
     steps, step = [], Learner.step
@@ -74,7 +74,7 @@ def test_it_learns_and_a_stopped_run_ends_with_the_same_weights(folder, tmp_path
     monkeypatch.setattr(Learner, "step", interrupted)
     monkeypatch.setattr("data.device.loader.free_memory_on", lambda device: 0)  # and streamed
     assert run(folder, tmp_path / "parts", *flags) == 130
-    assert "pictures are changed on cpu, sent batch by batch" in capsys.readouterr().err
+    assert "pictures are augmented on cpu, sent batch by batch" in capsys.readouterr().err
     monkeypatch.setattr(Learner, "step", step)
     assert run(folder, tmp_path / "parts", *flags, "--resume") == 0
     assert "as when the run began" in capsys.readouterr().err

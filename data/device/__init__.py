@@ -1,1 +1,1 @@
-"""Batches whose pictures are changed on the device that trains."""
+"""Batches whose pictures are augmented on the device that trains."""

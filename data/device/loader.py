@@ -1,4 +1,4 @@
-"""Batches for training whose pictures are changed on the device that trains: --augment-on device.
+"""Batches for training whose pictures are augmented on the device that trains: --augment-on device.
 
 In:  a `FaceSet`, an `Augment`, a device.
 Out: an iterator over (crops (B, S, S, 3) uint8 RGB, votes (B, K) float32), tensors on the device.
@@ -61,7 +61,7 @@ class DeviceLoader(EpochLoader):
     @property
     def place(self) -> str:
         """As that of `EpochLoader`."""
-        return f"pictures are changed on {self.device}, {'where they rest' if self.fits else 'sent batch by batch'}"
+        return f"pictures are augmented on {self.device}, {'where they rest' if self.fits else 'sent batch by batch'}"
 
     @functools.cached_property
     def fits(self) -> bool:

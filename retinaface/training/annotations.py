@@ -36,6 +36,7 @@ class Picture:
     boxes: (M, 4) float32 xyxy; landmarks: (M, 5, 2) float32, NaN where unknown; both in
         pixels. ignore: (K, 4) float32, regions that may or may not hold a face.
     complete: every face has a box. boxes_by_hand, landmarks_by_hand: a person drew the boxes, set the landmarks.
+    false_score: of a picture without a face, the highest score that a detector gave anything in it; else 0.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Picture:
     complete: bool
     boxes_by_hand: bool = True
     landmarks_by_hand: bool = True
+    false_score: float = 0.0
 
     @property
     def image(self) -> np.ndarray:

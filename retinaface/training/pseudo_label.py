@@ -94,10 +94,11 @@ def with_pseudo_labels(picture: Picture, labels: Labels) -> Picture:
 
     Boxes that a person drew stay; what else the labels are sure of is a face where the picture is not complete, and
     ignored where it is. Other boxes are replaced: a face is what the labels are sure of, or find likely where there is
-    a box; the rest is ignored. Landmarks that no person set come from the labels. Pictures without a face stay.
+    a box; the rest is ignored. Landmarks that no person set come from the labels. A picture without a face keeps the
+    highest score as its `false_score`.
     """
     if picture.complete and not len(picture.boxes):
-        return picture
+        return dataclasses.replace(picture, false_score=float(labels.scores.max(initial=0)))
     overlap = iou(picture.boxes, labels.boxes)  # (M, D)
     agrees = overlap.max(axis=1, initial=0) > SAME_FACE_IOU  # of each box
     if picture.boxes_by_hand:

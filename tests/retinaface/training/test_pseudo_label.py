@@ -79,8 +79,13 @@ def test_in_a_complete_picture_what_else_is_found_is_ignored():
     found = with_pseudo_labels(picture([[2, 0, 42, 40]], complete=True), SAID)
     np.testing.assert_allclose(found.boxes, [[2, 0, 42, 40]])
     np.testing.assert_allclose(found.ignore, [[100, 0, 140, 40], [200, 0, 240, 40]])
-    free = picture([], complete=True)
-    assert with_pseudo_labels(free, SAID) is free  # looked through by eye
+
+
+def test_a_picture_without_a_face_stays_so_and_keeps_the_highest_score():
+    free = with_pseudo_labels(picture([], complete=True), SAID)  # looked through by eye
+    assert free.boxes.shape == free.ignore.shape == (0, 4)
+    assert free.false_score == pytest.approx(0.9)
+    assert with_pseudo_labels(picture([], complete=True), labels()).false_score == 0
 
 
 def test_other_boxes_give_way_and_doubtful_ones_are_ignored():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from retinaface.training.geometry import box_area
 from retinaface.training.matching import IGNORED, match_anchors
 from retinaface.training.windows import (
     FACE_FREE,
+    HARD,
     MOST_FACES,
     PORTRAITS,
     SMALLEST_SIDE,
@@ -143,6 +146,15 @@ def test_kinds_of_pictures_have_their_share():
     assert maker.weight[1:].sum() == pytest.approx(FACE_FREE / (FACE_FREE + 1 - FACE_FREE - PORTRAITS), abs=1e-6)
     assert maker.weight[1] == pytest.approx(maker.weight[8])
     assert maker.serves_large.tolist() == [0.25 / 0.25] + [0] * 8  # 89 pixels: a little, but nothing else is larger
+
+
+def test_pictures_in_which_a_detector_saw_a_face_are_shown_more_often():
+    pictures = [drawn(), *(dataclasses.replace(empty(n), false_score=n / 2) for n in range(3))]
+    weight = WindowMaker(pictures).weight
+    np.testing.assert_allclose(weight[2:] / weight[1], [1 + HARD / 4, 1 + HARD])
+    assert weight[0] == pytest.approx(
+        WindowMaker([drawn(), empty()]).weight[0]
+    )  # those without a face keep their share
 
 
 def test_batches_hold_what_the_loss_wants_and_are_the_same_for_a_seed():
