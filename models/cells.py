@@ -88,17 +88,17 @@ def takes(build: Callable[[], nn.Module], channels: int, side: int) -> bool:
 
 
 def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
-    """Raise `UserError` where pictures of `side` pixels, or of any that training begins with, do not suit the network.
+    """Raise `UserError` where the network cannot take pictures of `side` pixels, or of the sizes `smaller`.
 
-    They must go through it, and leave a heatmap of more than one cell. side: 0 is the network's own. Raised, too, where
-    the network has no layer `spec.explain_layer`, or that one cannot be explained.
+    side: 0 is the network's own; smaller: sizes that training begins with. Also raised where the heatmap would be a
+    single cell, or the network has no layer `spec.explain_layer` that can be explained.
     """
     preprocess = spec.preprocess_at(side)
     side, _ = preprocess.size_hw
     build, channels = partial(spec.build, 2), preprocess.channels
     wrong = [size for size in {side, *smaller} - {*spec.preprocess.size_hw} if not takes(build, channels, size)]
     if wrong:
-        hint = "" if side in wrong else ", as training begins with, unless with --no-progressive-resizing"
+        hint = "" if side in wrong else ", with which training begins unless --no-progressive-resizing is given"
         raise UserError(f"this network takes no pictures of {min(wrong)} pixels a side{hint}; give a larger --imgsz.")
     with torch.device("meta"):
         passed = hooked_forward(build(), spec.explain_layer, torch.empty(2, channels, side, side))
@@ -107,10 +107,10 @@ def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
 
 
 def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -> tuple[float, float]:
-    """(first, step) of the cells of `layer`, in pixels: where cell 0 looks, and from one cell to the next.
+    """(first, step) of the cells of `layer`, in pixels: where cell 0 looks, and the distance to the next cell.
 
     side: pixels of the network's input. With `MARGIN` more the middle cell does not see the edges, and paddings that
-    depend on the size stay the same. `network` stays as it is. Raises `UserError` where no gradient tells.
+    depend on the size stay the same. `network` stays as it is. Raises `UserError` where gradients vanish or overflow.
     """
     even = without_preferences(network)
     try:
@@ -120,7 +120,7 @@ def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -
     except (RuntimeError, ValueError, AssertionError):  # only its own size fits
         step = side / cells_at(even, layer, channels, side)
     noise = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
-    x = (FAINT * (1 + noise / 100)).requires_grad_()  # maxima that are not modules find no ties
+    x = (FAINT * (1 + noise / 100)).requires_grad_()  # noise: max pooling that is no module, and so stays, has no ties
     grid = grid_at(even, layer, x)
     cell = grid.shape[3] // 2  # far from the edges
     (slope,) = torch.autograd.grad(grid[0, :, cell, cell].sum(), x)
@@ -133,7 +133,7 @@ def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -
 
 
 def cells_at(network: nn.Module, layer: str, channels: int, side: int) -> int:
-    """How many cells the layer has in a row, for pictures of `side` pixels; computed without numbers."""
+    """How many cells the layer has in a row, for pictures of `side` pixels; computed on the meta device."""
     shapes = copy.deepcopy(network).to("meta")
     return grid_at(shapes, layer, torch.empty(1, channels, side, side, device="meta")).shape[3]
 
