@@ -54,7 +54,7 @@ class Picture:
             return self.pixels
         bgr = cv2.imdecode(self.pixels, cv2.IMREAD_COLOR)
         if bgr is None:
-            raise UserError(f"{self.name} is annotated but is not a picture that can be decoded.")
+            raise UserError(f"{self.name} is annotated but cannot be decoded; replace the picture, or delete its row.")
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 

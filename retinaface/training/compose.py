@@ -87,7 +87,7 @@ def compose(faces: Sequence[Path], backgrounds: Sequence[Picture], rng: Generato
     for cell, path in enumerate(faces):
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
         if picture is None:
-            raise UserError(f"{path} is not a picture that can be decoded.")
+            raise UserError(f"{path} is not a picture that can be decoded; remove it.")
         side = int(np.exp(rng.uniform(*np.log(SIDES))))
         corner = rng.uniform(0, [width / GRID[1] - side, height / GRID[0] - side])
         left, top = (corner + [cell % GRID[1] * width / GRID[1], cell // GRID[1] * height / GRID[0]]).astype(int)
