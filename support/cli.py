@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser, which says what is wrong in one sentence, without the list of all flags above it."""
 
     def error(self, message: str) -> typing.NoReturn:
-        """Say `message` and leave with 2."""
+        """Print `message` and leave with exit code 2."""
         notify(f"error: {message}; {self.prog} --help lists what it takes.")
         self.exit(BAD_ARGUMENTS)
 

@@ -45,7 +45,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
     }
     header = {**header, "sha256": _digest(stored)}
     metadata = {key: json.dumps(value) for key, value in header.items()}
-    write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` keeps it to its owner
+    write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` lets only the owner read it
 
 
 def as_stored(values: np.ndarray, *, half: bool) -> np.ndarray:
