@@ -47,7 +47,9 @@ def find_grid(network: nn.Module, example: Tensor) -> str:
         if len(shape) == 4 and shape[2] == shape[3] and FEWEST_CELLS <= shape[2] <= side
     ]
     if not grids:
-        raise UserError("the network has no layer that gives a grid (N, C, h, w) of 6x6 cells or more to explain.")
+        raise UserError(
+            "the network has no layer that gives a grid (N, C, h, w) of 6x6 cells or more to explain; name another."
+        )
     name, _ = sizes[grids[-1]]
     for later, shape in sizes[grids[-1] + 1 :]:
         tokens = len(shape) == 3 and shape[1] > 1
@@ -55,7 +57,7 @@ def find_grid(network: nn.Module, example: Tensor) -> str:
         if tokens or channels_last:
             raise UserError(
                 f"above the network's last grid (N, C, h, w), of {name}, {later} gives ({', '.join(map(str, shape))}): "
-                "only convolutional networks, which keep their grid to the last, can be explained."
+                "only convolutional networks, which keep their grid to the last, can be explained; name one."
             )
     return name
 
@@ -127,7 +129,10 @@ def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -
     weight = slope.double().square().sum(dim=(0, 1, 2))  # by column
     weight = weight - weight.min()
     if not weight.isfinite().all() or weight.sum() <= 0:
-        raise UserError(f"where the cells of {layer} look cannot be measured: gradients vanish or overflow below it.")
+        raise UserError(
+            f"where the cells of {layer} look cannot be measured: gradients vanish or overflow below it; name another "
+            "network."
+        )
     middle = float((weight * torch.arange(len(weight))).sum() / weight.sum())
     return round(2 * (middle - cell * step)) / 2, step
 

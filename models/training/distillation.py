@@ -87,7 +87,10 @@ def soft_votes(
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--soft {path} cannot be read: {error}; name a csv file.") from error
     if not found:
-        raise UserError(f"{Path(path).name} names none of the {len(names):,} training faces ({names[0]}, ...).")
+        raise UserError(
+            f"{Path(path).name} names none of the {len(names):,} training faces ({names[0]}, ...); name the file "
+            "of this data set."
+        )
     if len(found) < len(names):
         log.warning("%s has soft targets for %s of %s training faces", path, f"{len(found):,}", f"{len(names):,}")
     return mixed

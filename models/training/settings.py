@@ -158,7 +158,7 @@ def check_batches(settings: Settings, *, faces: int, batches: int, world_size: i
         raise UserError(f"{faces} faces make no batch of {size}; lower --batch-size.")
     if size % parts:
         shares = f"{world_size} processes, {settings.accumulate} part(s) each"
-        raise UserError(f"--batch-size {size} cannot be split evenly over {shares}.")
+        raise UserError(f"--batch-size {size} cannot be split evenly over {shares}; give a multiple of {parts}.")
 
 
 def progressive_size(full: int, done: float) -> int:

@@ -53,10 +53,10 @@ def run(settings: Settings) -> int:
     """Compose, detect, write."""
     faces = sorted(path for path in Path(settings.faces).glob("*") if path.suffix.lower() in ENDINGS)
     if not faces:
-        raise UserError(f"--faces wants a folder of pictures, and {settings.faces!r} holds none.")
+        raise UserError(f"--faces wants a folder of pictures, and {settings.faces!r} holds none; name another.")
     rows = [r for r in chosen_rows(settings.annotations, split="train") if not r["boxes"] and r.get("complete", True)]
     if not rows:
-        raise UserError(f"{settings.annotations} has no training picture without a face to paste faces on.")
+        raise UserError(f"{settings.annotations} has no training picture without a face to paste faces on; add some.")
     backgrounds = list(read_pictures(rows, settings.images))
     rng = np.random.default_rng(settings.seed)
     faces = [faces[number] for number in rng.permutation(len(faces))]
