@@ -83,7 +83,7 @@ def grad_cam_plus_plus(activation: Array, gradient: Array) -> Array:
 
 
 def hires_cam(activation: Array, gradient: Array) -> Array:
-    """HiRes-CAM (Draelos & Carin 2020, arXiv 2011.08891, eq. 4): ReLU(sum_k g^k A^k), cell by cell, no mean first."""
+    """HiResCAM (Draelos & Carin 2020, arXiv 2011.08891, eq. 4): ReLU(sum_k g^k A^k), cell by cell, no mean first."""
     return (gradient * activation).sum(axis=1).clip(min=0)
 
 
@@ -173,7 +173,7 @@ class PooledPass(ForwardPass):
         """As `ForwardPass.gradient`, without a backward pass."""
         if score is not None:
             raise UserError(
-                "a score of one's own needs the network in torch (--engine torch); here only classes can be."
+                "a score of one's own needs the network in torch (--engine torch); here only classes can be explained."
             )
         rows = self.head[class_index] / np.float32(np.prod(self.activation.shape[2:]))  # (N, C)
         return np.broadcast_to(rows[:, :, None, None], self.activation.shape)

@@ -67,8 +67,8 @@ class Settings(AnalysisOptions, SessionOptions):
     )
     amp: bool = setting(
         True,
-        "on cuda detect in float16 and predict in bfloat16 where that measures faster and shows the same; what --log "
-        "and --report keep is computed in float32",
+        "on cuda detect in float16 and predict in bfloat16 where that is faster and gives the same results; what "
+        "--log and --report keep is computed in float32",
     )
     detector: str = setting("ours", "what detects faces", choices=["ours", "batch-face"])
     explainer: str | None = setting(
@@ -133,7 +133,7 @@ def open_and_load(settings: Settings, device: torch.device | str) -> tuple[Frame
             height=settings.height,
             fps=settings.fps,
             max_frames=settings.max_frames,
-            loop=settings.show and display_available(),  # what nobody watches ends
+            loop=settings.show and display_available(),  # without a viewer the sample ends after one round
         )
         opened.enter_context(source)
         pipeline = loading.result()
@@ -142,7 +142,7 @@ def open_and_load(settings: Settings, device: torch.device | str) -> tuple[Frame
 
 
 def device_for(wanted: str) -> torch.device | str:
-    """The device of the networks; where it can only be the CPU, without importing torch, which takes seconds."""
+    """The device of the networks. torch, whose import takes seconds, is not imported where only the CPU is possible."""
     if wanted == "cpu" or (wanted == "auto" and not gpu_possible()):
         return "cpu"
     if wanted == "auto" and importlib.util.find_spec("torch") is None:
@@ -171,7 +171,7 @@ def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPip
     options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)
     pipeline = EmotionPipeline(detector, classifier, options=options)
     asked = [(settings.height, settings.width)] if settings.height and settings.width else CAMERA_SIZES_HW
-    amp = settings.amp and not (settings.log or settings.report)  # what is kept depends on no measurement
+    amp = settings.amp and not (settings.log or settings.report)  # kept numbers must not depend on a speed test
     pipeline.warm_up(asked, amp=amp)  # goes on while the camera opens
     return pipeline
 

@@ -8,7 +8,7 @@ The target is a distribution: the shares of the crowd's votes. The loss is KL(vo
 one-hot target is cross-entropy, so data sets with labels only train the same way.
 
 On several cards or machines: torchrun --nproc-per-node=N train.py ... A step still has --batch-size faces, split over
-the processes. Two things differ from one process: dropout masks; and on the CPU each process's own batch norm.
+the processes. Two things differ from one process: dropout masks, and batch norm on the CPU, which is per process.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def run(settings: Settings) -> int:
 
 
 def run_folds(settings: Settings, spec: ModelSpec, faces: FaceSet, distributed: Distributed) -> int:
-    """One run a fold of `faces`, in folders in --out, and their scores together; 0, or 130 when stopped."""
+    """Train a run for each fold of `faces`, in folders in --out, and summarise the scores; 0, or 130 when stopped."""
     from data.datasets import prepare_for_training
     from data.doubts import find_doubts, refuse_doubts
     from data.splits import fold_splits, make_folds
@@ -158,7 +158,7 @@ class Trainer:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        # behind the except: what the training held is free when the sentence is looked for
+        # after the except block, where the memory that the training held is free again for the probe
         raise too_large(self.settings, self.distributed, self.shape(), self.learner.probe)
 
     def train(self) -> int:

@@ -141,7 +141,9 @@ def unpacked(path: Path) -> Path:
             if not folder.is_dir():  # another process may have been faster
                 inside.rename(folder)
     except OSError as error:
-        raise UserError(f"cannot unpack {path}: {error.strerror}.", exit_code=FAILED) from error
+        raise UserError(
+            f"cannot unpack {path}: {error.strerror}; unpack it elsewhere and name the folder.", exit_code=FAILED
+        ) from error
     return folder
 
 

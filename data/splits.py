@@ -49,7 +49,7 @@ def split_off(samples: Iterable[Sample], share: float, *, split: str) -> Samples
 
 
 def split_off_missing(samples: Iterable[Sample]) -> Samples:
-    """`samples`, with the parts that none of them is in split off train: a fifth as test, a tenth as validation."""
+    """`samples`, in which test and validation, if missing, are split off train: a fifth, then a tenth of the rest."""
     columns = samples if isinstance(samples, Samples) else Samples(samples)
     for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
         if not columns.splits.equal(split).any():

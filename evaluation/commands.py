@@ -35,7 +35,7 @@ class DataSettings:
     def load_split(self, split: str, layout: Format, *, check: bool = True) -> FaceSet:
         """The faces of `split`; check=False: no picture is decoded, so that broken ones are not told.
 
-        Says where its votes seem to stand in another order.
+        A notice tells where the columns of its votes seem to stand in another order.
         """
         faces = load_faces(
             self.data_path,

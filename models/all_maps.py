@@ -2,10 +2,10 @@
 
 In:  a `gradcam.HookedPass` of N inputs, tensors on a device.
 Out: a tensor (N, E, K, h, w): E explainers in the order of `gradcam.EXPLAINERS`, K classes, cells of the explained
-     layer; an `AllMaps`, which answers from it, on the host, what a `ForwardPass` is asked.
+     layer; an `AllMaps`, a `ForwardPass` on the host that takes its maps from that tensor.
 
-Which class a person wants explained is known when probabilities have come back; a gradient asked for then is a second
-trip to the device. All maps are some kilobytes a face; their gradients cost only the layers above the explained one.
+Which class to explain is known only when the probabilities have come back; its gradient would then be a second trip to
+the device. All maps are some kilobytes a face; their gradients cost only the layers above the explained one.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def find_grid(network: nn.Module, example: Tensor) -> str:
         if len(shape) == 4 and shape[2] == shape[3] and FEWEST_CELLS <= shape[2] <= side
     ]
     if not grids:
-        raise UserError("the network has no layer that gives a grid (N, C, h, w) of 6x6 cells or more to explain.")
+        raise UserError(
+            "the network has no layer that gives a grid (N, C, h, w) of 6x6 cells or more to explain; name another."
+        )
     name, _ = sizes[grids[-1]]
     for later, shape in sizes[grids[-1] + 1 :]:
         tokens = len(shape) == 3 and shape[1] > 1
@@ -55,7 +57,7 @@ def find_grid(network: nn.Module, example: Tensor) -> str:
         if tokens or channels_last:
             raise UserError(
                 f"above the network's last grid (N, C, h, w), of {name}, {later} gives ({', '.join(map(str, shape))}): "
-                "only convolutional networks, which keep their grid to the last, can be explained."
+                "only convolutional networks, which keep their grid to the last, can be explained; name one."
             )
     return name
 
@@ -88,17 +90,17 @@ def takes(build: Callable[[], nn.Module], channels: int, side: int) -> bool:
 
 
 def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
-    """Raise `UserError` where pictures of `side` pixels, or of any that training begins with, do not suit the network.
+    """Raise `UserError` where the network cannot take pictures of `side` pixels, or of the sizes `smaller`.
 
-    They must go through it, and leave a heatmap of more than one cell. side: 0 is the network's own. Raised, too, where
-    the network has no layer `spec.explain_layer`, or that one cannot be explained.
+    side: 0 is the network's own; smaller: sizes that training begins with. Also raised where the heatmap would be a
+    single cell, or the network has no layer `spec.explain_layer` that can be explained.
     """
     preprocess = spec.preprocess_at(side)
     side, _ = preprocess.size_hw
     build, channels = partial(spec.build, 2), preprocess.channels
     wrong = [size for size in {side, *smaller} - {*spec.preprocess.size_hw} if not takes(build, channels, size)]
     if wrong:
-        hint = "" if side in wrong else ", as training begins with, unless with --no-progressive-resizing"
+        hint = "" if side in wrong else ", with which training begins unless --no-progressive-resizing is given"
         raise UserError(f"this network takes no pictures of {min(wrong)} pixels a side{hint}; give a larger --imgsz.")
     with torch.device("meta"):
         passed = hooked_forward(build(), spec.explain_layer, torch.empty(2, channels, side, side))
@@ -107,10 +109,10 @@ def check_side(spec: ModelSpec, side: int, smaller: Iterable[int] = ()) -> None:
 
 
 def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -> tuple[float, float]:
-    """(first, step) of the cells of `layer`, in pixels: where cell 0 looks, and from one cell to the next.
+    """(first, step) of the cells of `layer`, in pixels: where cell 0 looks, and the distance to the next cell.
 
     side: pixels of the network's input. With `MARGIN` more the middle cell does not see the edges, and paddings that
-    depend on the size stay the same. `network` stays as it is. Raises `UserError` where no gradient tells.
+    depend on the size stay the same. `network` stays as it is. Raises `UserError` where gradients vanish or overflow.
     """
     even = without_preferences(network)
     try:
@@ -120,20 +122,23 @@ def measure_cells(network: nn.Module, layer: str, *, channels: int, side: int) -
     except (RuntimeError, ValueError, AssertionError):  # only its own size fits
         step = side / cells_at(even, layer, channels, side)
     noise = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
-    x = (FAINT * (1 + noise / 100)).requires_grad_()  # maxima that are not modules find no ties
+    x = (FAINT * (1 + noise / 100)).requires_grad_()  # noise: max pooling that is no module, and so stays, has no ties
     grid = grid_at(even, layer, x)
     cell = grid.shape[3] // 2  # far from the edges
     (slope,) = torch.autograd.grad(grid[0, :, cell, cell].sum(), x)
     weight = slope.double().square().sum(dim=(0, 1, 2))  # by column
     weight = weight - weight.min()
     if not weight.isfinite().all() or weight.sum() <= 0:
-        raise UserError(f"where the cells of {layer} look cannot be measured: gradients vanish or overflow below it.")
+        raise UserError(
+            f"where the cells of {layer} look cannot be measured: gradients vanish or overflow below it; name another "
+            "network."
+        )
     middle = float((weight * torch.arange(len(weight))).sum() / weight.sum())
     return round(2 * (middle - cell * step)) / 2, step
 
 
 def cells_at(network: nn.Module, layer: str, channels: int, side: int) -> int:
-    """How many cells the layer has in a row, for pictures of `side` pixels; computed without numbers."""
+    """How many cells the layer has in a row, for pictures of `side` pixels; computed on the meta device."""
     shapes = copy.deepcopy(network).to("meta")
     return grid_at(shapes, layer, torch.empty(1, channels, side, side, device="meta")).shape[3]
 

@@ -1,4 +1,4 @@
-"""A checkpoint: one safetensors file that holds a whole trained network, and refuses to load half of one.
+"""A checkpoint: one safetensors file that holds a whole trained network; an incomplete one is refused.
 
 In:  weights, network name, class names, preprocess, temperature and class bias, settings, scores.
 Out: the same, after the content hash, the network's name and every key have been checked.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch is imported where it is used
 FORMAT = "facial-expression-checkpoint/1"
 ONNX_FORMAT = "facial-expression-onnx/2"  # of the .onnx file beside it
 UNEXPLAINED = "above the layer that heatmaps explain is more than a mean and one linear layer"  # in an .onnx file
-LEAST_TEMPERATURE = 1e-3  # far below what a fit gives; logits divided by less leave float32
+LEAST_TEMPERATURE = 1e-3  # far below what a fit gives; logits divided by less would overflow float32
 SHIPPED = Path(__file__).parent / "weights" / "emotion.safetensors"
 
 
@@ -39,7 +39,7 @@ class Checkpoint:
     settings, scores: the run's flags and its figures, plain JSON values.
     crowd_temperature: softmax(logits / crowd_temperature) are the shares of a crowd, fitted to the votes of validation.
     class_prior: K shares, how often the training showed each class; left out where that is not known.
-    prior_tau: how much of that prior is taken out where it is to be (`prior_bias`), 0 to 1; from validation, too.
+    prior_tau: how much of that prior `prior_bias` takes out, 0 to 1; fitted on validation, too.
     """
 
     network: str
@@ -76,7 +76,7 @@ class Checkpoint:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], weights: Mapping[str, Any], *, path: str | Path) -> Checkpoint:
-        """What `header()` told, and weights; `UserError` naming `path` where an entry is missing or of another kind.
+        """The checkpoint of a `header()` and weights; `UserError` naming `path` where an entry is missing or wrong.
 
         Files from before `crowd_temperature`, `class_prior` and `prior_tau` have their defaults.
         """

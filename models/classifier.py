@@ -1,4 +1,4 @@
-"""Classifier: crops in, how the crowd would vote out.
+"""Classifier: crops in, probabilities of expressions out.
 
 In:  crops (N, S, S, 3) uint8 RGB.
 Out: a `NetworkPrediction`: probabilities (N, K) float32, K in the order of `class_names`; heatmaps on request.
@@ -40,7 +40,7 @@ class Classifier:
 
     A network trained by KL divergence on votes says which share of a crowd would name each class, and is right about
     that (confidence="crowd"). Asked how likely the crowd's majority label is, the same numbers are too cautious:
-    confidence="label" makes them what was fitted for that question on validation data (models/training/calibration.py).
+    confidence="label" applies what was fitted for that question on validation data (models/training/calibration.py).
 
     Both answer for faces among which classes are as frequent as in the training: prior="dataset", for which a data
     set's figures are given. One disgusted face in a hundred there is not one in a hundred before a webcam: with
@@ -88,7 +88,7 @@ class Classifier:
     ) -> Classifier:
         """The classifier in the file at `path`, X.safetensors or X.onnx; the shipped one where `path` is left out.
 
-        prior: "balanced" is said to be "dataset" where the file does not know the class prior of its training.
+        prior: "balanced" becomes "dataset", with a notice, where the file does not hold the training's class prior.
         engine, threads: as for `support.onnx.session.open_session`.
         """
         path = Path(path or SHIPPED)
@@ -125,7 +125,7 @@ class Classifier:
         return self.engine.computing
 
     def warm_up(self, *, amp: bool = True) -> None:
-        """On a device, have passes of any number of crops of `size_hw` be quick; a thread sees to it.
+        """On a device, prepare fast passes for any number of crops of `size_hw`, in a thread.
 
         amp: as for `TorchEngine.warm_up`.
         """
@@ -137,7 +137,7 @@ class Classifier:
         return NetworkPrediction(self.engine.forward(both), self.to_probabilities, tta=tta)
 
     def to_probabilities(self, logits: np.ndarray, *, confidence: str = "") -> np.ndarray:
-        """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks; left out: as it was made."""
+        """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks; left out: the constructor's."""
         if not np.isfinite(logits).all():
             raise UserError(f"{self.name} gives numbers that are not finite; name other --weights.")
         bias, temperature = self.bias_and_temperature[confidence or self.confidence]
@@ -165,7 +165,7 @@ def known_prior(prior: str, checkpoint: Checkpoint, path: Path) -> str:
 
 
 def check_crop(metadata: Mapping[str, Any], *, path: Path) -> None:
-    """`UserError` where an .onnx file's network wants faces that stand elsewhere in their crops than ours do."""
+    """`UserError` where an .onnx file's network wants crops by another template than `CROP_TEMPLATE`."""
     if metadata.get("crop_template", CROP_TEMPLATE.tolist()) != CROP_TEMPLATE.tolist():
         raise UserError(f"{path} was exported for faces that are cropped in another way; export it again.")
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # torch is imported where it is used: a start with ONNX Runti
 class TorchEngine:
     """A network in eval mode, on a device, with its preprocessing.
 
-    layer, cells, warp: the one to explain, where that is wanted, and where it looks (`ModelSpec`).
+    layer, cells, warp: the layer to explain and where it looks (`ModelSpec`); left out: the engine gives only logits.
     card: as for `support.device.replay.Replay`, by which passes that can be explained run on a device. A network that
         warps its input runs there as on a CPU.
     `logits` are computed in float32 whatever `warm_up` finds to be faster.
@@ -84,9 +84,9 @@ class TorchEngine:
         return self._replay.way
 
     def warm_up(self, crop_size: int, *, amp: bool) -> None:
-        """Have passes of any number of crops of so many pixels a side be quick; a thread sees to it.
+        """Prepare fast passes for any number of crops of so many pixels a side, in a thread.
 
-        amp: on cuda in fewer bits than float32's, where that is faster and shows the same (`models.precision.agree`).
+        amp: on cuda in fewer bits than float32's, where that is faster and results agree (`models.precision.agree`).
         """
         if self.layer and self.warp is None:
             shapes = [(rows, crop_size, crop_size, 3) for rows in SIZES]

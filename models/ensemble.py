@@ -35,7 +35,8 @@ class Ensemble:
             if set(member.class_names) != set(self.class_names):
                 raise UserError(
                     f"the networks of an ensemble must know the same classes: {members[0].name} knows "
-                    f"{', '.join(self.class_names)}, but {member.name} {', '.join(member.class_names)}."
+                    f"{', '.join(self.class_names)}, but {member.name} knows {', '.join(member.class_names)}; "
+                    "name networks of the same classes."
                 )
         if len({member.prior for member in members}) > 1:
             raise UserError(

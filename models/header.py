@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-LARGEST = 1e30  # beyond it float32 squares to infinity
+LARGEST = 1e30  # well inside float32, which ends at 3.4e38
 LONGEST = 100  # characters of a text
 
 
@@ -41,7 +41,7 @@ def whole(value: Any, *, what: str, within: tuple[int, int]) -> int:
 
 
 def texts(values: Any, *, what: str) -> tuple[str, ...]:
-    """One text or more, none empty, long or twice, and none that a terminal or a table would not take."""
+    """At least one text, each of 1 to `LONGEST` printable characters, and none twice."""
     if not isinstance(values, (list, tuple)) or not values or not all(map(_is_text, values)):
         raise ValueError(f"{what} must be texts of 1 to {LONGEST} printable characters, not {values!r:.40}")
     if len(set(values)) < len(values):

@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
     """Read, check, write; the checkpoint's name goes to stdout."""
     missing = [f"--{name}" for name in ("weights", "model", "classes") if not getattr(settings, name)]
     if missing:
-        raise UserError(f"{' and '.join(missing)} must be given; --help tells of what kind.")
+        raise UserError(f"{' and '.join(missing)} must be given; --help describes them.")
     checkpoint = import_checkpoint(settings)
     out = Path(settings.out or Path(settings.weights).with_suffix(".checkpoint.safetensors"))
     if out.resolve() == Path(settings.weights).resolve():

@@ -19,8 +19,8 @@ RTOL, ATOL = 1e-4, 1e-7  # gradients are either equal but for rounding or quite 
 def pooled_head(network: nn.Module, layer: str, example: Tensor) -> str | None:
     """The name of the weight (K, C) that tells the gradient of every class, or None where there is no such weight.
 
-    Above a mean over Z cells and one linear layer, dy^c/dA_k is weight[c, k] / Z in every cell, whatever A is. That is
-    tried out, on activations of both signs and two scales; the weights become arbitrary numbers.
+    Above a mean over Z cells and one linear layer, dy^c/dA_k is weight[c, k] / Z in every cell, whatever A is. This
+    is tested on activations of both signs and two scales; the weights are overwritten with random numbers.
     """
     network.requires_grad_(False)
     randomise(network.state_dict().values())

@@ -1,4 +1,4 @@
-"""Whether an expression network that computes in fewer bits, or in another memory layout, shows the same.
+"""Whether an expression network that computes in fewer bits, or in another memory layout, gives the same results.
 
 In:  its results, and those in float32.
 Out: whether they agree; pictures to try it on.
@@ -13,7 +13,7 @@ from support.metrics import softmax
 from support.resize import resizing
 
 # The most that a probability, and the heat of a cell, of a picture's most probable class may differ from float32's.
-# bfloat16 on the 3,137 faces of FER+'s test split: 0.019 (median 0.001) and 0.03 (0.004); 3 labels are others.
+# bfloat16 on the 3,137 faces of FER+'s test split: 0.019 (median 0.001) and 0.03 (0.004); 3 labels differ.
 PROBABILITY, HEAT = 0.02, 0.1
 TRIAL = 8  # pictures
 

@@ -1,4 +1,4 @@
-"""Prediction: what crops were taken for, and, asked afterwards, why.
+"""Prediction: the probabilities of crops, and heatmaps that explain them, on request.
 
 In:  one forward pass of a network, or those of an ensemble's members.
 Out: probabilities (N, K) float32; heatmaps (N, h, w) float32 in [0, 1] of any class, by any explainer. All are arrays.
@@ -20,7 +20,7 @@ ClassIndex = int | Sequence[int] | np.ndarray | None
 
 
 class NetworkPrediction:
-    """Of one network, for N crops: `probabilities` (N, K) float32, rows sum to 1, and `logits` (N, K) float32.
+    """That of one network for N crops: `probabilities` (N, K) float32, rows sum to 1, and `logits` (N, K) float32.
 
     passed: the pass of N crops; with `tta` of 2N, the second half their mirror images. Probabilities and heatmaps (the
     mirror images' turned back) are then the mean of both; logits and windows are those of the crops.
@@ -52,11 +52,12 @@ class NetworkPrediction:
 
 
 class EnsemblePrediction:
-    """Of several networks.
+    """That of several networks.
 
-    members: one prediction each. orders: (K,) int each, where a member has the ensemble's classes. A heatmap is the
-    mean of the members' maps for the one class asked for; each was scaled by its own maximum, so every member counts
-    the same. Members that warp their input see different windows: there are `windows` only of a single member.
+    members: one prediction each. orders: (K,) int each, the indices of the ensemble's classes among a member's.
+    A heatmap is the mean of the members' maps for the one class asked for; each was scaled by its own maximum, so every
+    member counts the same. Members that warp their input see different windows: there are `windows` only of a single
+    member.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From crops to what a network eats: the only resize-and-normalise in the project.
+"""From crops to a network's input: the only resize-and-normalise in the project.
 
 In:  crops (N, S, S, 3) uint8 RGB.
 Out: a tensor (N, C, h, w) float32 on the device asked for, or an array of the same numbers, made without torch.
@@ -54,7 +54,7 @@ class Preprocess:
         return self.of_tensor(torch.from_numpy(np.ascontiguousarray(crops)).to(device))
 
     def of_tensor(self, crops: Tensor) -> Tensor:
-        """As calling it, of a tensor (N, S, S, 3) uint8, on its device; the host is not asked for anything."""
+        """As calling it, of a tensor (N, S, S, 3) uint8, on its device; without synchronisation with the host."""
         import torch.nn.functional as F
 
         pixels = crops.permute(0, 3, 1, 2).float()  # (N, 3, S, S)
@@ -117,7 +117,7 @@ class Preprocess:
         return cls((height, width), channels, mean, std)
 
 
-@functools.cache  # kept for ever: a captured graph reads it where it lies
+@functools.cache  # never freed: a captured graph reads it at its address
 def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
     """One number a channel as (1, C, 1, 1) float32, copied once: a copy from the host makes a device wait."""
     import torch

@@ -32,8 +32,8 @@ class ModelSpec:
     explain_layer: the dotted name of the module whose output an explainer looks at; at least 6x6 cells.
     cells: (first, step), where that layer's cells look: the pixel in the middle of what the first one sees, and the
         pixels from one to the next.
-    pretrained: as `build`, with a backbone trained on ImageNet, which torchvision downloads when this is called; None
-        where there is none.
+    pretrained: as `build`, with a backbone trained on ImageNet, which is downloaded when this is called; None where
+        there is none.
     warp: how the network warps its input below that layer, and the way back; None where it does not.
     fixed_size: only pictures of `preprocess.size_hw` fit, so training cannot begin on smaller ones.
     """

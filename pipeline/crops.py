@@ -3,8 +3,8 @@
 In:  a frame (H, W, 3) uint8 RGB, its faces with landmarks.
 Out: crops (N, S, S, 3) uint8 RGB that look to the network like its training pictures, and the matrices that made them.
 
-Where the eyes, the nose and the mouth stand in a crop is where the detector finds them, on average, in the FER+
-training pictures (`models.preprocess.CROP_TEMPLATE`); so a live face meets the network at the place and size it was
+In a crop the eyes, the nose and the mouth stand where the detector finds them, on average, in the FER+ training
+pictures (`models.preprocess.CROP_TEMPLATE`); so a live face meets the network at the place and size it was
 trained at.
 """
 

@@ -55,8 +55,8 @@ class FaceResult:
     heatmap: (S, S) float32 in [0, 1] over the crop, or None where none was asked for. explained: the class it is for.
     to_crop: (2, 3) float64, from the frame's pixels to the crop's.
     track: the person's number between frames, from 1; 0 without tracking.
-    window_xy: (4, 2) float64, pixels of the frame: the part of the crop that a network saw which warps its input,
-        clockwise from the upper left of what it made of it; None without heat, for other networks and for several.
+    window_xy: (4, 2) float64, pixels of the frame: the part of the crop that a network which warps its input saw,
+        clockwise from the upper left of the warped picture; None without heat, for other networks and for ensembles.
     """
 
     face: Face
@@ -82,7 +82,7 @@ class FaceResult:
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """A frame (H, W, 3) uint8 RGB as it came, its faces, the K names of their probabilities, and who made the heat.
+    """A frame (H, W, 3) uint8 RGB as it came, its faces, the K names of their probabilities, and the explainer.
 
     left_out: how many more faces were found than `max_faces` lets through.
     reduced: the frame was searched made so many times smaller by `imgsz`; 1.0: at its own size.
@@ -110,7 +110,7 @@ class FrameResult:
 class EmotionPipeline:
     """Detector, classifier and explainer in one call.
 
-    tracker: numbers and smooths faces from frame to frame; None (the default) takes every frame for itself.
+    tracker: numbers and smooths faces from frame to frame; None (the default): each frame is on its own.
     options: how faces are predicted and explained where a call gives none.
     Raises `UserError` where the network does not know `options.explain_class`.
     """
@@ -161,7 +161,7 @@ class EmotionPipeline:
         return cls(detector, classifier, tracker=tracker, options=options)
 
     def warm_up(self, sizes_hw: Iterable[tuple[int, int]] = CAMERA_SIZES_HW, *, amp: bool = True) -> None:
-        """Have frames of these sizes be quick on a device; threads see to it. amp: as for `Classifier.warm_up`."""
+        """Prepare fast passes for frames of these sizes on a device, in threads. amp: as for `Classifier.warm_up`."""
         self.detector.warm_up(sizes_hw, amp=amp, trial=functools.partial(sample_frame, 0))
         self.classifier.warm_up(amp=amp)
 
@@ -186,7 +186,7 @@ class EmotionPipeline:
         return self.predict(frames, self.detect(frames), time_s=time_s, options=options)
 
     def detect(self, frames: Sequence[np.ndarray], *, imgsz: Sequence[int | None] | None = None) -> list[Faces]:
-        """The faces of every frame; frames do not matter to each other. imgsz: as for `retinaface.face.Detector`."""
+        """The faces of every frame; frames are independent of each other. imgsz: as for `retinaface.face.Detector`."""
         return self.detector(frames) if imgsz is None else self.detector(frames, imgsz=imgsz)
 
     def predict(

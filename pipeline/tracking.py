@@ -3,11 +3,12 @@
 In:  the faces of one frame, later their probabilities, and the frame's time.
 Out: the same faces, smoothed, each with its track's number, and probabilities smoothed along the track.
 
-A face goes on with the track that it is nearest to, in place and size: where that track's motion takes it by now, and
-the nearer the longer ago it was seen (greedy, best pairs first). How far it may be grows with the time that has passed,
-so that a source of one frame a second keeps its people, and someone who was hidden for two seconds comes back as the
-same person. Where the frame's pixels are given, a face that does not look like that of a moment ago starts a track.
-A cut ends all tracks. All of this stays in memory, and a track is forgotten when it has not been seen for a while.
+A face continues the track of least cost (greedy, best pairs first): its distance, in place and size, from where that
+track's motion predicts it, plus a cost for the time out of sight. The distance allowed grows with the time that has
+passed, so that a source of one frame a second keeps its people, and someone who was hidden for two seconds comes back
+as the same person. Where the frame's pixels are given, a face that does not look like that of a moment ago starts a
+track. A cut ends all tracks. All of this stays in memory, and a track is forgotten when it has not been seen for a
+while.
 
 Smoothing goes by seconds, not by frames: at 30 frames a second 0.4 s are twelve frames; at one frame a second
 exp(-1 / 0.4), 8 %, of a frame's probabilities is left in the next, which is nearly no smoothing, and none would be

@@ -3,9 +3,9 @@
 In:  frames (H, W, 3) uint8 RGB.
 Out: for each frame its faces, as `retinaface.detector.RetinaFace` gives them; landmarks are the best anchor's alone.
 
-batch-face downloads weights where it is given none, loads them loosely, and runs on the CPU without a word where only
-a device's name is given; so it gets a file of known weights and a device number. Frames go in one by one: its lists
-pass through a square letterbox that moves boxes.
+batch-face downloads weights where it is given none, loads them loosely, and silently runs on the CPU where only a
+device's name is given; so it gets a file of known weights and a device number. Frames go in one by one: its lists pass
+through a square letterbox that moves boxes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class BatchFaceDetector:
             raise UserError("this needs the package batch-face; pip install batch-face.") from error
         network = load_network(path)  # strictly: batch-face would take half of them
         if not isinstance(network, MobileNetRetinaFace):
-            raise UserError(f"batch-face runs the public RetinaFace MobileNet-0.25 weights, not those in {path}.")
+            raise UserError(
+                f"batch-face runs the public RetinaFace MobileNet-0.25 weights, not those in {path}; name that .pth."
+            )
         device = torch.device(device)
         number = -1 if device.type == "cpu" else device.index or 0
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):

@@ -35,10 +35,10 @@ BLANK_HW = (64, 64)  # pixels of the frame that an .onnx file is tried on
 IOU_THRESHOLD = 0.5  # of two boxes that overlap more only the better one stays
 CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a part of that face: a mouth and nose
 HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
-FARTHEST = 1e6  # pixels; what the network puts farther away is no place
+FARTHEST = 1e6  # pixels; coordinates beyond this mean that the network's numbers are wrong
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
-VOTING_SHARE = 0.5  # and the share of the best score that it must have
+VOTING_SHARE = 0.5  # share of the best score that such an anchor must have
 
 
 class RetinaFace:

@@ -54,9 +54,10 @@ class TorchEngine:
     def warm_up(
         self, sizes_hw: Iterable[tuple[int, int]], *, amp: bool, trial: Callable[[], np.ndarray] | None, agree: Agree
     ) -> None:
-        """On a device, have single frames of these sizes be quick; a thread sees to it.
+        """On a device, prepare fast passes of single frames of these sizes, in a thread.
 
-        amp, trial: as for `retinaface.face.Detector`. agree: whether what a call gives shows the same as in float32.
+        amp, trial: as for `retinaface.face.Detector`. agree: whether two results of a call hold the same faces; the
+        first is in float32.
         """
         ways = functools.partial(self._ways, amp, trial, agree) if trial else None
         self._replay.warm_up([(1, *size_hw, 3) for size_hw in sizes_hw], ways)

@@ -82,7 +82,7 @@ class Detector(Protocol):
     def warm_up(
         self, sizes_hw: Iterable[tuple[int, int]], *, amp: bool = True, trial: Callable[[], np.ndarray] | None = None
     ) -> None:
-        """On a device, have single frames of these sizes be quick from the first on; a thread sees to it.
+        """On a device, prepare fast passes of single frames of these sizes, in a thread.
 
         trial: makes a frame (H, W, 3) uint8 RGB with faces; on cuda the fastest way to compute that finds the same
             ones is taken. amp: ways in fewer bits than float32's are among them.

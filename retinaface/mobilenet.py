@@ -4,7 +4,7 @@ In:  (N, 3, H, W) float32, BGR less `MEAN_BGR`, as `MobileNetRetinaFace.to_input
 Out: as of `retinaface.network`: logits (N, A), boxes (N, A, 4) xyxy, landmarks (N, A, 5, 2), in pixels of the picture.
 
 The backbone is MobileNet v1 at a quarter of its width (Howard et al. 2017, arXiv 1704.04861), then a feature pyramid
-(Lin et al. 2017) and a context module for each level (Najibi et al. 2017, SSH, section 3.2). Attribute names follow
+(Lin et al. 2017) and a context module for each level (Najibi et al. 2017, SSH, section 3.3). Attribute names follow
 the public weights of biubug6/Pytorch_Retinaface, so that those load here strictly; 0.43 million parameters.
 """
 

@@ -15,7 +15,7 @@ from retinaface.face import Face, boxes_of
 
 NEAR = 256  # size in pixels of the searched frame from which on a face is searched for in a smaller one, too
 POSSIBLE = (
-    0.3  # score from which on it is: one that overfills the frame is scored too low there, but not in the smaller
+    0.3  # score from which on it is: a face that overfills the frame is scored too low there, not in a smaller frame
 )
 ALONE = 1.25  # times NEAR, from which on only what the smaller frame says of a face counts; the two are blended below
 SAME_IOU = 0.5  # from which on a face of the smaller frame is one that was found in the larger, too
@@ -27,12 +27,12 @@ def whole_faces(faces: Sequence[Face], smaller: Sequence[Face], *, near: float, 
     """`faces` with the large ones of `smaller`, found in a smaller frame, in place of their parts; best score first.
 
     near: `NEAR` in the pixels of the faces. A face found in both frames is blended, so that none jumps as it comes
-    nearer: as it is in `faces` at a size of `near`, as in `smaller` from `ALONE` times that. What is found in `faces`
-    alone and is as large is none: a blur, as enlarged pictures and backgrounds out of focus have them.
+    nearer: as it is in `faces` at a size of `near`, as in `smaller` from `ALONE` times that. What is as large and found
+    in `faces` alone is no face but a blur, as in enlarged pictures and in backgrounds out of focus.
 
     A part has its centre inside the large face, is not much smaller, and does not score higher, unless the large one is
     sure. A large face that then still overlaps another by more than `iou_threshold`, as NMS allows none to, is left
-    out. Faces that are not `POSSIBLE` change none that is, so how many of them a detector was asked for is no matter.
+    out. Faces that are not `POSSIBLE` change none that is, so it does not matter how many of them the detector gives.
     """
     found = _overlap(faces, smaller).max(axis=1, initial=0) >= SAME_IOU
     kept = [face for face, also in zip(faces, found, strict=True) if also or face.size < ALONE * near]

@@ -3,9 +3,9 @@
 In:  a network in float32; the faces that two ways of computing find in the same frame.
 Out: `Precision`s; whether the faces are the same.
 
-In fewer bits only the backbone computes, whose batch norms bound its numbers: of 60 photographs none was above 350, and
-float16 ends at 65504. The pyramid has no norms and goes beyond that. bfloat16 has the range, but moved a large face's
-box by 3.5 pixels; float16, with three bits more, moved none by more than 0.06.
+Only the backbone computes in fewer bits, because its batch norms bound its activations: in 60 photographs none was
+above 350, and float16 ends at 65504. The pyramid has no norms and goes beyond that. bfloat16 has the range, but moved a
+large face's box by 3.5 pixels; float16, with three bits more, moved none by more than 0.06.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SCORE, PIXELS = 0.01, 0.5  # the most that a face's score, and its box and landm
 
 def alternatives(network: Network, *, amp: bool) -> list[Precision]:
     """All but the network as it is, which is in float32, channels-last. amp: with fewer bits, too."""
-    fewer = amp and isinstance(network, RetinaFaceNetwork)  # of the public one nobody knows how far its numbers go
+    fewer = amp and isinstance(network, RetinaFaceNetwork)  # the range of the public network's activations is not known
     return all_alternatives(network, (None, torch.float16) if fewer else (None,), part="backbone" if fewer else "")
 
 
 def same_faces(first: Sequence[Face], other: Sequence[Face], *, conf: float) -> bool:
-    """Do both hold the same faces, one at least? Which is scored within `SCORE` of `conf` may be missing in one."""
+    """Do both hold the same faces, at least one? A face scored within `SCORE` of `conf` may be missing in one."""
     sure = [[face for face in faces if face.score >= conf + SCORE] for faces in (first, other)]
     pairs = ((sure[0], other), (sure[1], first))
     return all(some and all(any(_is_same(one, face) for face in others) for one in some) for some, others in pairs)

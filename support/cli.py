@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser, which says what is wrong in one sentence, without the list of all flags above it."""
 
     def error(self, message: str) -> typing.NoReturn:
-        """Say `message` and leave with 2."""
+        """Print `message` and leave with exit code 2."""
         notify(f"error: {message}; {self.prog} --help lists what it takes.")
         self.exit(BAD_ARGUMENTS)
 
@@ -204,7 +204,7 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # of both readers, and of bytes that are no text
-        raise UserError(f"{path} cannot be read as {kind[1:]}: {error}.") from error
+        raise UserError(f"{path} cannot be read as {kind[1:]}: {error}; repair it.") from error
     if not isinstance(table, dict):
         raise UserError(f"{path} must hold settings by name, not {table!r:.60}.")
     fields = {field.name: field for field in dataclasses.fields(settings_class)}

@@ -100,7 +100,7 @@ def begin() -> None:
 
 
 class _Stdout(io.TextIOWrapper):
-    """stdout whose errors say so: those of a full disk name no file. After one it takes everything and keeps nothing.
+    """stdout whose errors become a `UserError`, as a full disk's name no file. After one it discards what comes.
 
     A reader who goes away stays a BrokenPipeError.
     """
@@ -228,9 +228,9 @@ def signals_blocked() -> Iterator[None]:
 
 
 def ignore_stop_signals(*_: object) -> None:
-    """From now on this process, which works for another and ends with it, takes no notice of them.
+    """From now on this process, which works for another and ends with it, ignores stop signals.
 
-    A `DataLoader` gives the worker's number.
+    A `DataLoader` passes the worker's number, which is not used.
     """
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -45,7 +45,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
     }
     header = {**header, "sha256": _digest(stored)}
     metadata = {key: json.dumps(value) for key, value in header.items()}
-    write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` keeps it to its owner
+    write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` lets only the owner read it
 
 
 def as_stored(values: np.ndarray, *, half: bool) -> np.ndarray:
@@ -75,7 +75,10 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
             f"{path} is not a safetensors file, or is cut off ({error}); fetch or train it again."
         ) from error
     if header.get("format") != wanted_format:
-        raise UserError(f"{path} is not a {wanted_format} file but {header.get('format', 'of an unknown kind')!s:.60}.")
+        raise UserError(
+            f"{path} is not a {wanted_format} file but {header.get('format', 'of an unknown kind')!s:.60}; "
+            "name another."
+        )
     if header.get("sha256") != _digest(arrays):
         raise UserError(f"{path} is damaged: its content does not match its own SHA-256; fetch or train it again.")
     return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header

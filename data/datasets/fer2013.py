@@ -60,7 +60,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     root = find_root(folder, lambda path: find_pixels(path) is not None)
     path = find_pixels(root) if root else None
     if path is None:
-        raise UserError(f"{folder} holds neither {' nor '.join((*FILES, CHALLENGE))}.")
+        raise UserError(f"{folder} holds neither {' nor '.join((*FILES, CHALLENGE))}; name the folder of one.")
     drawn = "usage" not in read_header(path)
     samples: list[Sample] = []
     for line, (emotion, pixels, *usage) in read_records(path, ("emotion", "pixels", *["Usage"] * (not drawn)), faults):

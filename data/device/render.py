@@ -64,7 +64,7 @@ def warp(pixels: Tensor, begins: Tensor, sizes_hw: Tensor, columns: Sequence[Ten
     to_right, to_bottom = (x - left)[..., None], (y - top)[..., None]
 
     def row(above: int) -> Tensor:
-        """Between the two pixels beside each place, in the row above it or (1) below."""
+        """Between the two pixels beside each place, in the row above it (0) or below it (1)."""
         start = begins[:, None, None] + reflected(top.long() + above, height) * width
         one, other = (pixels[start + reflected(left.long() + beside, width)].float() for beside in (0, 1))
         return one + to_right * (other - one)

@@ -35,7 +35,7 @@ ALONE = 512  # no more than so many are checked in this process
 
 
 def broken_rows(pictures: Sequence[Picture], use: Callable[[Picture], object]) -> dict[int, str]:
-    """Call `use`, which decodes, for every picture; what is wrong with those that it or libjpeg complain of, by row.
+    """Call `use`, which decodes, for every picture; what is wrong with those that it or a JPEG decoder refuses, by row.
 
     `use` is not called for a damaged picture.
     """

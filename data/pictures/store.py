@@ -30,7 +30,7 @@ from support.columns.strings import Strings
 from support.memory import free_memory
 
 SAMPLED = 64  # pictures from whose sizes the memory of all is estimated
-AHEAD = 32  # pictures that are decoded ahead of who reads them one after another
+AHEAD = 32  # pictures that are decoded ahead of a reader that takes them one after another
 DECODERS = 2  # threads that do so
 SHRUNK = ROOT / ".cache" / "pictures"
 # A picture is shrunk to so many times the side that the network takes: changed at random it then is on the average as
@@ -180,7 +180,7 @@ class Storage:
     """How the pictures of a split are kept.
 
     memory: share of the free memory that they may take decoded, 0 to 1; more, and they stay on disk. None: any amount.
-    cache: shrinks them; keeps the result on disk only where they stay there. None: they are as large as they are.
+    cache: shrinks them; keeps the result on disk only where they stay there. None: they keep their size.
     check: decode all once, also where they stay on disk, to tell the broken ones; False: only missing ones are told.
     """
 

@@ -2,7 +2,7 @@
 
 In:  an open container of PyAV and its video stream.
 Out: `av.VideoFrame`, deinterlaced where they are interlaced, in the order they are shown; in between the number of
-     frames that are damaged, or lean on a damaged one, and so are left out.
+     frames that are damaged, or depend on a damaged one, and so are left out.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def whole_frames(container: av.container.InputContainer, stream: av.VideoStream)
 
 
 def _undamaged(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
-    """Every frame as it is shown; None for one that is damaged or leans on a damaged one."""
+    """Every frame as it is shown; None for one that is damaged or depends on a damaged one."""
     codec = stream.codec_context
     codec.copy_opaque = True  # each frame says which packet it is of
     codec.thread_count = 1  # several would report damage late (threads by frame) or not at all (by slice)

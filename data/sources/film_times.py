@@ -1,4 +1,4 @@
-"""The times of a film's frames: never backwards, and a word about pauses in what was regular.
+"""The times of a film's frames, which never go backwards, and reports of pauses in a regular film.
 
 In:  the time stamps of its frames, in the order they are shown.
 Out: seconds since the first frame, as in the file.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-REGULAR_STEPS = 25  # equal steps in a row, after which a pause of `PAUSE_S` is said
+REGULAR_STEPS = 25  # equal steps in a row, after which a pause of `PAUSE_S` is reported
 PAUSE_S = 0.5
 
 
@@ -43,5 +43,5 @@ class FilmTimes:
         return self.time_s, missing
 
     def pause(self, missing: int) -> str:
-        """The word about it."""
+        """The reason to report for a pause in which so many frames are missing."""
         return f"no frame for {missing * self.step_s:.2f} s: a pause, or a damaged stretch"

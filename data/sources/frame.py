@@ -61,9 +61,9 @@ class FrameSource:
 
     `live`: frames that nobody takes are lost. `stills`: all are pictures, which do not follow from each other. `fps`:
     the true rate of a single recording, None where there is none or the file does not tell. `max_frames`: the source
-    ends after so many. `notes`: sentences that the person should see and nobody has taken yet; `skipped`: so what could
-    not be read. `ended`: no frame will come any more. `promised`: how many frames a film's header counts, None where it
-    has no number.
+    ends after so many. `notes`: sentences that the person should see and nobody has taken yet; `skipped`: likewise what
+    could not be read. `ended`: no frame will come any more. `promised`: how many frames a film's header counts, None
+    where it has no number.
     """
 
     live = False
@@ -77,14 +77,14 @@ class FrameSource:
         self.ended = False
         self.skipped: list[Skipped] = []
         self.notes: list[str] = []
-        self._lock = threading.Lock()  # around both
+        self._lock = threading.Lock()  # guards `skipped` and `notes`
         self._count = count
         self._given = 0
         self._plain = PlainRun()
 
     @property
     def count(self) -> int | None:
-        """How many frames come if all can be read, of films that count none about; None: unknown, or without end."""
+        """How many frames come if all can be read, estimated for films that name none; None: unknown or endless."""
         known = [number for number in (self._count, self.max_frames) if number is not None]
         return min(known, default=None)
 

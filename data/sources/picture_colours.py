@@ -3,8 +3,8 @@
 In:  a picture as Pillow decodes it, and the file that it is of.
 Out: (H, W, 3) uint8 RGB, sRGB.
 
-Codes of curve and primaries are those of films (H.273): AVIF and HEIC have them in a box nclx, where a profile goes
-first; PNG in a chunk cICP, which goes before a profile.
+Codes of curve and primaries are those of films (H.273): AVIF and HEIC have them in a box nclx, over which a profile
+takes precedence; PNG in a chunk cICP, which takes precedence over a profile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SAME = 2  # of 255; a profile that changes no colour by more is sRGB's own
 def srgb(picture: Image.Image, *, of: Image.Image, path: str | Path) -> tuple[np.ndarray, str | None]:
     """(H, W, 3) uint8 sRGB of `picture`, of mode L, RGB or another that becomes RGB, and what is to be said of it.
 
-    of: the same as it was opened, with its profile, from the file `path`. A profile that cannot be applied is not.
+    of: the same as it was opened, with its profile, from the file `path`. A profile that cannot be applied is ignored.
     """
     profile = of.info.get("icc_profile")
     coded = of.format == "PNG" or (of.format in ("AVIF", "HEIF") and not profile)

@@ -44,7 +44,7 @@ class Settings(SplitSettings):
     )
     tta: bool = setting(False, "predict every face together with its mirror image")
     prior: str = setting(
-        "dataset", "answers for classes as frequent as in the training, or with that prior taken out", choices=PRIORS
+        "dataset", "how frequent expressions are taken to be: as in the training data set, or all alike", choices=PRIORS
     )
 
 
@@ -101,7 +101,7 @@ def evaluate_split(settings: Settings) -> Evaluation:
     notify(f"{count(len(paths), 'network')} on {len(faces):,} faces, on {device}")
     evaluation = evaluate(classifiers, faces, train=train, tta=settings.tta)
     if many := sorted(faces.attributes.keys() - evaluation.scores.get("groups", {}).keys()):
-        notify(f"no scores by {', '.join(many)}: of more than {MOST_GROUPS} values each is of few faces")
+        notify(f"no scores by {', '.join(many)}: of more than {MOST_GROUPS} values most have few faces")
     about = {
         "dataset": layout.NAME,
         "split": settings.split,

@@ -31,7 +31,8 @@ CELLS = 6  # a side of a random map: as coarse as the explained layers, which ha
 class ExplainedFaces:
     """A network and the N faces on which its heatmaps are tested.
 
-    images: N pictures (S, S, 3) uint8 RGB. x: (N, C, h, w) float32, the same as the network's input.
+    images: N pictures (H, W, 3) uint8 RGB, which may differ in size. x: (N, C, h, w) float32, the same as the network's
+    input.
     probabilities: (N, K) float32, the plain softmax. labels: (N,) int64. Columns and labels are in the order of
     `class_names`, the network's.
     """

@@ -42,11 +42,11 @@ COLUMNS = (
 class Settings(ExplainSettings):
     """Flags of `python -m evaluation.explanations`."""
 
-    limit: int = setting(512, "so many faces of the split, sampled at random", within=(2, INFINITY))
+    limit: int = setting(512, "number of faces of the split to test, sampled at random", within=(2, INFINITY))
     explainers: list[str] = setting([], "which, of gradcam.EXPLAINERS; left out: all", metavar="NAME")
     steps: int = setting(16, "steps of the deletion and insertion curves", within=(2, INFINITY))
     rounds: int = setting(30, "repetitions of the measurement of time", within=(1, INFINITY))
-    seed: int = setting(0, "of the sample of faces, random maps, randomised parameters and pairs", within=(0, INFINITY))
+    seed: int = setting(0, "seed of the sample, random maps, randomised parameters and pairs", within=(0, INFINITY))
     out: str = setting("runs/faithfulness", "where faithfulness.json and the pictures go", metavar="DIR")
 
 

@@ -36,9 +36,9 @@ from support import FAILED, UserError
 from support.device.replay import OFTEN, is_warming_up
 
 CAMERAS_FPS = (30, 60, 120, 240, 480)  # usual rates; the first that is faster than the loop is taken
-WARM_UP_S, WARM_UP_BATCHES = 0.4, OFTEN  # the warm-up takes both; after so many batches a device captures the shape
+WARM_UP_S, WARM_UP_BATCHES = 0.4, OFTEN  # the warm-up lasts for both; after so many batches a device captures the shape
 FEWEST, FEWEST_BATCHES = 10, 4  # frames and batches that are measured whatever time they take
-ROUNDING = 1.02  # a loop may seem to be so much faster than its source, which is measured at another time
+ROUNDING = 1.02  # by this factor a loop may seem faster than its source, which is measured at another time
 
 
 class NoScreen:
@@ -57,7 +57,7 @@ class NoScreen:
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """When what was done, in seconds of one clock. moments: (`time_s`, done) of each frame; those from `warm` on count.
+    """When frames were done, in seconds of one clock. moments: (`time_s`, done) of each; those from `warm` on count.
 
     batch: how many frames were done together. started_s: when the loop began.
     """

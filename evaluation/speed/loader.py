@@ -6,8 +6,9 @@ Out: on stdout, as JSON, for pictures changed on the CPU and on the device (trai
      second; of the loader alone. The same as a Markdown table on stderr. And the most memory that the process
      had before it changed pictures on the device, listing and torch included.
 
-Steps are those of train.py (models/training/learner.py), preprocessing included. The two take turns; each turn begins
-with more steps than the loader has batches prefetched, which are not counted. Other programs change the results.
+Steps are those of train.py (models/training/learner.py), preprocessing included. The two measurements take turns; each
+turn begins with more steps than the loader has batches prefetched, which are not counted. Other programs change the
+results.
 """
 
 from __future__ import annotations

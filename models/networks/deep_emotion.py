@@ -1,7 +1,7 @@
 """Deep-Emotion (Minaee & Abdolrashidi 2019, arXiv 1902.01019): a spatial transformer before a small network.
 
 In:  (N, 1, 48, 48) float32, standardised grey; no other size fits the linear layers.
-Out: logits (N, K); and the way from the warped grid, on which the features and their heatmaps lie, to the crop's
+Out: logits (N, K); and the mapping from the warped grid, on which the features and their heatmaps lie, to the crop's
      (`ModelSpec.warp`).
 
 Layers and sizes are those of the public PyTorch version (github.com/omarsayed7/Deep-Emotion). Dropout is a module

@@ -9,7 +9,7 @@ What differs from the ImageNet network, and why:
 - The last stage keeps its stride at 1, so the last activation has 6x6 cells rather than 3x3: enough for a heatmap
   that tells an eyebrow from a mouth, and the layer stays next to the pooling, where Grad-CAM is cheapest.
 - The widths are multiples of `width`, (1, 2, 4, 6): the fourth stage, on the third's grid, costs 2.4 times as
-  much; with a width of 8 it would cost 4 times as much.
+  much as the third; with a width of 8 it would cost 4 times as much.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STAGE_STRIDES = (1, 2, 2, 1)
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around a shortcut (He et al. 2016, eq. 1 and 2, figure 5 left)."""
+    """Two 3x3 convolutions with a shortcut around them (He et al. 2016, eq. 1 and 2, figure 5 left)."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class BasicBlock(nn.Module):
 
 
 def start_as_shortcuts(network: nn.Module) -> None:
-    """He et al. 2015 for convolutions; every block starts as its shortcut (Goyal et al. 2017, section 5.1)."""
+    """Initialise convolutions as He et al. 2015, and each block as its shortcut (Goyal et al. 2017, section 5.1)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -36,7 +36,10 @@ def find_timm_spec(name: str) -> ModelSpec:
     config = shapes.pretrained_cfg
     channels, side, width = config["input_size"]
     if side != width or channels not in (1, 3):
-        raise UserError(f"timm/{name} wants pictures of {config['input_size']}; square ones of 1 or 3 channels can be.")
+        raise UserError(
+            f"timm/{name} wants pictures of {config['input_size']}; only square ones of 1 or 3 channels are possible: "
+            "name another network."
+        )
     layer = find_grid(shapes, torch.empty(2, channels, side, side, device="meta"))
     return ModelSpec(
         build=build,

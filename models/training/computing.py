@@ -1,7 +1,7 @@
 """How a run computes: number format, memory layout, compiled or not. Chosen at its start by what is faster there.
 
 In:  the settings, the network on its device; a saved choice, which a resumed run keeps.
-Out: `Computing`, and a sentence about it. Out of memory: a sentence with the batch that fits.
+Out: `Computing`, and a sentence about it. Where memory runs out: a sentence that names a batch that fits.
 
 On a CPU and on mps nothing is measured: pictures are changed by OpenCV, the layout is channels-last, nothing is
 compiled, and mps mixes precision. On cuda each way computes a few passes of a copy of the network, and the fastest is

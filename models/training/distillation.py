@@ -63,7 +63,7 @@ def soft_votes(
 ) -> np.ndarray:
     """Votes (N, K) float32 in which the soft targets of a csv (or .csv.gz) file have that share.
 
-    names: of the N faces, by which the file's rows go; a face that it does not have keeps its votes, and that is said.
+    names: of the N faces; rows of the file are matched by name. A face without a row keeps its votes, with a warning.
     The file has a header, its first column is the name; a column is named as each class, others are left alone.
     Raises `UserError`, with the line, where it cannot be read so.
     """
@@ -87,7 +87,10 @@ def soft_votes(
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--soft {path} cannot be read: {error}; name a csv file.") from error
     if not found:
-        raise UserError(f"{Path(path).name} names none of the {len(names):,} training faces ({names[0]}, ...).")
+        raise UserError(
+            f"{Path(path).name} names none of the {len(names):,} training faces ({names[0]}, ...); name the file "
+            "of this data set."
+        )
     if len(found) < len(names):
         log.warning("%s has soft targets for %s of %s training faces", path, f"{len(found):,}", f"{len(names):,}")
     return mixed

@@ -33,7 +33,7 @@ class Learner(BaseLearner[nn.Module]):
     compiled = False
 
     def compute_as(self, how: Computing) -> None:
-        """Compute so from the first step on, which comes after this."""
+        """Compute in this way; to be called before the first step."""
         self.mix_precision(how.mixed)
         self.compiled = how.compiled
         for network in (self.network, self.ema):
@@ -63,7 +63,7 @@ class Learner(BaseLearner[nn.Module]):
         parts: int = 1,
         class_weights: Tensor | None = None,
     ) -> Tensor:
-        """Update the weights once; returns the loss of this process before it, which nobody has waited for: `Losses`.
+        """Update the weights once; returns this process's loss before it, perhaps still being computed: see `Losses`.
 
         key: numbers that, together with the rank, seed the dropout masks, so that a resumed run repeats them.
         smoothing, class_weights: see `kl_loss`. sam: radius of `perturbed_weights`; 0 for none.
@@ -131,7 +131,7 @@ class Losses:
     """The losses of steps as numbers, which are read once in a while: reading one waits until its step is done.
 
     sum: of all that were read, as means over all processes. last: the latest of them.
-    every: how many steps are read at once; those of a CPU, which has done them by then, each.
+    every: how many steps are read at once; on a CPU each by itself, because there a step is done when it returns.
     """
 
     def __init__(self, distributed: Distributed, *, every: int = 32) -> None:

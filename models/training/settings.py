@@ -29,7 +29,7 @@ class Settings:
     data_path: str = setting("data/raw", "the data set's folder", metavar="DIR")
     skip_bad: bool = setting(False, "leave faulty rows of the data set out instead of refusing it")
     classes: str = setting("", "file of `name,class` rows that maps class names to others", metavar="FILE")
-    accept: list[str] = setting([], "doubts about the data set, as data.check names them, to train in spite of")
+    accept: list[str] = setting([], "doubts about the data set, as data.check names them, that are no obstacle")
     folds: int = setting(0, "cross-validate in so many parts, by person where people are known; 0: off", within=ANY)
     memory: float = setting(
         0.5, "share of the free memory, of the machine and of a card, that decoded pictures may take", within=SHARE
@@ -38,7 +38,7 @@ class Settings:
     init: str = setting(
         "", "weights of the same network to start from: a checkpoint, or any state_dict", metavar="FILE"
     )
-    pretrained: bool = setting(False, "start from ImageNet weights, which torchvision downloads the first time")
+    pretrained: bool = setting(False, "start from ImageNet weights, which torchvision or timm downloads the first time")
     freeze: list[str] = setting(
         [], "layers that are not trained, by the beginnings of their names; backbone: all but the last", metavar="LAYER"
     )
@@ -158,7 +158,7 @@ def check_batches(settings: Settings, *, faces: int, batches: int, world_size: i
         raise UserError(f"{faces} faces make no batch of {size}; lower --batch-size.")
     if size % parts:
         shares = f"{world_size} processes, {settings.accumulate} part(s) each"
-        raise UserError(f"--batch-size {size} cannot be split evenly over {shares}.")
+        raise UserError(f"--batch-size {size} cannot be split evenly over {shares}; give a multiple of {parts}.")
 
 
 def progressive_size(full: int, done: float) -> int:

@@ -70,7 +70,7 @@ def transfer(checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str,
 
 
 def from_state_dict(found: dict[str, Tensor], class_names: tuple[str, ...], *, spec: ModelSpec, what: str) -> nn.Module:
-    """The network of `spec` with the tensors of `found` that fit; which did is said.
+    """The network of `spec` with the tensors of `found` that fit; a warning says which.
 
     Raises `UserError` where less than `LEAST_SHARE` of the network's or the file's numbers fit. Heads start untrained.
     """
@@ -87,7 +87,7 @@ def from_state_dict(found: dict[str, Tensor], class_names: tuple[str, ...], *, s
 
 
 def freeze_layers(network: nn.Module, beginnings: Sequence[str], *, heads: Collection[str]) -> None:
-    """Train no parameter whose name begins so, up to a dot; `backbone`: none but those of the heads.
+    """Freeze the parameters whose names begin with one of `beginnings`, up to a dot; `backbone`: all but the heads'.
 
     Raises `UserError` where a beginning is that of no parameter, or nothing is left to train.
     """

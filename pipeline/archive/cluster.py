@@ -3,9 +3,9 @@
 In:  units.
 Out: outcomes, as they come; units that Ray gave up.
 
-Units are tasks of Ray Data: those of a lost node are done elsewhere, and of a process that died in another one. (In its
-pool of actors they wait for the very actor that was lost, and that for a processor which an idle one keeps.) Ray is
-imported only here, its usage statistics and dashboard are off. `pip install "ray[data]"`.
+Units are tasks of Ray Data: those of a lost node are done elsewhere, and of a process that died in another one. (In a
+pool of actors they would wait for a lost actor to restart, which waits for a processor that an idle actor holds.) Ray
+is imported only here, its usage statistics and dashboard are off. `pip install "ray[data]"`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ QUIET = {
     "RAY_task_oom_retries": str(TRIES),  # else a unit that needs too much memory would be tried for ever
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ENABLE_AUTO_CONNECT": "0",  # else a thread that still reads would start another Ray when this one has ended
-    "RAY_grpc_client_keepalive_time_ms": "70000",  # of a node that falls silent; Ray's servers take 60 s and more
+    "RAY_grpc_client_keepalive_time_ms": "70000",  # notices a silent node; Ray's servers accept 60 s and more
     "RAY_grpc_client_keepalive_timeout_ms": "20000",  # else tasks there are waited for 7 minutes
     "RAY_raylet_start_wait_time_s": "180",  # on busy cores its processes need more than the half minute that it gives
 }
@@ -111,7 +111,7 @@ class Cluster:
     stop_requested: Callable[[], bool] = lambda: False
 
     def run(self, units: Iterator[Unit]) -> Iterator[Event]:
-        """Do all units, those that outcomes ask for instead, and once more, each source alone, those given up."""
+        """Do all units, those that outcomes ask for in their place, and those given up once more, each source alone."""
         with _connected(self.address, self.jobs) as ray:
             waiting, alone = list(units), False
             while waiting and not self.stop_requested():

@@ -31,7 +31,7 @@ from support.files import temporary_folder
 from support.process import ignore_stop_signals, signals_blocked
 
 POLL_S = 0.2  # between two looks at the clock while nothing comes
-LOOK_S = 1.0  # that count between two looks at most: where more pass, this process is stopped, as others then are
+LOOK_S = 1.0  # seconds that count between two looks at most: more pass only where this process itself was suspended
 TICK_S = 0.5  # between two reports of a process about its frames
 
 

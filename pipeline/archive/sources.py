@@ -81,7 +81,10 @@ def list_sources(
     for name in names:
         more, more_columns = _sources_of(name, notes)
         if columns is not None and columns != more_columns:
-            raise UserError(f"{name} has the columns {more_columns} beside its sources, the lists before {columns}.")
+            raise UserError(
+                f"{name} has the columns {more_columns} beside its sources, the lists before {columns}; "
+                "give all lists the same columns."
+            )
         columns = more_columns
         for source in more:
             real = source.place if is_address(source.path) else os.path.realpath(source.path)
@@ -150,7 +153,7 @@ def _at_address(address: str) -> Iterator[Source]:
         raise UserError(f"{shown(address)} cannot be read: {reason_of(error)}.", exit_code=FAILED) from error
     infos = [info for info in infos if info.is_file]
     if not infos:
-        raise UserError(f"there is no film or picture at {shown(address)}.")
+        raise UserError(f"there is no film or picture at {shown(address)}; check the address.")
     for info in infos:
         name = shown(start + info.path)
         yield Source(start + info.path + options, name, is_picture(info.path), listed=_version(info))
@@ -167,7 +170,9 @@ def _in_table(path: Path, notes: list[str]) -> tuple[list[Source], tuple[str, ..
     sources = []
     for line, fields in rows:
         if len(fields) > len(header):
-            raise UserError(f"{printable(path)}:{line} has more cells than its first row has names.")
+            raise UserError(
+                f"{printable(path)}:{line} has more cells than its first row has names; quote cells with commas."
+            )
         own = fields + [""] * (len(header) - len(fields))
         if not (name := plain_name(own.pop(place))):
             raise UserError(f"{printable(path)}:{line} names no source; fill its cell or delete the row.")

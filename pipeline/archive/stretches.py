@@ -41,8 +41,8 @@ class NotCuttable(Exception):
 class Stretch:
     """Frames `first` to `last` - 1 of a film; `last` None: to the end, which comes after `total` frames.
 
-    start: the first frame that is analysed. key: the key frame from which on is decoded, of time `key_time`, in
-    seconds as the film's stamps count, `film_time` that of its first frame and `last_time` of frame `last`.
+    start: the first frame that is analysed. key: the key frame that decoding starts at. key_time,
+    film_time, last_time: the time stamps of that frame, of the film's first frame and of frame `last`, in seconds.
     """
 
     number: int
@@ -63,7 +63,7 @@ def stretches_of(
 ) -> list[Stretch]:
     """The stretches of a film, about `stretch_s` seconds each; [] where it is short, or is to be read in one go.
 
-    step: of its frames each so manyth is analysed. alive: called again and again, while the file is read through
+    step: every `step`-th of its frames is analysed. alive: called again and again, while the file is read through
     without being decoded.
     """
     try:

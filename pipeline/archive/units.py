@@ -78,9 +78,9 @@ def _digest(text: str) -> str:
 
 
 def units_of(sources: Sequence[tuple[Source, int]]) -> Iterator[Unit]:
-    """Units of (source, bytes), in order: of many, pictures together, and films that are small files.
+    """Units of (source, bytes), in order: where there are many, pictures share a unit, and so do small files of films.
 
-    No two of a unit have one name, by which its rows are known: bytes that are no text look like their codes.
+    No two sources of a unit have the same name, which identifies rows: bytes that are no text look like their codes.
     """
     share = max(1, len(sources) // UNITS)
     group: list[Source] = []

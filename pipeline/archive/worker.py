@@ -63,7 +63,7 @@ class Outcome:
 
 
 class Worker:
-    """tick: told of frames as they are done."""
+    """Does units in this process. tick: called as frames are done, with how many frames and faces."""
 
     def __init__(self, analysis: Analysis, place: str, *, tick: Tick = lambda frames, faces: None) -> None:
         cv2.setNumThreads(1)

@@ -4,7 +4,7 @@ In:  frames (H, W, 3) uint8 RGB, the boxes of their faces, their times.
 Out: new frames in which each face is a few blurred patches of its own colours; nothing of it can be brought back.
 
 A detector misses a face now and then for a moment. So where one was seen within the last second and no face is now, the
-place stays blurred: that of someone near another one, too. A face that was never detected is not blurred.
+place stays blurred, also next to a face that is still seen. A face that was never detected is not blurred.
 """
 
 from __future__ import annotations

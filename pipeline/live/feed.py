@@ -82,7 +82,7 @@ class Feed:
         pipeline's tracker.
     batch_size: how many frames go through the networks together at most.
     whole_pictures: pictures are searched for faces at their own size, unlike frames of cameras and films.
-    clock: gives seconds. waiting_since_s: since when the source has been waited for by it; None where it is not.
+    clock: gives seconds. waiting_since_s: since when, by the clock, it has waited for the source; None: it does not.
     """
 
     source: FrameSource

@@ -3,8 +3,9 @@
 In:  the options of the session, a frame source, the pipeline; keys from the window.
 Out: frames with their results, in `results`; the annotated picture, in `draw`; window, files and lines, in `present`.
 
-Frames are grabbed and analysed in threads (`pipeline/live/feed.py`). This thread shows them and listens, which windows
-want of a program's main thread. A key is answered with the last result, which is at hand however slow frames are.
+Frames are grabbed and analysed in threads (`pipeline/live/feed.py`). This thread shows them and reads keys, since
+windows work in a program's main thread only. A key is answered with the last result, which is at hand however slow
+frames are.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class Session:
             self._attend(POLL_S if self.paused else 0.001)
 
     def _wait_for(self, frame: Frame) -> None:
-        """Until a pause ends. A film in a window waits for its time too, but does not race when it is late.
+        """Wait until a pause ends. A film in a window waits for its time too, but does not race when it is late.
 
         A gap in its times is as long as in a recording at most.
         """

@@ -41,7 +41,7 @@ class Container:
     encoders: the first that this machine's FFmpeg has is used.
     time_base: what times are rounded to, in seconds; None: frames have a constant rate.
     copied: sound that goes in as it is. sound: the encoder of any other.
-    options: of the format. All make files of which a kill leaves what was written half a second before.
+    options: of the format. After a kill all files play up to half a second before it.
     """
 
     format: str

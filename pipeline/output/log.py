@@ -27,8 +27,8 @@ LAST_COLUMNS = ("source", "problem")  # behind one p_<class> a class, so that no
 def rows_of(frame: Frame, result: FrameResult) -> Iterator[dict[str, object]]:
     """One row a face, column -> value: `COLUMNS`, one p_<class> a class, `LAST_COLUMNS`; one row where there is none.
 
-    Milliseconds, tenths of a pixel of the frame, six decimals for what lies in [0, 1]. None: track without tracking,
-    what is of a face where there is none, problem.
+    Milliseconds, tenths of a pixel of the frame, six decimals for what lies in [0, 1]. None: `track` without tracking,
+    the columns of a face where there is none, `problem`.
     """
     time_s, last = round(frame.time_s, 3), {"source": frame.name, "problem": None}
     for number, face in enumerate(result.faces):

@@ -35,4 +35,4 @@ def save_picture(path: str | Path, image_rgb: np.ndarray) -> None:
 def check_suffix(path: Path, suffixes: Iterable[str], what: str) -> None:
     """`UserError` where `path` ends in none of `suffixes`; `what` names the kind of file in the sentence."""
     if path.suffix.lower() not in suffixes:
-        raise UserError(f"{what} ends in {', '.join(suffixes)}, which {path.name!r} does not.")
+        raise UserError(f"{what} ends in {', '.join(suffixes)}, which {path.name!r} does not; name another.")

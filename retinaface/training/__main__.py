@@ -63,7 +63,7 @@ def load_pictures(settings: Settings) -> tuple[list[Picture], list[Picture]]:
                 train.append(picture)
     files = ", ".join(settings.annotations)
     if all(len(picture.boxes) for picture in train) or not any(len(picture.boxes) for picture in train):
-        raise UserError(f"{files}: wanted pictures with faces and pictures without one; one kind is missing.")
+        raise UserError(f"{files}: wanted pictures with faces and pictures without one; add the missing kind.")
     return train, val
 
 

@@ -56,7 +56,7 @@ class Picture:
             return self.pixels
         bgr = cv2.imdecode(self.pixels, cv2.IMREAD_COLOR)
         if bgr is None:
-            raise UserError(f"{self.name} is annotated but is not a picture that can be decoded.")
+            raise UserError(f"{self.name} is annotated but not a picture that can be decoded; replace or delete it.")
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
@@ -121,7 +121,7 @@ def chosen_rows(path: str | Path, *, split: str = "all", source: str = "") -> li
     """The annotations of `path` in `split` whose picture's name starts with `source`; `UserError` where none are."""
     rows = [r for r in read_annotations(path) if r["image"].startswith(source) and split in ("all", split_of(r))]
     if not rows:
-        raise UserError(f"no picture of {path} is in split {split!r} of source {source!r}.")
+        raise UserError(f"no picture of {path} is in split {split!r} of source {source!r}; name others.")
     return rows
 
 
@@ -132,7 +132,7 @@ def read_pictures(rows: Iterable[dict], images: str | Path) -> Iterator[Picture]
         try:
             pixels = np.frombuffer(path.read_bytes(), np.uint8)
         except OSError as error:
-            raise UserError(f"{path} is annotated but cannot be read: {error.strerror}.") from error
+            raise UserError(f"{path} is annotated but cannot be read: {error.strerror}; check --images.") from error
         points = [p or [[np.nan, np.nan]] * 5 for p in row.get("landmarks") or [None] * len(row["boxes"])]
         complete = bool(row.get("complete", True))
         yield Picture(

@@ -53,10 +53,10 @@ def run(settings: Settings) -> int:
     """Compose, detect, write."""
     faces = sorted(path for path in Path(settings.faces).glob("*") if path.suffix.lower() in ENDINGS)
     if not faces:
-        raise UserError(f"--faces wants a folder of pictures, and {settings.faces!r} holds none.")
+        raise UserError(f"--faces wants a folder of pictures, and {settings.faces!r} holds none; name another.")
     rows = [r for r in chosen_rows(settings.annotations, split="train") if not r["boxes"] and r.get("complete", True)]
     if not rows:
-        raise UserError(f"{settings.annotations} has no training picture without a face to paste faces on.")
+        raise UserError(f"{settings.annotations} has no training picture without a face to paste faces on; add some.")
     backgrounds = list(read_pictures(rows, settings.images))
     rng = np.random.default_rng(settings.seed)
     faces = [faces[number] for number in rng.permutation(len(faces))]
@@ -87,7 +87,7 @@ def compose(faces: Sequence[Path], backgrounds: Sequence[Picture], rng: Generato
     for cell, path in enumerate(faces):
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
         if picture is None:
-            raise UserError(f"{path} is not a picture that can be decoded.")
+            raise UserError(f"{path} is not a picture that can be decoded; remove it.")
         side = int(np.exp(rng.uniform(*np.log(SIDES))))
         corner = rng.uniform(0, [width / GRID[1] - side, height / GRID[0] - side])
         left, top = (corner + [cell % GRID[1] * width / GRID[1], cell // GRID[1] * height / GRID[0]]).astype(int)

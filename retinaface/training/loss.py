@@ -4,8 +4,8 @@ In:  what the network gives for a batch; which anchor is to find which face (`ma
 Out: three scalars, to be summed with `WEIGHTS` (Deng et al. 2020, equation 1, without the dense regression term).
 
 The target of an anchor's score is the IoU that its box reaches (quality focal loss, Li et al. 2020, arXiv 2006.04388,
-equation 2), so that of two anchors on one face the better box has the higher score. What of a face lies outside the
-window cannot be seen, so there its box may be anywhere: that IoU is of the parts inside. Boxes have the GIoU loss
+equation 2), so that of two anchors on one face the better box has the higher score. The part of a face outside the
+window cannot be seen, so that IoU is computed between the parts of both boxes inside it. Boxes have the GIoU loss
 (Rezatofighi et al. 2019, arXiv 1902.09630), landmarks smooth L1 in units of the face's size; those of small faces, and
 those that a detector gave, count less.
 """

@@ -58,7 +58,8 @@ def run(settings: Settings) -> int:
     if count < settings.pictures_per_false_face:
         raise UserError(
             f"--annotations have {count} validation pictures without a face, fewer than "
-            f"{settings.pictures_per_false_face}: too few to find an operating point."
+            f"{settings.pictures_per_false_face}: too few to find an operating point; add some, or lower "
+            "--pictures-per-false-face."
         )
     network = mean_network(settings.weights).to(pick_device(settings.device))
     round_to_half(network)

@@ -26,7 +26,7 @@ from retinaface.face import Face, resized
 from retinaface.training.annotations import Detect, Picture, read_annotations, read_pictures
 from support import UserError, atomic_write, command, notify, pick_device, run_and_exit, setting
 
-SURE, LIKELY, DOUBTFUL = 0.5, 0.3, 0.12  # scores: a face; one where another source says so, too; neither
+SURE, LIKELY, DOUBTFUL = 0.5, 0.3, 0.12  # least scores: a face; a face where a box agrees; to be ignored
 SAME_FACE_IOU, OTHER_FACE_IOU = 0.45, 0.3  # at least, and at most
 ENLARGED_TO = 320  # pixels of the longer side to which small pictures are enlarged for the search
 

@@ -4,7 +4,7 @@ In:  annotated pictures, a random generator, a size.
 Out: windows: an image with boxes, landmarks and regions to ignore; and the batches of a training.
 
 In photographs small faces are many and large ones few. So a window is cut to a wanted size of one of its faces,
-log-uniform from a hundredth of the window's side to six tenths, or to a part of the whole scene, as Guo et al. 2021
+log-uniform from 0.014 to 0.6 of the window's side, or to a part of the whole scene, as Guo et al. 2021
 (section 4.1) do by cutting 0.3 to 2 times the picture's short side. More than a quarter of the windows show a large
 face, as a webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large:
 enlarged small ones are blurs, and a network that is trained on them takes blurs for faces. Many of the others are put
@@ -39,9 +39,9 @@ MOSAIC = 0.4  # share of "any" windows that are four of "quarter" in one
 SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6), "quarter": (0.03, 0.8)}
 ROOM = {"filled": 0.12, "large": 0.5, "any": 0.9, "quarter": 0.9}  # where its centre may lie, about the window's
 LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for large ones a little, and fully
-WHOLE_SCENE = 0.45  # share of other windows that show the scene as it is: 0.7 to 2.2 times the window,
-QUARTER_SCENE = 1.4  # and in a quarter this much larger
-ZOOMS = (0.12, 2.2)  # of these: what is enlarged more is a blur
+WHOLE_SCENE = 0.45  # share of other windows that show the whole scene, 0.7 to 2.2 times as large as they are
+QUARTER_SCENE = 1.4  # factor by which the scene is larger in a quarter
+ZOOMS = (0.12, 2.2)  # of other windows and quarters: what is enlarged more is a blur
 TILTED, TILT = 0.2, 50  # share of windows that are turned far, and how far at most, in degrees
 UNEVEN = 7  # degrees, standard deviation of the turn of the others
 MOST_FACES = 40  # of a window, the first ones annotated
@@ -139,7 +139,7 @@ def place(
     if not near:
         zoom = np.clip(zoom, *ZOOMS)
     if kind != "filled":
-        zoom = max(zoom, 0.5 * size / longest)  # no picture becomes a stamp
+        zoom = max(zoom, 0.5 * size / longest)  # no picture becomes shorter than half of the window's side
     angle = np.deg2rad(
         rng.uniform(-TILT, TILT) if rng.random() < TILTED and kind != "filled" else rng.normal(0, UNEVEN)
     )

@@ -103,7 +103,7 @@ class Replay:
     def warm_up(
         self, shapes: Iterable[tuple[int, ...]], ways: Callable[[], Ways[Function]] | None = None
     ) -> threading.Thread | None:
-        """Have batches of these shapes be quick from the first on: a thread captures them, or runs one of each.
+        """Prepare fast calls for batches of these shapes: a thread captures them, or runs one of each.
 
         None on a CPU, where there is nothing to do. Calls go on meanwhile.
         ways: makes what may run in the place of `function`. Where graphs are captured, the fastest is found first.
@@ -137,9 +137,9 @@ class Replay:
 
     def _warm_up(self, shapes: Sequence[tuple[int, ...]], ways: Callable[[], Ways[Function]] | None) -> None:
         if self._card and ways:
-            # which the shapes meet, too, and which is said then; where nothing is there to try them on
+            # RuntimeError: the shapes below meet it, too, and it is reported there. UserError: there is no batch to try
             with contextlib.suppress(RuntimeError, UserError):
-                with self._card.on_stream():  # on which their weights are read: no other one has to be waited for
+                with self._card.on_stream():  # the one that reads the copied weights: no other has to be waited for
                     made = ways()
                 self._choose(self._card, made)
         for shape in shapes:
@@ -200,7 +200,7 @@ class Replay:
 
 
 def is_warming_up() -> bool:
-    """Does a thread of this process still make a network quick?"""
+    """Does a thread of this process still warm up a network?"""
     return any(thread.name == THREAD for thread in threading.enumerate())
 
 

@@ -24,7 +24,8 @@ Results = list[np.ndarray]
 class Ways(Generic[Way]):
     """What may be taken in the place of the first.
 
-    what: that computes, for the sentence. first: name of the way that is taken without a measurement.
+    what: what computes, such as "the detector on cuda", for the sentence. first: name of the way that is taken without
+    a measurement.
     others: ways by name. batch: (N, ...) to try them on.
     agree: whether results of another way (its second argument) may stand for those of the first.
     """

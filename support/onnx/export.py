@@ -7,8 +7,8 @@ Weights are stored as float16 with a cast where that loses nothing, as in shippe
 they are the checkpoint's to the bit.
 
 torch's older exporter, which traces, is used on purpose: it takes half a second for the shipped classifier, where the
-one over torch.export takes over a minute for the detector. What tracing may miss, a branch that depends on the input,
-the comparison is there for.
+one over torch.export takes over a minute for the detector. The comparison is there to find what tracing may miss: a
+branch that depends on the input.
 """
 
 from __future__ import annotations

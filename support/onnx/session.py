@@ -129,7 +129,7 @@ def load_session(path: str | Path, *, wanted_format: str, threads: int) -> OnnxS
     except Exception as error:  # ONNX Runtime's own kinds have no ancestor in common
         raise UserError(f"{path} cannot be run by ONNX Runtime ({error}); export it again.") from error
     if session.metadata.get("format") != wanted_format:
-        raise UserError(f"{path} is not a {wanted_format} file but {session.metadata.get('format')!r}.")
+        raise UserError(f"{path} is not a {wanted_format} file but {session.metadata.get('format')!r}; name another.")
     return session
 
 

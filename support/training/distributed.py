@@ -43,7 +43,7 @@ class Distributed:
         return self.means([value])[0]
 
     def means(self, values: list[float]) -> list[float]:
-        """The mean of each number over all processes, which wait for each other, but for no card."""
+        """The mean of each number over all processes, which wait for each other, but not for a GPU."""
         if self.world_size == 1:
             return values
         total = torch.tensor(values, dtype=torch.float64)

@@ -51,7 +51,7 @@ class BaseLearner(Generic[Network]):
         self.mix_precision(mixed)
 
     def mix_precision(self, mixed: bool) -> None:
-        """From now on, or no more; before the first step."""
+        """Switch mixed precision on or off; to be called before the first step."""
         device = self.distributed.device
         self.dtype = mixed_format(device) if mixed else None
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
@@ -92,7 +92,7 @@ class MovingAverage(AveragedModel):
     """An average of all parameters and buffers: average = decay * average + (1 - decay) * weights. 0: the weights.
 
     At step t the decay is at most (1 + t) / (10 + t), so that the untrained weights do not stay in the average. Unlike
-    the average of torch, this one counts on the CPU: asking a device for the count would wait for all its work.
+    torch's, this average counts its steps on the CPU: to read a count on a device is to wait for all its work.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

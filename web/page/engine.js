@@ -59,7 +59,7 @@ export async function openEngine(about, provider, count) {
   };
 }
 
-/** Is there a GPU that is not itself a program? */
+/** Is there a GPU that is not emulated in software? */
 export async function gpuPossible() {
   const gpu = /** @type {any} */ (navigator).gpu;
   try {
@@ -112,8 +112,8 @@ export async function openGpu(about) {
 }
 
 /**
- * The faster one of two engines on this machine; the other is let go. The second is none where it fails, or gives other
- * numbers than the first.
+ * The faster one of two engines on this machine; the other is let go. The second is not taken where it fails, or
+ * gives other numbers than the first.
  * @param {Engine} one @param {Engine} other @param {About} about
  */
 export async function fasterOf(one, other, about, clock = () => performance.now()) {

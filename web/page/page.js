@@ -100,7 +100,7 @@ function setState(state) {
 const running = () => document.body.dataset.state === "running";
 
 /**
- * Open a source and show it until it ends. What is asked for meanwhile calls the opening off.
+ * Open a source and show it until it ends. Whatever is asked for meanwhile cancels the opening.
  * @param {(signal: AbortSignal) => Promise<Source>} openSource
  */
 async function open(openSource) {

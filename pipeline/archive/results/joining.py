@@ -1,7 +1,7 @@
 """The stretches of a film become one: people keep their numbers over the seams.
 
 In:  the tables of a film's stretches, each with the overlap that comes before it.
-Out: the table that the film would have given in one go; where it may not be that, a sentence.
+Out: the table that the film would have given in one go; a sentence for each seam where it may differ from that.
 
 In the overlap every face has two numbers, one of each stretch. The last frame in which a person is seen twice tells
 which belong together; who is new gets the next number, as in the whole film. Where the last frame of the overlap is

@@ -110,7 +110,7 @@ def open_place(address: str) -> tuple[pa.fs.FileSystem, str]:
 
 @contextlib.contextmanager
 def told(place: str) -> Iterator[None]:
-    """Inside, what the file system of an address raises becomes a sentence; a folder's errors have theirs."""
+    """Inside, errors of an address's file system become a `UserError`; a folder's are raised as they are."""
     try:
         yield
     except OSError as error:

@@ -19,7 +19,7 @@ from pipeline.output.report.timeline import Timeline
 class SeenFace:
     """One face of a frame.
 
-    track: the person's number; 0: nobody knows. probabilities: (K,), sum to 1.
+    track: the person's number; 0: without tracking. probabilities: (K,), sum to 1.
     heatmap: (S, S) float32 in [0, 1] or None, for the class of that index and by that explainer: `explained`.
     picture: gives an encoded JPEG of the face with its heat; None: no face may be shown.
     """

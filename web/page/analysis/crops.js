@@ -58,8 +58,8 @@ export function cropFaces(frame, faces, about) {
 }
 
 /**
- * One crop, linear between pixels, the outermost of which go on for ever. A face larger than the crop is sampled
- * finely and averaged: picking single pixels would alias.
+ * One crop, linear between pixels; beyond the edge the outermost pixels are repeated. A face larger than the crop is
+ * sampled finely and averaged: picking single pixels would alias.
  * @param {import("../types.js").Frame} frame @param {Matrix} matrix @param {number} size @param {number} finest
  * @param {Uint8Array} out
  */

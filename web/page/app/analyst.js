@@ -22,7 +22,7 @@ export class Analyst {
     this.number = 0; // of the order that is waited for; what another source ordered comes too late
     /** @type {Uint8ClampedArray<ArrayBuffer> | undefined} */
     this.spare = undefined;
-    this.broken = ""; // why the worker is none
+    this.broken = ""; // why there is no worker
     this.listener = listener;
   }
 

@@ -1,8 +1,8 @@
 /**
  * Keys: what they do, and the dialog that lists them.
  *
- * In:  key presses on the page. Out: calls of what they mean, unless somebody types or has letters switched off: a
- * program that writes what is said presses letters, too (WCAG 2.1.4).
+ * In:  key presses on the page. Out: calls of what they mean, unless somebody types or has letters switched off:
+ * speech recognition presses letters, too (WCAG 2.1.4).
  *
  * @param {HTMLDialogElement} dialog @param {import("../types.js").About} about
  * @param {(key: string) => boolean} means does the key mean something now? Else the browser has it.

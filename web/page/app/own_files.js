@@ -2,7 +2,7 @@
  * The page keeps its own files, so that it works offline; and its large files come over the wire once.
  */
 
-/** Until they are kept, or the browser keeps none. */
+/** Wait until the files are kept; not at all where the browser keeps none. */
 export async function ownFilesKept() {
   const workers = navigator.serviceWorker;
   if (!workers || !globalThis.isSecureContext) return;

@@ -67,7 +67,7 @@ export class Speaker {
     if (nowS - this.saidS >= this.gapS) this.catchUp(nowS);
   }
 
-  /** Nothing comes for now. @param {number} nowS */
+  /** Say what the gap held back: nothing new comes for now. @param {number} nowS */
   catchUp(nowS) {
     const { sentence, key } = this.newest;
     if (key === this.saidKey) return;

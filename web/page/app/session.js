@@ -4,8 +4,8 @@
  * In:  a source, options that buttons and keys change.
  * Out: frames on the stage, rows in the table, words for the person.
  *
- * The loop in `run` is the whole page: the newest frame goes to the worker, comes back with what its faces show, is
- * drawn. Nothing is queued: what comes meanwhile is not seen.
+ * The loop in `run` is the whole page: the newest frame goes to the worker, comes back with what its faces show, and is
+ * drawn. Nothing is queued: frames that come meanwhile are skipped.
  */
 import { RateMeter, SearchSize, Speaker, gistOf, sentenceOf } from "./rate.js";
 

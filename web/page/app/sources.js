@@ -36,7 +36,7 @@ const CAMERA_TROUBLE = {
 /**
  * @param {string} deviceId "" for the one that the browser takes
  * @param {(sentence: string) => void} gone called when the camera ends by itself
- * @param {AbortSignal} signal lets the camera go that gives no picture yet
+ * @param {AbortSignal} signal releases a camera that gives no picture yet
  * @returns {Promise<Source>}
  */
 export async function openCamera(deviceId, gone, signal) {
