@@ -53,7 +53,7 @@ def test_grad_cam_by_hand():
 def test_the_maps_by_hand():
     activation = torch.tensor([[[[1.0, 2.0]], [[3.0, 0.0]]]])  # (1, 2, 1, 2)
     gradient = torch.tensor([[[[2.0, 0.0]], [[-1.0, 1.0]]]])
-    # Grad-CAM: alpha = (1, 0). HiRes-CAM: cell by cell. Attention: sums of squares.
+    # Grad-CAM: alpha = (1, 0). HiResCAM: cell by cell. Attention: sums of squares.
     assert grad_cam(activation, gradient).tolist() == [[[1.0, 2.0]]]
     assert hires_cam(activation, gradient).tolist() == [[[0.0, 0.0]]]
     assert attention_map(activation, gradient).tolist() == [[[10.0, 4.0]]]
