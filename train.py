@@ -190,8 +190,8 @@ class Trainer:
                 self.save_state()
                 log.close(self.history, f"stopped in epoch {self.epoch + 1}; everything is saved, --resume continues")
                 return 130
-        early = f"no better macro-F1 for {count(self.settings.patience, 'epoch')}: "
-        log.close(self.history, early * (self.epoch < self.settings.epochs) + "done")
+        early = f"no better macro-F1 for {count(self.settings.patience, 'epoch')}: done"
+        log.close(self.history, early if self.epoch < self.settings.epochs else "done")
         self.folder.export(export_checkpoint, "best.safetensors")
         return 0
 

@@ -53,7 +53,7 @@ class EpochLoader:
 
     @property
     def place(self) -> str:
-        """Where pictures are changed, in words."""
+        """Where pictures are augmented, in words."""
         return "pictures are augmented on the CPU"
 
     def class_shares(self) -> np.ndarray:

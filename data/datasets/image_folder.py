@@ -100,7 +100,7 @@ def left_out(folder: Path) -> str:
     outside = sum(map(is_picture, _readable(around)))
     others = sum(not is_picture(name) for path in classes for name in _readable(file_names(path)))
     pictures = f"{count(outside, 'picture')} {'lies' if outside == 1 else 'lie'} outside the class folders"
-    files = f"{count(others, 'other file')}"
+    files = count(others, "other file")
     if outside:
         return f"{pictures} and {files} in them: left out" if others else f"{pictures}: left out"
     return f"{files} {'lies' if others == 1 else 'lie'} in the class folders: left out" if others else ""

@@ -114,9 +114,9 @@ def evaluate_split(settings: Settings) -> Evaluation:
 
 def closed_words(classes: dict) -> str:
     """What the protocol has to say where set and network have other classes; nothing where they have the same."""
-    words, count = "", len(classes["of_the_set"])
+    words, known = "", len(classes["of_the_set"])
     if classes["forbidden"]:
-        words += f"; closed set: answers only among its {count} classes, never {', '.join(classes['forbidden'])}"
+        words += f"; closed set: answers only among its {known} classes, never {', '.join(classes['forbidden'])}"
     if classes["unknown_to_the_network"]:
         words += (
             f"; the network does not know {', '.join(classes['unknown_to_the_network'])}: such faces count as wrong"

@@ -1,8 +1,8 @@
 """Does the loader keep the device busy? python -m evaluation.speed.loader --data-path DIR
 
 In:  a data set's folder, a network, a batch size; how much memory the pictures may take (0: all stay on disk).
-Out: on stdout, as JSON, for pictures changed on the CPU and on the device (train.py's --augment-on): faces a second of
-     training steps on the loader's batches; of the same steps on batches in memory; the first as a share of the
+Out: on stdout, as JSON, for pictures augmented on the CPU and on the device (train.py's --augment-on): faces a second
+     of training steps on the loader's batches; of the same steps on batches in memory; the first as a share of the
      second; of the loader alone. The same as a Markdown table on stderr. And the most memory that the process
      had before it changed pictures on the device, listing and torch included.
 

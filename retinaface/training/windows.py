@@ -9,7 +9,8 @@ log-uniform from 0.014 to 0.6 of the window's side, or to a part of the whole sc
 face, as a webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large:
 enlarged small ones are blurs, and a network that is trained on them takes blurs for faces. Many of the others are put
 together from four windows of half the side (mosaic, Bochkovskiy et al. 2020, arXiv 2004.10934), so that a step shows
-four times as many scenes and faces. Pictures without a face in which a detector saw one are shown more often.
+four times as many scenes and faces. Pictures without a face in which a detector saw one (hard negatives) are shown more
+often.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from support import UserError
 
 # Shares of "any" windows and quarters: of pictures without a face; of one face that nobody boxed by hand.
 FACE_FREE, PORTRAITS = 0.15, 0.18
-HARD = 12  # a picture without a face in which a detector saw one with score s is drawn 1 + HARD * s**2 times as often
+HARD_NEGATIVE_GAIN = 12  # a picture without a face in which a detector saw one of score s counts 1 + 12 s**2 times
 FILLED, LARGE = 0.11, 0.17  # share of windows that one face fills or overfills, and that show a large one
 MOSAIC = 0.4  # share of "any" windows that are four of "quarter" in one
 # Sizes of that face, in sides of the window (of the quarter).
@@ -75,7 +76,7 @@ class WindowMaker:
         kinds = ((faces == 0, FACE_FREE), (portrait, PORTRAITS), ((faces > 0) & ~portrait, 1 - FACE_FREE - PORTRAITS))
         self.weight = np.zeros(len(pictures))
         for rows, share in kinds:
-            weight = rows * np.maximum(faces, 1) ** 0.5 * (1 + HARD * false_score**2)
+            weight = rows * np.maximum(faces, 1) ** 0.5 * (1 + HARD_NEGATIVE_GAIN * false_score**2)
             self.weight += share * weight / max(weight.sum(), 1)
         self.weight /= self.weight.sum()
         little, fully = LARGE_ENOUGH

@@ -13,7 +13,7 @@ from retinaface.training.geometry import box_area
 from retinaface.training.matching import IGNORED, match_anchors
 from retinaface.training.windows import (
     FACE_FREE,
-    HARD,
+    HARD_NEGATIVE_GAIN,
     MOST_FACES,
     PORTRAITS,
     SMALLEST_SIDE,
@@ -151,10 +151,9 @@ def test_kinds_of_pictures_have_their_share():
 def test_pictures_in_which_a_detector_saw_a_face_are_shown_more_often():
     pictures = [drawn(), *(dataclasses.replace(empty(n), false_score=n / 2) for n in range(3))]
     weight = WindowMaker(pictures).weight
-    np.testing.assert_allclose(weight[2:] / weight[1], [1 + HARD / 4, 1 + HARD])
-    assert weight[0] == pytest.approx(
-        WindowMaker([drawn(), empty()]).weight[0]
-    )  # those without a face keep their share
+    np.testing.assert_allclose(weight[2:] / weight[1], [1 + HARD_NEGATIVE_GAIN / 4, 1 + HARD_NEGATIVE_GAIN])
+    others = WindowMaker([drawn(), empty()]).weight[0]
+    assert weight[0] == pytest.approx(others)  # those without a face keep their share
 
 
 def test_batches_hold_what_the_loss_wants_and_are_the_same_for_a_seed():
