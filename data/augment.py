@@ -98,7 +98,8 @@ class Augment:
         light_xy, noise, noise_seed = (0.0, 0.0), 0.0, 0  # drawn last: without them the rest is what it was before them
         if self.light:
             strength, side = rng.uniform(0, self.light), rng.uniform(0, 2 * np.pi)
-            light_xy = strength * np.cos(side), strength * np.sin(side)
+            x, y = np.cos(side), np.sin(side)
+            light_xy = strength * x / (abs(x) + abs(y)), strength * y / (abs(x) + abs(y))  # `strength` in a corner
         if self.noise:
             noise, noise_seed = rng.uniform(0, self.noise), int(rng.integers(2**31))
         return Change(

@@ -31,8 +31,8 @@ VALIDATION_SHARE = 0.1  # of the training faces, where a data set names none
 def split_off(samples: Iterable[Sample], share: float, *, split: str) -> Samples:
     """`samples`, with a fixed `share` of the "train" ones moved to `split`.
 
-    Where every one of these has a `person`, whole people are moved, at least one of two, until `share` of the faces is
-    reached; otherwise faces of every class, at least one of two.
+    Where every one of these has a `person`, whole people are moved, at least one of two, who have about `share` of the
+    faces; otherwise faces of every class, at least one of two.
     """
     columns = samples if isinstance(samples, Samples) else Samples(samples)
     training = columns.splits.equal("train")
@@ -68,15 +68,19 @@ def draw_faces(hashes: np.ndarray, labels: np.ndarray, among: np.ndarray, share:
 
 
 def _draw_people(faces: Counter[str], share: float) -> set[str]:
-    """People by their hash, until they have `share` of the `faces` that everyone has; never all of them."""
+    """People by their hash, each who brings the drawn closer to `share` of the `faces` that everyone has.
+
+    Where nobody does, it is the one with the fewest. Of three people and more two are left, of two one: for the next
+    split, and for training.
+    """
     drawn: set[str] = set()
     count = 0
-    for person in sorted(faces, key=name_hash)[: len(faces) - 1]:
-        if drawn and count + faces[person] / 2 > share * faces.total():
-            break
-        drawn.add(person)
-        count += faces[person]
-    return drawn
+    people = sorted(faces, key=name_hash)
+    for person in people:
+        if count + faces[person] / 2 <= share * faces.total() and len(drawn) < max(1, len(people) - 2):
+            drawn.add(person)
+            count += faces[person]
+    return drawn or set(sorted(people, key=faces.__getitem__)[: len(people) > 1])
 
 
 def make_folds(faces: FaceSet, folds: int) -> list[np.ndarray]:

@@ -137,7 +137,7 @@ class Classifier:
         return NetworkPrediction(self.engine.forward(both), self.to_probabilities, tta=tta)
 
     def to_probabilities(self, logits: np.ndarray, *, confidence: str = "") -> np.ndarray:
-        """(N, K) logits -> (N, K) float32 whose rows sum to 1, as `confidence` asks; left out: the constructor's."""
+        """(N, K) logits -> (N, K), the same dtype, whose rows sum to 1, as `confidence` asks; "": the constructor's."""
         if not np.isfinite(logits).all():
             raise UserError(f"{self.name} gives numbers that are not finite; name other --weights.")
         bias, temperature = self.bias_and_temperature[confidence or self.confidence]

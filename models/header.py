@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from support.emotions import LONGEST_NAME, is_name
+
 LARGEST = 1e30  # well inside float32, which ends at 3.4e38
-LONGEST = 100  # characters of a text
 
 
 def number(
@@ -41,16 +42,12 @@ def whole(value: Any, *, what: str, within: tuple[int, int]) -> int:
 
 
 def texts(values: Any, *, what: str) -> tuple[str, ...]:
-    """At least one text, each of 1 to `LONGEST` printable characters, and none twice."""
-    if not isinstance(values, (list, tuple)) or not values or not all(map(_is_text, values)):
-        raise ValueError(f"{what} must be texts of 1 to {LONGEST} printable characters, not {values!r:.40}")
+    """At least one text, each as `is_name` wants it, and none twice."""
+    if not isinstance(values, (list, tuple)) or not values or not all(map(is_name, values)):
+        raise ValueError(f"{what} must be texts of 1 to {LONGEST_NAME} printable characters, not {values!r:.40}")
     if len(set(values)) < len(values):
         raise ValueError(f"{what} names {next(v for v in values if list(values).count(v) > 1)!r} twice")
     return tuple(values)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable()
 
 
 def mapping(value: Any, *, what: str) -> dict:

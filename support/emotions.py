@@ -22,10 +22,23 @@ SYNONYMS = {
 _CANONICAL = {word: name for name, words in SYNONYMS.items() for word in (name, *words)}
 
 
+LONGEST_NAME = 100  # characters
+JOINERS = "\u200c\u200d"  # of no width; Persian and Hindi words are spelt with them
+
+
 def canonical_name(word: str) -> str:
-    """The project's term for `word`; a word it does not know stays itself, in lower case."""
-    word = word.strip().lower()
+    """The project's term for `word`; a word it does not know stays itself, in lower case and with plain blanks."""
+    word = " ".join(word.lower().split())
     return _CANONICAL.get(word, word)
+
+
+def is_name(value: object) -> bool:
+    """Is that a text that can name a class: 1 to `LONGEST_NAME` printable characters or joiners?"""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= LONGEST_NAME
+        and all(sign.isprintable() or sign in JOINERS for sign in value)
+    )
 
 
 def ordered_names(names: set[str]) -> tuple[str, ...]:

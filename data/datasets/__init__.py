@@ -25,7 +25,7 @@ from data.pictures.store import Storage
 from data.samples import build_face_set, samples_of
 from data.tables import ALL, SPLITS, check_field_count, read_rows
 from support import UserError, notify
-from support.emotions import canonical_name
+from support.emotions import LONGEST_NAME, canonical_name, is_name
 from support.memory import return_freed_memory
 
 ASKED_LAST = "image_folder"  # fits almost any tree of pictures
@@ -109,7 +109,14 @@ def _load(
 ) -> FaceSet:
     mapping = read_class_map(classes) if classes else {}
     faces = load_format(layout, folder, split, skip_bad=skip_bad, storage=storage)
-    return map_classes(faces, mapping) if mapping else faces
+    faces = map_classes(faces, mapping) if mapping else faces
+    for class_name in faces.class_names:
+        if not is_name(class_name):  # no checkpoint could hold it
+            raise UserError(
+                f"a class is named by 1 to {LONGEST_NAME} printable characters, not {class_name!r:.110}; rename it, or "
+                "map it (--classes FILE)."
+            )
+    return faces
 
 
 def load_for_training(

@@ -226,8 +226,9 @@ def _rgb(image: Image.Image, path: str | Path) -> tuple[np.ndarray, list[str]]:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 of grey values with 16 bits; `ValueError` for others, also for 8 bits that are stored in 32."""
-    eight_in_32 = values.dtype.itemsize == 4 and 0 < values.max() < 256
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535 or eight_in_32:
+    """(H, W) uint8 of grey values with 16 bits; `ValueError` for others, also for 8 bits that are stored in more."""
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65_535:
         raise ValueError("its pixels have 32 bits; save it with 8 or 16")
+    if 0 < values.max() < 256:
+        raise ValueError(f"its pixels have {8 * values.dtype.itemsize} bits and no value above 255; save it with 8")
     return (values >> 8).astype(np.uint8)

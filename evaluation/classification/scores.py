@@ -46,7 +46,7 @@ RARE = "contempt"  # 15 of 3,137 FER+ test faces: one of them moves macro-F1 by 
 class Evaluation:
     """What the networks predict for N faces of K classes.
 
-    crowd, label: (N, K) float32, by `Classifier`'s two confidences, each with its bias and temperature; rows sum to 1.
+    crowd, label: (N, K) float64, by `Classifier`'s two confidences, each with its bias and temperature; rows sum to 1.
     scores: n, correct, accuracy, ... per_class, without_train_duplicates, groups, members.
     """
 
@@ -119,7 +119,7 @@ def evaluate(
 
 
 def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(M, N, K) float32 twice: the crowd and the label probabilities of each of the M networks, from the same passes.
+    """(M, N, K) float64 twice: the crowd and the label probabilities of each of the M networks, from the same passes.
 
     K are the ensemble's classes, in its order.
     """
@@ -127,9 +127,9 @@ def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool
     crowd: list[np.ndarray] = []
     label: list[np.ndarray] = []
     for classifier in classifiers:
-        logits = [classifier.logits(faces.images)]
+        logits = [np.float64(classifier.logits(faces.images))]  # so that a set's classes keep a share beside any other
         if tta:
-            logits.append(classifier.logits(image[:, ::-1] for image in faces.images))
+            logits.append(np.float64(classifier.logits(image[:, ::-1] for image in faces.images)))
         for rows, confidence in ((crowd, "crowd"), (label, "label")):
             rows.append(np.mean([classifier.to_probabilities(each, confidence=confidence) for each in logits], axis=0))
     return ensemble.aligned(crowd), ensemble.aligned(label)

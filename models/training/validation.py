@@ -18,6 +18,7 @@ from models.classifier import predict_logits
 from models.preprocess import Preprocess
 from models.training.calibration import calibrate
 from models.training.settings import Settings
+from support import FAILED, UserError
 from support.metrics import score, softmax
 from support.training.distributed import Distributed
 
@@ -33,6 +34,12 @@ def validate(
     """Scores on all faces, of which each process computes its share, and logits; all processes must call it."""
     mine = images[distributed.rank :: distributed.world_size]
     logits = distributed.gather(predict_logits(network, preprocess, mine, device=distributed.device))
+    if not np.isfinite(logits).all():
+        raise UserError(
+            "the network gives numbers that are not finite on the validation faces: the training has diverged. What was"
+            " saved before is kept; begin again with a lower --lr.",
+            exit_code=FAILED,
+        )
     scores = score(labels, softmax(logits), votes)
     scores["ece_uncalibrated"] = scores.pop("ece")
     return scores, logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_people_are_never_divided():
     assert not people["train"] & people["test"]
     assert not people["train"] & people["validation"]
     assert list(split_off(rows[::-1], 0.2, split="test"))[::-1] == list(split_off(rows, 0.2, split="test"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_person_with_most_of_the_faces_is_trained_on_and_not_tested_on(seed):
+    counts = {f"{seed}-a": 900, f"{seed}-b": 50, f"{seed}-c": 50, f"{seed}-d": 50}
+    rows = [sample(f"{person}-{i}", person=person) for person, count in counts.items() for i in range(count)]
+    split = split_off(split_off(rows, 0.2, split="test"), 0.1, split="validation")
+    faces = Counter(row.split for row in split)
+    assert (faces["test"] + faces["validation"], faces["train"]) == (150, 900)
+    assert min(faces.values()) >= 50
 
 
 def test_faces_of_a_moved_person_in_another_split_stay_there():

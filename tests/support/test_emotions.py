@@ -26,6 +26,7 @@ def test_words_of_data_sets_map_to_names(word, name):
 
 def test_an_unknown_word_stays_itself_in_lower_case():
     assert canonical_name(" Bored") == "bored"
+    assert canonical_name("very\xa0 Happy") == "very happy"
 
 
 def test_names_map_to_themselves_and_no_word_to_two():

@@ -153,6 +153,18 @@ def test_training_refuses_a_set_in_doubt_unless_the_doubt_is_named(tmp_path):
     assert load_for_training(tmp_path, accept=["class-names"])[0].class_names == ("aligned", "original")
 
 
+@pytest.mark.parametrize("bad", ["b" * 101, "a\u202eb"])
+def test_a_class_that_no_checkpoint_could_name_is_refused_before_any_training_and_can_be_mapped(tmp_path, bad):
+    make_image_folder(tmp_path / "set", {bad: 20, "بی\u200cطرف": 20})
+    with pytest.raises(
+        UserError, match=r"a class is named by 1 to 100 printable characters, not .*; rename it, or map"
+    ):
+        load_faces(tmp_path / "set", "train")
+    (tmp_path / "names.csv").write_text(f"{bad},anger\n", "utf-8")
+    faces = load_faces(tmp_path / "set", "train", classes=str(tmp_path / "names.csv"))
+    assert faces.class_names == ("anger", "بی\u200cطرف")
+
+
 def test_a_map_of_classes_is_read_with_or_without_a_header(tmp_path):
     path = write_lines(tmp_path / "map.csv", ["name;class", "Glee;happy", "7;-"])
     assert read_class_map(path) == {"glee": "happiness", "7": ""}

@@ -321,7 +321,12 @@ def test_tiffs_of_which_pillow_makes_another_picture_are_refused(tmp_path, tags)
     assert read_picture(path).shape == (20, 30, 3)
 
 
-def test_eight_bits_that_are_stored_in_32_are_refused_and_not_black(tmp_path):
+def test_eight_bits_that_are_stored_in_more_are_refused_and_not_black(tmp_path):
     Image.fromarray(np.full((4, 5), 200, np.int32)).save(tmp_path / "a.tif")
-    with pytest.raises(UserError, match="its pixels have 32 bits; save it with 8 or 16"):
+    with pytest.raises(UserError, match="its pixels have 32 bits and no value above 255; save it with 8"):
         read_picture(tmp_path / "a.tif")
+    Image.fromarray(np.full((4, 5), 255, np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="its pixels have 16 bits and no value above 255; save it with 8"):
+        read_picture(tmp_path / "a.png")
+    Image.fromarray(np.full((4, 5), 256, np.uint16)).save(tmp_path / "a.png")
+    assert (read_picture(tmp_path / "a.png") == 1).all()

@@ -55,6 +55,14 @@ def test_classes_are_joined_by_name_and_what_the_faces_lack_is_dropped(faces):
     assert evaluation.confusion.sum() == N
 
 
+def test_a_class_that_the_set_lacks_leaves_the_others_their_order_however_sure_the_network_is_of_it(faces):
+    plain = checkpoint(("fear", "joy", "awe"), temperature=0.1)
+    sure = dataclasses.replace(plain, class_bias=(0.0, 0.0, 40.0))  # 400 nats ahead; float32 ends at 104
+    logits = Classifier(plain).logits(faces.images)
+    evaluation = evaluate_checkpoints([sure], faces)
+    np.testing.assert_allclose(evaluation.label, softmax(logits[:, :2] / 0.1), rtol=1e-3)
+
+
 def test_the_class_bias_changes_labels_and_not_the_crowds_shares(faces):
     plain = checkpoint(("fear", "joy"))
     biased = dataclasses.replace(plain, class_bias=(0.0, 50.0))  # whatever it sees, the label is joy

@@ -11,6 +11,7 @@ from models.checkpoint import load_checkpoint
 from models.spec import all_specs
 from models.training.settings import Settings
 from models.training.validation import save_best, validate
+from support import UserError
 from support.training.distributed import Distributed
 
 
@@ -35,3 +36,14 @@ def test_scores_and_checkpoint(tmp_path, rng, monkeypatch):
     assert saved.class_names == ("a", "b", "c")
     assert (saved.scores["epoch"], saved.settings["seed"]) == (7, 5)
     assert saved.scores["validation"]["accuracy"] == pytest.approx(scores["accuracy"])
+
+
+def test_a_network_that_has_diverged_is_told_in_a_sentence(rng):
+    network = plain_network(2).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(float("nan"))
+    images, labels = rng.integers(0, 256, (3, 48, 48, 3), dtype=np.uint8), np.array([0, 1, 0])
+    with pytest.raises(UserError, match=r"not finite on the validation faces.*begin again with a lower --lr") as error:
+        validate(network, PLAIN.preprocess, images, labels, np.eye(2)[labels], Distributed(torch.device("cpu")))
+    assert error.value.exit_code == 1
