@@ -84,7 +84,7 @@ class FaceResult:
 class FrameResult:
     """A frame (H, W, 3) uint8 RGB as it came, its faces, the K names of their probabilities, and the explainer.
 
-    left_out: how many more faces were found than `max_faces` lets through.
+    left_out: faces that were found beyond the `max_faces` best; nothing else is known of them.
     reduced: the frame was searched made so many times smaller by `imgsz`; 1.0: at its own size.
     """
 
@@ -92,7 +92,7 @@ class FrameResult:
     faces: tuple[FaceResult, ...]
     class_names: tuple[str, ...]
     explainer: str | None = None
-    left_out: int = 0
+    left_out: tuple[Face, ...] = ()
     reduced: float = 1.0
 
     @property
@@ -101,7 +101,7 @@ class FrameResult:
         longer, shown = max(self.frame_rgb.shape[:2]), len(self.faces)
         said = {}
         if self.left_out:
-            said["--max-faces"] = f"{shown} of {shown + self.left_out} faces; --max-faces"
+            said["--max-faces"] = f"{shown} of {shown + len(self.left_out)} faces; --max-faces"
         if self.reduced > REDUCED_SAID:
             said["--imgsz"] = f"searched at {round(longer / self.reduced)} of {longer} px; --imgsz"
         return said
@@ -210,7 +210,7 @@ class EmotionPipeline:
         tracked: list[Sequence[Face]] = [() if some is None else some for some in faces]
         observations: list[Observation] = []
         if self.tracker and time_s is not None:
-            if len(faces) > 1 and np.size(time_s) != len(faces):
+            if faces and np.size(time_s) != len(faces):
                 raise UserError(f"time_s wants one time a frame, {len(faces)} in all, not {np.size(time_s)}.")
             times_s, cuts = (np.broadcast_to(given, len(faces)).tolist() for given in (time_s, new_scene))
             smooth = options.smooth_s > 0
@@ -240,7 +240,7 @@ class EmotionPipeline:
                 tuple(itertools.islice(rest, len(some))),
                 names,
                 explainer,
-                left_out=some.left_out if isinstance(some, Faces) else 0,
+                left_out=some.left_out if isinstance(some, Faces) else (),
                 reduced=some.reduced if isinstance(some, Faces) else 1.0,
             )
             for frame, some in zip(frames, tracked, strict=True)

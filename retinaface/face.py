@@ -45,13 +45,13 @@ class Face:
 class Faces(list[Face]):
     """The faces of one frame, best score first, and what bounded the search for them.
 
-    left_out: how many more were found than `max_faces` lets through.
+    left_out: those that were found beyond the `max_faces` best.
     reduced: the frame was searched made so many times smaller by `imgsz`; 1.0: at its own size.
     """
 
-    def __init__(self, faces: Iterable[Face] = (), *, left_out: int = 0, reduced: float = 1.0) -> None:
+    def __init__(self, faces: Iterable[Face] = (), *, left_out: Sequence[Face] = (), reduced: float = 1.0) -> None:
         super().__init__(faces)
-        self.left_out, self.reduced = left_out, reduced
+        self.left_out, self.reduced = tuple(left_out), reduced
 
     def with_faces(self, faces: Iterable[Face]) -> Faces:
         """Other faces of the same search."""
@@ -61,7 +61,7 @@ class Faces(list[Face]):
 def best_faces(faces: Sequence[Face], max_faces: int | None, *, reduced: float) -> Faces:
     """The first `max_faces` of faces in the order of their scores; None: all."""
     kept = faces[:max_faces]
-    return Faces(kept, left_out=len(faces) - len(kept), reduced=reduced)
+    return Faces(kept, left_out=faces[len(kept) :], reduced=reduced)
 
 
 def boxes_of(faces: Sequence[Face]) -> np.ndarray:

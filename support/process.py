@@ -152,9 +152,20 @@ def _tell(error: BaseException) -> int:
     if (outcome := outcome_of(error)) is None:
         raise error
     sentence, code = outcome
-    if sentence:
-        notify(f"error: {sentence}")
+    for told in (*_errors_before(error), sentence):
+        if told:
+            notify(f"error: {told}")
     return code
+
+
+def _errors_before(error: BaseException) -> list[str]:
+    """The sentences of the errors during whose handling, as files were finished, another came; the first one first."""
+    before: list[str] = []
+    while (earlier := error.__context__) is not None:
+        if isinstance(earlier, UserError) and not error.__suppress_context__:  # as `raise ... from` sets it
+            before.insert(0, str(earlier))
+        error = earlier
+    return before
 
 
 def _end_import(kind: type[BaseException], error: BaseException, traceback: types.TracebackType | None) -> None:

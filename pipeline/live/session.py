@@ -192,9 +192,12 @@ class Session:
     def _see(self, analysed: AnalysedFrame) -> None:
         """Have the blur remember the faces of a frame; the same one twice is fine."""
         frame, result = analysed.frame, analysed.result
-        boxes = [face.box_xyxy for face in result.faces]
+        boxes = [face.box_xyxy for face in (*result.faces, *result.left_out)]
         before, self._seen = self._seen, (frame.origin, frame.index)
-        another = self.feed.is_still(frame) and before != self._seen  # not the same picture mirrored
+        if self.feed.is_still(frame):
+            another = before != self._seen  # not the same picture mirrored
+        else:
+            another = before is not None and before[0] != frame.origin
         self._blur.see(result.frame_rgb, boxes, frame.time_s, new_scene=another)
 
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:

@@ -26,6 +26,8 @@ MAX_WH = (1280, 720)  # a new window fits in this, and fills it in one direction
 MIN_WIDTH = 640
 SAME_RATIO = 0.01  # pictures whose ratios differ by a larger share want a window of another shape
 KEY_NAMES = {27: "esc", 32: "space"}
+NO_KEY = 0xFFFF
+MODIFIERS = range(0xFFE1, 0xFFEF)  # Shift, Ctrl, Alt and the like by themselves, as X11 numbers them
 
 
 class Screen(Protocol):
@@ -96,9 +98,11 @@ class Window:
         cv2.imshow(self._title, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
 
     def key(self, wait_ms: int = 1) -> str | None:
-        """Wait up to `wait_ms` (at least 1) for a key: its lower-case letter or sign, 'esc', 'space', or None."""
+        """Wait up to `wait_ms` (at least 1) for a key: its lower-case letter or sign, esc, space, other, or None."""
         code = cv2.waitKeyEx(max(1, wait_ms)) & 0xFFFF  # above it GTK tells of Shift; 8 bits would make Q of an arrow
-        return KEY_NAMES.get(code, chr(code).lower() if 32 < code < 127 else None)
+        if code == NO_KEY or code in MODIFIERS:
+            return None
+        return KEY_NAMES.get(code, chr(code).lower() if 32 < code < 127 else "other")
 
     def close(self) -> None:
         """Take the window off the screen; more than once is fine."""

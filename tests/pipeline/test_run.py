@@ -209,7 +209,7 @@ def test_what_bounded_the_search_is_said(pipeline, portrait):
     (result,) = bounded.predict([frame], [found], time_s=0.0)
     (repeated,) = bounded.predict([frame], [None], time_s=0.04)
     for one in (result, repeated):
-        assert (len(one.faces), one.left_out, one.reduced) == (4, 2, 1)
+        assert (len(one.faces), len(one.left_out), one.reduced) == (4, 2, 1)
         assert one.limits == {"--max-faces": "4 of 6 faces; --max-faces"}
     detector.max_faces = None
     (reduced,) = bounded([frame])

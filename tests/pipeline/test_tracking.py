@@ -171,9 +171,9 @@ def test_after_some_frames_away_nothing_of_before_is_mixed_in():
 
 def test_what_bounded_the_search_goes_with_the_faces():
     tracker = Tracker()
-    found = Faces([face(0)], left_out=3, reduced=2.5)
+    found = Faces([face(0)], left_out=[face(50)] * 3, reduced=2.5)
     for shown in (tracker.update(found, 0)[0], tracker.update(None, FRAME_S)[0]):
-        assert (len(shown), shown.left_out, shown.reduced) == (1, 3, 2.5)
+        assert (len(shown), len(shown.left_out), shown.reduced) == (1, 3, 2.5)
 
 
 def test_another_face_at_the_same_place_is_another_person(portrait):

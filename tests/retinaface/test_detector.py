@@ -76,11 +76,11 @@ def test_threshold_and_number_of_faces_are_kept(portrait):
     (faces,) = detector([grid])
     assert len(faces) == 6
     assert [f.score for f in faces] == sorted((f.score for f in faces), reverse=True)
-    assert (faces.left_out, faces.reduced) == (0, 1.0)
+    assert (faces.left_out, faces.reduced) == ((), 1.0)
     detector.max_faces = 2
     (two,) = detector([grid])
     assert len(two) == 2
-    assert two.left_out == 4
+    assert [face.score for face in two.left_out] == [face.score for face in faces[2:]]
     assert [face.score for face in two] == [face.score for face in faces[:2]]
     detector.conf = 1.1
     assert detector([grid]) == [[]]

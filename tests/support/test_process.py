@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -15,7 +16,7 @@ from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 from support import FAILED, UserError
-from support.process import LONGEST_SENTENCE, notify, outcome_of, stop_requests
+from support.process import LONGEST_SENTENCE, _tell, notify, outcome_of, stop_requests
 
 POSIX = pytest.mark.skipif(
     os.name != "posix" or not os.path.exists("/dev/full"), reason="signals and descriptors as Linux has them"
@@ -80,6 +81,27 @@ def test_what_is_told_of_an_error(error, told):
         assert outcome[0].startswith(told[0])
         assert bool(outcome[0]) is bool(told[0])
         assert outcome[1] == told[1]
+
+
+def test_what_fails_while_files_are_finished_does_not_hide_what_ended_the_command(capsys):
+    def fail(sentence: str) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise UserError(sentence, exit_code=FAILED) from error
+
+    def command() -> None:
+        with contextlib.ExitStack() as opened:
+            opened.callback(fail, "the report is not written")
+            opened.callback(fail, "the log cannot be finished")
+            fail("the log ends here")
+
+    with pytest.raises(UserError) as error:
+        command()
+    assert _tell(error.value) == FAILED
+    assert capsys.readouterr().err.splitlines() == [
+        "error: the log ends here", "error: the log cannot be finished", "error: the report is not written"
+    ]  # fmt: skip
 
 
 @POSIX

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from helpers.patience import PATIENCE_S
@@ -538,6 +539,36 @@ def test_a_face_of_a_picture_that_is_missed_in_its_mirror_image_stays_blurred(pl
     (snapshot,) = (tmp_path / "snapshots").glob("*.png")
     head = around(face.box_xyxy)
     assert (head.view(read_picture(snapshot)[:, ::-1]) == head.view(image)).mean() < 0.05
+
+
+def test_blur_hides_faces_beyond_max_faces_too(play, parts, portrait, tmp_path):
+    image = np.tile(cv2.resize(portrait[:400, :400], (200, 200)), (1, 3, 1))
+    found = parts[0]([image])[0]
+    assert len(found) == 3
+    detector = RetinaFace(parts[0].engine, max_faces=1)
+    pipeline = EmotionPipeline(detector, parts[1], options=PredictOptions(explainer=None))
+    play(film([image] * 2, fps=25), pipeline=pipeline, blur=True, save="seen/")
+    (recording,) = (tmp_path / "seen").glob("*.mp4")
+    with av.open(str(recording)) as file:
+        kept = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert [len(faces) for faces in parts[0](kept)] == [0] * len(kept)
+
+
+def test_a_face_of_a_picture_does_not_blur_the_film_that_follows(play, parts, portrait, tmp_path):
+    def frames() -> Iterator[Frame]:
+        yield Frame(portrait[:400, :400], 0.0, 0, "a.png", Path("a.png"), still=True)
+        for i in range(3):
+            yield Frame(stripes, i / 25, i, "b.mp4", Path("b.mp4"))
+
+    stripes = np.zeros((400, 400, 3), np.uint8)
+    stripes[:, ::20] = stripes[:, 1::20] = 255
+    source = FileSource("a folder", frames(), fps=25)
+    pipeline = EmotionPipeline(*parts, options=PredictOptions(explainer=None))
+    play(source, pipeline=pipeline, blur=True, save="seen/")
+    (recording,) = (tmp_path / "seen").glob("*.mp4")
+    with av.open(str(recording)) as file:
+        first = next(file.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.abs(first[50:350].astype(int) - stripes[50:350]).mean() < 10
 
 
 def test_the_list_of_keys_is_not_in_what_is_kept(play, portrait, tmp_path):

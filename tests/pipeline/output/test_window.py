@@ -229,10 +229,10 @@ def test_rate_over_the_last_second():
 
 @pytest.mark.parametrize(
     ("code", "key"),
-    [(0x71, "q"), (0x51, "q"), (0x100071, "q"), (27, "esc"), (32, "space"), (0xFF51, None),
-     (0xFF52, None), (0xFFE1, None), (0x250000, None), (63232, None), (-1, None)],
+    [(0x71, "q"), (0x51, "q"), (0x100071, "q"), (27, "esc"), (32, "space"), (13, "other"),
+     (0xFF51, "other"), (0x6CA, "other"), (0x250000, "other"), (63232, "other"), (0xFFE1, None), (-1, None)],
 )  # fmt: skip
-def test_letters_with_or_without_locks_are_keys_and_arrows_are_none(monkeypatch, code, key):
+def test_letters_with_or_without_locks_have_names_and_any_other_key_is_one(monkeypatch, code, key):
     """As X11 (with and without Num Lock under GTK), Windows and macOS give them."""
     monkeypatch.setattr(screen.cv2, "waitKeyEx", lambda wait_ms: code)
     window = Window.__new__(Window)  # no display is needed to name a key

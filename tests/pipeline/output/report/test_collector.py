@@ -59,7 +59,7 @@ def test_films_pictures_limits_and_what_could_not_be_read(tmp_path):
     for folder in ("a", "b"):  # two films of one name
         for i in range(3):
             frame = Frame(IMAGE, i / 10, i, "film.mp4", Path(folder, "film.mp4"))
-            report.add(frame, result((1, [0, 1, 0]), left_out=4))
+            report.add(frame, result((1, [0, 1, 0]), left_out=(Face(np.zeros(4), np.zeros((5, 2)), 0.7),) * 4))
     report.add(Frame(IMAGE, 0.0, 0, "p.jpg", Path("p.jpg"), still=True), result((0, [0, 0, 1]), explainer=None))
     report.add_skipped(Skipped("broken.jpg", 1, "is not a picture"))
     report.add_skipped(Skipped("film.mp4", 120, "a damaged stretch", frames=30))
