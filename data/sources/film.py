@@ -115,6 +115,17 @@ def expected_frames(path: str | Path) -> int | None:
         return 0
 
 
+def tagged_lengths_s(stream: av.VideoStream) -> list[float]:
+    """How long the pictures last by Matroska's tags, seconds; "DURATION": "00:00:01.000000000"."""
+    lengths = []
+    for name, value in stream.metadata.items():
+        if name.upper().startswith("DURATION"):
+            with contextlib.suppress(ValueError):
+                hours, minutes, seconds = map(float, value.split(":"))
+                lengths.append(3600 * hours + 60 * minutes + seconds)
+    return lengths
+
+
 class Film:
     """An open film: what it promises, and its frames.
 
@@ -137,7 +148,8 @@ class Film:
         lengths = [container.duration / av.time_base] if container.duration else []
         if stream.duration and stream.time_base:
             lengths.append(float(stream.duration * stream.time_base))
-        self.duration_s = min((length for length in lengths if length > 0), default=None)
+        lengths += tagged_lengths_s(stream)  # what Matroska has instead, where the sound may outlast the pictures
+        self.duration_s = min((length for length in lengths if 0 < length < math.inf), default=None)
         if self.duration_s and container.start_time and "matroska" in container.format.name:
             self.duration_s -= container.start_time / av.time_base  # it counts from 0, not from the first frame
         by_length = math.ceil(self.duration_s * self.fps - 0.01) if self.duration_s and self.fps else None
@@ -155,6 +167,7 @@ class Film:
         picture = FilmPicture(self.stream.sample_aspect_ratio)
         times = FilmTimes(1 / (self.fps or FALLBACK_FPS))
         index = given = damaged = 0
+        stay_s = 0.0
         for decoded in whole_frames(self.container, self.stream):
             if isinstance(decoded, int):
                 damaged += decoded
@@ -167,14 +180,15 @@ class Film:
                 index, damaged = index + lost, 0
             elif missing:
                 yield self._skipped(index, times.pause(missing), missing)
-            yield Frame(image_rgb, time_s=time_s, index=index, name=self.name, path=self.path)
+            stay_s = float(decoded.duration * decoded.time_base) if decoded.duration and decoded.time_base else 0.0
+            yield Frame(image_rgb, time_s=time_s, index=index, name=self.name, path=self.path, stay_s=stay_s)
             index, given = index + 1, given + 1
         if damaged:
             yield self._skipped(index, "damaged", damaged)
             index += damaged
         if not given:
             raise UserError(f"{self.title} opens as a video but holds no frame that can be read.")
-        if ended := self._ended_early(index, times.time_s + times.longest_s):
+        if ended := self._ended_early(index, times.time_s + max(times.longest_s, stay_s)):
             yield self._skipped(index, *ended)
 
     def _ended_early(self, frames: int, end_s: float) -> tuple[str, int] | None:

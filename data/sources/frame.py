@@ -27,6 +27,7 @@ class Frame:
     name: what a person calls its film, picture or camera; in a folder the path below it, with `/`.
     path: the file it came from; None for cameras, streams and the sample.
     still: a picture, which does not follow from the frame before.
+    stay_s: how long its film shows it, seconds; 0: it does not say.
     """
 
     image_rgb: np.ndarray
@@ -35,6 +36,7 @@ class Frame:
     name: str
     path: Path | None = None
     still: bool = False
+    stay_s: float = 0.0
 
     @property
     def origin(self) -> Path | str:

@@ -23,7 +23,7 @@ from pipeline.output.sound import Sound, has_sound
 from support import FAILED, UserError, notify
 from support.files import PartialFile
 
-STILL_S = 2.0  # a picture stays so long, and the last frame of a film no longer
+STILL_S = 2.0  # a picture stays so long, and the last frame of a film that does not say how long no longer
 LONGEST_STAY_S = 60.0  # of a frame; a longer gap in a film's times is shortened to this
 KEY_S = 1.0  # between two frames that a player can begin with
 RATES = (0.1, 240.0)  # of an .avi; files that claim others know none
@@ -62,11 +62,20 @@ class VideoWriter:
         """Is there a file that frames go into?"""
         return self._output is not None
 
-    def write(self, image_rgb: np.ndarray, time_s: float, *, film: Path | None = None, still: bool = False) -> None:
+    def write(
+        self,
+        image_rgb: np.ndarray,
+        time_s: float,
+        *,
+        film: Path | None = None,
+        still: bool = False,
+        stay_s: float = 0.0,
+    ) -> None:
         """Add a frame, (H, W, 3) uint8 RGB, taken at `time_s`; one of another size than the first is letterboxed.
 
         film: the file it is of, whose sound is kept. Another one than before follows the end of what is there.
         still: a picture, which follows too, and stays for two seconds.
+        stay_s: how long it stays where it is the last of its film; 0: as long as the one before it.
         """
         try:
             follows = still or film != self._film
@@ -80,8 +89,8 @@ class VideoWriter:
                 self._go_on(time_s)
             self._say_size(image_rgb.shape[:2], follows=follows)
             self._film, self._time_s = film, time_s
-            if still:
-                self._stay_s = STILL_S
+            if still or stay_s:
+                self._stay_s = STILL_S if still else min(stay_s, LONGEST_STAY_S)
             self._last_s = self._stay_s
             if self._container.format == "webm" and not still:  # there the longest of all frames counts
                 self._last_s = float(1 / self._rate)

@@ -128,7 +128,7 @@ class Outputs:
 
     def _record(self, frame: Frame, annotated: np.ndarray) -> None:
         if self.video:
-            self.video.write(annotated, frame.time_s, film=frame.path, still=frame.still)
+            self.video.write(annotated, frame.time_s, film=frame.path, still=frame.still, stay_s=frame.stay_s)
         if self.folder:
             self.folder.add(frame, annotated)
         if self.recording:
@@ -136,7 +136,7 @@ class Outputs:
 
     def _go_on_recording(self, recording: VideoWriter, frame: Frame, annotated: np.ndarray) -> None:
         try:
-            recording.write(annotated, frame.time_s, film=frame.path, still=frame.still)
+            recording.write(annotated, frame.time_s, film=frame.path, still=frame.still, stay_s=frame.stay_s)
         except UserError as error:
             kept = " What was recorded until then is kept." if recording.begun else ""
             self.stop_recording(done=f"{error}{kept}")

@@ -68,11 +68,14 @@ def write_film(
     interlaced: bool = False,
     colour: Mapping[str, int] | None = None,
     sound_hz: float | None = None,
+    sound_s: float | None = None,
+    last_s: float | None = None,
 ) -> Path:
     """Write `images` (uint8 RGB, or uint16 for HDR signals) and give `path` back.
 
     times_s: of each frame, instead of `rate`. rotation: degrees in the display matrix, as PyAV counts them; `mirrored`
-    adds a mirror image to it. colour: tags colorspace, color_range, color_trc, color_primaries. sound_hz: a tone.
+    adds a mirror image to it. colour: tags colorspace, color_range, color_trc, color_primaries. sound_hz: a tone,
+    which lasts as long as the frames or `sound_s`. last_s: how long the last frame stays; wants a codec without delay.
     """
     colour = colour or {}
     images = list(images)
@@ -96,11 +99,15 @@ def write_film(
             frame = frame.reformat(format=pixels, dst_colorspace=space, dst_color_range=limits)
             frame.time_base = Fraction(1, 1000) if times_s is not None else step
             frame.pts = index if times_s is None else round(1000 * times_s[index])
-            film.mux(stream.encode(frame))
+            packets = stream.encode(frame)
+            for packet in packets:
+                if last_s and index == len(images) - 1:
+                    packet.duration = round(last_s / packet.time_base)
+            film.mux(packets)
         film.mux(stream.encode(None))
         if sound_hz:
             seconds = float(len(images) * step) if times_s is None else times_s[-1] + float(step)
-            film.mux(_sine(tone, sound_hz, seconds))
+            film.mux(_sine(tone, sound_hz, sound_s or seconds))
     return path
 
 

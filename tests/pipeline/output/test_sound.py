@@ -8,7 +8,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from helpers.films import write_film
 
+from data.sources.film import open_film
 from pipeline.output import sound as module
 from pipeline.output.encoders import CONTAINERS
 from pipeline.output.film import VideoWriter
@@ -204,3 +206,16 @@ def test_a_film_that_follows_a_picture_is_without_sound_and_that_is_said(tmp_pat
         assert not written.streams.audio
     assert len(said) == 1
     assert "the sound only of what it begins with" in said[0]
+
+
+def test_the_last_frame_stays_as_long_as_its_film_says_with_its_sound(tmp_path):
+    slides = write_film(
+        tmp_path / "slides.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3, times_s=[0, 1, 2], last_s=8,
+        options={"tune": "zerolatency"}, sound_hz=440, sound_s=10,
+    )  # fmt: skip
+    with open_film(slides) as source, VideoWriter(tmp_path / "a.mp4", 30) as writer:
+        for frame in source:
+            writer.write(frame.image_rgb, frame.time_s, film=frame.path, stay_s=frame.stay_s)
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        for stream in (film.streams.video[0], film.streams.audio[0]):
+            assert float(stream.duration * stream.time_base) == pytest.approx(10, abs=0.05)
