@@ -207,7 +207,7 @@ class EmotionPipeline:
         new_scene: for all or each: True where a frame does not follow from the one before: tracks end, as at cuts.
         """
         options = options or self.options
-        tracked: list[Sequence[Face]] = [() if some is None else some for some in faces]
+        tracked = [some if isinstance(some, Faces) else Faces(some or ()) for some in faces]
         observations: list[Observation] = []
         if self.tracker and time_s is not None:
             if faces and np.size(time_s) != len(faces):
@@ -235,16 +235,15 @@ class EmotionPipeline:
             results = self._explained(results, prediction, explainer, options.explain_class)
         rest = iter(results)
         return [
-            FrameResult(
-                frame,
-                tuple(itertools.islice(rest, len(some))),
-                names,
-                explainer,
-                left_out=some.left_out if isinstance(some, Faces) else (),
-                reduced=some.reduced if isinstance(some, Faces) else 1.0,
-            )
+            FrameResult(frame, tuple(itertools.islice(rest, len(some))), names, explainer, some.left_out, some.reduced)
             for frame, some in zip(frames, tracked, strict=True)
         ]
+
+    def mirror(self, width: int) -> None:
+        """The next frames, `width` pixels wide, are mirror images of what would follow: their people stay the same."""
+        self._cut.mirror()
+        if self.tracker:
+            self.tracker.mirror(width)
 
     def explain(self, result: FrameResult, options: PredictOptions) -> FrameResult:
         """The same result with heatmaps of this explainer for these classes; probabilities stay what they were."""

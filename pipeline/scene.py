@@ -53,6 +53,11 @@ class SceneCut:
         self._before, self._passed_over = now, 0
         return share is not None and share <= CUT
 
+    def mirror(self) -> None:
+        """The next frames are mirror images, which is no cut."""
+        if self._before is not None:
+            self._before = np.ascontiguousarray(self._before[:, ::-1])
+
 
 def small_grey(frame_rgb: np.ndarray) -> np.ndarray:
     """(h, w) uint8: a grey copy of `LONGER` pixels on its longer side. Large frames are sampled, which costs little."""

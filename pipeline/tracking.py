@@ -139,6 +139,15 @@ class Tracker:
             track.classified_s = time_s
         return smoothed
 
+    def mirror(self, width: int) -> None:
+        """The next frames, `width` pixels wide, are mirror images: all tracks go on at the other side."""
+        for track in self.tracks:
+            motion = track.motion
+            motion.centre_xy = np.array([width - 1 - motion.centre_xy[0], motion.centre_xy[1]])
+            motion.velocity_xy = motion.velocity_xy * [-1, 1]
+            track.patch = None if track.patch is None else np.ascontiguousarray(track.patch[:, ::-1])
+            track.geometry = OneEuroFilter()
+
     def _learn_rate(self, time_s: float) -> None:
         if self._detected_s is not None and time_s > self._detected_s:
             self._intervals_s.append(time_s - self._detected_s)

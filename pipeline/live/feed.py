@@ -97,6 +97,7 @@ class Feed:
 
     def __post_init__(self) -> None:
         self._handed_over: SimpleQueue[FeedOptions] = SimpleQueue()
+        self._predicted_mirrored = self.options.mirror  # were the frames that `predict` had last?
         self.use(self.options)
 
     def use(self, options: FeedOptions) -> None:
@@ -127,6 +128,8 @@ class Feed:
                     options = self._handed_over.get()
                 detect: list[bool] = []
                 new_scene: list[bool] = []
+                if mirrored != options.mirror:
+                    cut.mirror()
                 for frame in frames:
                     begins = self.is_still(frame) or film != frame.origin or size_hw != frame.image_rgb.shape[:2]
                     new_scene.append((self.every > 1 and cut.is_cut(frame.image_rgb, first=begins)) or begins)
@@ -172,6 +175,9 @@ class Feed:
     def predict(self, batch: Batch) -> list[AnalysedFrame]:
         """Every frame of the batch with what its faces show; pictures have no tracks."""
         results: list[FrameResult] = []
+        if batch.options.mirror != self._predicted_mirrored:
+            self._predicted_mirrored = batch.options.mirror
+            self.pipeline.mirror(batch.frames[0].image_rgb.shape[1])
         for still, rows in self._runs(batch):
             results += self.pipeline.predict(
                 [batch.frames[row].image_rgb for row in rows],

@@ -175,6 +175,21 @@ def test_a_frame_under_way_that_is_mirrored_shows_the_same_people(parts, portrai
         assert (after[track][0] + after[track][2]) / 2 == pytest.approx(middle, abs=float(right - left) / 10)
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_mirrored_from_some_frame_on_people_stay_who_they_are(parts, portrait, every):
+    """No number is new, so that nobody is counted twice; the face on the left before is on the right after."""
+    wide = np.hstack([portrait, np.full_like(portrait, 128), portrait[:, ::-1]])
+    feed = Feed(film([wide] * 6), EmotionPipeline(*parts, tracker=Tracker()), every=every)
+    analysed = []
+    for batch in feed.grab():
+        analysed += feed.analyse(batch)
+        feed.use(FeedOptions(mirror=len(analysed) >= 2))
+    assert [one.options.mirror for one in analysed] == [False] * 2 + [True] * 4
+    sides = [{face.track: face.box_xyxy[0] < 700 for face in one.result.faces} for one in analysed]
+    assert sides == [{1: sides[0][1], 2: sides[0][2]}] * 2 + [{1: sides[0][2], 2: sides[0][1]}] * 4
+    assert sides[0][1] != sides[0][2]
+
+
 @pytest.mark.parametrize(
     ("times_s", "searched"), [((0, 0.04, 3600, 3600.04), 2), ((0, 0.7, 1.4, 3), 1), ((0, 9, 3, 4), 3)]
 )
