@@ -6,6 +6,7 @@ Out: index.html, scripts, about.json, networks, sample; precache.js for use offl
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -70,7 +71,7 @@ def export(out: Path) -> Path:
         raise UserError(f"--out wants a folder, and {out} is a file; name another place.")
     files = site_files()
     there = [path.name for path in out.iterdir()] if out.is_dir() else []
-    known = {name.split("/")[0] for name in files}
+    known = {name.split("/")[0] for name in [*files, *precached(out / MARK)]}
     if any(name.removesuffix(".gz") not in known for name in there) or (there and MARK not in there):
         raise UserError(f"{out} holds files that are not of the page; name a new folder, or empty this one.")
     try:
@@ -119,6 +120,14 @@ def precache(files: Mapping[str, bytes | Path]) -> bytes:
         digest.update(name.encode() + hashlib.sha256(content_of(files[name])).digest())
     value = {"version": digest.hexdigest()[:16], "files": ["./", *needed]}
     return f"self.PRECACHE = {json.dumps(value)};\n".encode()
+
+
+def precached(script: Path) -> list[str]:
+    """The files that a `precache` of an earlier version names; none where it is not one."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        value = json.loads(script.read_text("utf-8").partition(" = ")[2].rstrip(";\n"))
+        return [str(name) for name in value["files"]]
+    return []
 
 
 def content_of(file: bytes | Path) -> bytes:

@@ -35,11 +35,11 @@ class Settings:
     """Flags of `python -m evaluation.detection.jitter_and_lag`."""
 
     weights: str | None = setting(None, "detector weights, ours or the public .pth", metavar="FILE")
-    fps: float = setting(30.0, "frames a second", within=(0.01, 1000))
+    fps: float = setting(30.0, "frames a second", within=(4, 1000))
     frames: int = setting(120, "frames a video", within=(FEWEST_FRAMES, 100_000))
     face: float = setting(110.0, "side of the face in pixels", within=(16, 480))
     noise: float = setting(4.0, "standard deviation of the sensor noise, of 255", within=(0, 255))
-    sway: float = setting(0.6, "how far the moving face sways to either side, in face sizes", within=(0, 2))
+    sway: float = setting(0.6, "how far the moving face sways to either side, in face sizes", within=(0.05, 2))
     out: str = setting("", "where the figures go as JSON; left out: stdout", metavar="FILE.json")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 

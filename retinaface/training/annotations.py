@@ -52,12 +52,18 @@ class Picture:
     @property
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB, decoded each time; `UserError` where it cannot be."""
-        if self.pixels.ndim == 3:
-            return self.pixels
-        bgr = cv2.imdecode(self.pixels, cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise UserError(f"{self.name} is annotated but not a picture that can be decoded; replace or delete it.")
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        return self.pixels if self.pixels.ndim == 3 else decoded(self.pixels, self.name)
+
+
+def decoded(encoded: np.ndarray, name: str | Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of the bytes of a picture's file, (B,) uint8; `UserError` where they are none."""
+    try:
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+    except cv2.error:  # of a file without a byte, or of more pixels than OpenCV takes
+        image = None
+    if image is None:
+        raise UserError(f"{name} is not a picture that can be decoded; replace it, or leave it out.")
+    return np.asarray(image)
 
 
 def read_annotations(path: str | Path) -> list[dict]:
@@ -94,6 +100,8 @@ def fault_of(row: Any) -> str:
     ignore = row.get("ignore") or []
     if not isinstance(ignore, list) or not all(_are_numbers(box, 4) for box in [*row["boxes"], *ignore]):
         return "a box, and a region to ignore, must be four numbers"
+    if not all(left < right and top < bottom for left, top, right, bottom in row["boxes"]):
+        return "a box must be left, top, right, bottom, and not empty"
     landmarks = row.get("landmarks") or [None] * len(row["boxes"])
     if not isinstance(landmarks, list) or len(landmarks) != len(row["boxes"]):
         return "landmarks must be as many as boxes"
@@ -123,6 +131,11 @@ def chosen_rows(path: str | Path, *, split: str = "all", source: str = "") -> li
     if not rows:
         raise UserError(f"no picture of {path} is in split {split!r} of source {source!r}; name others.")
     return rows
+
+
+def is_face_free(row: dict) -> bool:
+    """Is it known that the picture shows no face?"""
+    return not row["boxes"] and not row.get("ignore") and row.get("complete", True)
 
 
 def read_pictures(rows: Iterable[dict], images: str | Path) -> Iterator[Picture]:

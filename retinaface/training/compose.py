@@ -25,7 +25,7 @@ from numpy.random import Generator
 
 from retinaface.detector import RetinaFace
 from retinaface.face import Face
-from retinaface.training.annotations import Detect, Picture, chosen_rows, read_pictures
+from retinaface.training.annotations import Detect, Picture, chosen_rows, decoded, is_face_free, read_pictures
 from support import UserError, atomic_write, command, notify, pick_device, run_and_exit, setting
 
 SCENE_HW, GRID = (480, 640), (2, 3)
@@ -54,7 +54,7 @@ def run(settings: Settings) -> int:
     faces = sorted(path for path in Path(settings.faces).glob("*") if path.suffix.lower() in ENDINGS)
     if not faces:
         raise UserError(f"--faces wants a folder of pictures, and {settings.faces!r} holds none; name another.")
-    rows = [r for r in chosen_rows(settings.annotations, split="train") if not r["boxes"] and r.get("complete", True)]
+    rows = [r for r in chosen_rows(settings.annotations, split="train") if is_face_free(r)]
     if not rows:
         raise UserError(f"{settings.annotations} has no training picture without a face to paste faces on; add some.")
     backgrounds = list(read_pictures(rows, settings.images))
@@ -85,9 +85,7 @@ def compose(faces: Sequence[Path], backgrounds: Sequence[Picture], rng: Generato
         scene = cv2.GaussianBlur(scene, (0, 0), rng.uniform(3, 20))
     squares = []
     for cell, path in enumerate(faces):
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-        if picture is None:
-            raise UserError(f"{path} is not a picture that can be decoded; remove it.")
+        picture = decoded(np.fromfile(path, np.uint8), path)
         side = int(np.exp(rng.uniform(*np.log(SIDES))))
         corner = rng.uniform(0, [width / GRID[1] - side, height / GRID[0] - side])
         left, top = (corner + [cell % GRID[1] * width / GRID[1], cell // GRID[1] * height / GRID[0]]).astype(int)

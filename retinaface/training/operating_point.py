@@ -17,7 +17,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from retinaface.detector import SHIPPED, RetinaFace
 from retinaface.export import export_weights
 from retinaface.metrics import LOWEST_SCORE
 from retinaface.network import RetinaFaceNetwork
-from retinaface.training.annotations import Detect, Picture, read_annotations, read_pictures, split_of
+from retinaface.training.annotations import Detect, Picture, is_face_free, read_annotations, read_pictures, split_of
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.weights import as_stored, save_tensors
 
@@ -53,7 +52,10 @@ def run(settings: Settings) -> int:
     """Find the operating point, write the weights."""
     if not settings.annotations or len(settings.annotations) != len(settings.images):
         raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
-    chosen = [list(filter(is_face_free, read_annotations(file))) for file in settings.annotations]
+    chosen = [
+        [row for row in read_annotations(file) if split_of(row) == "val" and is_face_free(row)]
+        for file in settings.annotations
+    ]
     count = sum(map(len, chosen))
     if count < settings.pictures_per_false_face:
         raise UserError(
@@ -72,11 +74,6 @@ def run(settings: Settings) -> int:
     notify(f"{settings.out}: what was scored {score:.3f} is now scored 0.5")
     export_weights(settings.out)
     return 0
-
-
-def is_face_free(row: dict[str, Any]) -> bool:
-    """Is it a validation picture that shows no face?"""
-    return split_of(row) == "val" and not row["boxes"] and row.get("complete", True)
 
 
 def mean_network(paths: Sequence[str]) -> RetinaFaceNetwork:

@@ -84,8 +84,12 @@ def read_labels(path: str | Path) -> Iterator[tuple[str, Labels]]:
                 np.array(row["scores"], np.float32).reshape(len(boxes)),
                 np.array(row["landmarks"], np.float32).reshape(len(boxes), 5, 2),
             )
+            if not ((labels.scores >= 0) & (labels.scores <= 1)).all():  # nor is it so of NaN
+                raise ValueError("a score outside 0 to 1")
         except (KeyError, ValueError, TypeError) as error:
-            raise UserError(f"{path}, line {number}: wanted as many scores and landmarks as boxes.") from error
+            raise UserError(
+                f"{path}, line {number}: wanted as many scores, from 0 to 1, and landmarks as boxes: {error}."
+            ) from error
         yield row["image"], labels
 
 
@@ -97,7 +101,7 @@ def with_pseudo_labels(picture: Picture, labels: Labels) -> Picture:
     a box; the rest is ignored. Landmarks that no person set come from the labels. A picture without a face keeps the
     highest score as its `false_score`.
     """
-    if picture.complete and not len(picture.boxes):
+    if picture.complete and not len(picture.boxes) and not len(picture.ignore):
         return dataclasses.replace(picture, false_score=float(labels.scores.max(initial=0)))
     overlap = iou(picture.boxes, labels.boxes)  # (M, D)
     agrees = overlap.max(axis=1, initial=0) > SAME_FACE_IOU  # of each box

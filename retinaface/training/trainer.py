@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -128,8 +129,10 @@ class Trainer:
         with stop_requests() as stop_requested:
             try:
                 self.train(loader, log, stop_requested)
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
+            except BaseException as error:
+                for process in multiprocessing.active_children():
+                    process.kill()  # they ignore the signal by which Python would end them
+                if not isinstance(error, RuntimeError) or "DataLoader worker" not in str(error):
                     raise
                 raise UserError(
                     "a process that makes windows has ended; was the memory full? --resume continues.", exit_code=FAILED
@@ -216,6 +219,8 @@ def digests(**pictures: Sequence[Picture]) -> dict[str, str]:
             digest.update(picture.name.encode())
             for values in (picture.boxes, picture.landmarks, picture.ignore):
                 digest.update(values.tobytes())
+            flags = (picture.complete, picture.boxes_by_hand, picture.landmarks_by_hand, picture.false_score)
+            digest.update(repr(flags).encode())
         found[f"{name} pictures"] = digest.hexdigest()[:16]
     return found
 

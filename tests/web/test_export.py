@@ -46,6 +46,10 @@ def test_it_is_written_over_its_own_folder_and_over_no_other(small):
     (folder / "page.js").write_text("old")
     assert export(folder) == folder
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    (folder / "gone.js").write_text("of an earlier version")
+    (folder / "precache.js").write_text('self.PRECACHE = {"version": "1", "files": ["./", "gone.js"]};\n')
+    export(folder)
+    assert not (folder / "gone.js").exists()
     (folder / ".git").mkdir()  # a repository that hosts it
     with pytest.raises(UserError, match="site holds files that are not of the page"):
         export(folder)

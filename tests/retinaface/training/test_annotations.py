@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 
+import cv2
 import numpy as np
 import pytest
 from helpers.tiny_sets import write_lines, write_picture
 
-from retinaface.training.annotations import read_annotations, read_pictures, split_of
+from retinaface.training.annotations import is_face_free, read_annotations, read_pictures, split_of
 from support import UserError
 
 POINTS = [[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]]
@@ -51,10 +54,14 @@ def test_faults_are_sentences_with_the_line(folder):
         read_annotations(folder / "annotations.jsonl")
     with pytest.raises(UserError, match=r"missing\.png is annotated but cannot be read"):
         list(read_pictures([{"image": "missing.png", "boxes": []}], folder))
-    (folder / "text.png").write_text("no picture")
-    (text,) = read_pictures([{"image": "text.png", "boxes": []}], folder)
-    with pytest.raises(UserError, match="not a picture"):
-        _ = text.image
+    huge = bytearray(cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes())
+    huge[16:24] = struct.pack(">II", 60_000, 60_000)  # what its header says
+    huge[29:33] = struct.pack(">I", zlib.crc32(huge[12:29]))
+    for content in (b"no picture", b"", bytes(huge)):
+        (folder / "text.png").write_bytes(content)
+        (text,) = read_pictures([{"image": "text.png", "boxes": []}], folder)
+        with pytest.raises(UserError, match=r"text\.png is not a picture that can be decoded; replace it"):
+            _ = text.image
 
 
 def test_the_split_is_the_rows_own_or_a_steady_eighth():
@@ -74,6 +81,7 @@ ROW = {"image": "a.png", "boxes": [[1, 2, 30, 33]], "landmarks": [[[9, 9], [20, 
     [
         {"image": 3}, {"image": ""}, {"image": "a\x00.png"}, {"boxes": None}, {"boxes": [[1, 2, 3]]}, {"boxes": [1]},
         {"boxes": [[1, 2, 3, "4"]]}, {"boxes": [[1, 2, 3, 1e40]]}, {"boxes": [[1, 2, 3, float("nan")]]},
+        {"boxes": [[30, 2, 1, 33]]}, {"boxes": [[1, 2, 30, 2]]},
         {"landmarks": [[[1, 2]]]}, {"landmarks": [7]}, {"landmarks": [[[1, 2, 3]] * 5]},
         {"landmarks": {"a": 1}}, {"ignore": [[1]]}, {"ignore": "all"},
     ],
@@ -92,3 +100,11 @@ def test_what_is_no_text_and_no_json_is_refused(tmp_path, content):
     (tmp_path / "a.jsonl").write_bytes(content)
     with pytest.raises(UserError, match=r"not UTF-8|wanted a JSON object"):
         read_annotations(tmp_path / "a.jsonl")
+
+
+def test_what_may_show_a_face_is_not_without_one():
+    row = {"image": "animals/1.png", "boxes": []}
+    assert is_face_free(row)
+    assert not is_face_free(row | {"boxes": [[0, 0, 9, 9]]})
+    assert not is_face_free(row | {"complete": False})
+    assert not is_face_free(row | {"ignore": [[0, 0, 9, 9]]})

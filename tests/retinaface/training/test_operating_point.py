@@ -17,7 +17,6 @@ from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import read_pictures
 from retinaface.training.operating_point import (
     find_threshold,
-    is_face_free,
     main,
     mean_network,
     round_to_half,
@@ -76,14 +75,6 @@ def test_the_threshold_leaves_so_many_false_faces(tmp_path, allowed, expected):
     score = find_threshold(detector, pictures, allowed=allowed)
     assert score == pytest.approx(expected, abs=1e-6)
     assert sum(s >= score for s in (0.9, 0.7, 0.3)) <= allowed
-
-
-def test_what_may_show_a_face_sets_no_operating_point():
-    row = {"image": "animals/1.png", "boxes": [], "split": "val"}
-    assert is_face_free(row)
-    assert not is_face_free(row | {"boxes": [[0, 0, 9, 9]]})
-    assert not is_face_free(row | {"complete": False})
-    assert not is_face_free(row | {"split": "train"})
 
 
 def test_of_several_weights_the_mean_is_taken(tmp_path, public_weights):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -86,6 +87,8 @@ def test_a_picture_without_a_face_stays_so_and_keeps_the_highest_score():
     assert free.boxes.shape == free.ignore.shape == (0, 4)
     assert free.false_score == pytest.approx(0.9)
     assert with_pseudo_labels(picture([], complete=True), labels()).false_score == 0
+    unsure = dataclasses.replace(picture([], complete=True), ignore=np.float32([[0, 0, 50, 50]]))
+    assert with_pseudo_labels(unsure, SAID).false_score == 0  # it may show one
 
 
 def test_other_boxes_give_way_and_doubtful_ones_are_ignored():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 
 import numpy as np
 import pytest
 import torch
+from helpers.patience import PATIENCE_S
 from helpers.tiny_detector_runs import FLAGS, files_of, make_annotated, run
 from helpers.tiny_runs import state_of, torchrun
 
@@ -16,7 +19,8 @@ from retinaface.checkpoint import load_network
 from retinaface.detector import RetinaFace
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.__main__ import main
-from retinaface.training.trainer import Trainer, source_of
+from retinaface.training.annotations import read_annotations, read_pictures
+from retinaface.training.trainer import Trainer, digests, source_of
 from support import UserError
 
 
@@ -73,6 +77,27 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, mon
     assert run(folder, tmp_path / "parts", "--steps", "6", "--save-every", "3", "--resume") == 0
     whole, parts = (load_network(tmp_path / name / "weights.safetensors").state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_after_a_fault_of_the_program_no_process_is_left_that_its_end_would_wait_for(folder, tmp_path, monkeypatch):
+    def fails(self, *batch):
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(Trainer, "train_step", fails)
+    with pytest.raises(ValueError, match="a fault") as error:
+        run(folder, tmp_path / "run", "--steps", "6", "--workers", "1")
+    assert error.tb is not None  # which keeps the loader, and so its processes, if nobody ends them
+    for process in multiprocessing.active_children():
+        process.join(PATIENCE_S)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_run_goes_on_with_what_decides_its_windows_alone(folder):
+    (row,) = [row for row in read_annotations(folder / "a.jsonl") if row["image"] == "none/0.jpg"]
+    (picture,) = read_pictures([row], folder)
+    changes = [{}, {"complete": False}, {"boxes_by_hand": False}, {"landmarks_by_hand": True}, {"false_score": 0.9}]
+    found = [digests(train=[dataclasses.replace(picture, **change)])["train pictures"] for change in changes]
+    assert len(set(found)) == len(changes)
 
 
 @pytest.mark.long

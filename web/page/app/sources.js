@@ -167,12 +167,20 @@ async function play(attach, signal) {
       video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
     });
     if (!video.videoWidth) throw new Error("there is sound and no picture");
+    signal.throwIfAborted();
     await video.play();
     return video;
   };
   /** @type {Promise<never>} */
   const calledOff = new Promise((_, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+    signal.addEventListener(
+      "abort",
+      () => {
+        video.pause();
+        reject(signal.reason);
+      },
+      { once: true },
+    ),
   );
   return Promise.race([plays(), calledOff]);
 }
