@@ -10,6 +10,7 @@ import datetime
 import itertools
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from support.files import numbered
 LONGEST_BYTES = 200  # of a part of a name; file systems take 255, of which endings need some
 SNAPSHOTS, RECORDINGS, REPORTS = Path("snapshots"), Path("recordings"), Path("reports")  # of the keys
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')  # on one system or another
+_DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)  # what Windows takes for no file
 
 
 class OutputNames:
@@ -31,7 +33,7 @@ class OutputNames:
     def __init__(self, ending: Callable[[Path, Frame], Path] = lambda name, frame: name) -> None:
         self._ending = ending
         self._names: dict[object, Path] = {}
-        self._taken: set[str] = set()  # in one case of letters, which some systems do not tell apart
+        self._taken: set[str] = set()  # as `_alike` has them
 
     def of(self, frame: Frame) -> Path:
         """The path for what `frame` is of; the same for all frames of it."""
@@ -39,14 +41,19 @@ class OutputNames:
             plain = Path(*[safe for part in frame.name.split("/") if (safe := _safe(part))] or ["source"])
             candidates = itertools.chain([plain], (numbered(plain, number) for number in itertools.count(2)))
             names = (self._ending(candidate, frame) for candidate in candidates)
-            self._names[frame.origin] = next(name for name in names if name.as_posix().casefold() not in self._taken)
-            self._taken.add(self._names[frame.origin].as_posix().casefold())
+            self._names[frame.origin] = next(name for name in names if _alike(name) not in self._taken)
+            self._taken.add(_alike(self._names[frame.origin]))
         return self._names[frame.origin]
+
+
+def _alike(name: Path) -> str:
+    """The name in one case of letters and one spelling of accents, which some systems do not tell apart."""
+    return unicodedata.normalize("NFC", name.as_posix()).casefold()
 
 
 def _safe(part: str) -> str:
     """A part of a path without what some system does not take; empty where nothing is left or it would lead upwards."""
-    part = _FORBIDDEN.sub("_", part).strip(" ")
+    part = _DEVICE.sub(r"\1_", _FORBIDDEN.sub("_", part).strip(" "))
     whole = part.encode("utf-8", "replace")[:LONGEST_BYTES].decode("utf-8", "ignore").rstrip(". ")
     return os.fsdecode(whole.encode())  # where the system's encoding is another, such as ASCII, bytes stay the same
 

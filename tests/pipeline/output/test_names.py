@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,9 @@ def named(name: str, path: str | None = None) -> Frame:
         ("a\nb.jpg", "a_b.jpg"),
         ("..", "source"),
         ("camera 0", "camera 0"),
+        ("con.png", "con_.png"),
+        ("Nul/LPT1", "Nul_/LPT1_"),
+        ("console.png", "console.png"),
         ("rtsp://host/door", "rtsp_/host/door"),
     ],
 )
@@ -44,6 +48,8 @@ def test_two_files_of_one_name_get_two_and_one_keeps_its_own():
     found = [names.of(frame).name for frame in frames]
     assert found == ["a.avi.mp4", "a-2.avi.mp4", "A-3.AVI.mp4", "a.avi-2.mp4"]
     assert [names.of(frame).name for frame in reversed(frames)] == found[::-1]
+    accents = [named("é.png", "c"), named("e\u0301.png", "d")]  # one letter, or a letter and an accent
+    assert len({unicodedata.normalize("NFC", names.of(frame).name) for frame in accents}) == 2
 
 
 def test_a_long_name_is_cut_to_what_file_systems_take(tmp_path):
