@@ -37,8 +37,9 @@ CONTAINMENT = 0.9  # share of a box inside a surer one from which on it is a par
 HALVINGS = 3  # sizes of a frame that are made ready before there is one: its own, and smaller ones for large faces
 FARTHEST = 1e6  # pixels; coordinates beyond this mean that the network's numbers are wrong
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
-VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its landmarks
+VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its box and landmarks
 VOTING_SHARE = 0.5  # share of the best score that such an anchor must have
+BOX_POWER = 32  # of the score, by which votes on the box are weighted: among anchors that are nearly equal
 
 
 class RetinaFace:
@@ -191,10 +192,10 @@ class RetinaFace:
             raise UserError("the detector gives numbers that mean nothing; name other --detector-weights.")
         faces = np.count_nonzero(scores[rows] >= min(self.conf, POSSIBLE))  # the first; the others only vote
         kept = self._suppress(boxes_xyxy[:faces], scores[rows[:faces]])
-        landmarks_xy = vote_landmarks(landmarks[rows], boxes_xyxy, scores[rows], kept)
+        voted = vote(boxes_xyxy, landmarks[rows], scores[rows], kept)
         return [
             Face(box_xyxy=box, landmarks_xy=points, score=float(score))
-            for box, points, score in zip(boxes_xyxy[kept], landmarks_xy, scores[rows[kept]], strict=True)
+            for box, points, score in zip(*voted, scores[rows[kept]], strict=True)
         ]
 
     def _agree(self, first: list[np.ndarray], other: list[np.ndarray]) -> bool:
@@ -226,15 +227,21 @@ def scaled(frame: np.ndarray, zoom: float) -> tuple[np.ndarray, np.ndarray]:
     return cv2.resize(frame, size_hw[::-1], interpolation=cv2.INTER_AREA), scale
 
 
-def vote_landmarks(landmarks: np.ndarray, boxes: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """(K, 5, 2) float32: for each `kept` box (K,) the mean landmarks, by score, of the anchors that agree with it.
+def vote(
+    boxes: np.ndarray, landmarks: np.ndarray, scores: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (K, 4) and landmarks (K, 5, 2) float32 of the `kept` faces (K,): means over the anchors that agree on them.
 
-    They have an IoU of `VOTING_IOU` with its box and `VOTING_SHARE` of its score, so `conf` decides nothing here.
+    They have an IoU of `VOTING_IOU` with its box and `VOTING_SHARE` of its score, so `conf` decides nothing here; one
+    that scores more is of another face, which suppressed it.
+    Landmarks are weighted by score. Boxes are weighted by its power `BOX_POWER`: the best one's, but where two anchors
+    are equally good, it does not jump from one's to the other's as noise favours either.
 
-    landmarks (A, 5, 2), boxes (A, 4) xyxy and scores (A,) of all candidates; `kept` are rows of them.
+    boxes (A, 4) xyxy, landmarks (A, 5, 2) and scores (A,) of all candidates; `kept` are rows of them.
     """
-    votes = (iou(boxes[kept], boxes) >= VOTING_IOU) & (scores >= VOTING_SHARE * scores[kept, None])  # (K, A)
-    votes[np.arange(len(kept)), kept] = True  # also a box too small to have an area
-    weight = votes * np.maximum(scores, np.finfo(np.float32).tiny)
-    weight /= weight.sum(axis=1, keepdims=True)
-    return np.einsum("ka,apx->kpx", weight, landmarks).astype(np.float32)
+    share = np.maximum(scores, np.finfo(np.float32).tiny) / np.maximum(scores[kept, None], np.finfo(np.float32).tiny)
+    agrees = (iou(boxes[kept], boxes) >= VOTING_IOU) & (share >= VOTING_SHARE) & (share <= 1)  # (K, A)
+    agrees[np.arange(len(kept)), kept] = True  # also a box too small to have an area
+    share = np.where(agrees, share, 0)
+    of_boxes, of_landmarks = (weight / weight.sum(axis=1, keepdims=True) for weight in (share**BOX_POWER, share))
+    return of_boxes @ boxes, np.einsum("ka,apx->kpx", of_landmarks, landmarks)

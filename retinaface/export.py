@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.defaults import CONF
-from retinaface.detector import CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, VOTING_SHARE
+from retinaface.detector import BOX_POWER, CONTAINMENT, IOU_THRESHOLD, ONNX_FORMAT, SHIPPED, VOTING_IOU, VOTING_SHARE
 from retinaface.face import LANDMARKS
 from retinaface.near_faces import ALONE, NEAR, PART, POSSIBLE, SAME_IOU, WHOLE_SCORE
 from support import command, run_and_exit, setting
@@ -60,7 +60,8 @@ def metadata_of() -> dict:
 
     conf: the score from which a face is reported. iou_threshold, containment: of two boxes with a higher IoU, or of
         which one lies to that share inside the other, the better one stays. voting_iou, voting_share: anchors with
-        that IoU to a face's best box, and that share of its score, vote on its landmarks, weighted by score.
+        that IoU to a face's best box, and that share of its score, vote on its landmarks, weighted by score, and on
+        its box, weighted by the score to the power box_power.
     near, possible, whole_score, part, alone, same_iou: how a face that fills the frame is one face
         (`retinaface.near_faces.whole_faces`).
     """
@@ -72,6 +73,7 @@ def metadata_of() -> dict:
         "containment": CONTAINMENT,
         "voting_iou": VOTING_IOU,
         "voting_share": VOTING_SHARE,
+        "box_power": BOX_POWER,
         "near": NEAR,
         "possible": POSSIBLE,
         "whole_score": WHOLE_SCORE,

@@ -12,7 +12,7 @@ import torch
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
 from retinaface.checkpoint import load_network
-from retinaface.detector import SHIPPED, VOTING_IOU, VOTING_SHARE, RetinaFace, vote_landmarks
+from retinaface.detector import BOX_POWER, SHIPPED, VOTING_IOU, VOTING_SHARE, RetinaFace, vote
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
 from retinaface.precision import alternatives
@@ -149,11 +149,25 @@ def test_anchors_that_agree_on_a_face_share_its_landmarks_by_score():
     assert 0.55 < VOTING_IOU < 0.9
     assert 0.25 / 0.6 < VOTING_SHARE < 0.4 / 0.6
     landmarks = np.stack([np.full((5, 2), value, np.float32) for value in (10, 20, 90, 50, 90)])
-    found = vote_landmarks(landmarks, boxes, scores, np.array([0, 3]))
+    _, found = vote(boxes, landmarks, scores, np.array([0, 3]))
     np.testing.assert_allclose(found, np.stack([np.full((5, 2), 14), np.full((5, 2), 50)]), rtol=1e-6)
-    assert vote_landmarks(landmarks, boxes, np.ones(5, np.float32), np.array([], int)).shape == (0, 5, 2)
-    alone = vote_landmarks(landmarks[:1], np.zeros((1, 4), np.float32), np.zeros(1, np.float32), np.array([0]))
+    none = vote(boxes, landmarks, np.ones(5, np.float32), np.array([], int))
+    assert [found.shape for found in none] == [(0, 4), (0, 5, 2)]
+    box, alone = vote(np.zeros((1, 4), np.float32), landmarks[:1], np.zeros(1, np.float32), np.array([0]))
     np.testing.assert_allclose(alone, landmarks[:1])  # no area, no score, and still where it says
+    assert box.tolist() == [[0, 0, 0, 0]]
+
+
+def test_a_box_is_the_best_ones_but_between_two_that_are_equally_good():
+    boxes = np.float32([[0, 0, 100, 100], [4, 0, 104, 100]])
+    landmarks, kept = np.zeros((2, 5, 2), np.float32), np.array([0])
+    for other, left in ((0.8, 2), (0.76, 4 * 0.95**BOX_POWER / (1 + 0.95**BOX_POWER)), (0.5, 0), (0.9, 0)):
+        (box,), _ = vote(boxes, landmarks, np.float32([0.8, other]), kept)  # 0.9: of another face
+        assert box[0] == pytest.approx(left, abs=1e-5)
+    crowd = np.float32([0.01, 0.01, *np.linspace(0.5, 1, 50)])  # no power of a score is infinite
+    boxes = np.concatenate([boxes, np.float32([[0, 0, 100, 100]] * 50)])
+    (box,), _ = vote(boxes, np.zeros((52, 5, 2), np.float32), crowd, kept)
+    assert box[0] == pytest.approx(2)
 
 
 def test_anchors_that_score_less_than_a_face_vote_whatever_the_threshold():

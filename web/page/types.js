@@ -26,6 +26,7 @@
  * @property {number} containment
  * @property {number} voting_iou
  * @property {number} voting_share
+ * @property {number} box_power
  * @property {number} near
  * @property {number} possible
  * @property {number} whole_score

@@ -7,7 +7,7 @@ import {
   facesFrom,
   iou,
   nonMaximumSuppression,
-  voteLandmarks,
+  vote,
   wholeFaces,
 } from "../../../web/page/analysis/detector.js";
 import { Pipeline } from "../../../web/page/analysis/pipeline.js";
@@ -18,6 +18,7 @@ const about = {
   containment: 0.9,
   voting_iou: 0.6,
   voting_share: 0.5,
+  box_power: 32,
   near: 256,
   possible: 0.3,
   whole_score: 0.8,
@@ -50,14 +51,27 @@ test("of two boxes that overlap the better stays, and of one inside another too"
 });
 
 test("anchors that agree vote on landmarks by their scores", () => {
-  const [best, near, far, unsure] = [
+  const [best, near, far, unsure, others] = [
     face([0, 0, 100, 100], 0.9, 10),
     face([2, 2, 102, 102], 0.6, 50),
     face([60, 60, 160, 160], 0.9, 99),
     face([2, 2, 102, 102], 0.44, 99),
+    face([2, 2, 102, 102], 0.95, 99), // of a face that suppressed it
   ];
-  const [x] = voteLandmarks(best, [best, near, far, unsure], about)[0];
-  assert.ok(Math.abs(x - (0.9 * 10 + 0.6 * 50) / 1.5) < 1e-9);
+  const voted = vote(best, [best, near, far, unsure, others], about);
+  assert.ok(Math.abs(voted.landmarks[0][0] - (0.9 * 10 + 0.6 * 50) / 1.5) < 1e-9);
+  assert.ok(Math.abs(voted.box[0]) < 1e-4);
+});
+
+test("a box lies between two anchors that are equally good", () => {
+  const [best, equal, worse] = [
+    face([0, 0, 100, 100], 0.8),
+    face([4, 0, 104, 100], 0.8),
+    face([4, 0, 104, 100], 0.76),
+  ];
+  assert.deepEqual(vote(best, [best, equal], about).box, [2, 0, 102, 100]);
+  const expected = (4 * 0.76 ** 32) / (0.76 ** 32 + 0.8 ** 32);
+  assert.ok(Math.abs(vote(best, [best, worse], about).box[0] - expected) < 1e-9);
 });
 
 test("of a large face only what is possible changes faces that are", () => {

@@ -65,17 +65,30 @@ export function nonMaximumSuppression(sorted, about) {
 }
 
 /**
- * The mean landmarks of the candidates whose box and score agree with those of `best`, weighted by score.
+ * `best` with the mean landmarks of the candidates whose box and score agree with its own, weighted by score, and their
+ * mean box, weighted by a power of the score: where two are equally good, the box does not jump between them.
  * @param {Face} best @param {Face[]} candidates @param {AboutDetector} about
+ * @returns {Face}
  */
-export function voteLandmarks(best, candidates, about) {
+export function vote(best, candidates, about) {
   const agrees = (/** @type {Face} */ face) =>
-    iou(best.box, face.box) >= about.voting_iou && face.score >= about.voting_share * best.score;
+    iou(best.box, face.box) >= about.voting_iou &&
+    face.score >= about.voting_share * best.score &&
+    face.score <= best.score; // else it is of another face
   const voters = candidates.filter((face) => face === best || agrees(face));
-  const total = voters.reduce((sum, face) => sum + face.score, 0);
-  const mean = (/** @type {number} */ i, /** @type {number} */ axis) =>
-    voters.reduce((sum, face) => sum + face.score * face.landmarks[i][axis], 0) / total;
-  return best.landmarks.map((_, i) => [mean(i, 0), mean(i, 1)]);
+  const mean = (/** @type {number} */ power, /** @type {(face: Face) => number} */ value) => {
+    const weights = voters.map(({ score }) => (score / best.score) ** power);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return voters.reduce((sum, face, i) => sum + weights[i] * value(face), 0) / total;
+  };
+  return {
+    ...best,
+    box: best.box.map((_, side) => mean(about.box_power, ({ box }) => box[side])),
+    landmarks: best.landmarks.map((_, i) => [
+      mean(1, ({ landmarks }) => landmarks[i][0]),
+      mean(1, ({ landmarks }) => landmarks[i][1]),
+    ]),
+  };
 }
 
 /**
@@ -95,9 +108,7 @@ export function facesFrom(outputs, about) {
     throw new Error("the detector gives numbers that mean nothing");
   }
   const faces = candidates.filter(({ score }) => score >= Math.min(about.conf, about.possible)); // the others only vote
-  return nonMaximumSuppression(faces, about).map((face) => {
-    return { ...face, landmarks: voteLandmarks(face, candidates, about) };
-  });
+  return nonMaximumSuppression(faces, about).map((face) => vote(face, candidates, about));
 }
 
 /**
