@@ -127,9 +127,11 @@ def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool
     crowd: list[np.ndarray] = []
     label: list[np.ndarray] = []
     for classifier in classifiers:
-        logits = [np.float64(classifier.logits(faces.images))]  # so that a set's classes keep a share beside any other
+        logits = [
+            classifier.logits(faces.images).astype(np.float64)
+        ]  # so that a set's classes keep a share beside any other
         if tta:
-            logits.append(np.float64(classifier.logits(image[:, ::-1] for image in faces.images)))
+            logits.append(classifier.logits(image[:, ::-1] for image in faces.images).astype(np.float64))
         for rows, confidence in ((crowd, "crowd"), (label, "label")):
             rows.append(np.mean([classifier.to_probabilities(each, confidence=confidence) for each in logits], axis=0))
     return ensemble.aligned(crowd), ensemble.aligned(label)

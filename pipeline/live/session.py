@@ -192,7 +192,7 @@ class Session:
     def _see(self, analysed: AnalysedFrame) -> None:
         """Have the blur remember the faces of a frame; the same one twice is fine."""
         frame, result = analysed.frame, analysed.result
-        boxes = [face.box_xyxy for face in (*result.faces, *result.left_out)]
+        boxes = [face.box_xyxy for face in result.faces] + [face.box_xyxy for face in result.left_out]
         before, self._seen = self._seen, (frame.origin, frame.index)
         if self.feed.is_still(frame):
             another = before != self._seen  # not the same picture mirrored
