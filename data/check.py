@@ -21,6 +21,7 @@ from data.pictures.store import Storage
 from data.sources.files import printable
 from data.tables import SPLITS
 from support import FAILED, command, run_and_exit, setting
+from support.emotions import is_name
 
 
 @dataclass
@@ -108,7 +109,7 @@ def shared_with(split: str, parts: dict[str, FaceSet]) -> dict[str, str]:
 
 
 def remarks(parts: dict[str, FaceSet]) -> list[str]:
-    """What is worth knowing and no fault: people in two splits, classes without a face, classes that are numbers."""
+    """What is worth knowing and no fault: people in two splits, classes without a face, or with odd names."""
     if "train" not in parts:
         return []
     train, lines = parts["train"], []
@@ -119,6 +120,8 @@ def remarks(parts: dict[str, FaceSet]) -> list[str]:
     missing = [name for row, name in enumerate(train.class_names) if not (train.labels == row).any()]
     if missing:
         lines.append(f"no training face is labelled {', '.join(missing)}")
+    if odd := [printable(name) for name in train.class_names if not is_name(name)]:
+        lines.append(f"no network can be trained on the name {', '.join(odd)}; rename it, or map it (--classes FILE)")
     if all(name.isdecimal() for name in train.class_names):
         lines.append("the class names are numbers; --classes FILE says which expression each of them is")
     return lines

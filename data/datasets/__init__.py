@@ -109,14 +109,7 @@ def _load(
 ) -> FaceSet:
     mapping = read_class_map(classes) if classes else {}
     faces = load_format(layout, folder, split, skip_bad=skip_bad, storage=storage)
-    faces = map_classes(faces, mapping) if mapping else faces
-    for class_name in faces.class_names:
-        if not is_name(class_name):  # no checkpoint could hold it
-            raise UserError(
-                f"a class is named by 1 to {LONGEST_NAME} printable characters, not {class_name!r:.110}; rename it, or "
-                "map it (--classes FILE)."
-            )
-    return faces
+    return map_classes(faces, mapping) if mapping else faces
 
 
 def load_for_training(
@@ -150,7 +143,16 @@ def load_for_training(
 
 
 def prepare_for_training(train: FaceSet, *others: FaceSet, labels_only: bool = False) -> FaceSet:
-    """`train` less what stands in `others` too, which is said; with `labels_only`, its labels in place of votes."""
+    """`train` less what stands in `others` too, which is said; with `labels_only`, its labels in place of votes.
+
+    Raises `UserError` where a class has a name that no checkpoint could hold.
+    """
+    for class_name in train.class_names:
+        if not is_name(class_name):
+            raise UserError(
+                f"a class is named by 1 to {LONGEST_NAME} printable characters, not {class_name!r:.110}; rename it, or "
+                "map it (--classes FILE)."
+            )
     kept = without_duplicates(with_labels_for_votes(train) if labels_only else train, *others)
     if len(kept) < len(train):
         notify(

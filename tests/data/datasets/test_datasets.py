@@ -159,9 +159,9 @@ def test_a_class_that_no_checkpoint_could_name_is_refused_before_any_training_an
     with pytest.raises(
         UserError, match=r"a class is named by 1 to 100 printable characters, not .*; rename it, or map"
     ):
-        load_faces(tmp_path / "set", "train")
+        load_for_training(tmp_path / "set")
     (tmp_path / "names.csv").write_text(f"{bad},anger\n", "utf-8")
-    faces = load_faces(tmp_path / "set", "train", classes=str(tmp_path / "names.csv"))
+    faces, _ = load_for_training(tmp_path / "set", classes=str(tmp_path / "names.csv"))
     assert faces.class_names == ("anger", "بی\u200cطرف")
 
 
