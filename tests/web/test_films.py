@@ -28,9 +28,13 @@ def _nothing_open(page: Chromium):
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     """A second and a half of the sample."""
-    path = tmp_path / "film.webm"
+    return write_sample(tmp_path / "film.webm", frames=15)
+
+
+def write_sample(path: Path, *, frames: int) -> Path:
+    """The first `frames` of the sample, ten a second."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
-    for i in range(15):
+    for i in range(frames):
         writer.write(sample_frame(i)[..., ::-1])
     writer.release()
     return path
@@ -46,6 +50,29 @@ def test_a_film_plays_to_its_end(page, film):
     page.key(" ")  # and it plays again
     wait_for_frames(page, seen + 1)
     assert not page.evaluate(PAUSED)
+
+
+def test_a_film_goes_on_where_the_next_file_is_refused(page, tmp_path):
+    page.upload("#file", write_sample(tmp_path / "film.webm", frames=40))
+    wait_for_frames(page, 1)
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.upload("#file", tmp_path / "notes.txt")
+    page.wait_for(f"{MESSAGE}.startsWith('notes.txt is no picture')")
+    page.wait_for(PAUSED)  # which only its end does
+
+
+def test_a_film_that_is_called_off_while_it_opens_stops(page, film):
+    page.evaluate(
+        "globalThis.play = HTMLMediaElement.prototype.play; globalThis.opened = [];"
+        "HTMLMediaElement.prototype.play = async function () {"
+        "  await play.call(this); opened.push(this); await new Promise(() => 0) }; true"
+    )
+    page.upload("#file", film)
+    page.wait_for("opened.length === 1")
+    page.key("q")
+    page.wait_for("opened[0].paused")
+    assert not page.evaluate("opened[0].ended")  # then it would have played on
+    page.evaluate("HTMLMediaElement.prototype.play = play; true")
 
 
 def test_it_ends_in_a_browser_that_tells_of_no_frame_and_nothing_goes_on_after_it(page, film):

@@ -173,16 +173,12 @@ async function play(attach, signal) {
   };
   /** @type {Promise<never>} */
   const calledOff = new Promise((_, reject) =>
-    signal.addEventListener(
-      "abort",
-      () => {
-        video.pause();
-        reject(signal.reason);
-      },
-      { once: true },
-    ),
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
   );
-  return Promise.race([plays(), calledOff]);
+  return Promise.race([plays(), calledOff]).catch((error) => {
+    video.pause(); // a film that plays already goes on, whatever is opened after it
+    throw error;
+  });
 }
 
 /**
