@@ -99,7 +99,8 @@ class Augment:
         if self.light:
             strength, side = rng.uniform(0, self.light), rng.uniform(0, 2 * np.pi)
             x, y = np.cos(side), np.sin(side)
-            light_xy = strength * x / (abs(x) + abs(y)), strength * y / (abs(x) + abs(y))  # `strength` in a corner
+            most = abs(x) + abs(y)  # in a corner
+            light_xy = strength * x / most, strength * y / most
         if self.noise:
             noise, noise_seed = rng.uniform(0, self.noise), int(rng.integers(2**31))
         return Change(

@@ -39,7 +39,7 @@ FARTHEST = 1e6  # pixels; coordinates beyond this mean that the network's number
 SMALLER = 0.5  # the scale at which a frame that is searched in tiles is searched for large faces
 VOTING_IOU = 0.6  # IoU with the best box of a face from which on another anchor votes on its box and landmarks
 VOTING_SHARE = 0.5  # share of the best score that such an anchor must have
-BOX_POWER = 32  # of the score, by which votes on the box are weighted: among anchors that are nearly equal
+BOX_POWER = 32  # votes on the box are weighted by this power of the score; those on landmarks by the score
 
 
 class RetinaFace:

@@ -22,11 +22,9 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from support.errors import BAD_ARGUMENTS, FAILED, UserError
 from support.process import (
-    BAD_ARGUMENTS,
-    FAILED,
     ROOT,
-    UserError,
     begin,
     is_command,
     missing_package,

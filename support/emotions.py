@@ -8,6 +8,9 @@ from __future__ import annotations
 
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 
+LONGEST_NAME = 100  # characters of a class's name
+JOINERS = "\u200c\u200d"  # of no width; Persian and Hindi words are spelt with them
+
 # What RAF-DB, FER2013, CK+, JAFFE, FERG and AffectNet call the same eight.
 SYNONYMS = {
     "neutral": ("neutrality", "natural", "ne"),
@@ -20,10 +23,6 @@ SYNONYMS = {
     "contempt": ("contemptuous", "co"),
 }
 _CANONICAL = {word: name for name, words in SYNONYMS.items() for word in (name, *words)}
-
-
-LONGEST_NAME = 100  # characters
-JOINERS = "\u200c\u200d"  # of no width; Persian and Hindi words are spelt with them
 
 
 def canonical_name(word: str) -> str:

@@ -24,9 +24,8 @@ import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-BAD_ARGUMENTS = 2  # the command line, or a file it names, is not usable
-LONGEST_SENTENCE = 4000  # characters
-FAILED = 1  # the command was fine, but something outside failed: no camera, a full disk
+from support.errors import FAILED, UserError, sentences_before
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = (ROOT / "live.py", ROOT / "train.py")
 # Ctrl-C, what `kill` and the system send, a terminal that closes, and Ctrl-Break or a console that closes on Windows;
@@ -40,19 +39,6 @@ Handler = Callable[[int, types.FrameType | None], object]
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # names and texts of files may hold what a terminal acts on
 _received: list[int] = []  # stop signals, from `run_and_exit` on
-
-
-class UserError(Exception):
-    """One sentence for the person at the keyboard: what was wanted, what came, what to do.
-
-    `exit_code` is 2 for bad input (the default) and 1 for something outside that failed. A sentence that quotes a text
-    of any length loses its middle.
-    """
-
-    def __init__(self, sentence: str, *, exit_code: int = BAD_ARGUMENTS) -> None:
-        half = LONGEST_SENTENCE // 2
-        super().__init__(sentence if len(sentence) <= 2 * half else f"{sentence[:half]} ... {sentence[-half:]}")
-        self.exit_code = exit_code
 
 
 def notify(sentence: str) -> None:
@@ -152,20 +138,10 @@ def _tell(error: BaseException) -> int:
     if (outcome := outcome_of(error)) is None:
         raise error
     sentence, code = outcome
-    for told in (*_errors_before(error), sentence):
+    for told in (*sentences_before(error), sentence):
         if told:
             notify(f"error: {told}")
     return code
-
-
-def _errors_before(error: BaseException) -> list[str]:
-    """The sentences of the errors during whose handling, as files were finished, another came; the first one first."""
-    before: list[str] = []
-    while (earlier := error.__context__) is not None:
-        if isinstance(earlier, UserError) and not error.__suppress_context__:  # as `raise ... from` sets it
-            before.insert(0, str(earlier))
-        error = earlier
-    return before
 
 
 def _end_import(kind: type[BaseException], error: BaseException, traceback: types.TracebackType | None) -> None:

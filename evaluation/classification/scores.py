@@ -127,11 +127,10 @@ def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool
     crowd: list[np.ndarray] = []
     label: list[np.ndarray] = []
     for classifier in classifiers:
-        logits = [
-            classifier.logits(faces.images).astype(np.float64)
-        ]  # so that a set's classes keep a share beside any other
+        views = [classifier.logits(faces.images)]
         if tta:
-            logits.append(classifier.logits(image[:, ::-1] for image in faces.images).astype(np.float64))
+            views.append(classifier.logits(image[:, ::-1] for image in faces.images))
+        logits = np.stack(views).astype(np.float64)  # in which a class keeps a share beside one that is far ahead
         for rows, confidence in ((crowd, "crowd"), (label, "label")):
             rows.append(np.mean([classifier.to_probabilities(each, confidence=confidence) for each in logits], axis=0))
     return ensemble.aligned(crowd), ensemble.aligned(label)

@@ -15,7 +15,8 @@ import sys
 import types
 import typing
 
-from support.process import FAILED, UserError, notify
+from support.errors import FAILED, UserError
+from support.process import notify
 
 if typing.TYPE_CHECKING:
     import torch

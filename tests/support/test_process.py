@@ -16,7 +16,7 @@ from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 from support import FAILED, UserError
-from support.process import LONGEST_SENTENCE, _tell, notify, outcome_of, stop_requests
+from support.process import _tell, notify, outcome_of, stop_requests
 
 POSIX = pytest.mark.skipif(
     os.name != "posix" or not os.path.exists("/dev/full"), reason="signals and descriptors as Linux has them"
@@ -280,14 +280,6 @@ def test_commands_say_what_is_not_installed(tmp_path):
             assert done.stdout.startswith("usage: "), command
         codes.add(done.returncode)
     assert codes == {0, FAILED}
-
-
-def test_a_sentence_that_quotes_a_long_text_loses_its_middle():
-    assert str(UserError("x" * LONGEST_SENTENCE)) == "x" * LONGEST_SENTENCE
-    sentence = str(UserError("the table " + "x" * 70_000 + "; repair it."))
-    assert len(sentence) <= LONGEST_SENTENCE + 5
-    assert sentence.startswith("the table xxx")
-    assert sentence.endswith("xxx; repair it.")
 
 
 def test_what_a_terminal_would_act_on_is_shown_as_its_code(capsys):
