@@ -22,7 +22,6 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from support.errors import BAD_ARGUMENTS, FAILED, UserError
 from support.process import (
     ROOT,
     begin,
@@ -31,6 +30,7 @@ from support.process import (
     notify,
     run_and_exit,
 )
+from support.words import BAD_ARGUMENTS, FAILED, UserError
 
 __all__ = ["FAILED", "UserError", "command", "notify", "run_and_exit", "setting"]
 

@@ -24,7 +24,7 @@ import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from support.errors import FAILED, UserError, sentences_before
+from support.words import FAILED, UserError, sentences_before
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = (ROOT / "live.py", ROOT / "train.py")

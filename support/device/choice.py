@@ -15,8 +15,8 @@ import sys
 import types
 import typing
 
-from support.errors import FAILED, UserError
 from support.process import notify
+from support.words import FAILED, UserError
 
 if typing.TYPE_CHECKING:
     import torch
