@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from types import SimpleNamespace
 
+import pytest
 import torch
 from helpers.tiny_sets import write_lines
 
-from support.memory import free_memory, free_memory_on, peak_memory, return_freed_memory
+from support.memory import free_memory, free_memory_on, keep_freed_memory, peak_memory, return_freed_memory
 
 
 def test_the_smaller_of_system_and_container(tmp_path):
@@ -39,6 +43,36 @@ def test_freed_memory_is_returned_where_the_system_can(monkeypatch):
     monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
     return_freed_memory()
     assert asked == [0]
+
+
+PAGES_OF_A_SECOND_BLOCK = """
+import ctypes, resource, sys
+from support.memory import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = ctypes.c_void_p(libc.malloc(ctypes.c_size_t(2**27)))
+    ctypes.memset(block, 1, 2**27)
+    libc.free(block)
+    pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(pages)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone is told")
+def test_freed_memory_is_kept_for_a_training():
+    fresh, kept = (
+        int(subprocess.check_output([sys.executable, "-c", PAGES_OF_A_SECOND_BLOCK, word])) for word in ("", "keep")
+    )
+    assert kept < fresh / 10
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
+    keep_freed_memory()
 
 
 def test_a_device_tells_its_own(monkeypatch):
