@@ -33,12 +33,21 @@ def is_leftover(name: str) -> bool:
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in `folder`, by name, less leftovers. Raises `UserError` where it cannot be read."""
+    return [folder / entry.name for entry in _entries(folder) if _is_folder(entry)]
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """Files and folders in `folder`, by name, less leftovers."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_leftover(entry.name) and entry.is_dir())
-        return [folder / name for name in names]
+            return sorted((entry for entry in entries if not is_leftover(entry.name)), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"cannot read the folder {folder}: {error.strerror}; give yourself the right to.") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """As `entry.is_dir()`, which raises for a link to itself, and for one to what may not be looked at."""
+    return os.path.isdir(entry) if entry.is_symlink() else entry.is_dir()
 
 
 def find_root(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
@@ -102,15 +111,8 @@ def file_names(folder: str, *, without: frozenset[str] = frozenset()) -> Iterato
     without: folders, as they really are, that are passed over, as is a link back to a folder around.
     """
     without |= {os.path.realpath(folder)}
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise UserError(f"cannot read the folder {folder}: {error.strerror}; give yourself the right to.") from error
-    for entry in found:
-        if is_leftover(entry.name):
-            continue
-        if entry.is_dir():
+    for entry in _entries(folder):
+        if _is_folder(entry):
             if os.path.realpath(entry.path) not in without:
                 yield from file_names(entry.path, without=without)
         else:

@@ -88,7 +88,7 @@ class TorchEngine:
 
         amp: on cuda in fewer bits than float32's, where that is faster and results agree (`models.precision.agree`).
         """
-        if self.layer and self.warp is None:
+        if self.warp is None:
             shapes = [(rows, crop_size, crop_size, 3) for rows in SIZES]
             self._replay.warm_up(shapes, functools.partial(self._ways, crop_size, amp))
 

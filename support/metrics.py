@@ -113,9 +113,9 @@ def calibration_bins(labels: np.ndarray, probabilities: np.ndarray, *, bins: int
     }
 
 
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 15) -> float:
-    """Sum over bins of share x |accuracy - confidence| (Guo et al. 2017, eq. 3), 0 to 1."""
-    table = calibration_bins(labels, probabilities, bins=bins)
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Sum over 15 bins of share x |accuracy - confidence| (Guo et al. 2017, eq. 3), 0 to 1."""
+    table = calibration_bins(labels, probabilities)
     return float((table["count"] * np.abs(table["accuracy"] - table["confidence"])).sum() / max(len(labels), 1))
 
 

@@ -27,8 +27,6 @@ from data.sources.frame import FileSource, Frame, Skipped
 from data.sources.picture_colours import srgb
 from support import UserError
 
-__all__ = ["holds_picture", "is_picture", "open_picture", "printable", "read_picture"]
-
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**28  # 268 megapixels, 805 MB as RGB

@@ -70,14 +70,15 @@ def evaluate(
     tta: every face is predicted together with its mirror image.
     Raises `UserError` where set and networks share fewer than two classes.
     """
-    network_names = Ensemble(classifiers).class_names
+    ensemble = Ensemble(classifiers)
+    network_names = ensemble.class_names
     known = np.isin(faces.class_names, network_names)
     if known.sum() < 2:
         raise UserError(
             f"the network and the data set share {known.sum()} class(es): the set has {', '.join(faces.class_names)}, "
             f"the network {', '.join(network_names)}. Name another checkpoint, or map the names (--classes FILE)."
         )
-    open_crowd, open_label = predict_each(classifiers, faces, tta=tta)
+    open_crowd, open_label = predict_each(ensemble, faces, tta=tta)
     crowd, label = (closed(each, network_names, faces.class_names) for each in (open_crowd, open_label))
     columns = (faces.labels, np.asarray(faces.votes), crowd.mean(axis=0), label.mean(axis=0))
 
@@ -118,15 +119,14 @@ def evaluate(
     return Evaluation(faces, *columns[2:], scores)
 
 
-def predict_each(classifiers: Sequence[Classifier], faces: FaceSet, *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
+def predict_each(ensemble: Ensemble, faces: FaceSet, *, tta: bool) -> tuple[np.ndarray, np.ndarray]:
     """(M, N, K) float64 twice: the crowd and the label probabilities of each of the M networks, from the same passes.
 
     K are the ensemble's classes, in its order.
     """
-    ensemble = Ensemble(classifiers)
     crowd: list[np.ndarray] = []
     label: list[np.ndarray] = []
-    for classifier in classifiers:
+    for classifier in ensemble.members:
         views = [classifier.logits(faces.images)]
         if tta:
             views.append(classifier.logits(image[:, ::-1] for image in faces.images))

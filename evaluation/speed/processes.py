@@ -30,12 +30,10 @@ STATUS = re.compile(r"^(VmRSS|VmHWM):\s+(\d+) kB", re.MULTILINE)
 MB = 1.024e-3  # in a KiB
 
 
-def start_up(
-    flags: Sequence[str] = (), *, repeats: int = 3, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, float]:
+def start_up(flags: Sequence[str] = (), *, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
     """Seconds in which a process predicts and explains one frame of the sample, beside those of the imports alone.
 
-    first_s: the first run, which may read from a cold disk. live_s, imports_s: medians of `repeats` further runs.
+    first_s: the first run, which may read from a cold disk. live_s, imports_s: medians of three further runs.
     ratio: one over the other. clock: gives seconds.
     """
     first_frame = [*LIVE, "--max-frames", "1", "--quiet", *flags]
@@ -47,7 +45,7 @@ def start_up(
 
     first_s = seconds_of(first_frame)
     seconds_of(IMPORTS)  # a warm-up
-    pairs = [(seconds_of(first_frame), seconds_of(IMPORTS)) for _ in range(repeats)]
+    pairs = [(seconds_of(first_frame), seconds_of(IMPORTS)) for _ in range(3)]
     live_s, imports_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     return {"first_s": first_s, "live_s": live_s, "imports_s": imports_s, "ratio": live_s / imports_s}
 

@@ -59,7 +59,7 @@ def start_as_shortcuts(network: nn.Module) -> None:
 class SmallResNet(nn.Module):
     """Stem, four stages of two blocks, mean over the grid, one linear layer."""
 
-    def __init__(self, num_classes: int, *, width: int, dropout: float = 0.2) -> None:
+    def __init__(self, num_classes: int, *, width: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, width, 3, padding=1, bias=False),
@@ -77,7 +77,7 @@ class SmallResNet(nn.Module):
             )
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.2)
         self.fc = nn.Linear(widths[-1], num_classes)
         start_as_shortcuts(self)
 

@@ -57,7 +57,7 @@ def transfer(checkpoint: Checkpoint, class_names: tuple[str, ...], *, name: str,
     spec = find_spec(name)
     network = spec.build(len(class_names))
     untrained = network.state_dict()
-    weights = {key: torch.as_tensor(value) for key, value in checkpoint.weights.items()}
+    weights = dict(checkpoint.weights)
     new = [class_name for class_name in class_names if class_name not in checkpoint.class_names]
     if new:
         log.warning("%s does not know %s, which start untrained", path, ", ".join(new))

@@ -123,7 +123,6 @@ def _a_frame(source: Source, chance: random.Random) -> tuple[Frame, float]:
     """A frame of a source, of a film not always its first, and the seconds that reading one took."""
     wanted = 1 if source.is_picture else chance.randint(2, LATEST)
     start_s, read = time.perf_counter(), 0
-    frame: Frame | None = None
     with _picture(source) if source.is_picture else _film(source) as opened:
         opened.max_frames = wanted
         frame = opened.read()

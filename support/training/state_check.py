@@ -51,7 +51,7 @@ def check_optimiser(found: Any, optimiser: torch.optim.Optimizer) -> None:
 def check_history(history: Any, *, rows: int | None, columns: Collection[str]) -> None:
     """Refuse what is no list of so many `rows` (None: any) of finite numbers by name, among them `columns`."""
     if not isinstance(history, list) or (rows is not None and len(history) != rows):
-        _refuse(f"wanted {'' if rows is None else rows} rows", "history")
+        _refuse(f"wanted {'a list of' if rows is None else rows} rows", "history")
     for row in history:
         if not isinstance(row, dict) or not row.keys() >= set(columns) or not all(map(is_number, row.values())):
             _refuse("a row lacks a number", "history")

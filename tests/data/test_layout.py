@@ -38,6 +38,14 @@ def test_what_systems_leave_is_passed_over(tmp_path):
     assert [path.name for path in pictures_in(tmp_path / "happy")] == ["1.png", "4.png"]
 
 
+def test_a_link_to_itself_is_a_file_like_another(tmp_path):
+    write_grey(tmp_path / "happy/1.png", 3)
+    for link in (tmp_path / "loop", tmp_path / "happy/2.png"):
+        link.symlink_to(link)
+    assert [path.name for path in folders_in(tmp_path)] == ["happy"]
+    assert [path.name for path in pictures_in(tmp_path)] == ["1.png", "2.png"]
+
+
 def test_names_are_found_in_any_case(tmp_path):
     write_lines(tmp_path / "EmoLabel/a.txt", ["x"])
     assert child(tmp_path, "emolabel") == tmp_path / "EmoLabel"

@@ -13,7 +13,8 @@ from helpers.films import FailingFile
 from PIL import Image, TiffImagePlugin
 
 from data.sources import pictures
-from data.sources.pictures import MAX_PIXELS, holds_picture, open_picture, printable, read_picture
+from data.sources.files import printable
+from data.sources.pictures import MAX_PIXELS, holds_picture, open_picture, read_picture
 from support import UserError
 
 
