@@ -83,7 +83,7 @@ def grad_cam_plus_plus(activation: Array, gradient: Array) -> Array:
 
 
 def hires_cam(activation: Array, gradient: Array) -> Array:
-    """HiResCAM (Draelos & Carin 2020, arXiv 2011.08891, eq. 4): ReLU(sum_k g^k A^k), cell by cell, no mean first."""
+    """HiResCAM (Draelos & Carin 2020, arXiv 2011.08891): ReLU(sum_k g^k A^k), cell by cell, no mean first."""
     return (gradient * activation).sum(axis=1).clip(min=0)
 
 

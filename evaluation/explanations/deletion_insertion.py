@@ -3,9 +3,9 @@
 In:  the network's input x (N, C, h, w) float32, heatmaps (N, h, w), a score of each row.
 Out: the score while pixels are removed, or put back, most important first; the area under that curve.
 
-Petsiuk, Das & Saenko 2018, RISE (arXiv 1806.07421), section 3 and algorithm 1. Pixels are replaced after normalisation,
-so that the others keep their values. Deletion replaces them by the picture's mean. Insertion starts from a blurred
-picture: a face of 48 pixels would be recognisable with the paper's blur of 5 pixels of 224; here it is 1/8 of the side.
+Petsiuk, Das & Saenko 2018, RISE (arXiv 1806.07421). Pixels are replaced after normalisation, so that the others keep
+their values. Deletion replaces them by the picture's mean. Insertion starts from a blurred picture: a face of 48 pixels
+would be recognisable with the paper's blur of 5 pixels of 224; here it is 1/8 of the side.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ Out: for each pair of faces side by side in one input, how often the peak lies o
      heatmap that lies on it.
 
 After Zhang et al. 2018 (arXiv 1608.00507), section 4.1, with whole faces as objects; the share is the energy-based
-pointing game of Wang et al. 2020 (arXiv 1910.01279, eq. 9). A pair is two faces that are classified correctly, as
-different classes. Each is the target once, so a heatmap that ignores the class scores 0.5 wherever it peaks.
+pointing game of Wang et al. 2020 (arXiv 1910.01279). A pair is two faces that are classified correctly, as different
+classes. Each is the target once, so a heatmap that ignores the class scores 0.5 wherever it peaks.
 """
 
 from __future__ import annotations

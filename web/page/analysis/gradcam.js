@@ -24,7 +24,7 @@ export const EXPLAINERS = {
     });
     return weighted(activation, weights);
   },
-  // Draelos & Carin 2020, eq. 4: cell by cell; the gradient does not vary here
+  // Draelos & Carin 2020: cell by cell; the gradient does not vary here
   hirescam: (activation, gradient) => weighted(activation, gradient),
   // Zagoruyko & Komodakis 2017, section 3.1: sum_k |A^k|^2; of no class
   attention: (activation, gradient) => {
