@@ -6,6 +6,7 @@ Out: index.html, scripts, about.json, networks, sample; precache.js for use offl
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import hashlib
@@ -112,14 +113,18 @@ def meta_policy() -> str:
 
 
 def precache(files: Mapping[str, bytes | Path]) -> bytes:
-    """The script that tells sw.js what the page needs offline, and of which version; not the GPU's runtime, 27 MB."""
-    gpu = {f"ort/{name}" for name in GPU_FILES}
-    needed = sorted(name for name in files if name not in gpu | {"sw.js"})
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(name.encode() + hashlib.sha256(content_of(files[name])).digest())
-    value = {"version": digest.hexdigest()[:16], "files": ["./", *needed]}
-    return f"self.PRECACHE = {json.dumps(value)};\n".encode()
+    """The script that tells sw.js of which version the page is, and what it needs offline.
+
+    `files`: the integrity of each by its path, so that nothing else is kept. `gpu`: as `files`, 27 MB, which are kept
+    once a GPU needed them.
+    """
+    digests = {name: hashlib.sha256(content_of(files[name])).digest() for name in sorted(files)}
+    version = hashlib.sha256(b"".join(name.encode() + digest for name, digest in digests.items())).hexdigest()[:16]
+    integrity = {name: f"sha256-{base64.b64encode(digest).decode()}" for name, digest in digests.items()}
+    integrity = {"./": integrity["index.html"]} | integrity
+    del integrity["sw.js"]
+    gpu = {name: integrity.pop(name) for name in [f"ort/{name}" for name in GPU_FILES] if name in integrity}
+    return f"self.PRECACHE = {json.dumps({'version': version, 'files': integrity, 'gpu': gpu})};\n".encode()
 
 
 def precached(script: Path) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 from helpers.browsers.page import close_source, wait_for_frames
 
@@ -54,6 +56,36 @@ def test_the_picture_tells_what_it_shows(page):
     images = [node["name"] for node in page.accessibility_tree() if node["role"] in ("image", "img")]
     assert any(name.startswith("4 faces look like") for name in images), images
     assert page.evaluate("document.getElementById('spoken').getAttribute('aria-live')") == "polite"
+
+
+def test_the_focus_does_not_stay_on_a_button_that_is_disabled(page):
+    close_source(page)
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    page.evaluate("document.getElementById('sample').focus()")
+    page.key("Tab")
+    assert focused(page) == "close"
+    page.key("Enter")
+    page.wait_for("document.body.dataset.state === 'empty'")
+    assert focused(page) == "camera"
+
+
+@pytest.mark.parametrize("size", [(320, 568), (375, 667)])
+def test_the_notice_covers_no_control_in_focus(page, tmp_path, size):
+    """Under a picture that is too narrow for the notice, on a phone."""
+    cv2.imwrite(str(tmp_path / "pole.png"), np.zeros((4000, 3), np.uint8))
+    page.resize(*size, phone=True)
+    page.upload("#file", tmp_path / "pole.png")
+    wait_for_frames(page, 1)
+    page.evaluate("scrollTo(0, 0); document.activeElement.blur()")
+    for _ in range(10):
+        page.key("Tab")
+        name, top, bottom, notice = page.evaluate(
+            "(() => { const box = (e) => e.getBoundingClientRect(); const at = document.activeElement;"
+            " return [at.id, box(at).top, box(at).bottom, box(document.querySelector('footer')).top] })()"
+        )
+        assert name == "" or (top >= 0 and bottom <= notice), (name, top, bottom, notice)
+    page.resize(1280, 800)
 
 
 def test_the_tab_key_goes_through_all_controls_in_reading_order(page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import av
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from helpers.browsers.chromium import Chromium
 from helpers.browsers.page import close_source, state, wait_for_frames
+from PIL import Image
 
 from data.sources.sample import sample_frame
 from pipeline.output.film import VideoWriter
@@ -107,6 +109,60 @@ def test_one_that_is_damaged_says_how_far_it_goes(page, tmp_path):
     page.wait_for(f"/^damaged.mp4 is damaged and ends after [0-9]\\.[0-9] s$/.test({MESSAGE})")
     assert page.evaluate(PAUSED)
     assert page.evaluate("document.body.dataset.state") == "running"
+
+
+def test_one_waits_while_the_page_is_hidden(page, film):
+    """It would run to its end unseen."""
+    page.evaluate(
+        "globalThis.play = HTMLMediaElement.prototype.play; globalThis.opened = null;"
+        "HTMLMediaElement.prototype.play = function () { opened = this; return play.call(this) };"
+        "globalThis.turn = (hidden) => {"
+        "  Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        "  document.dispatchEvent(new Event('visibilitychange')) }; true"
+    )
+    page.upload("#file", film)
+    wait_for_frames(page, 1)
+    page.evaluate("turn(true)")
+    assert page.evaluate("opened.paused && !opened.ended")
+    assert not page.evaluate(PAUSED)  # by nobody
+    page.evaluate("turn(false); delete document.hidden; HTMLMediaElement.prototype.play = play; true")
+    page.wait_for(OVER)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_an_animation_is_a_film(page, tmp_path, suffix):
+    frames = [Image.fromarray(sample_frame(20 * i)) for i in range(4)]
+    path = tmp_path / f"moving{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=250)
+    page.upload("#file", path)
+    wait_for_frames(page, 2)
+    assert state(page)["faces"]
+    page.wait_for(f"{MESSAGE} === 'the animation is over; space plays it again'")
+    assert page.evaluate(PAUSED)
+    seen = state(page)["frames"]
+    page.key(" ")
+    wait_for_frames(page, seen + 1)
+
+
+def test_an_animation_that_is_damaged_says_how_far_it_goes(page, tmp_path):
+    frames = [Image.fromarray(sample_frame(20 * i)) for i in range(4)]
+    frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:], duration=100)
+    whole = (tmp_path / "whole.gif").read_bytes()
+    (tmp_path / "cut.gif").write_bytes(whole[: len(whole) * 7 // 8])
+    page.upload("#file", tmp_path / "cut.gif")
+    page.wait_for(f"{MESSAGE} === 'cut.gif is damaged and ends after 3 pictures'")
+    assert page.evaluate(PAUSED)
+
+
+def test_sound_without_a_picture_is_told(page, tmp_path):
+    with wave.open(str(tmp_path / "talk.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(16000))
+    page.upload("#file", tmp_path / "talk.wav")
+    page.wait_for("document.getElementById('trouble').textContent === "
+                  "'talk.wav has sound and no picture. Open another.'")  # fmt: skip
 
 
 def test_one_of_a_single_frame_is_shown(page, tmp_path):

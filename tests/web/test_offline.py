@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from helpers.browsers.chromium import Chromium
@@ -33,6 +36,16 @@ def watched(site_folder, tmp_path_factory):
         browser.wait_for("document.body.dataset.ready === 'yes'")
         said.append(sentence_of_the_sample(browser))
     return site, json.loads(log.read_text(encoding="utf-8")), said
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert content.count(old) == 1
+    path.write_text(content.replace(old, new), encoding="utf-8")
+
+
+def integrity(content: bytes) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
 def sentence_of_the_sample(browser: Chromium) -> str:
@@ -116,14 +129,31 @@ def test_a_new_version_is_noticed_and_waits_until_no_page_of_the_old_one_is_open
         site.RequestHandlerClass = Keeping
         open_page(browser, site)
         notice = browser.evaluate(told)
-        for name, old, new in (("about.json", notice, "new"), ("precache.js", '"version": "', '"version": "f')):
-            path = folder / name
-            path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        replace(folder / "about.json", notice, "new")
+        before, now = (integrity((each / "about.json").read_bytes()) for each in (site_folder, folder))
+        replace(folder / "precache.js", before, now)
+        replace(folder / "precache.js", '"version": "', '"version": "f')
         browser.page("Page.reload")
         browser.wait_for("navigator.serviceWorker.getRegistration().then((found) => Boolean(found?.waiting))")
         browser.wait_for("document.body.dataset.ready === 'yes'")
         assert browser.evaluate(told) == notice
         assert len(browser.evaluate("caches.keys()")) == 2
+
+
+@pytest.mark.long
+@pytest.mark.thorough
+def test_wrong_bytes_are_not_kept(site_folder, tmp_path):
+    """Half a file, from a host that says it is all: the next reload has the whole one."""
+    folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("emotion.onnx.gz"))
+    networks = (folder / "emotion.onnx").read_bytes()
+    (folder / "emotion.onnx").write_bytes(networks[: len(networks) // 2])
+    with Site(folder) as site, Chromium() as browser:
+        browser.open(site.address)
+        assert browser.wait_for(TROUBLE).startswith("The networks do not work here (")
+        (folder / "emotion.onnx").write_bytes(networks)
+        browser.page("Page.reload")
+        browser.wait_for("document.body?.dataset.ready === 'yes'")
+        browser.wait_for("navigator.serviceWorker.getRegistration().then((found) => Boolean(found?.active))")
 
 
 def test_parts_that_do_not_come_are_told(site_folder, tmp_path):
@@ -169,8 +199,10 @@ def test_it_can_be_installed(page):
     assert page.evaluate("navigator.serviceWorker.controller !== null")
 
 
-def test_what_is_kept_for_offline_use_is_small():
+def test_what_is_kept_for_offline_use_is_known_and_small():
     files = site_files()
-    kept = json.loads(files["precache.js"].decode().removeprefix("self.PRECACHE = ").rstrip(";\n"))["files"]
-    assert sum(len(content_of(files[name])) for name in kept if name != "./") < 25e6
-    assert "ort/ort-wasm-simd-threaded.asyncify.wasm" not in kept
+    told = json.loads(files["precache.js"].decode().removeprefix("self.PRECACHE = ").rstrip(";\n"))
+    kept = {name: content_of(files["index.html" if name == "./" else name]) for name in told["files"]}
+    assert {name: integrity(content) for name, content in kept.items()} == told["files"]
+    assert sum(map(len, kept.values())) < 25e6
+    assert "ort/ort-wasm-simd-threaded.asyncify.wasm" in told["gpu"].keys() - kept.keys()

@@ -89,6 +89,53 @@ def test_a_camera_without_a_picture_is_let_go(asking, trouble):
     asking.console.clear()  # what could not be played stands there
 
 
+def test_a_camera_that_gives_no_picture_is_told(page):
+    page.evaluate(
+        "globalThis.camera = navigator.mediaDevices.getUserMedia; globalThis.paper = document.createElement('canvas');"
+        "paper.getContext('2d'); navigator.mediaDevices.getUserMedia = async () => paper.captureStream(0);"
+        f"globalThis.timer = setInterval; globalThis.setInterval = (task, ms) => timer(task, ms / 10);"
+        f"{CLICK.format('camera')}"
+    )
+    page.wait_for(f"{MESSAGE} === 'no picture comes from the camera; waiting for it'")
+    page.key("q")
+    page.evaluate("navigator.mediaDevices.getUserMedia = camera; globalThis.setInterval = timer; true")
+
+
+def test_of_several_files_one_is_opened_and_named(page):
+    page.evaluate(
+        "globalThis.paper = document.createElement('canvas'); paper.getContext('2d');"
+        "globalThis.files = new DataTransfer(); paper.toBlob((blob) => {"
+        "  const { type } = blob;"
+        "  for (const name of ['first.png', 'second.png']) files.items.add(new File([blob], name, { type }));"
+        "  document.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true })) })"
+    )
+    page.wait_for(f"{MESSAGE} === 'one of the 2 files is opened: first.png'")
+
+
+def test_beside_a_source_that_runs_the_opening_of_a_file_is_told(page, tmp_path):
+    page.evaluate(CLICK.format("sample"))
+    wait_for_frames(page, 1)
+    page.evaluate(f"{MESSAGE} = ''; globalThis.decode = createImageBitmap; globalThis.createImageBitmap = () => "
+                  "new Promise((resolve) => (globalThis.come = resolve)); true")  # fmt: skip
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    page.upload("#file", tmp_path / "a.jpg")
+    page.wait_for(f"{MESSAGE} === 'opening'")
+    page.evaluate("globalThis.createImageBitmap = decode; true")
+
+
+def test_who_leaves_while_it_records_is_asked(page):
+    leave = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    page.evaluate(CLICK.format("sample"))
+    wait_for_frames(page, 1)
+    assert page.evaluate(leave)
+    page.key("r")
+    page.wait_for("document.getElementById('record').ariaPressed === 'true'")
+    assert not page.evaluate(leave)
+    page.key("r")
+    page.wait_for(f"{MESSAGE}.startsWith('saved ') || {MESSAGE} === 'nothing was recorded yet'")
+    assert page.evaluate(leave)
+
+
 def test_a_key_that_is_held_down_is_one_press(page):
     press = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'r', repeat: %s }))"
     page.evaluate(CLICK.format("sample"))

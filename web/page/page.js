@@ -5,6 +5,7 @@ import { Analyst } from "./app/analyst.js";
 import { camerasThere } from "./app/cameras.js";
 import { Refusal } from "./app/canvas.js";
 import { listenForFiles } from "./app/drops.js";
+import { freeKeysAfterPointer, leaveDisabled } from "./app/focus.js";
 import { Recorder, Table, download } from "./app/outputs.js";
 import { ownFilesKept } from "./app/own_files.js";
 import { listenForKeys } from "./app/keys.js";
@@ -107,7 +108,8 @@ async function open(openSource) {
   opening.abort();
   const { signal } = (opening = new AbortController());
   text("trouble").textContent = "";
-  if (!session.source) setState("opening");
+  if (session.source) notify("opening");
+  else setState("opening");
   let runs = false;
   try {
     const source = await openSource(signal);
@@ -115,7 +117,7 @@ async function open(openSource) {
     if (recorder) toggleRecording(); // a recording is of one source
     runs = true;
     const shown = session.run(source);
-    notify(""); // what it says is of the source before
+    notify(source.note ?? ""); // what it said was of the source before
     setState("opening"); // until its first picture is there
     if (source.kind === "camera") await listCameras();
     await shown;
@@ -153,10 +155,17 @@ async function listCameras() {
 /** The camera that was chosen. One that runs is let go first: many phones open one at a time. */
 function camera() {
   if (session.source?.kind === "camera") session.stop();
-  return open((signal) => openCamera(select("cameras").value, close, signal));
+  const waiting = { say: session.away, everyS: about.page.away_s };
+  return open((signal) => openCamera(select("cameras").value, close, signal, waiting));
 }
 
-const showFile = (/** @type {File} */ file) => open((signal) => openFile(file, about, signal));
+/** @param {File} file @param {number} [of] how many were given at once */
+const showFile = (file, of = 1) =>
+  open(async (signal) => {
+    const source = await openFile(file, about, signal);
+    if (of > 1) source.note = `one of the ${of} files is opened: ${file.name}`;
+    return source;
+  });
 const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button(id).ariaPressed = String(on));
 
 /** Buttons as things are. */
@@ -176,6 +185,7 @@ function refresh() {
   pressed("record", recorder !== null);
   select("explain").value = options.explainClass ?? "";
   if (options.explainer) select("explainer").value = options.explainer;
+  leaveDisabled(button("close"), button("camera"));
 }
 
 function snapshot() {
@@ -255,15 +265,7 @@ function act(key) {
 }
 
 for (const key of " hbmscr?q") button(BUTTONS[key]).addEventListener("click", () => act(key));
-document.querySelector("nav")?.addEventListener("click", ({ detail, target }) => {
-  if (detail && target instanceof HTMLButtonElement) target.blur(); // by a pointer: the next space is a pause again
-});
-let pointed = false; // was a chooser opened by a pointer? Then keys are the page's again once it has chosen
-for (const id of ["cameras", "explain", "explainer"]) {
-  select(id).addEventListener("pointerdown", () => (pointed = true));
-  select(id).addEventListener("keydown", () => (pointed = false));
-  select(id).addEventListener("change", () => pointed && select(id).blur());
-}
+freeKeysAfterPointer(["cameras", "explain", "explainer"].map(select));
 button("camera").addEventListener("click", camera);
 button("sample").addEventListener("click", () => open(() => openSample(about)));
 button("open").addEventListener("click", () => byId("file", HTMLInputElement).click());
@@ -282,9 +284,12 @@ select("explainer").addEventListener("change", () => {
 
 listenForFiles(showFile, () => notify("drop a picture or a film from your own disk"));
 document.addEventListener("visibilitychange", () => {
-  // Safari stops a camera's video while the page is hidden, and does not start it again
-  if (!document.hidden && session.source && !session.paused) session.source.pause(false);
+  const { source, paused } = session;
+  if (!source || paused) return;
+  // A film would run to its end unseen. Safari stops a camera's video by itself, and does not start it again.
+  if (source.kind === "film" || !document.hidden) source.pause(document.hidden);
 });
+addEventListener("beforeunload", (event) => recorder && event.preventDefault()); // the browser asks
 
 listenForKeys(byId("keys", HTMLDialogElement), about, means, act);
 select("explain").replaceChildren(

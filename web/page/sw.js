@@ -2,17 +2,19 @@
  * Keeps the page's own files, so that it opens offline. Nothing of what is seen is kept.
  *
  * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over once
- * no page of the old one is open, so that no page gets files of both. What only a GPU needs is kept once fetched.
+ * no page of the old one is open, so that no page gets files of both. What only a GPU needs is kept once fetched. A file
+ * that is not what Python wrote, such as half of it or a host's page of errors, is never kept.
  */
 /* global self, caches, fetch, importScripts */
 importScripts("precache.js");
-const { version, files } = self.PRECACHE;
+const { version, files, gpu } = self.PRECACHE;
 const PREFIX = "facial-expressions-";
 
 self.addEventListener("install", (event) => {
   const fetchAll = async () => {
     const cache = await caches.open(PREFIX + version);
-    await cache.addAll(files.map((name) => new Request(name, { cache: "no-cache" })));
+    const wanted = Object.entries(files);
+    await cache.addAll(wanted.map(([name, integrity]) => new Request(name, { cache: "no-cache", integrity })));
   };
   event.waitUntil(fetchAll());
 });
@@ -32,8 +34,10 @@ self.addEventListener("fetch", (event) => {
     const cache = await caches.open(PREFIX + version);
     const kept = await cache.match(event.request, { ignoreSearch: true });
     if (kept) return kept;
-    const fetched = await fetch(event.request);
-    if (fetched.status === 200) event.waitUntil(cache.put(event.request, fetched.clone())); // what a GPU needs
+    const integrity = gpu[event.request.url.slice(self.registration.scope.length)];
+    if (!integrity) return fetch(event.request);
+    const fetched = await fetch(event.request, { integrity });
+    if (fetched.status === 200) event.waitUntil(cache.put(event.request, fetched.clone()));
     return fetched;
   };
   event.respondWith(answer());

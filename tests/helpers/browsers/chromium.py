@@ -116,10 +116,19 @@ class Chromium:
     def wait_for(self, expression: str) -> Any:
         """The first true value of an expression; AssertionError with the console where there is none in time."""
         end_s = time.monotonic() + PATIENCE_S
-        while not (value := self.evaluate(expression)):
+        while not (value := self._evaluate_here(expression)):
             assert time.monotonic() < end_s, f"never true: {expression}; console: {self.console}"
             time.sleep(0.05)
         return value
+
+    def _evaluate_here(self, expression: str) -> Any:
+        """As `evaluate`; None where the page is being left meanwhile."""
+        try:
+            return self.evaluate(expression)
+        except RuntimeError as error:
+            if "Inspected target navigated or closed" not in str(error):
+                raise
+            return None
 
     def open(self, address: str) -> None:
         """Load a page and wait until its document is there."""

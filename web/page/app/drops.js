@@ -4,7 +4,10 @@
  * In:  what to do with one, and with something else that is dropped. Out: nothing; it listens from now on.
  */
 
-/** @param {(file: File) => void} show @param {() => void} refuse */
+/**
+ * @param {(file: File, of: number) => void} show of: how many were given at once
+ * @param {() => void} refuse
+ */
 export function listenForFiles(show, refuse) {
   const { classList } = document.body;
   document.addEventListener("dragover", (event) => {
@@ -15,12 +18,12 @@ export function listenForFiles(show, refuse) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     classList.remove("dragging");
-    const file = event.dataTransfer?.files[0];
-    if (file) show(file);
+    const files = event.dataTransfer?.files;
+    if (files?.length) show(files[0], files.length);
     else refuse();
   });
   document.addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) show(file);
+    const files = event.clipboardData?.files;
+    if (files?.length) show(files[0], files.length);
   });
 }

@@ -18,7 +18,9 @@
  * @property {number} [longest] side of its pictures before they were reduced, pixels
  * @property {() => string} [deviceId] of a camera
  * @property {() => string} [ending] of a film that is over: why, in a sentence
+ * @property {string} [note] what there is to say of it once it runs
  */
+import { openAnimation } from "./animation.js";
 import { Refusal, contextOf, fitted } from "./canvas.js";
 
 /** @type {Record<string, string>} */
@@ -37,9 +39,10 @@ const CAMERA_TROUBLE = {
  * @param {string} deviceId "" for the one that the browser takes
  * @param {(sentence: string) => void} gone called when the camera ends by itself
  * @param {AbortSignal} signal releases a camera that gives no picture yet
+ * @param {{say: () => void, everyS: number}} waiting what is said of such a camera, and how often
  * @returns {Promise<Source>}
  */
-export async function openCamera(deviceId, gone, signal) {
+export async function openCamera(deviceId, gone, signal, waiting) {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Refusal("Browsers open cameras on https and localhost only. Open the page there, or look at the sample.");
   }
@@ -53,10 +56,13 @@ export async function openCamera(deviceId, gone, signal) {
   track.addEventListener("ended", () =>
     gone("The camera is gone. Plug it in and open it again, or look at the sample."),
   );
-  const video = await play((element) => (element.srcObject = stream), signal).catch((error) => {
-    track.stop();
-    throw error;
-  });
+  const timer = setInterval(waiting.say, 1000 * waiting.everyS);
+  const video = await play((element) => (element.srcObject = stream), signal)
+    .catch((error) => {
+      track.stop();
+      throw error;
+    })
+    .finally(() => clearInterval(timer));
   const settings = track.getSettings();
   const begin = performance.now();
   return {
@@ -73,20 +79,22 @@ export async function openCamera(deviceId, gone, signal) {
 }
 
 /**
- * A film or a picture, whichever the browser can read.
+ * A film, an animation or a picture, whichever the browser can read.
  * @param {File} file @param {import("../types.js").About} about @param {AbortSignal} signal calls it off
  * @returns {Promise<Source>}
  */
 export async function openFile(file, about, signal) {
   if (!file.size) throw new Refusal(`${file.name} is empty. Open another picture or film.`);
-  const order = file.type.startsWith("video/") ? [openFilm, openPicture] : [openPicture, openFilm];
+  const stills = [openAnimation, openPicture];
+  const order = file.type.startsWith("video/") ? [openFilm, ...stills] : [...stills, openFilm];
+  let why = "is no picture or film that this browser can read, or is damaged. Open a JPEG, PNG, WebP, MP4 or WebM.";
   for (const open of order) {
-    const source = await open(file, about, signal).catch(() => null);
+    const source = await open(file, about, signal).catch((error) => {
+      if (error instanceof Refusal) why = error.message;
+    });
     if (source) return source;
   }
-  throw new Refusal(
-    `${file.name} is no picture or film that this browser can read. Open a JPEG, PNG, WebP, MP4 or WebM.`,
-  );
+  throw new Refusal(`${file.name} ${why}`);
 }
 
 /**
@@ -166,7 +174,7 @@ async function play(attach, signal) {
       video.addEventListener("loadeddata", resolve, { once: true });
       video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
     });
-    if (!video.videoWidth) throw new Error("there is sound and no picture");
+    if (!video.videoWidth) throw new Refusal("has sound and no picture. Open another.");
     signal.throwIfAborted();
     await video.play();
     return video;

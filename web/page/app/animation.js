@@ -1,0 +1,68 @@
+/**
+ * An animated GIF, WebP, AVIF or PNG, played as a film: once, in its own time.
+ *
+ * In:  a file. Out: a source; null where it is no animation. A browser that cannot take one apart shows its first picture.
+ */
+import { fitted } from "./canvas.js";
+
+const UNTIMED_US = 1e5; // of a picture that gives no time: what browsers show it for
+
+/**
+ * @param {File} file @param {import("../types.js").About} about
+ * @returns {Promise<import("./sources.js").Source | null>}
+ */
+export async function openAnimation(file, about) {
+  if (!("ImageDecoder" in globalThis) || !(await ImageDecoder.isTypeSupported(file.type))) return null;
+  const decoder = new ImageDecoder({ data: await file.arrayBuffer(), type: file.type });
+  await decoder.tracks.ready;
+  await decoder.completed;
+  const count = decoder.tracks.selectedTrack?.frameCount ?? 1;
+  if (count < 2) {
+    decoder.close();
+    return null;
+  }
+  let index = 0; // of the frame that comes next
+  let dueS = 0; // when it comes; 0: at once
+  let pausedS = 0; // when it was paused; 0: it plays
+  let closed = false;
+  let end = "";
+  const nowS = () => performance.now() / 1000;
+  const rewind = (/** @type {string} */ why) => {
+    [index, dueS, end] = [0, 0, why];
+    return null;
+  };
+  /** @type {import("./sources.js").Source} */
+  const source = {
+    name: file.name,
+    kind: "film",
+    mirrored: false,
+    longest: 0,
+    ending: () => end,
+    async next() {
+      while (!closed && (pausedS || nowS() < dueS)) await new Promise((resolve) => setTimeout(resolve, 4));
+      while (!closed) {
+        if (index === count) return rewind("the animation is over; space plays it again");
+        const decoded = await decoder.decode({ frameIndex: index }).catch(() => null);
+        if (!decoded) return closed ? null : rewind(`${file.name} is damaged and ends after ${index} pictures`);
+        const { image } = decoded;
+        index++;
+        dueS = (dueS || nowS()) + (image.duration || UNTIMED_US) / 1e6;
+        const { displayWidth, displayHeight } = image;
+        source.longest = Math.max(displayWidth, displayHeight);
+        const size = fitted(displayWidth, displayHeight, about.page.longest_side);
+        if (dueS > nowS() || index === count) return { video: image, ...size, timeS: image.timestamp / 1e6 };
+        image.close(); // its time is over
+      }
+      return null;
+    },
+    pause(paused) {
+      if (!paused && pausedS && dueS) dueS += nowS() - pausedS;
+      pausedS = paused ? nowS() : 0;
+    },
+    close() {
+      closed = true;
+      decoder.close();
+    },
+  };
+  return source;
+}
