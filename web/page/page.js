@@ -155,8 +155,7 @@ async function listCameras() {
 /** The camera that was chosen. One that runs is let go first: many phones open one at a time. */
 function camera() {
   if (session.source?.kind === "camera") session.stop();
-  const waiting = { say: session.away, everyS: about.page.away_s };
-  return open((signal) => openCamera(select("cameras").value, close, signal, waiting));
+  return open((signal) => openCamera(select("cameras").value, close, signal, session.away, about.page.away_s));
 }
 
 /** @param {File} file @param {number} [of] how many were given at once */

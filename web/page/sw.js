@@ -2,8 +2,8 @@
  * Keeps the page's own files, so that it opens offline. Nothing of what is seen is kept.
  *
  * precache.js, which Python writes, names the version and its files: a new version is fetched whole and takes over once
- * no page of the old one is open, so that no page gets files of both. What only a GPU needs is kept once fetched. A file
- * that is not what Python wrote, such as half of it or a host's page of errors, is never kept.
+ * no page of the old one is open, so that no page gets files of both. What only a GPU needs is kept once fetched. What
+ * is not as Python wrote it, such as half a file or a host's page of errors, is never kept.
  */
 /* global self, caches, fetch, importScripts */
 importScripts("precache.js");

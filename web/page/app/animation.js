@@ -1,7 +1,7 @@
 /**
  * An animated GIF, WebP, AVIF or PNG, played as a film: once, in its own time.
  *
- * In:  a file. Out: a source; null where it is no animation. A browser that cannot take one apart shows its first picture.
+ * In:  a file. Out: a source; null where it is no animation, or the browser cannot take it apart: it is a picture then.
  */
 import { fitted } from "./canvas.js";
 

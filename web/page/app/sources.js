@@ -39,10 +39,10 @@ const CAMERA_TROUBLE = {
  * @param {string} deviceId "" for the one that the browser takes
  * @param {(sentence: string) => void} gone called when the camera ends by itself
  * @param {AbortSignal} signal releases a camera that gives no picture yet
- * @param {{say: () => void, everyS: number}} waiting what is said of such a camera, and how often
+ * @param {() => void} away called every `awayS` seconds until then @param {number} awayS
  * @returns {Promise<Source>}
  */
-export async function openCamera(deviceId, gone, signal, waiting) {
+export async function openCamera(deviceId, gone, signal, away, awayS) {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new Refusal("Browsers open cameras on https and localhost only. Open the page there, or look at the sample.");
   }
@@ -56,7 +56,7 @@ export async function openCamera(deviceId, gone, signal, waiting) {
   track.addEventListener("ended", () =>
     gone("The camera is gone. Plug it in and open it again, or look at the sample."),
   );
-  const timer = setInterval(waiting.say, 1000 * waiting.everyS);
+  const timer = setInterval(away, 1000 * awayS);
   const video = await play((element) => (element.srcObject = stream), signal)
     .catch((error) => {
       track.stop();
