@@ -102,7 +102,7 @@ def test_faces_on_seams_are_found_once_and_where_they_are_found_without_tiles(de
 
 
 def test_small_faces_of_a_large_picture_are_lost_at_640_and_found_at_its_own_size(detector, portrait):
-    heads = [(150 + 300 * i, 150 + 200 * (i % 3), 36 + 4 * i) for i in range(8)]
+    heads = [(150 + 300 * i, 150 + 200 * (i % 3), 24 + 3 * i) for i in range(8)]
     picture = group_photo(portrait, (700, 2600), heads)
     reduced, own = detector([picture, picture], imgsz=[640, None])
     assert len(own) == len(heads)
