@@ -38,9 +38,9 @@ def opened_page(site: Site) -> Iterator[Chromium]:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(opened_page: Chromium) -> Iterator[Chromium]:
-    """The page for the tests of a file: with no source at their start, and at rest after them."""
+    """The page for one test: with no source at its start, and at rest after it."""
     close_source(opened_page)
     opened_page.console.clear()
     yield opened_page

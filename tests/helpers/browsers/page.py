@@ -36,8 +36,12 @@ def spoken(page: Chromium) -> str:
 
 
 def close_source(page: Chromium) -> None:
-    """Back to the empty page, with no dialog open and nothing in focus."""
-    page.evaluate("document.getElementById('keys').close(); document.activeElement.blur()")
+    """Back to the empty page, with no dialog open, nothing in focus, and heatmaps for each face's label."""
+    page.evaluate(
+        "document.getElementById('keys').close(); document.activeElement.blur();"
+        "document.getElementById('explain').value = '';"
+        "document.getElementById('explain').dispatchEvent(new Event('change'))"
+    )
     page.evaluate("document.getElementById('close').disabled || document.getElementById('close').click()")
     page.wait_for("['empty', 'trouble'].includes(document.body.dataset.state)")
     page.evaluate("document.getElementById('spoken').textContent = ''")
