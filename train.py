@@ -56,10 +56,8 @@ def run(settings: Settings) -> int:
     from data.pictures.store import training_storage
     from models.cells import check_side
     from models.spec import find_spec
-    from support.memory import keep_freed_memory
     from support.training.distributed import process_group
 
-    keep_freed_memory()
     torch.backends.cudnn.deterministic = True  # a resumed run ends with the same weights
     if settings.threads:
         torch.set_num_threads(settings.threads)

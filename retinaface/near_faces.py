@@ -14,7 +14,7 @@ from retinaface.anchors import iou
 from retinaface.face import Face, boxes_of
 
 NEAR = 256  # size in pixels of the searched frame from which on a face is searched for in a smaller one, too
-# A score from which on it is: a face that overfills the frame is scored too low there, but not in a smaller frame.
+# Score from which on it may be a face that overfills the frame: those are scored too low there, not in a smaller one.
 POSSIBLE = 0.3
 ALONE = 1.25  # times NEAR, from which on only what the smaller frame says of a face counts; the two are blended below
 SAME_IOU = 0.5  # from which on a face of the smaller frame is one that was found in the larger, too

@@ -21,7 +21,6 @@ from retinaface.training.annotations import Picture, read_annotations, read_pict
 from retinaface.training.pseudo_label import read_labels, with_pseudo_labels
 from retinaface.training.trainer import Settings, Trainer
 from support import UserError, command, notify, pick_device, run_and_exit
-from support.memory import keep_freed_memory
 from support.training.distributed import process_group
 from support.training.resuming import check_run, resumable
 
@@ -34,7 +33,6 @@ def run(settings: Settings) -> int:
         raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
     if settings.labels and len(settings.labels) != len(settings.annotations):
         raise UserError("--labels FILE.jsonl ... takes one file for each of --annotations.")
-    keep_freed_memory()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import nn
 
 from support.cli import UserError, notify
+from support.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ def process_group(device: torch.device) -> Iterator[Distributed]:
     """The group of the processes that torchrun started, until the `with` ends; without torchrun, this one alone.
 
     On cuda each process takes the card of its LOCAL_RANK; where there are fewer cards than processes they share them,
-    which is said. Raises `UserError` on mps, for which torch has no backend.
+    which is said. From then on freed memory is kept for the next step. Raises `UserError` on mps, for which torch has
+    no backend.
     """
+    keep_freed_memory()
     world_size = int(os.environ.get("WORLD_SIZE", 1))
     if world_size == 1:
         yield Distributed(device)

@@ -59,7 +59,6 @@ def test_the_picture_tells_what_it_shows(page):
 
 
 def test_the_focus_does_not_stay_on_a_button_that_is_disabled(page):
-    close_source(page)
     page.evaluate("document.getElementById('sample').click()")
     wait_for_frames(page, 1)
     page.evaluate("document.getElementById('sample').focus()")

@@ -22,8 +22,7 @@ OVER = f"{MESSAGE}.startsWith('the film is over')"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_open(page: Chromium):
-    close_source(page)
+def _nothing_said(page: Chromium):
     page.evaluate("document.getElementById('message').textContent = ''")
 
 

@@ -121,12 +121,10 @@ def test_beside_a_source_that_runs_the_opening_of_a_file_is_told(page, tmp_path)
     page.upload("#file", tmp_path / "a.jpg")
     page.wait_for(f"{MESSAGE} === 'opening'")
     page.evaluate("globalThis.createImageBitmap = decode; true")
-    close_source(page)  # which calls the opening off
 
 
 def test_who_leaves_while_it_records_is_asked(page):
     leave = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
-    close_source(page)
     page.evaluate(CLICK.format("sample"))
     wait_for_frames(page, 1)
     assert page.evaluate(leave)

@@ -28,6 +28,13 @@ def test_one_process_needs_no_others(monkeypatch):
         distributed.broadcast(network)
 
 
+def test_a_training_keeps_freed_memory(monkeypatch):
+    kept = []
+    monkeypatch.setattr("support.training.distributed.keep_freed_memory", lambda: kept.append(True))
+    with process_group(CPU):
+        assert kept == [True]
+
+
 def test_processes_do_not_train_on_mps(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="not on mps"), process_group(torch.device("mps")):

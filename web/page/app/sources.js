@@ -85,8 +85,8 @@ export async function openCamera(deviceId, gone, signal, away, awayS) {
  */
 export async function openFile(file, about, signal) {
   if (!file.size) throw new Refusal(`${file.name} is empty. Open another picture or film.`);
-  const stills = [openAnimation, openPicture];
-  const order = file.type.startsWith("video/") ? [openFilm, ...stills] : [...stills, openFilm];
+  const pictures = [openAnimation, openPicture];
+  const order = file.type.startsWith("video/") ? [openFilm, ...pictures] : [...pictures, openFilm];
   let why = "is no picture or film that this browser can read, or is damaged. Open a JPEG, PNG, WebP, MP4 or WebM.";
   for (const open of order) {
     const source = await open(file, about, signal).catch((error) => {
