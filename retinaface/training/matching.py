@@ -31,35 +31,36 @@ def match_anchors(size_hw: tuple[int, int], boxes: np.ndarray, ignore: np.ndarra
     if len(ignore):
         matched[share_inside(anchors, ignore).max(axis=1) > IGNORE_SHARE] = IGNORED
     if len(boxes):
-        overlap = np.where(selected(size_hw, anchors, boxes), iou(boxes, anchors), -1.0)  # (F, A)
-        face = overlap.argmax(axis=0)
-        own = overlap.max(axis=0) > 0
-        matched[own] = face[own]
+        candidates = nearest_anchors(size_hw, boxes)
+        overlap = np.stack([iou(box[None], anchors[rows])[0] for box, rows in zip(boxes, candidates, strict=True)])
+        centres = (anchors[candidates, :2] + anchors[candidates, 2:]) / 2  # (F, C, 2)
+        inside = ((centres > boxes[:, None, :2]) & (centres < boxes[:, None, 2:])).all(axis=2)
+        threshold = overlap.mean(axis=1, keepdims=True) + overlap.std(axis=1, keepdims=True)
+        face, column = np.nonzero(inside & (overlap >= threshold) & (overlap > 0))
+        order = overlap[face, column].argsort()  # of several values the last one stays
+        matched[candidates[face, column][order]] = face[order]
     return matched
 
 
-def selected(size_hw: tuple[int, int], anchors: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(F, A) bool: the anchors (A, 4) that ATSS selects for each of the boxes (F, 4); their centres lie inside."""
-    centres = (anchors[:, :2] + anchors[:, 2:]) / 2
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    distance = np.linalg.norm(middles[:, None] - centres[None], axis=2)
-    overlap = iou(boxes, anchors)
-    candidate = np.zeros(overlap.shape, bool)
-    start = 0
+def nearest_anchors(size_hw: tuple[int, int], boxes: np.ndarray) -> np.ndarray:
+    """(F, C) int64: the anchors of the places nearest to the centre of each box (F, 4), level by level."""
+    middle_x, middle_y = (boxes[:, :2] + boxes[:, 2:]).T[..., None] / 2
+    found, start = [], 0
     for stride in STRIDES:
-        count = ANCHORS * -(-size_hw[0] // stride) * -(-size_hw[1] // stride)
-        nearest = min(ANCHORS * NEAREST, count)
-        rows = np.argpartition(distance[:, start : start + count], nearest - 1, axis=1)[:, :nearest] + start
-        np.put_along_axis(candidate, rows, True, axis=1)
-        start += count
-    found = np.where(candidate, overlap, np.nan)
-    threshold = np.nanmean(found, axis=1) + np.nanstd(found, axis=1)
-    inside = ((centres > boxes[:, None, :2]) & (centres < boxes[:, None, 2:])).all(axis=2)
-    return candidate & inside & (overlap >= threshold[:, None])
+        rows, columns = (-(-side // stride) for side in size_hw)
+        across, down = (middle_x - stride * np.arange(columns)) ** 2, (middle_y - stride * np.arange(rows)) ** 2
+        distance = (down[:, :, None] + across[:, None]).reshape(len(boxes), -1)  # squared
+        count = min(NEAREST, rows * columns)
+        place = np.argpartition(distance, count - 1, axis=1)[:, :count, None]
+        found.append((start + place * ANCHORS + np.arange(ANCHORS)).reshape(len(boxes), -1))
+        start += rows * columns * ANCHORS
+    return np.concatenate(found, axis=1)
 
 
 def share_inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """(A, K): the share of the area of each box (A, 4) inside each region (K, 4), 0 to 1; all xyxy."""
-    top_left = np.maximum(boxes[:, None, :2], regions[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    return np.clip(bottom_right - top_left, 0, None).prod(axis=2) / box_area(boxes)[:, None]
+    width, height = (
+        np.minimum(boxes[:, None, axis + 2], regions[:, axis + 2]) - np.maximum(boxes[:, None, axis], regions[:, axis])
+        for axis in (0, 1)
+    )
+    return width.clip(0) * height.clip(0) / box_area(boxes)[:, None]
