@@ -91,7 +91,7 @@ class Classifier:
         prior: "balanced" becomes "dataset", with a notice, where the file does not hold the training's class prior.
         engine, threads: as for `support.onnx.session.open_session`.
         """
-        path = Path(path or SHIPPED)
+        path = SHIPPED if path is None else Path(path)
         session, advice = open_session(
             path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
         )

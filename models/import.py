@@ -53,6 +53,8 @@ def import_checkpoint(settings: Settings) -> Checkpoint:
     from models.state_dict import match, read_state_dict
 
     spec, names = find_spec(settings.model), tuple(map(canonical_name, settings.classes))
+    if len(set(names)) < len(names):
+        raise UserError(f"--classes names a class twice: {', '.join(names)}; give one name to each output.")
     check_side(spec, settings.imgsz)
     preprocess = preprocess_of(settings, spec.preprocess)
     found = read_state_dict(settings.weights)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.header import mapping, numbers, whole
+from support import UserError
 from support.resize import resizing
 
 if TYPE_CHECKING:  # torch is imported where it is used
@@ -51,7 +52,8 @@ class Preprocess:
         """(N, S, S, 3) uint8 RGB -> (N, channels, *size_hw) float32 on `device`; N may be 0."""
         import torch
 
-        return self.of_tensor(torch.from_numpy(np.ascontiguousarray(crops)).to(device))
+        check_crops(crops)
+        return self.of_tensor(torch.from_numpy(np.require(crops, requirements=("C", "W"))).to(device))
 
     def of_tensor(self, crops: Tensor) -> Tensor:
         """As calling it, of a tensor (N, S, S, 3) uint8, on its device; without synchronisation with the host."""
@@ -68,7 +70,8 @@ class Preprocess:
 
     def array(self, crops: np.ndarray) -> np.ndarray:
         """As calling it, but an array. Numbers differ by rounding: 1e-6, and 1e-5 of resized and standardised crops."""
-        pixels = np.asarray(crops).transpose(0, 3, 1, 2).astype(np.float32)  # (N, 3, S, S)
+        check_crops(crops)
+        pixels = crops.transpose(0, 3, 1, 2).astype(np.float32)  # (N, 3, S, S)
         if self.channels == 1:
             red, green, blue = (pixels[:, i : i + 1] * np.float32(weight) for i, weight in enumerate(LUMA_BT601))
             pixels = red + green + blue  # (N, 1, S, S)
@@ -115,6 +118,12 @@ class Preprocess:
         if mean is not None:
             mean, std = numbers(mean, channels, what="mean"), numbers(std, channels, what="std", above=0)
         return cls((height, width), channels, mean, std)
+
+
+def check_crops(crops: np.ndarray) -> None:
+    """`UserError` where `crops` are no (N, S, S, 3) uint8."""
+    if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
+        raise UserError(f"crops are (N, S, S, 3) uint8 RGB, not {crops.shape} {crops.dtype}; convert them first.")
 
 
 @functools.cache  # never freed: a captured graph reads it at its address

@@ -22,7 +22,7 @@ class PredictOptions:
     tta: every face is predicted together with its mirror image; probabilities and heatmaps are the mean of both.
     smooth_s: time constant in seconds over which probabilities are smoothed along a track. Boxes
         are smoothed by a filter of their own (`pipeline.motion`); 0: neither is.
-    Raises `UserError` where there is no such explainer.
+    Raises `UserError` where there is no such explainer or time constant.
     """
 
     explainer: str | None = "gradcam"
@@ -39,6 +39,8 @@ class PredictOptions:
                 f"there is no explainer {self.explainer!r}; the explainers are {names}; for no heatmaps live.py takes "
                 "--explainer none."
             )
+        if not 0 <= self.smooth_s < math.inf:
+            raise UserError(f"smooth_s is 0 or more seconds, not {self.smooth_s}.")
 
 
 @dataclass(frozen=True)

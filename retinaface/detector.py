@@ -61,6 +61,10 @@ class RetinaFace:
         imgsz: int | None = IMGSZ,
     ) -> None:
         self.engine: Engine = network if isinstance(network, OnnxEngine) else TorchEngine(network)
+        if not 0 <= conf <= 1 or not (max_faces is None or max_faces >= 1) or not (imgsz is None or imgsz >= 1):
+            raise UserError(
+                f"conf lies in 0 to 1, max_faces and imgsz are 1 or more, or None, not {conf}, {max_faces}, {imgsz}."
+            )
         self.conf, self.max_faces, self.imgsz = conf, max_faces, imgsz
 
     @classmethod
@@ -79,7 +83,7 @@ class RetinaFace:
 
         engine, threads: as for `support.onnx.session.open_session`.
         """
-        path = Path(path or SHIPPED)
+        path = SHIPPED if path is None else Path(path)
         session, advice = open_session(
             path, wanted_format=ONNX_FORMAT, engine=engine, device=device, threads=threads, command=EXPORT
         )

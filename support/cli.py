@@ -113,8 +113,10 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type) -> None:
         elif typing.get_origin(kind) is list:
             options.setdefault("nargs", "*")
             kind = typing.get_args(kind)[0]
-        if kind is not bool:
-            options["type"] = functools.partial(_number_within, kind, within or ANY) if kind in (int, float) else kind
+        if kind in (int, float):
+            options["type"] = functools.partial(_number_within, kind, within or ANY)
+        elif kind is str:
+            options["type"] = str if default == "" else _text
         if default not in (None, [], "") and kind is not bool:
             options["help"] += f" (default: {default})"
         parser.add_argument("--" + field.name.replace("_", "-"), default=default, **options)
@@ -126,6 +128,13 @@ def kinds_of(settings_class: type) -> dict[str, type]:
     return {
         name: typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint for name, hint in hints.items()
     }
+
+
+def _text(text: str) -> str:
+    """`text`, refused as argparse wants it where it is empty: `--out "$OUT"` where nothing is in `OUT`."""
+    if not text:
+        raise argparse.ArgumentTypeError("wanted a text, not an empty one; leave the flag out, or name something")
+    return text
 
 
 def _number_within(kind: type, within: tuple[float, float], text: str) -> int | float:
@@ -216,6 +225,8 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
             raise UserError(f"{path}: there is no setting called {key}; {hint}")
         if value is None and fields[name].default is None:  # a settings.json says null where nothing was asked
             continue
+        if fields[name].default != "" and "" in (value if isinstance(value, list) else [value]):
+            raise UserError(f"{path}: {key} is empty; leave it out, or name something.")
         values[name] = _checked(value, kinds[name], fields[name].metadata, f"{path}: {key}")
     return values
 

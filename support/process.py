@@ -174,6 +174,11 @@ def outcome_of(error: BaseException) -> tuple[str, int] | None:
     return (f"while stopping, {error!r}", FAILED) if _received else None
 
 
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def missing_package(name: str, *, command: str = "this command") -> str:
     """The sentence for a package that is not installed."""
     return f"{command} needs the package {name}, which is not installed; run pip install -r requirements.txt."

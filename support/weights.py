@@ -35,6 +35,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
 
     half: floats are stored as float16, but for tensors that it cannot hold: a running variance may pass its 65504.
     """
+    check_name(path)
     from safetensors.numpy import save
 
     stored = {
@@ -46,6 +47,12 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
     header = {**header, "sha256": _digest(stored)}
     metadata = {key: json.dumps(value) for key, value in header.items()}
     write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` lets only the owner read it
+
+
+def check_name(path: str | Path) -> None:
+    """`UserError` where weights are not to be written to a file of this name."""
+    if Path(path).suffix != ".safetensors":
+        raise UserError(f"weights are written to a .safetensors file, not to {path}; name one.")
 
 
 def as_stored(values: np.ndarray, *, half: bool) -> np.ndarray:

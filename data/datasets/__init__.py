@@ -46,7 +46,7 @@ def find_folder(path: str | Path) -> Path:
     if path.is_file() and path.suffix.lower() == ".zip":
         return unpacked(path)
     if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".csv"):
-        raise UserError(f"there is no folder {path}; name the data set's folder with --data-path.")
+        raise UserError(f"{path} is no folder, .zip or .csv of a data set; name one.")
     return path
 
 

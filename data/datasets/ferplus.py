@@ -88,7 +88,7 @@ def read_folder(folder: Path, split: str, faults: list[Fault]) -> list[Sample]:
             check_field_count(fields, 2 + len(COLUMNS), what="name, box and ten counts")
             name = fields[0]
             register_name(name, places, file=path, line=line)
-            voted.append(unlabelled(name=name, picture=path.with_name(name), line=line, votes=vote_counts(fields[2:])))
+            voted.append(unlabelled(name=name, picture=path.parent / name, line=line, votes=vote_counts(fields[2:])))
     return voted
 
 

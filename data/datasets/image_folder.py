@@ -63,7 +63,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     root = find_tree(folder)
     if root is None:
         raise UserError(f"{folder} holds no folders of pictures side by side, one a class; see data/raw/README.md.")
-    parts = split_folders(root)
+    parts, cut = split_folders(root), len(os.path.join(root, "")) if root != Path() else 0
     drawn = {"validation", "test"} - parts.keys()  # from train
     listed = "train" if split in drawn or (split == "train" and drawn) else split
     folders: list[Path] = []
@@ -77,7 +77,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
                     raise UserError(f"this class folder holds no picture{_what_instead(path)}")
                 folders.append(path)
                 for picture in itertools.chain([first], pictures) if part == listed else ():
-                    names.append(picture[len(str(root)) + 1 :].replace(os.sep, "/"))
+                    names.append(picture[cut:].replace(os.sep, "/"))
                     places.append(len(folders) - 1)
     classes = [canonical_name(path.name) for path in folders]
     class_names = ordered_names(set(classes))

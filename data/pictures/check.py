@@ -27,7 +27,7 @@ from data.pictures.cache import Picture, PictureCache, decode, keep
 from data.sources.pictures import refuse_damaged_jpeg
 from support import FAILED, UserError
 from support.jpeg_damage import START, JpegDamage
-from support.process import ignore_stop_signals, signals_blocked
+from support.process import ignore_stop_signals, signals_blocked, usable_cores
 
 CHUNK = 256  # pictures that a process checks at a time
 WAITING = 64  # chunks that are handed to the processes at a time: a million pictures are not copied at once
@@ -101,7 +101,7 @@ def _check(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int,
         found = []
         try:
             spawn = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=ignore_stop_signals) as pool:
+            with ProcessPoolExecutor(usable_cores(), mp_context=spawn, initializer=ignore_stop_signals) as pool:
                 for some in waiting:
                     with signals_blocked():  # work that is handed in may start a process
                         checked = pool.map(check, some)

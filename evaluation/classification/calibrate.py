@@ -24,7 +24,7 @@ from models.training.calibration import calibrate
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.columns.one_hot import one_hot, weighted_mean
 from support.metrics import score
-from support.weights import is_half
+from support.weights import check_name, is_half
 
 
 @dataclasses.dataclass
@@ -37,6 +37,8 @@ class Settings(DataSettings):
 
 def run(settings: Settings) -> None:
     """Fit, write, export, print."""
+    out = Path(settings.out or settings.weights)
+    check_name(out)
     checkpoint = load_checkpoint(settings.weights)
     if checkpoint.settings.get("folds"):
         raise UserError(f"{settings.weights} is of a cross-validation, which trained on validation faces; use another.")
@@ -45,7 +47,6 @@ def run(settings: Settings) -> None:
     validation = in_order(settings.load_split("validation", layout), checkpoint)
     logits = Classifier(checkpoint, device=pick_device(settings.device)).logits(validation.images)
     calibrated = calibrated_on(checkpoint, logits, train, validation)
-    out = Path(settings.out or settings.weights)
     save_checkpoint(out, calibrated, half=is_half(settings.weights))
     notify(f"{out} and {export_checkpoint(out)} are calibrated")
     print(*table(calibrated, logits, validation), sep="\n")

@@ -20,8 +20,8 @@ class PictureSettings:
 
     annotations: str = setting("", "annotations, one JSON object a line", metavar="FILE.jsonl")
     images: str = setting("", "the folder that their picture names start from", metavar="DIR")
-    weights: str = setting(
-        "", "detector weights, .safetensors or the public .pth; left out: the shipped ones", metavar="FILE"
+    weights: str | None = setting(
+        None, "detector weights, .safetensors or the public .pth; left out: the shipped ones", metavar="FILE"
     )
     split: str = setting("all", "which of the pictures", choices=["all", "train", "val"])
     source: str = setting("", "only pictures whose name starts with this", metavar="PREFIX")
@@ -41,4 +41,4 @@ class PictureSettings:
 
     def detector(self, *, conf: float) -> RetinaFace:
         """The detector with this score threshold, at the pictures' own size."""
-        return RetinaFace.from_file(self.weights or None, device=pick_device(self.device), conf=conf, imgsz=None)
+        return RetinaFace.from_file(self.weights, device=pick_device(self.device), conf=conf, imgsz=None)

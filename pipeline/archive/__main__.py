@@ -21,7 +21,7 @@ from pipeline.archive.processes import process_context
 from pipeline.options import AnalysisOptions
 from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting
 from support.memory import free_memory
-from support.process import stop_at_once, stop_requests
+from support.process import stop_at_once, stop_requests, usable_cores
 
 if TYPE_CHECKING:  # pyarrow is an optional package
     from pipeline.archive.analysis import Analysis
@@ -154,8 +154,7 @@ def device_of(settings: Settings) -> str:
 
 def default_jobs() -> int:
     """As many processes as there are cores to use, and memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(free_memory() / JOB_BYTES)))
+    return max(1, min(usable_cores(), int(free_memory() / JOB_BYTES)))
 
 
 main = command(Settings, run, prog="python -m pipeline.archive", doc=__doc__)

@@ -42,7 +42,7 @@ class Settings:
     faces: str = setting("", "folder of pictures of one face each", metavar="DIR")
     annotations: str = setting("", "annotations that have training pictures without a face", metavar="FILE.jsonl")
     images: str = setting("", "the folder that their picture names start from", metavar="DIR")
-    weights: str = setting("", "detector weights; left out: the shipped ones", metavar="FILE")
+    weights: str | None = setting(None, "detector weights; left out: the shipped ones", metavar="FILE")
     scenes: int = setting(1300, "how many", within=(1, 1e6))
     seed: int = setting(0, "seed of the scenes", within=(0, math.inf))
     out: str = setting("scenes", "where scenes and annotations go", metavar="DIR")
@@ -51,6 +51,7 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Compose, detect, write."""
+    check_places(settings)
     faces = sorted(path for path in Path(settings.faces).glob("*") if path.suffix.lower() in ENDINGS)
     if not faces:
         raise UserError(f"--faces wants a folder of pictures, and {settings.faces!r} holds none; name another.")
@@ -60,7 +61,7 @@ def run(settings: Settings) -> int:
     backgrounds = list(read_pictures(rows, settings.images))
     rng = np.random.default_rng(settings.seed)
     faces = [faces[number] for number in rng.permutation(len(faces))]
-    detector = RetinaFace.from_file(settings.weights or None, device=pick_device(settings.device), imgsz=None)
+    detector = RetinaFace.from_file(settings.weights, device=pick_device(settings.device), imgsz=None)
     found = []
     for number in range(settings.scenes):
         count = GRID[0] * GRID[1]
@@ -74,6 +75,16 @@ def run(settings: Settings) -> int:
     pasted = [face for _, _, faces_found in found for face in faces_found]
     notify(f"{settings.out}: {len(found)} scenes, {pasted.count(None)} of {len(pasted)} faces were not found")
     return 0
+
+
+def check_places(settings: Settings) -> None:
+    """`UserError` where a place is missing, or where the scenes would go among what they are made of."""
+    given = [settings.faces, settings.annotations, settings.images]
+    if not all(given):
+        raise UserError("--faces DIR, --annotations FILE.jsonl and --images DIR are all needed.")
+    read = [Path(settings.faces), Path(settings.images), Path(settings.annotations).parent]
+    if Path(settings.out).resolve() in [place.resolve() for place in read]:
+        raise UserError(f"--out {settings.out} is where what is read lies, which would be overwritten; name another.")
 
 
 def compose(faces: Sequence[Path], backgrounds: Sequence[Picture], rng: Generator) -> tuple[np.ndarray, np.ndarray]:

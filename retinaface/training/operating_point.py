@@ -29,7 +29,7 @@ from retinaface.metrics import LOWEST_SCORE
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.annotations import Detect, Picture, is_face_free, read_annotations, read_pictures, split_of
 from support import UserError, command, notify, pick_device, run_and_exit, setting
-from support.weights import as_stored, save_tensors
+from support.weights import as_stored, check_name, save_tensors
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Find the operating point, write the weights."""
+    check_name(settings.out)
     if not settings.annotations or len(settings.annotations) != len(settings.images):
         raise UserError("--annotations FILE.jsonl ... and --images DIR ... are both needed, one folder for each file.")
     chosen = [

@@ -46,15 +46,19 @@ class Settings:
 
     annotations: str = setting("", "annotations whose pictures are labelled", metavar="FILE.jsonl")
     images: str = setting("", "the folder that their picture names start from", metavar="DIR")
-    weights: str = setting("", "detector weights; left out: the shipped ones", metavar="FILE")
+    weights: str | None = setting(None, "detector weights; left out: the shipped ones", metavar="FILE")
     out: str = setting("labels.jsonl", "where the labels go", metavar="FILE.jsonl")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")
 
 
 def run(settings: Settings) -> int:
     """Detect, write the labels."""
+    if not settings.annotations or not settings.images:
+        raise UserError("--annotations FILE.jsonl and --images DIR are both needed.")
+    if Path(settings.out).resolve() == Path(settings.annotations).resolve():
+        raise UserError(f"--out {settings.out} would overwrite the annotations; name another file.")
     device = pick_device(settings.device)
-    detector = RetinaFace.from_file(settings.weights or None, device=device, conf=DOUBTFUL, imgsz=None)
+    detector = RetinaFace.from_file(settings.weights, device=device, conf=DOUBTFUL, imgsz=None)
     rows = read_annotations(settings.annotations)
     with atomic_write(settings.out) as temporary, open(temporary, "w", encoding="utf-8") as file:
         for picture in read_pictures(rows, settings.images):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from support.cli import UserError
-from support.process import notify_once
+from support.process import notify_once, usable_cores
 
 ENGINES = ("auto", "torch", "onnx")
 MOST_THREADS = 8
@@ -33,7 +32,7 @@ SOURCE_KEY = "source_sha256"  # of the weights' file that a model was made from
 
 def available_threads() -> int:
     """Threads for one network: all cores, up to 8; the networks are small, and more were never measured."""
-    return min(os.cpu_count() or 1, MOST_THREADS)
+    return min(usable_cores(), MOST_THREADS)
 
 
 def wants_onnx(engine: str, device: object) -> bool:
@@ -151,11 +150,12 @@ def open_session(path: Path, *, wanted_format: str, engine: str, device: object,
     wanted = wants_onnx(engine, device)
     if path.suffix == ".onnx":
         if not wanted:
-            raise UserError(f"{path} runs in ONNX Runtime on the CPU only; name the weights, or add --device cpu.")
+            remedy = "leave out --engine torch" if engine == "torch" else "add --device cpu"
+            raise UserError(f"{path} runs in ONNX Runtime on the CPU only; name the weights, or {remedy}.")
         return Opened(load_session(path, wanted_format=wanted_format, threads=threads))
-    beside = path.with_suffix(".onnx")
     if not wanted or not path.is_file():
         return Opened(None)
+    beside = path.with_suffix(".onnx")
     why = f"there is no {beside}"
     if beside.is_file():
         session = load_session(beside, wanted_format=wanted_format, threads=threads)

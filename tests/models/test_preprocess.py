@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.preprocess import STANDARD_DEVIATION_FLOOR, Preprocess
+from support import UserError
 
 
 def test_grey_is_opencvs(rng):
@@ -69,6 +70,23 @@ def test_no_crops_another_size_and_json():
     assert preprocess.at_size(36)(np.zeros((1, 48, 48, 3), np.uint8)).shape == (1, 1, 36, 36)
     for one in (preprocess, Preprocess((224, 224), mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0))):
         assert Preprocess.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+@pytest.mark.parametrize("crops", [
+    np.zeros((1, 9, 9, 3)), np.zeros((1, 3, 9, 9), np.uint8), np.zeros((9, 9, 3), np.uint8),
+    np.zeros((1, 9, 9, 4), np.uint8),
+], ids=lambda crops: f"{crops.shape} {crops.dtype}")  # fmt: skip
+def test_what_are_no_crops_is_refused(crops):
+    for convert in (Preprocess((9, 9)), Preprocess((9, 9)).array):
+        with pytest.raises(UserError, match=r"crops are \(N, S, S, 3\) uint8 RGB, not \("):
+            convert(crops)
+
+
+@pytest.mark.filterwarnings("error")
+def test_crops_may_be_read_only(rng):
+    crops = rng.integers(0, 256, (1, 9, 9, 3), dtype=np.uint8)
+    crops.flags.writeable = False
+    assert Preprocess((9, 9))(crops).shape == (1, 3, 9, 9)
 
 
 def test_it_does_not_write_into_its_input(rng):

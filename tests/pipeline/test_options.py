@@ -19,6 +19,12 @@ def test_an_unknown_explainer_is_refused_with_those_there_are():
     assert PredictOptions(explainer=None).explainer is None
 
 
+@pytest.mark.parametrize("smooth_s", [-1, float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(smooth_s):
+    with pytest.raises(UserError, match="smooth_s is 0 or more seconds"):
+        PredictOptions(smooth_s=smooth_s)
+
+
 def test_help_says_what_the_mirror_changes(capsys):
     with pytest.raises(SystemExit):
         parse_settings(argparse.ArgumentParser(), SessionOptions, ["--help"])

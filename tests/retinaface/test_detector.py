@@ -186,6 +186,12 @@ def test_what_is_no_frame_is_refused(detector, shape):
         detector([frame])
 
 
+@pytest.mark.parametrize("options", [{"conf": float("nan")}, {"conf": 1.1}, {"max_faces": 0}, {"imgsz": -640}])
+def test_options_that_mean_nothing_are_refused(options):
+    with pytest.raises(UserError, match="conf lies in 0 to 1, max_faces and imgsz are 1 or more, or None, not"):
+        RetinaFace.from_file(**options)
+
+
 @pytest.mark.parametrize(("frames", "came"), [("holiday.jpg", "str"), ([[[0, 0, 0]]], "list"), ([None], "NoneType")])
 def test_what_is_no_array_is_refused(detector, frames, came):
     with pytest.raises(UserError, match=rf"a frame is an array \(H, W, 3\) uint8 RGB, not a {came}\."):

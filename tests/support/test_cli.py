@@ -184,6 +184,7 @@ def test_what_a_run_wrote_repeats_it(tmp_path):
         ("share = nan", "share must be a number from 0 to 1, not nan"),
         ("resize = 1", "resize must be true or false, not 1"),
         ('kind = "c"', "kind must be one of a, b, not 'c'"),
+        ('teacher = ["a", ""]', "teacher is empty; leave it out"),
         ("teacher = [1]", "teacher must be a list of texts"),
         ('teacher = "p"', "teacher must be a list of texts"),
         ("[optimiser]\nlr = 1", "no setting called optimiser"),
@@ -195,6 +196,16 @@ def test_a_bad_file_is_told_with_its_name_and_the_key(tmp_path, text, message):
     with pytest.raises(UserError, match=message) as error:
         configured("--config", str(tmp_path / "bad.toml"))
     assert "bad.toml" in str(error.value)
+
+
+def test_what_a_variable_of_the_shell_left_empty_is_refused_where_empty_means_nothing(capsys):
+    for flags in (["--teacher", ""], ["--teacher", "a", ""]):
+        with pytest.raises(SystemExit) as leave:
+            configured(*flags)
+        assert leave.value.code == 2
+        assert "argument --teacher: wanted a text, not an empty one" in capsys.readouterr().err
+    dataset = dataclasses.make_dataclass("Named", [("dataset", str, setting("", "recognised where left out"))])
+    assert parse_settings(argparse.ArgumentParser(), dataset, ["--dataset", ""]).dataset == ""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

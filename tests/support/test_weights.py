@@ -172,3 +172,11 @@ def test_tensors_are_found_in_what_trainings_wrap_around_them():
         assert not any(tensor.requires_grad for tensor in found.values())
     for content in (None, [torch.zeros(2)], {}, {"state_dict": 3}, {"other": weights}):
         assert tensors_in(content) == {}
+
+
+@pytest.mark.parametrize("name", ["w.onnx", "w", "w.pt"])
+def test_weights_go_to_files_that_say_so(tmp_path, name):
+    (tmp_path / name).write_text("another's")
+    with pytest.raises(UserError, match=r"written to a \.safetensors file, not to"):
+        save_tensors(tmp_path / name, TENSORS, header={"format": FORMAT})
+    assert (tmp_path / name).read_text() == "another's"

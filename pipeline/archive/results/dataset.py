@@ -245,8 +245,8 @@ def _is_stale(source: Source, record: dict[str, Any], version: Version | None) -
 
 
 def _is_moved(source: Source, record: dict[str, Any], version: Version | None) -> bool:
-    """Is it what another source of its name was?"""
-    if version is None or version.size != record["bytes"]:
+    """Is it what another source of its name was, which is no longer there?"""
+    if version is None or version.size != record["bytes"] or version_of(record["path"]) is not None:
         return False
     return sha256_of(source.path) == record["sha256"] != ""
 

@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
     from pipeline.output.report.page import page_html
 
     log = Path(settings.log)
-    folder = Path(settings.out) if settings.out else log.with_name(f"{log.stem}-report")
+    folder = Path(settings.out) if settings.out else log.parent / f"{log.stem}-report"
     check_folder(folder)
     session, unread, notes = read_log(log)
     print(write_page(folder, page_html(session, settings={"log": log.name}, unread=unread, notes=notes)))

@@ -103,7 +103,7 @@ def test_training_sees_no_picture_of_the_other_splits(tmp_path, labels_only):
 
 
 def test_what_cannot_be_found_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(UserError, match=r"nowhere is no folder, \.zip or \.csv"):
         load_faces(tmp_path / "nowhere", "train")
     with pytest.raises(
         UserError,

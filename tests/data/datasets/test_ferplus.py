@@ -224,3 +224,13 @@ def test_folders_of_pictures_are_joined_to_the_releases_votes_by_name(tmp_path):
         assert {name: int(image[0, 0, 0]) for name, image in zip(found.names, found.images, strict=True)} == {
             name: int(image[0, 0, 0]) for name, image in zip(faces.names, faces.images, strict=True)
         }
+
+
+def test_pictures_may_lie_in_folders_of_their_part(tmp_path):
+    make_ferplus(tmp_path)
+    part = tmp_path / "FER2013Test"
+    (part / "a").mkdir()
+    (part / "fer0000020.png").rename(part / "a" / "fer0000020.png")
+    table = part / "label.csv"
+    table.write_text(table.read_text().replace("fer0000020.png", "a/fer0000020.png"))
+    assert "a/fer0000020.png" in load(tmp_path, "test").names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,12 @@ def test_pictures_may_lie_in_folders_of_their_class(tmp_path):
     make_image_folder(tmp_path, {"train/happy/anna": 3, "train/happy/ben": 3, "train/sad": 4, "test/sad": 1})
     assert counts_of(tmp_path)["test"] == [0, 1]
     assert sum(counts[0] for counts in counts_of(tmp_path).values()) == 6
+
+
+def test_the_folder_that_one_stands_in(tmp_path, monkeypatch):
+    root = make_image_folder(tmp_path / "set", {"happy": 20, "sad": 20})
+    names = load(root, "train").names
+    monkeypatch.chdir(root)
+    assert load(Path(), "train").names == names
+    monkeypatch.chdir(tmp_path)
+    assert load(Path("set"), "train").names == names

@@ -47,7 +47,7 @@ def test_broken_ones_by_row(pictures, tmp_path):
 def test_in_several_processes_it_is_the_same_and_the_cache_is_full(pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(check, "ALONE", 2)
     monkeypatch.setattr(check, "CHUNK", 4)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(check, "usable_cores", lambda: 1)
     kept = PictureCache(60, tmp_path / "cache")
     assert broken_pictures(pictures, kept) == broken_pictures(pictures, None)
     assert (
@@ -57,7 +57,7 @@ def test_in_several_processes_it_is_the_same_and_the_cache_is_full(pictures, tmp
 
 def test_a_process_that_ends_is_told(pictures, monkeypatch):
     monkeypatch.setattr(check, "ALONE", 2)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(check, "usable_cores", lambda: 1)
     monkeypatch.setattr(check, "broken_rows", die)
     with pytest.raises(UserError, match="a process that checks pictures has ended; was the memory full"):
         broken_pictures(pictures, None)

@@ -78,7 +78,7 @@ def test_train_has_no_duplicates_in_train_and_several_weights_make_members(folde
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--data-path", "nowhere"], "there is no folder nowhere"),
+        (["--data-path", "nowhere"], "nowhere is no folder"),
         (["--weights", "nothing.safetensors"], "there is no file nothing.safetensors"),
         (["--dataset", "imagenet"], "--dataset takes"),
     ],

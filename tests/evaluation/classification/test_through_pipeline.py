@@ -67,7 +67,7 @@ def test_classes_are_compared_by_name(faces):
 
 
 def test_faces_that_are_not_detected_are_errors(faces):
-    pipeline = EmotionPipeline.from_files(options=PredictOptions(explainer=None), conf=1.1)
+    pipeline = EmotionPipeline.from_files(options=PredictOptions(explainer=None), conf=1.0)
     report = accuracy_lost(faces, pipeline)
     assert report["detected"] == report["accuracy_pipeline"] == 0
     assert report["lost_points"] == 100 * report["accuracy_direct"]

@@ -87,3 +87,14 @@ def test_what_is_missing_is_said(folder):
     (folder / "faces").rename(folder / "others")
     with pytest.raises(UserError, match="holds none"):
         run(folder)
+    with pytest.raises(UserError, match="are all needed"):
+        main([])
+
+
+@pytest.mark.parametrize("place", [".", "faces"])
+def test_scenes_do_not_go_among_what_they_are_made_of(folder, place):
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UserError, match="is where what is read lies, which would be overwritten"):
+        main(["--faces", str(folder / "faces"), "--annotations", str(folder / "a.jsonl"), "--images", str(folder),
+              "--out", str(folder / place)])  # fmt: skip
+    assert sorted(folder.rglob("*")) == before

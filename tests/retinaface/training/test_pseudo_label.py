@@ -40,6 +40,10 @@ def test_the_command_writes_what_the_trainer_reads(tmp_path, monkeypatch):
     out = tmp_path / "labels.jsonl"
     argv = ["--annotations", str(tmp_path / "a.jsonl"), "--images", str(tmp_path), "--out", str(out), "--device", "cpu"]
     assert main(argv) == 0
+    with pytest.raises(UserError, match="would overwrite the annotations"):
+        main([*argv, "--out", str(tmp_path / "a.jsonl")])
+    with pytest.raises(UserError, match="are both needed"):
+        main([])
     dark, light = dict(read_labels(out)).values()
     assert (dark.boxes.shape, dark.scores.shape, dark.landmarks.shape) == ((0, 4), (0,), (0, 5, 2))
     np.testing.assert_allclose(light.boxes, [BOX], atol=0.05)

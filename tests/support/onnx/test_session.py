@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.abc
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import nn
 
 from support import UserError
 from support.onnx.export import to_onnx
-from support.onnx.session import OnnxSession, load_session, seal, wants_onnx
+from support.onnx.session import OnnxSession, load_session, open_session, seal, wants_onnx
 from support.process import notify_once
 
 METADATA = {"format": "test/1", "names": ["a", "b"], "none": None}
@@ -104,6 +105,20 @@ def test_it_is_taken_on_the_cpu_only():
             wants_onnx("onnx", device)
     with pytest.raises(UserError, match="takes auto, torch, onnx, not 'tvm'"):
         wants_onnx("tvm", "cpu")
+
+
+@pytest.mark.parametrize("path", [".", "/", "..", ""])
+def test_a_place_that_is_no_file_is_left_to_who_reads_weights(path):
+    asked = {"wanted_format": "f", "threads": 1, "command": "python -m x"}
+    assert open_session(Path(path), engine="auto", device="cpu", **asked) == (None, "")
+
+
+@pytest.mark.parametrize(("engine", "device", "remedy"), [
+    ("torch", "cpu", "leave out --engine torch"), ("auto", "cuda:0", "add --device cpu"),
+])  # fmt: skip
+def test_a_model_that_is_not_to_run_here_is_refused_with_what_to_do(engine, device, remedy):
+    with pytest.raises(UserError, match=remedy):
+        open_session(Path("x.onnx"), engine=engine, device=device, wanted_format="f", threads=1, command="")
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,8 @@ def test_sources_that_were_moved_keep_their_rows(tmp_path):
         before = pd.read_parquet(place)
         shutil.copytree(tmp_path / "here", tmp_path / "there")
         there = pictures(tmp_path / "there", 3)
+        assert [source.name for source, _ in dataset.remaining(there)] == ["0.png", "1.png", "2.png"]  # copies
+        shutil.rmtree(tmp_path / "here")
         write_picture(tmp_path / "there" / "1.png", plain((90, 90, 90)))
         assert [source.name for source, _ in dataset.remaining(there)] == ["1.png"]  # another picture
         assert pd.read_parquet(place).equals(before)

@@ -33,4 +33,6 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
         main([str(tmp_path / "seen.csv")])
     with pytest.raises(UserError, match="is no file"):
         main([str(tmp_path / "missing.csv")])
+    with pytest.raises(UserError, match="is no file"):
+        main(["."])
     assert os.listdir(tmp_path) == ["seen.csv"]
