@@ -73,8 +73,8 @@ def grad_cam_plus_plus(activation: Array, gradient: Array) -> Array:
     """Grad-CAM++ (Chattopadhyay et al. 2018, arXiv 1710.11063). (N, C, h, w) twice -> (N, h, w).
 
     Eq. 19 for a score behind an exponential: alpha = g^2 / (2 g^2 + sum_ab A_ab g^3); eq. 5: w_k = sum alpha ReLU(g).
-    Where g is 0, so is alpha. `TINY`, which the paper lacks, counts where g^2 is about as small: with the shipped network
-    values change by up to 0.07 at 48 pixels and 0.3 at 192, where the grid is finer.
+    Where g is 0, so is alpha. `TINY`, which the paper lacks, counts where g^2 is about as small: with the shipped
+    network values change by up to 0.07 at 48 pixels and 0.3 at 192, where the grid is finer.
     """
     total = activation.sum(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
     squared = gradient**2
