@@ -106,12 +106,10 @@ def run(settings: Settings) -> int:
 
 
 def check_places(settings: Settings) -> None:
-    """`UserError` where the results or the page cannot be written to what is named."""
+    """`UserError` where the page cannot be written to what is named."""
     from pipeline.archive.results.store import is_address, shown
     from pipeline.output.report.collector import check_folder
 
-    if not settings.out:
-        raise UserError("--out is empty; name a folder or an address, or leave the flag out.")
     if settings.report and is_address(settings.report):
         raise UserError(f"--report writes to a folder, and {shown(settings.report)} is an address; name a folder.")
     if settings.report:

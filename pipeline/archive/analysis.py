@@ -60,7 +60,7 @@ class Analysis:
         """The networks, with one thread each."""
         return EmotionPipeline.from_files(
             weights=self.weights,
-            detector_weights=self.detector_weights,
+            detector_weights=self.detector_weights or None,
             device=self.device,
             threads=1,
             conf=self.conf,

@@ -169,6 +169,7 @@ const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button
 
 /** Buttons as things are. */
 function refresh() {
+  const focused = document.querySelector(":focus-visible"); // now: a browser may take it from what is disabled
   const { source, paused, options } = session;
   const moving = source !== null && source.kind !== "picture";
   for (const id of ["heat", "bars", "mirror"]) button(id).disabled = !source;
@@ -177,14 +178,12 @@ function refresh() {
   button("snapshot").disabled = !running();
   button("record").disabled = !(moving && running() && Recorder.possible) && !recorder;
   button("table").disabled = table.rows.length === 0 && !source;
-  pressed("pause", paused);
-  pressed("heat", options.explainer !== null);
-  pressed("bars", options.bars);
-  pressed("mirror", options.mirror);
+  const on = { pause: paused, heat: options.explainer !== null, bars: options.bars, mirror: options.mirror };
+  for (const [id, is] of Object.entries(on)) pressed(id, is);
   pressed("record", recorder !== null);
   select("explain").value = options.explainClass ?? "";
   if (options.explainer) select("explainer").value = options.explainer;
-  leaveDisabled(button("close"), button("camera"));
+  leaveDisabled(focused, button("close"), button("camera"));
 }
 
 function snapshot() {

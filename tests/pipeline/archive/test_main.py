@@ -130,8 +130,8 @@ def test_bad_input_is_refused_before_anything_is_made(tmp_path):
         with pytest.raises(UserError, match=said):
             main([str(picture), "--out", str(tmp_path / "out"), *argv])
     assert not (tmp_path / "out").exists()
-    for place, said in (("", "--out is empty"), ("s3://", "names no bucket"), ("s3:///a", "names no bucket")):
-        with pytest.raises(UserError, match=said):
+    for place in ("s3://", "s3:///a"):
+        with pytest.raises(UserError, match="names no bucket"):
             main([str(picture), "--out", place])
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path / "out")])

@@ -15,10 +15,11 @@ export function freeKeysAfterPointer(choosers) {
   }
 }
 
-/** From a button that has become disabled to the first of `others` that is not. @param {HTMLButtonElement[]} others */
-export function leaveDisabled(...others) {
-  const focused = document.activeElement;
-  if (focused instanceof HTMLButtonElement && focused.disabled && focused.matches(":focus-visible")) {
-    others.find((each) => !each.disabled)?.focus();
-  }
+/**
+ * From a button that has become disabled to the first of `others` that is not.
+ * @param {Element | null} focused the one that the focus was on, and shown on, before
+ * @param {HTMLButtonElement[]} others
+ */
+export function leaveDisabled(focused, ...others) {
+  if (focused instanceof HTMLButtonElement && focused.disabled) others.find((each) => !each.disabled)?.focus();
 }
