@@ -78,12 +78,13 @@ def soft_votes(
                 raise UserError(f"{path}:1 must name a column for each class; it lacks {', '.join(missing)}.")
             columns = [header.index(name) for name in class_names]
             for fields in filter(None, reader):
-                row = rows.get(fields[0].strip())
-                if row is not None:
-                    mixed[row] = (1 - share) * votes[row] + share * _shares(
-                        fields, columns, f"{path}:{reader.line_num}"
-                    )
-                    found.add(row)
+                row, place = rows.get(fields[0].strip()), f"{path}:{reader.line_num}"
+                if row is None:
+                    continue
+                if row in found:
+                    raise UserError(f"{place} names {names[row]} a second time; keep one of its lines.")
+                mixed[row] = (1 - share) * votes[row] + share * _shares(fields, columns, place)
+                found.add(row)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"--soft {path} cannot be read: {error}; name a csv file.") from error
     if not found:

@@ -69,7 +69,7 @@ def decoded(encoded: np.ndarray, name: str | Path) -> np.ndarray:
 def read_annotations(path: str | Path) -> list[dict]:
     """The lines of `path`; `UserError` with the number of the first line that is not an annotation."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise UserError(f"cannot read the annotations {path}: {error.strerror}; name a .jsonl file.") from error
     except UnicodeDecodeError as error:

@@ -82,6 +82,7 @@ def test_another_teacher_of_the_same_name_is_another_identity(paths):
         ("name,calm,glad\na,0,0\n", "soft.csv:2 must hold"),
         ("name,calm,glad\na,1\n", "soft.csv:2 must hold"),
         ("name,calm,glad\na,1e39,1\n", "soft.csv:2 must hold"),
+        ("name,calm,glad\na,1,1\nb,1,1\na,1,2\n", "soft.csv:4 names a a second time"),
         ("name,calm,glad\nb,1,1\n", "names none of the 1 training faces"),
     ],
 )

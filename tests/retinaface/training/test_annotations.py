@@ -90,6 +90,8 @@ def test_entries_of_another_kind_are_told_with_their_line(tmp_path, change):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(ROW) + "\n")
     assert read_annotations(path) == [ROW]
+    path.write_text(json.dumps(ROW) + "\n", encoding="utf-8-sig")  # as Notepad begins a file
+    assert read_annotations(path) == [ROW]
     path.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | change) + "\n")
     with pytest.raises(UserError, match="line 2: wanted a JSON object with image and boxes"):
         read_annotations(path)
