@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve each other
 
 from pipeline.archive.processes import process_context
-from pipeline.options import AnalysisOptions
+from pipeline.options import AnalysisOptions, PredictOptions
 from support import FAILED, UserError, command, notify, pick_device, run_and_exit, setting
 from support.memory import free_memory
 from support.process import stop_at_once, stop_requests, usable_cores
@@ -53,7 +53,7 @@ class Settings(AnalysisOptions):
         metavar="SECONDS", within=(1, math.inf),
     )  # fmt: skip
     heatmaps: bool = setting(False, "keep the mean heatmap of each person and expression")
-    explainer: str = setting("gradcam", "what makes the heatmaps", metavar="NAME")
+    explainer: str | None = setting(None, "what makes the heatmaps (default: gradcam)", metavar="NAME")
     crops: bool = setting(False, "keep the aligned crops of all faces, 224 pixels a side")
     report: str | None = setting(None, "write a page that sums up the results: index.html", metavar="FOLDER")
     dry_run: bool = setting(False, "say how many files and hours there are and how long they will take, and leave")
@@ -120,6 +120,10 @@ def analysis_of(settings: Settings, columns: Sequence[str]) -> Analysis:
     """What the flags ask for; columns: the sources' own."""
     from pipeline.archive.analysis import Analysis
 
+    if settings.explainer and not settings.heatmaps:
+        raise UserError("--explainer says what makes heatmaps, and none are kept; add --heatmaps, or leave it out.")
+    heatmaps = (settings.explainer or PredictOptions.explainer) if settings.heatmaps else None
+    PredictOptions(heatmaps)  # which refuses what is no explainer
     return Analysis(
         weights=tuple(settings.weights),
         detector_weights=settings.detector_weights or "",
@@ -132,7 +136,7 @@ def analysis_of(settings: Settings, columns: Sequence[str]) -> Analysis:
         smooth_s=settings.smooth_s,
         step=settings.step,
         stretch_s=settings.stretch_s,
-        heatmaps=settings.explainer if settings.heatmaps else None,
+        heatmaps=heatmaps,
         crops=settings.crops,
         columns=tuple(columns),
         device=device_of(settings),

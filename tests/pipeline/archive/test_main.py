@@ -129,6 +129,10 @@ def test_bad_input_is_refused_before_anything_is_made(tmp_path):
     for argv, said in ((["--device", "gpu"], "not 'gpu'"), (["--ray", "--device", "auto"], "with --ray, not 'auto'")):
         with pytest.raises(UserError, match=said):
             main([str(picture), "--out", str(tmp_path / "out"), *argv])
+    with pytest.raises(UserError, match="none are kept; add --heatmaps"):
+        main([str(picture), "--out", str(tmp_path / "out"), "--explainer", "gradcam++"])
+    with pytest.raises(UserError, match="there is no explainer 'lime'"):
+        main([str(picture), "--out", str(tmp_path / "out"), "--heatmaps", "--explainer", "lime"])
     assert not (tmp_path / "out").exists()
     for place in ("s3://", "s3:///a"):
         with pytest.raises(UserError, match="names no bucket"):
