@@ -74,7 +74,7 @@ def grad_cam_plus_plus(activation: Array, gradient: Array) -> Array:
 
     Eq. 19 for a score behind an exponential: alpha = g^2 / (2 g^2 + sum_ab A_ab g^3); eq. 5: w_k = sum alpha ReLU(g).
     Where g is 0, so is alpha. `TINY`, which the paper lacks, counts where g^2 is about as small: with the shipped
-    network values change by up to 0.07 at 48 pixels and 0.3 at 192, where the grid is finer.
+    network it changes heatmaps of the sample's faces by up to 0.06 on its 6x6 grid, and 0.3 on 12x12, at 96 pixels.
     """
     total = activation.sum(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
     squared = gradient**2

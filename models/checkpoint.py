@@ -75,7 +75,14 @@ class Checkpoint:
         return values | {"preprocess": self.preprocess.to_dict()}
 
     @classmethod
-    def from_header(cls, header: Mapping[str, Any], weights: Mapping[str, Any], *, path: str | Path) -> Checkpoint:
+    def from_header(
+        cls,
+        header: Mapping[str, Any],
+        weights: Mapping[str, Any],
+        *,
+        path: str | Path,
+        remedy: str = "fetch or export it again",
+    ) -> Checkpoint:
         """The checkpoint of a `header()` and weights; `UserError` naming `path` where an entry is missing or wrong.
 
         Files from before `crowd_temperature`, `class_prior` and `prior_tau` have their defaults.
@@ -100,11 +107,11 @@ class Checkpoint:
                 prior_tau=number(header.get("prior_tau", 0), what="prior_tau", least=0, most=1),
             )
         except KeyError as error:
-            raise UserError(f"{path} does not say its {error.args[0]}; fetch or export it again.") from error
+            raise UserError(f"{path} does not say its {error.args[0]}; {remedy}.") from error
         except ValueError as error:
-            raise UserError(f"{path} does not describe its network: {error}; fetch or export it again.") from error
+            raise UserError(f"{path} does not describe its network: {error}; {remedy}.") from error
         if prior and not any(found.class_prior):
-            raise UserError(f"{path} does not describe its network: class_prior is zero; fetch or export it again.")
+            raise UserError(f"{path} does not describe its network: class_prior is zero; {remedy}.")
         return found
 
     def build(self) -> nn.Module:

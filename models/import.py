@@ -53,8 +53,6 @@ def import_checkpoint(settings: Settings) -> Checkpoint:
     from models.state_dict import match, read_state_dict
 
     spec, names = find_spec(settings.model), tuple(map(canonical_name, settings.classes))
-    if len(set(names)) < len(names):
-        raise UserError(f"--classes names a class twice: {', '.join(names)}; give one name to each output.")
     check_side(spec, settings.imgsz)
     preprocess = preprocess_of(settings, spec.preprocess)
     found = read_state_dict(settings.weights)
@@ -68,7 +66,7 @@ def import_checkpoint(settings: Settings) -> Checkpoint:
     weights = network.state_dict() | fitting.weights
     about = {"imported_from": Path(settings.weights).name}
     checkpoint = Checkpoint(settings.model, names, preprocess, weights, settings=about)
-    return Checkpoint.from_header(checkpoint.header(), weights, path="what the flags say")
+    return Checkpoint.from_header(checkpoint.header(), weights, path="the command", remedy="correct the flags")
 
 
 def preprocess_of(settings: Settings, own: Preprocess) -> Preprocess:

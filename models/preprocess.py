@@ -122,6 +122,8 @@ class Preprocess:
 
 def check_crops(crops: np.ndarray) -> None:
     """`UserError` where `crops` are no (N, S, S, 3) uint8."""
+    if not isinstance(crops, np.ndarray):
+        raise UserError(f"crops are an array (N, S, S, 3) uint8 RGB, not a {type(crops).__name__}.")
     if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
         raise UserError(f"crops are (N, S, S, 3) uint8 RGB, not {crops.shape} {crops.dtype}; convert them first.")
 

@@ -210,10 +210,8 @@ class EmotionPipeline:
         tracked = [some if isinstance(some, Faces) else Faces(some or ()) for some in faces]
         observations: list[Observation] = []
         if self.tracker and time_s is not None:
-            if faces and np.size(time_s) != len(faces):
-                raise UserError(f"time_s wants one time a frame, {len(faces)} in all, not {np.size(time_s)}.")
-            if not np.isfinite(time_s).all():
-                raise UserError(f"time_s wants finite seconds, not {time_s}.")
+            if faces and not (np.size(time_s) == len(faces) and np.isfinite(time_s).all()):
+                raise UserError(f"time_s wants one time a frame, {len(faces)} in all, each finite, not {time_s}.")
             times_s, cuts = (np.broadcast_to(given, len(faces)).tolist() for given in (time_s, new_scene))
             smooth = options.smooth_s > 0
             for i, (frame, now_s, told) in enumerate(zip(frames, times_s, cuts, strict=True)):

@@ -45,7 +45,7 @@ def test_the_checkpoint_says_what_the_network_says(weights, capsys):
         ([], "--weights and --model and --classes must be given"),
         (["--classes", "calm", "glad"], r"is not all of a deep_emotion of 2 classes: .* 2 of another shape"),
         (["--model", "face_emotion_cnn"], "is not all of a face_emotion_cnn of 3 classes"),
-        (["--classes", "calm", "calm", "sad"], "--classes names a class twice"),
+        (["--classes", "calm", "calm", "sad"], "class_names names 'calm' twice; correct the flags"),
         (["--mean", "0.1", "0.2", "--std", "1", "1"], "mean must be 1 numbers"),
         (["--mean", "0.1"], "mean and std must both be given"),
         (["--out", "SAME"], "would overwrite the weights"),

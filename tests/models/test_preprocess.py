@@ -82,6 +82,12 @@ def test_what_are_no_crops_is_refused(crops):
             convert(crops)
 
 
+def test_what_is_no_array_is_refused():
+    for convert in (Preprocess((9, 9)), Preprocess((9, 9)).array):
+        with pytest.raises(UserError, match=r"crops are an array \(N, S, S, 3\) uint8 RGB, not a list"):
+            convert([np.zeros((9, 9, 3), np.uint8)])
+
+
 @pytest.mark.filterwarnings("error")
 def test_crops_may_be_read_only(rng):
     crops = rng.integers(0, 256, (1, 9, 9, 3), dtype=np.uint8)

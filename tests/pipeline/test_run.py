@@ -194,7 +194,7 @@ def test_a_new_film_is_told(pipeline, portrait):
 
 def test_several_frames_of_a_film_want_a_time_each(pipeline, portrait):
     tracked = EmotionPipeline(pipeline.detector, pipeline.classifier, tracker=Tracker())
-    for time_s in (1.0, [1.0], [1.0, 2.0, 3.0]):
+    for time_s in (1.0, [1.0], [1.0, 2.0, 3.0], [1.0, float("nan")]):
         with pytest.raises(UserError, match="one time a frame, 2 in all"):
             tracked([portrait[:100, :100]] * 2, time_s=time_s)
     assert tracked([], time_s=1.0) == []
