@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from data.sources import sample
+from data.sources.pictures import SHORTEST_S, USUAL_S
 from gradcam import EXPLAINERS, TINY, TURBO_RGB
 from models.checkpoint import ONNX_FORMAT as CLASSIFIER_FORMAT
 from models.checkpoint import SHIPPED as CLASSIFIER
@@ -121,6 +122,8 @@ def about() -> dict:
             "message_s": MESSAGE_S,
             "away_s": AWAY_S,
             "sentence_s": SENTENCE_S,
+            "shortest_s": SHORTEST_S,
+            "usual_s": USUAL_S,
         },
         "sample": sample_numbers(),
         "log_columns": list(COLUMNS),

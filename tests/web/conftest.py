@@ -45,3 +45,12 @@ def page(opened_page: Chromium) -> Iterator[Chromium]:
     opened_page.console.clear()
     yield opened_page
     close_source(opened_page)
+
+
+@pytest.fixture
+def downloads(page: Chromium, tmp_path: Path) -> Path:
+    """Where the page saves."""
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    return folder

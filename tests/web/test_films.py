@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import wave
 from pathlib import Path
 
@@ -10,14 +11,13 @@ import cv2
 import numpy as np
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import close_source, state, wait_for_frames
+from helpers.browsers.page import MESSAGE, close_source, downloaded, pixels, state, wait_for_frames
 from PIL import Image
 
 from data.sources.sample import sample_frame
 from pipeline.output.film import VideoWriter
 
 PAUSED = "document.getElementById('pause').ariaPressed === 'true'"
-MESSAGE = "document.getElementById('message').textContent"
 OVER = f"{MESSAGE}.startsWith('the film is over')"
 
 
@@ -143,6 +143,48 @@ def test_an_animation_is_a_film(page, tmp_path, suffix):
     wait_for_frames(page, seen + 1)
 
 
+@pytest.mark.parametrize("duration", [0, 10, 100])
+def test_an_animation_takes_its_time_also_where_it_asks_for_none(page, tmp_path, downloads, duration):
+    """0.1 s a picture, as in browsers and in live.py: smoothing and tracks live by the time."""
+    frames = [Image.fromarray(sample_frame(20 * i)) for i in range(4)]
+    path = tmp_path / f"fast{duration}.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration)
+    page.upload("#file", path)
+    page.wait_for(f"{MESSAGE} === 'the animation is over; space plays it again'")
+    page.key("c")
+    rows = downloaded(page, downloads, ".csv").read_text(encoding="utf-8").splitlines()
+    times = {float(row["time_s"]) for row in csv.DictReader(rows) if row["source"] == path.name}
+    assert times <= {0.0, 0.1, 0.2, 0.3}
+    assert max(times) == 0.3  # the last one is never left out
+
+
+def test_a_see_through_animation_is_on_white(page, tmp_path):
+    """Also where a frame before showed something there."""
+    frames = [Image.new("RGBA", (2100, 64)) for _ in range(3)]  # so wide that it is resized
+    for i, frame in enumerate(frames):
+        frame.paste((255, 0, 0, 255), (700 * i, 0, 700 * i + 64, 64))
+    frames[0].save(tmp_path / "holes.webp", save_all=True, append_images=frames[1:], duration=50, lossless=True)
+    page.upload("#file", tmp_path / "holes.webp")
+    page.wait_for(f"{MESSAGE} === 'the animation is over; space plays it again'")
+    shown = pixels(page, "frame").astype(int)
+    red = (np.abs(shown[..., :3] - [255, 0, 0]).max(axis=-1) < 60).mean(axis=0) > 0.5
+    white = shown.min(axis=(0, 2)) > 250
+    assert red[1400 * 2048 // 2100 + 5 : 1460 * 2048 // 2100 - 5].all()
+    assert white[: 1390 * 2048 // 2100].all()
+
+
+def test_an_animation_that_does_not_even_begin_is_refused(page, tmp_path):
+    frames = [Image.fromarray(sample_frame(20 * i)) for i in range(4)]
+    frames[0].save(tmp_path / "whole.webp", save_all=True, append_images=frames[1:], duration=100)
+    content = bytearray((tmp_path / "whole.webp").read_bytes())
+    begin = content.index(b"VP8 ", 30) + 8  # of the first frame's pixels
+    content[begin : begin + 200] = bytes(200)
+    (tmp_path / "lost.webp").write_bytes(content)
+    page.upload("#file", tmp_path / "lost.webp")
+    page.wait_for("document.getElementById('trouble').textContent.startsWith('lost.webp ')")
+    assert page.evaluate("document.body.dataset.state") == "trouble"
+
+
 def test_an_animation_that_is_damaged_says_how_far_it_goes(page, tmp_path):
     frames = [Image.fromarray(sample_frame(20 * i)) for i in range(4)]
     frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:], duration=100)
@@ -161,7 +203,7 @@ def test_sound_without_a_picture_is_told(page, tmp_path):
         sound.writeframes(bytes(16000))
     page.upload("#file", tmp_path / "talk.wav")
     page.wait_for("document.getElementById('trouble').textContent === "
-                  "'talk.wav has sound and no picture. Open another.'")  # fmt: skip
+                  "'talk.wav has sound, and no picture that this browser can read. Open another.'")  # fmt: skip
 
 
 def test_one_of_a_single_frame_is_shown(page, tmp_path):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import shutil
+import threading
 from pathlib import Path
 
+import cv2
 import pytest
 from helpers.browsers.chromium import Chromium
 from helpers.browsers.page import close_source, open_page, spoken, wait_for_frames
 
+from data.sources.sample import sample_frame
 from web.export import POLICY, content_of, site_files
 from web.serve import Handler, Site
 
@@ -142,6 +146,33 @@ def test_a_new_version_is_noticed_and_waits_until_no_page_of_the_old_one_is_open
 
 @pytest.mark.long
 @pytest.mark.thorough
+def test_copies_on_one_origin_keep_their_own_files(site_folder, tmp_path):
+    """As of two projects of one person, on GitHub's pages."""
+
+    class Folders(Handler):
+        def _file(self):
+            self.path += "index.html" if self.path.endswith("/") else ""
+            return super()._file()
+
+    for name in "ab":
+        shutil.copytree(site_folder, tmp_path / name)
+    replace(tmp_path / "b" / "precache.js", '"version": "', '"version": "f')
+    kept = (
+        "caches.keys().then((names) => Promise.all(names.map(async (name) =>"
+        " (await (await caches.open(name)).keys()).length)))"
+    )
+    with Site(tmp_path) as site, Chromium() as browser:
+        site.RequestHandlerClass = Folders
+        for name in "ab":
+            browser.open(f"{site.address}{name}/")
+            browser.wait_for("document.body?.dataset.ready === 'yes'")
+            browser.wait_for("navigator.serviceWorker.getRegistration().then((found) => Boolean(found?.active))")
+        first, second = browser.evaluate(kept)
+        assert first == second > 20
+
+
+@pytest.mark.long
+@pytest.mark.thorough
 def test_wrong_bytes_are_not_kept(site_folder, tmp_path):
     """Half a file, from a host that says it is all: the next reload has the whole one."""
     folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("emotion.onnx.gz"))
@@ -154,6 +185,58 @@ def test_wrong_bytes_are_not_kept(site_folder, tmp_path):
         browser.page("Page.reload")
         browser.wait_for("document.body?.dataset.ready === 'yes'")
         browser.wait_for("navigator.serviceWorker.getRegistration().then((found) => Boolean(found?.active))")
+
+
+@pytest.mark.long
+@pytest.mark.thorough
+def test_a_film_waits_for_the_networks(site_folder, tmp_path):
+    """It would play to its end meanwhile."""
+    writer = cv2.VideoWriter(str(tmp_path / "film.webm"), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
+    for i in range(15):
+        writer.write(sample_frame(i)[..., ::-1])
+    writer.release()
+    come = threading.Event()
+
+    class Slow(Handler):
+        def do_GET(self):
+            if self.path.startswith("/emotion.onnx"):
+                come.wait()
+            super().do_GET()
+
+    with Site(site_folder) as site, Chromium() as browser, contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(come.set)  # the server waits for its answers
+        site.RequestHandlerClass = Slow
+        browser.open(site.address)
+        browser.wait_for("document.body?.dataset.state === 'empty'")
+        browser.evaluate(
+            "globalThis.play = HTMLMediaElement.prototype.play; globalThis.opened = null;"
+            "HTMLMediaElement.prototype.play = function () { opened = this; return play.call(this) }; true"
+        )
+        browser.upload("#file", tmp_path / "film.webm")
+        browser.wait_for("opened?.paused")
+        assert browser.evaluate("opened.currentTime") < 1
+        come.set()
+        wait_for_frames(browser, 1)
+        browser.wait_for("opened.ended")
+
+
+@pytest.mark.long
+@pytest.mark.thorough
+def test_a_gpu_that_is_lost_is_done_without(site_folder, tmp_path):
+    """A stand-in for one: the first engine calls itself so, and fails from its third frame on."""
+    script = shutil.copytree(site_folder, tmp_path / "site") / "engine.js"
+    replace(script, 'name: provider === "wasm" ?', "name: first ? 'webgpu' : provider === 'wasm' ?")
+    replace(script, "  const detector = await", "  const first = ++opened === 1;\n  const detector = await")
+    lost = "if (first && ++searched > 2) throw new Error('device lost');"
+    replace(script, "async detect(rgb, height, width) {", f"async detect(rgb, height, width) {{\n      {lost}")
+    replace(script, "const MOST_THREADS", "let [opened, searched] = [0, 0];\nconst MOST_THREADS")
+    before, now = (integrity((folder / script.name).read_bytes()) for folder in (site_folder, script.parent))
+    replace(script.parent / "precache.js", before, now)
+    with Site(script.parent) as site, Chromium() as browser:
+        open_page(browser, site)
+        browser.evaluate(CLICK_SAMPLE)
+        wait_for_frames(browser, 5)
+        assert not browser.evaluate(TROUBLE)
 
 
 def test_parts_that_do_not_come_are_told(site_folder, tmp_path):

@@ -5,23 +5,29 @@ from __future__ import annotations
 import base64
 import csv
 import itertools
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import close_source, messages_held, spoken, state, wait_for_frames
-from helpers.patience import PATIENCE_S
+from helpers.browsers.page import (
+    MESSAGE,
+    close_source,
+    downloaded,
+    messages_held,
+    pixels,
+    spoken,
+    state,
+    until,
+    wait_for_frames,
+)
 
 from data.sources.sample import portrait, sample_frame
 from pipeline.run import FrameResult
 from web.about import STILL_IMGSZ, about
 
 PRESSED = "document.getElementById({!r}).ariaPressed"
-MESSAGE = "document.getElementById('message').textContent"
 NUMBERS = itertools.count()  # of pictures: the page remembers what it has seen
 
 
@@ -32,14 +38,6 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def downloads(page: Chromium, tmp_path: Path) -> Path:
-    folder = tmp_path / "downloads"
-    folder.mkdir()
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def _nothing_open(page: Chromium):
     close_source(page)
@@ -47,27 +45,6 @@ def _nothing_open(page: Chromium):
     yield
     said, page.console[:] = list(page.console), []
     assert not [line for line in said if "Error" in line or "Refused" in line], said
-
-
-def pixels(page: Chromium, canvas: str) -> np.ndarray:
-    """(H, W, 4) uint8 RGBA of the canvas with that id."""
-    png = base64.b64decode(page.evaluate(f"document.getElementById({canvas!r}).toDataURL()").partition(",")[2])
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
-
-
-def downloaded(page: Chromium, folder: Path, suffix: str) -> Path:
-    page.wait_for(f"{MESSAGE}.startsWith('saved ') && {MESSAGE}.endsWith({suffix!r})")
-    name = page.evaluate(MESSAGE).removeprefix("saved ")
-    until(page, (folder / name).exists)
-    return folder / name
-
-
-def until(page: Chromium, true: Callable[[], bool]) -> None:
-    """Wait while the page goes on."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < end_s
-        page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
 
 
 def test_a_picture_is_found_read_and_explained(page, picture, downloads):
@@ -155,6 +132,22 @@ def test_keys_change_what_is_drawn_and_come_back(page, picture):
     wait_for_frames(page, 2)
     shown = pixels(page, "frame")[..., :3]
     assert np.abs(shown.astype(int) - portrait()[:, ::-1]).max() <= 1
+
+
+def test_people_stay_the_same_in_a_mirror(page, downloads):
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 2)
+    page.key("m")
+    page.wait_for(f"{PRESSED.format('mirror')} === 'true'")
+    seen = state(page)["frames"]
+    wait_for_frames(page, seen + 3)
+    page.key(" ")
+    page.key("m")  # also where the frame stands
+    wait_for_frames(page, seen + 4)
+    page.key("c")
+    rows = csv.DictReader(downloaded(page, downloads, ".csv").read_text(encoding="utf-8").splitlines())
+    last = list(rows)[-12:]
+    assert len({row["track"] for row in last}) == len({row["face"] for row in last})
 
 
 PRESS = "document.dispatchEvent(new KeyboardEvent('keydown', {{ key: {!r} }}));"

@@ -281,12 +281,7 @@ select("explainer").addEventListener("change", () => {
 });
 
 listenForFiles(showFile, () => notify("drop a picture or a film from your own disk"));
-document.addEventListener("visibilitychange", () => {
-  const { source, paused } = session;
-  if (!source || paused) return;
-  // A film would run to its end unseen. Safari stops a camera's video by itself, and does not start it again.
-  if (source.kind === "film" || !document.hidden) source.pause(document.hidden);
-});
+document.addEventListener("visibilitychange", () => session.hide(document.hidden));
 addEventListener("beforeunload", (event) => recorder && event.preventDefault()); // the browser asks
 
 listenForKeys(byId("keys", HTMLDialogElement), about, means, act);

@@ -8,7 +8,7 @@
 /* global self, caches, fetch, importScripts */
 importScripts("precache.js");
 const { version, files, gpu } = self.PRECACHE;
-const PREFIX = "facial-expressions-";
+const PREFIX = `facial-expressions ${self.registration.scope} `; // an origin has all caches of all its copies
 
 self.addEventListener("install", (event) => {
   const fetchAll = async () => {

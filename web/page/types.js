@@ -85,6 +85,8 @@
  * @property {number} message_s
  * @property {number} away_s a camera that gives no frame for so long is reported
  * @property {number} sentence_s between two for a screen reader
+ * @property {number} shortest_s of an animation's picture: what asks for less gets the usual
+ * @property {number} usual_s
  *
  * @typedef {object} AboutSample
  * @property {number} fps

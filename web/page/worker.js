@@ -15,6 +15,7 @@
  * @property {number} width @property {number} height
  * @property {Uint8ClampedArray<ArrayBuffer>} [spare] a buffer to use again
  * @property {boolean} mirror
+ * @property {boolean} turned it shows the mirror image of what would follow
  * @property {number | null} timeS null: a picture
  * @property {boolean} newScene
  * @property {PredictOptions} options
@@ -40,22 +41,25 @@ opening.catch(sayFailed);
 async function open() {
   const about = await (await fetch(new URL("about.json", import.meta.url))).json();
   const pipeline = new Pipeline(await openEngine(about, "wasm", threads()), about);
-  say({ type: "ready", engine: pipeline.networks.name });
-  useGpu(pipeline, about);
+  use(pipeline, pipeline.networks);
+  useGpu(pipeline);
   return pipeline;
+}
+
+/** @param {Pipeline} pipeline @param {import("./types.js").Networks} engine runs it from now on */
+function use(pipeline, engine) {
+  pipeline.networks = engine;
+  say({ type: "ready", engine: engine.name });
 }
 
 /**
  * From now on the GPU's engine, where there is a GPU and it is the faster one.
- * @param {Pipeline} pipeline @param {About} about
+ * @param {Pipeline} pipeline
  */
-async function useGpu(pipeline, about) {
+async function useGpu(pipeline) {
+  const { about } = pipeline;
   const gpu = await openGpu(about);
-  if (!gpu) return;
-  inTurn(async () => {
-    pipeline.networks = await fasterOf(pipeline.networks, gpu, about);
-    say({ type: "ready", engine: pipeline.networks.name });
-  });
+  if (gpu) inTurn(async () => use(pipeline, await fasterOf(pipeline.networks, gpu, about)));
 }
 
 /** @param {() => Promise<void>} task */
@@ -79,7 +83,13 @@ async function analyse(order) {
   const rgba = order.rgba ?? (await pixelsOf(/** @type {VideoFrame} */ (order.video), order));
   if (order.mirror) mirror(rgba, width);
   const frame = { rgba, width, height };
-  const result = await pipeline.analyse(frame, order.timeS, order.options, order.newScene);
+  if (order.turned) pipeline.mirror(width);
+  const run = () => pipeline.analyse(frame, order.timeS, order.options, order.newScene);
+  const result = await run().catch(async (error) => {
+    if (pipeline.networks.name !== "webgpu") throw error;
+    use(pipeline, await openEngine(pipeline.about, "wasm", threads())); // the GPU is lost, as after a sleep
+    return run();
+  });
   analysed = order.number;
   const tookMs = performance.now() - begin;
   say({ type: "result", number: order.number, frame, result, timeS: order.timeS, tookMs }, [rgba.buffer]);
@@ -101,6 +111,8 @@ async function pixelsOf(video, { width, height, spare }) {
         context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
       }
       const drawing = /** @type {OffscreenCanvasRenderingContext2D} */ (context);
+      drawing.fillStyle = "white"; // behind what is see-through, and over the frame before
+      drawing.fillRect(0, 0, width, height);
       drawing.drawImage(video, 0, 0, width, height);
       rgba.set(drawing.getImageData(0, 0, width, height).data);
     }
@@ -111,11 +123,12 @@ async function pixelsOf(video, { width, height, spare }) {
 }
 
 /**
- * Without a canvas between, where the browser can and the frame needs no turning or resizing.
+ * Without a canvas between, where the browser can and the frame needs no turning, resizing or background.
  * @param {VideoFrame} video @param {Uint8ClampedArray<ArrayBuffer>} rgba @param {number} width @param {number} height
  */
 async function copied(video, rgba, width, height) {
   const { visibleRect, rotation = 0, flip = false } = /** @type {any} */ (video);
+  if (video.format?.endsWith("A")) return false;
   if (rotation || flip || visibleRect?.width !== width || visibleRect.height !== height) return false;
   try {
     const options = /** @type {any} */ ({ format: "RGBA", colorSpace: "srgb" });

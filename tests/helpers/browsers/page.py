@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import cv2
+import numpy as np
 from helpers.browsers.chromium import Chromium
+from helpers.patience import PATIENCE_S
 
 from web.serve import Site
 
+MESSAGE = "document.getElementById('message').textContent"
 RUNNING = "document.body.dataset.state === 'running'"
 
 
@@ -57,3 +64,25 @@ def messages_held(page: Chromium) -> Iterator[None]:
     )
     yield
     page.evaluate("globalThis.setTimeout = timer; messageOver(); true")
+
+
+def pixels(page: Chromium, canvas: str) -> np.ndarray:
+    """(H, W, 4) uint8 RGBA of the canvas with that id."""
+    png = base64.b64decode(page.evaluate(f"document.getElementById({canvas!r}).toDataURL()").partition(",")[2])
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
+
+
+def downloaded(page: Chromium, folder: Path, suffix: str) -> Path:
+    """The file that the page has just saved there."""
+    page.wait_for(f"{MESSAGE}.startsWith('saved ') && {MESSAGE}.endsWith({suffix!r})")
+    name = page.evaluate(MESSAGE).removeprefix("saved ")
+    until(page, (folder / name).exists)
+    return folder / name
+
+
+def until(page: Chromium, true: Callable[[], bool]) -> None:
+    """Wait while the page goes on."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end_s
+        page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")

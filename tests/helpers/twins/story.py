@@ -87,6 +87,7 @@ class Shot:
     options: PredictOptions = field(default_factory=PredictOptions)
     again: tuple[PredictOptions, ...] = (PredictOptions("gradcam++"), PredictOptions(None))
     new_scene: bool = False
+    turned: bool = False  # the frames from here on are mirror images of what would follow
     imgsz: int = 640
 
     @property
@@ -118,6 +119,14 @@ def near_shot(time_s: float | None, found: list[Person], smaller: list[Person], 
 
 A, B = Person(0, 90, 120), Person(1, 220, 120, score=0.8)
 BESIDE = A.moved(24, 0, score=0.7)  # overlaps A, but not so much that only one of them stays
+
+
+def mirrored(made: Shot, *, turned: bool) -> Shot:
+    """The shot as a mirror shows it."""
+    people = {hw: [one.moved(WIDTH - 1 - 2 * one.x, 0) for one in found] for hw, found in made.people.items()}
+    return dataclasses.replace(made, frame=np.ascontiguousarray(made.frame[:, ::-1]), people=people, turned=turned)
+
+
 CROWD = [A, B, Person(3, 40, 50, 30, 0.7), Person(4, 160, 40, 28, 0.6), Person(5, 160, 205, 26, 0.55)]
 NEAR = Person(8, 160, 120, 290)
 HALF = Person(8, 81, 61, 146, 0.85)
@@ -172,4 +181,8 @@ def story() -> list[Shot]:
         Shot(large, 13.94, {(240, 320): [NEAR.moved(0, 0, size=200)]}, imgsz=320),  # not so near in the frame searched
         shot(14.1, [A]),
         shot(14.3, [BESIDE, A]),  # one of them is new
+        shot(14.34, [A, B]),
+        shot(14.38, [A.moved(6, 0), B.moved(-4, 2)]),
+        mirrored(shot(14.42, [A.moved(12, 0), B.moved(-8, 4)], likely=(3, 1, 2)), turned=True),  # and nobody is new
+        mirrored(shot(14.46, [A.moved(18, 0), B.moved(-12, 6)]), turned=False),
     ]

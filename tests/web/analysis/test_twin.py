@@ -45,6 +45,7 @@ const shots = [];
 for (shot of values.shots) {
   asked = [];
   const options = { ...shot.options, imgsz: shot.imgsz };
+  if (shot.turned) pipeline.mirror(shot.frame.width);
   const seen = [await pipeline.analyse(frameOf(shot.frame), shot.timeS, options, shot.newScene)];
   for (const options of shot.again) seen.push(pipeline.explain(options));
   shots.push(JSON.parse(JSON.stringify({ asked, seen }, plain)));
@@ -56,7 +57,7 @@ TRACKS = [
     *([1, 2], [2, 1], [1, 2, 3], [], [4, 2], [4, 2], [4, 2], [5, 6]),
     *([7, 8], [9, 10], [11, 9], [12], [13], [], []),
     *([14, 15], [14, 15], [14], [14], [15], [16], [17], [18], [18], [], [18], [19], [20, 18], [18], [19], [0], [18]),
-    *([21], [22], [23], [23, 24]),
+    *([21], [22], [23], [23, 24], [23, 25], [23, 25], [23, 25], [23, 25]),
 ]
 
 
@@ -93,6 +94,8 @@ def both() -> tuple[list, list]:
     pythons = []
     for one in shots:
         networks.shot, networks.asked = one, []
+        if one.turned:
+            pipeline.mirror(one.frame.shape[1])
         faces = pipeline.detect([one.frame], imgsz=[one.imgsz])
         (seen,) = pipeline.predict([one.frame], faces, time_s=one.time_s, options=one.options, new_scene=one.new_scene)
         asked = [*networks.asked]  # without what `explain` asks again, for which the page keeps its pass
@@ -116,6 +119,7 @@ def plain(one: Shot) -> dict:
         "frame": as_frame(one.frame),
         "timeS": one.time_s,
         "newScene": one.new_scene,
+        "turned": one.turned,
         "imgsz": one.imgsz,
         "anchors": anchors,
         "logits": one.logits.tolist(),

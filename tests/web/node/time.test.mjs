@@ -36,6 +36,13 @@ test("faces keep their numbers when their order changes, and a new one gets a ne
   assert.deepEqual(numbers(tracker.update([at(5)], 0.2, { newScene: true })), [4]);
 });
 
+test("in a mirror faces go on at the other side, the other way", () => {
+  const tracker = new Tracker(about);
+  for (let i = 0; i < 10; i++) tracker.update([at(50 * i)], i / 10);
+  tracker.mirror(1000); // from 500 to 499, at -500 pixels a second
+  assert.deepEqual(numbers(tracker.update([at(324)], 1.2)), [1]);
+});
+
 test("another source has a rate of its own", () => {
   const tracker = new Tracker(about);
   for (let i = 0; i < 20; i++) tracker.update([at(0)], 2 * i);

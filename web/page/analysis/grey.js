@@ -29,6 +29,11 @@ function part({ values, width, height }, left, top, right, bottom) {
   return { values: cut, width: x1 - x0, height: y1 - y0 };
 }
 
+/** @param {Grey} grey @returns {Grey} */
+export function mirrored({ values, width, height }) {
+  return { values: values.map((_, i) => values[i - 2 * (i % width) + width - 1]), width, height };
+}
+
 /** Standard deviation. @param {Grey} grey */
 function deviation({ values }) {
   let sum = 0,
@@ -110,6 +115,11 @@ export class SceneCut {
     this.before = null;
     this.size = "";
     this.passedOver = 0;
+  }
+
+  /** The next frames are mirror images, which is no cut. */
+  mirror() {
+    this.before = this.before && mirrored(this.before);
   }
 
   /** @param {Frame} frame @param {boolean} first it is known that it follows from none */

@@ -64,6 +64,12 @@ export class Motion {
     return this.centre.map((value, axis) => value + this.velocity[axis] * reach);
   }
 
+  /** What follows, `width` pixels wide, is a mirror image. @param {number} width */
+  mirror(width) {
+    this.centre = [width - 1 - this.centre[0], this.centre[1]];
+    this.velocity = [-this.velocity[0], this.velocity[1]];
+  }
+
   /** The face was seen there. @param {number[]} centre @param {number} size @param {number} timeS */
   update(centre, size, timeS) {
     const passedS = timeS - this.seenS;

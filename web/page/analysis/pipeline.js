@@ -71,6 +71,15 @@ export class Pipeline {
   }
 
   /**
+   * The next frames, `width` pixels wide, are mirror images of what would follow: their people stay the same.
+   * @param {number} width
+   */
+  mirror(width) {
+    this.cut.mirror();
+    this.tracker.mirror(width);
+  }
+
+  /**
    * The last result with the heatmaps that `options` ask for; null where there is none.
    * @param {PredictOptions} options @returns {FrameResult | null}
    */

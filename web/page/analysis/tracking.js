@@ -5,7 +5,7 @@
  * Out: the same faces, smoothed, each with its track; probabilities smoothed along the track.
  */
 import { sizeOf } from "./detector.js";
-import { facePatch, likeness } from "./grey.js";
+import { facePatch, likeness, mirrored } from "./grey.js";
 import { Motion, OneEuroFilter } from "./motion.js";
 
 /** @typedef {import("../types.js").Face} Face @typedef {import("../types.js").AboutTracking} AboutTracking */
@@ -85,6 +85,15 @@ export class Tracker {
       track.classifiedS = timeS;
       return track.probabilities;
     });
+  }
+
+  /** The next frames, `width` pixels wide, are mirror images: tracks go on at the other side. @param {number} width */
+  mirror(width) {
+    for (const track of this.tracks) {
+      track.motion.mirror(width);
+      track.patch = track.patch && mirrored(track.patch);
+      track.geometry = new OneEuroFilter(this.about);
+    }
   }
 
   /**

@@ -17,6 +17,11 @@ export class Analyst {
    */
   constructor(begin, listener) {
     this.worker = begin.then(() => this.start(listener));
+    this.settled = false; // are the networks loaded, or is it known that they cannot be?
+    this.settle = () => {};
+    this.loading = new Promise((resolve) => {
+      this.settle = () => resolve((this.settled = true));
+    });
     /** @type {((analysed: Analysed | null) => void) | null} */
     this.waiting = null;
     this.number = 0; // of the order that is waited for; what another source ordered comes too late
@@ -31,6 +36,7 @@ export class Analyst {
     const worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => {
       const answer = /** @type {import("../worker.js").Answer} */ (data);
+      if (answer.type === "ready" || answer.type === "failed") this.settle();
       if (answer.type === "ready") listener.ready(answer.engine);
       if (answer.type === "explained") listener.explained(answer.result, answer.number);
       if (answer.type === "result" && answer.number === this.number) this.end(answer);
@@ -44,6 +50,7 @@ export class Analyst {
       const why = event.message || "their script did not load";
       this.broken = `The networks could not be started (${why}). Reload the page.`;
       listener.failed(this.broken);
+      this.settle();
       this.end(null);
     };
     return worker;
@@ -59,7 +66,7 @@ export class Analyst {
   /**
    * A frame with what its faces show; null where that failed, or another was asked for meanwhile.
    * @param {import("./sources.js").Grab} grab
-   * @param {{mirror: boolean, newScene: boolean, options: PredictOptions}} how
+   * @param {{mirror: boolean, turned: boolean, newScene: boolean, options: PredictOptions}} how
    * @returns {Promise<Analysed | null>}
    */
   analyse(grab, how) {

@@ -5,8 +5,6 @@
  */
 import { fitted } from "./canvas.js";
 
-const UNTIMED_US = 1e5; // of a picture that gives no time: what browsers show it for
-
 /**
  * @param {File} file @param {import("../types.js").About} about
  * @returns {Promise<import("./sources.js").Source | null>}
@@ -21,14 +19,17 @@ export async function openAnimation(file, about) {
     decoder.close();
     return null;
   }
+  (await decoder.decode({ frameIndex: 0 })).image.close(); // one that does not even begin is refused
+  const { shortest_s, usual_s } = about.page;
   let index = 0; // of the frame that comes next
+  let atS = 0; // where in the animation
   let dueS = 0; // when it comes; 0: at once
   let pausedS = 0; // when it was paused; 0: it plays
   let closed = false;
   let end = "";
   const nowS = () => performance.now() / 1000;
   const rewind = (/** @type {string} */ why) => {
-    [index, dueS, end] = [0, 0, why];
+    [index, atS, dueS, end] = [0, 0, 0, why];
     return null;
   };
   /** @type {import("./sources.js").Source} */
@@ -45,12 +46,16 @@ export async function openAnimation(file, about) {
         const decoded = await decoder.decode({ frameIndex: index }).catch(() => null);
         if (!decoded) return closed ? null : rewind(`${file.name} is damaged and ends after ${index} pictures`);
         const { image } = decoded;
+        const timeS = atS;
+        const wantedS = (image.duration ?? 0) / 1e6;
+        const lastsS = wantedS >= shortest_s ? wantedS : usual_s;
         index++;
-        dueS = (dueS || nowS()) + (image.duration || UNTIMED_US) / 1e6;
+        atS += lastsS;
+        dueS = (dueS || nowS()) + lastsS;
         const { displayWidth, displayHeight } = image;
         source.longest = Math.max(displayWidth, displayHeight);
         const size = fitted(displayWidth, displayHeight, about.page.longest_side);
-        if (dueS > nowS() || index === count) return { video: image, ...size, timeS: image.timestamp / 1e6 };
+        if (dueS > nowS() || index === count) return { video: image, ...size, timeS };
         image.close(); // its time is over
       }
       return null;

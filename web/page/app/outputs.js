@@ -95,7 +95,7 @@ export class Recorder {
     this.stream = canvas.captureStream();
     this.recorder = new MediaRecorder(this.stream, { mimeType: Recorder.type, videoBitsPerSecond: 4_000_000 });
     this.recorder.ondataavailable = ({ data }) => this.chunks.push(data);
-    this.recorder.onstop = this.recorder.onerror = broken;
+    this.recorder.onstop = broken; // also after an error, once the last data have come
     this.recorder.start(1000);
     this.add(picture);
   }

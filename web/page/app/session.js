@@ -44,6 +44,7 @@ export class Session {
     this.paused = false;
     this.resume = () => {};
     this.newScene = true;
+    this.turnedTo = false; // was the last frame mirrored?
     this.rate = new RateMeter();
     this.search = new SearchSize(about.page);
     /** @type {Analysed | null} */
@@ -64,8 +65,11 @@ export class Session {
     this.source = source;
     this.frames = 0;
     this.restart();
-    this.options.mirror = source.mirrored;
+    this.options.mirror = this.turnedTo = source.mirrored;
     let lastS = -Infinity;
+    if (source.kind === "film" && !this.analyst.settled) source.pause(true); // it waits for the networks
+    await this.analyst.loading;
+    if (this.source === source) this.hide(document.hidden);
     while (this.source === source) {
       if (this.paused) await new Promise((resolve) => (this.resume = () => resolve(undefined)));
       const grab = this.source === source ? await this.nextOf(source) : null;
@@ -81,19 +85,20 @@ export class Session {
       }
       if (grab.timeS !== null && grab.timeS < lastS) this.newScene = true;
       lastS = grab.timeS ?? -Infinity;
-      const mirrored = this.options.mirror;
+      const { mirror } = this.options;
+      const turned = mirror !== this.turnedTo;
+      this.turnedTo = mirror;
       const analysed = await this.analyst.analyse(grab, {
-        mirror: mirrored,
+        mirror,
+        turned,
         newScene: this.newScene,
         options: this.predict,
       });
       if (!analysed || this.source !== source) continue;
       this.newScene = false;
       this.present(analysed);
-      if (mirrored !== this.options.mirror) {
-        this.newScene = true;
-        if (this.paused || source.kind === "picture") await this.turn();
-      }
+      const standing = this.paused || source.kind === "picture";
+      if (standing && mirror !== this.options.mirror) await this.turn();
     }
   }
 
@@ -162,7 +167,6 @@ export class Session {
   change(change) {
     const turned = change.mirror !== undefined && change.mirror !== this.options.mirror;
     Object.assign(this.options, change);
-    if (turned) this.newScene = true;
     const standing = this.paused || this.source?.kind === "picture";
     if (turned && standing && !this.analyst.waiting) this.turn();
     else if ("explainer" in change || "explainClass" in change) this.analyst.explain(this.predict);
@@ -185,10 +189,22 @@ export class Session {
     if (!last) return;
     const { mirror } = this.options;
     const grab = { ...last.frame, rgba: last.frame.rgba.slice(), timeS: last.timeS }; // it stays on the screen
-    const analysed = await this.analyst.analyse(grab, { mirror: true, newScene: true, options: this.predict });
+    this.turnedTo = mirror;
+    const how = { mirror: true, turned: true, newScene: false, options: this.predict };
+    const analysed = await this.analyst.analyse(grab, how);
     if (!analysed || this.source !== source) return;
     this.present(analysed, { again: true });
     if (mirror !== this.options.mirror) await this.turn();
+  }
+
+  /**
+   * Whether nobody sees the page. A film would run to its end unseen; Safari stops a camera's video by itself, and does
+   * not start it again.
+   * @param {boolean} hidden
+   */
+  hide(hidden) {
+    if (this.paused || !this.analyst.settled) return;
+    if (this.source?.kind === "film" || !hidden) this.source?.pause(hidden);
   }
 
   /** @param {boolean} paused */

@@ -174,7 +174,7 @@ async function play(attach, signal) {
       video.addEventListener("loadeddata", resolve, { once: true });
       video.addEventListener("error", () => reject(new Error(video.error?.message)), { once: true });
     });
-    if (!video.videoWidth) throw new Refusal("has sound and no picture. Open another.");
+    if (!video.videoWidth) throw new Refusal("has sound, and no picture that this browser can read. Open another.");
     signal.throwIfAborted();
     await video.play();
     return video;
