@@ -139,7 +139,7 @@ class Trainer:
         check_batches(s, faces=len(train), batches=len(self.loader), world_size=world_size)
         torch.manual_seed(s.seed)
         init, pretrained = ("", False) if s.resume else (s.init, s.pretrained)
-        network = initial_network(s.model, train.class_names, init=init, pretrained=pretrained)
+        network = initial_network(s.model, train.class_names, self.preprocess, init=init, pretrained=pretrained)
         freeze_layers(network, s.freeze, heads=head_tensors(spec))
         self.learner = make_learner(s, network, distributed)
         weights = weights_of_classes(train.votes, s.class_weights, shown=self.loader.class_shares())

@@ -32,9 +32,16 @@ def free_memory(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> float:
         with contextlib.suppress(AttributeError, ValueError, OSError):
             free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit ("max")
-        used = int((cgroup / "memory.current").read_text())
+        used = int((cgroup / "memory.current").read_text()) - cached_files(cgroup)
         free = min(free, int((cgroup / "memory.max").read_text()) - used)
     return max(free, 0.0)
+
+
+def cached_files(cgroup: Path) -> int:
+    """Bytes of files that the container has read, which the system gives up when memory is wanted."""
+    with contextlib.suppress(OSError, KeyError, ValueError):
+        return int(dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())["inactive_file"])
+    return 0
 
 
 def peak_memory(status: Path = STATUS) -> float | None:

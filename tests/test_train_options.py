@@ -128,6 +128,8 @@ def test_a_run_stops_early_and_stays_stopped(folder, tmp_path, monkeypatch, caps
     for _ in range(2):
         assert pd.read_csv(tmp_path / "run" / "metrics.csv")["macro_f1"].tolist() == [0.2, 0.5, 0.4, 0.5]
         assert run(folder, tmp_path / "run", *flags, "--resume") == 0
+    assert run(folder, tmp_path / "run", *flags[:-2], "--resume", "--patience", "0") == 0  # with more of it on it goes
+    assert pd.read_csv(tmp_path / "run" / "metrics.csv")["macro_f1"].tolist() == [0.2, 0.5, 0.4, 0.5, 0.9, 0.9]
 
 
 @pytest.mark.parametrize(("monitor", "kept"), [("accuracy", 2), ("macro_f1", 3), ("kl", 1)])

@@ -20,7 +20,7 @@ from data.faults import Fault, collect_errors
 from data.layout import child, find_root, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import VALIDATION_SHARE, split_off
-from data.tables import box_numbers, read_header, read_records, whole_number
+from data.tables import box_numbers, read_header, read_records, register_name, whole_number
 from support import UserError
 from support.emotions import EMOTIONS, canonical_name
 
@@ -104,11 +104,13 @@ def read_number(path: Path) -> str:
 def read_lists(root: Path, faults: list[Fault]) -> Iterator[Sample]:
     """The faces that training.csv and validation.csv list, each with its box."""
     pictures = child(root, *IMAGES) or root
+    places: dict[str, str] = {}
     for split, path in lists_of(root).items():
         for line, (name, *box, expression) in read_records(path, COLUMNS, faults):
             with collect_errors(faults, path, line):
                 label = label_of(expression)
                 if label is None:
                     continue
+                register_name(name, places, file=path, line=line)
                 x, y, width, height = box_numbers(box)
                 yield Sample(name, split, label, pictures / name, path, line, box_xyxy=(x, y, x + width, y + height))

@@ -26,7 +26,12 @@ def compare(first: Predictions, second: Predictions) -> dict:
     Raises `UserError` where the faces or their labels are not the same.
     """
     rows = {name: row for row, name in enumerate(second.names)}
-    if len(rows) < len(second.names) or sorted(first.names) != sorted(second.names):
+    for predictions in (first, second):
+        if len(set(predictions.names)) < len(predictions.names):
+            raise UserError(
+                "one of the two names a face twice; keep one of each in the data set, and evaluate both again."
+            )
+    if sorted(first.names) != sorted(second.names):
         only = len(set(rows) ^ set(first.names))
         raise UserError(f"the two must be of the same faces, but {only:,} names are of one only; evaluate both alike.")
     order = [rows[name] for name in first.names]

@@ -191,7 +191,7 @@ def summary(
     scores["macro_f1_interval"] = bootstrap_interval(confusion, partial(macro_f1, classes=occurring))
     if RARE in class_names and len(class_names) == 8:
         common = [index for index in occurring if class_names[index] != RARE]
-        scores["macro_f1_7"] = macro_f1(confusion, classes=common)
+        scores["macro_f1_7"] = macro_f1(confusion, classes=common) if common else None
     table = per_class(confusion)
     scores["per_class"] = {
         name: {column: values[row].item() for column, values in table.items()} for row, name in enumerate(class_names)

@@ -50,7 +50,7 @@ def other_lines(scores: dict) -> Iterator[str]:
     yield f"balanced accuracy  {100 * scores['balanced_accuracy']:.1f} %"
     low, high = scores["macro_f1_interval"]
     yield f"macro-F1           {scores['macro_f1']:.3f}, 95 % interval {low:.3f} to {high:.3f}"
-    if "macro_f1_7" in scores:
+    if scores.get("macro_f1_7") is not None:
         yield f"  no contempt      {scores['macro_f1_7']:.3f}"
     yield f"weighted F1        {scores['weighted_f1']:.3f}"
     if scores["kl"] is not None:

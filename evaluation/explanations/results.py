@@ -150,6 +150,8 @@ def recommend(
 
 def _failure(correlations: np.ndarray, hits: np.ndarray | None) -> str:
     """Why an explainer fails, or nothing."""
+    if not correlations.any():  # as of what does not vary
+        return "fails: its heatmaps show no place more than another"
     correlation = mean_with_interval(correlations)
     if correlation["interval"][1] >= HIGHEST_CORRELATION:
         return f"fails: with all parameters randomised its heatmaps still correlate {correlation['mean']:.2f}"

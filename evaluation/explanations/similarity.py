@@ -51,7 +51,8 @@ def displacement(maps: np.ndarray, mirrored: np.ndarray) -> float:
     """Pixels by which `maps` (N, h, w) are displaced to the right, in steps of half a pixel.
 
     mirrored: those of the mirrored faces, mirrored back, which are displaced as far to the left. Twice the displacement
-    is the shift at which the two have the highest mean correlation; at most a quarter of the width.
+    is the shift at which the two have the highest mean correlation, the least of equal ones; at most a quarter of the
+    width.
     """
     width = maps.shape[2]
 
@@ -59,4 +60,4 @@ def displacement(maps: np.ndarray, mirrored: np.ndarray) -> float:
         right, left = maps[:, :, max(shift, 0) : width + min(shift, 0)], mirrored[:, :, max(-shift, 0) :]
         return float(correlation(right, left[:, :, : right.shape[2]]).mean())
 
-    return max(range(-width // 2, width // 2 + 1), key=agreement) / 2
+    return max(range(-width // 2, width // 2 + 1), key=lambda shift: (agreement(shift), -abs(shift))) / 2

@@ -198,5 +198,5 @@ def too_large(
         parts = -(-settings.batch_size // (fitting * distributed.world_size))
         while settings.batch_size % (parts * distributed.world_size):
             parts += 1
-        advice = f"--batch-size {fitting * passes} fits, or the same batch with --accumulate {parts}"
+        advice = f"--batch-size {fitting * passes} fits, or the same batch with --accumulate {parts}, in another --out"
     return UserError(f"{here}; {advice}. What was saved before is whole.", exit_code=FAILED)

@@ -76,6 +76,9 @@ def soft_votes(
             missing = [name for name in class_names if name not in header]
             if missing:
                 raise UserError(f"{path}:1 must name a column for each class; it lacks {', '.join(missing)}.")
+            twice = [name for name in class_names if header.count(name) > 1]
+            if twice:
+                raise UserError(f"{path}:1 names {', '.join(twice)} more than once; keep one column a class.")
             columns = [header.index(name) for name in class_names]
             for fields in filter(None, reader):
                 row, place = rows.get(fields[0].strip()), f"{path}:{reader.line_num}"

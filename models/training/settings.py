@@ -15,6 +15,7 @@ from support.training.resuming import check_run, holds_run
 
 ANY, FROM_1, SHARE = (0, math.inf), (1, math.inf), (0, 1)  # ranges of numbers
 LR = (1e-9, 100)
+HIGHEST_OF_ADAM = 0.05  # learning rate; sgd's usual 0.1 destroys weights
 DECAY = (0, 0.999999)  # at 1 an average would never move
 THREADS = 1024  # more than a machine has
 SCORES = ["accuracy", "macro_f1", "kl"]
@@ -121,6 +122,11 @@ def check(settings: Settings) -> None:
         raise UserError(
             f"--lr {s.lr:g} for steps of {s.lr_batch} faces is {s.highest_lr():g} for steps of {s.batch_size}; give "
             "another --lr-batch."
+        )
+    if s.optimiser != "sgd" and s.highest_lr() > HIGHEST_OF_ADAM:
+        raise UserError(
+            f"--lr {s.lr:g} is for sgd: {s.optimiser} moves each weight by about that much a step; give --lr 0.003, "
+            f"or another one up to {HIGHEST_OF_ADAM:g}."
         )
     if 0 < s.folds < 3:
         raise UserError(

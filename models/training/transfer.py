@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import FORMAT, Checkpoint, load_checkpoint
+from models.preprocess import Preprocess
 from models.spec import ModelSpec, all_specs, find_spec
 from models.state_dict import match, read_state_dict
 from support import UserError
@@ -24,10 +25,24 @@ log = logging.getLogger(__name__)
 LEAST_SHARE = 0.8  # of the numbers of a network, and of the file, that must fit
 
 
-def initial_network(name: str, class_names: tuple[str, ...], *, init: str = "", pretrained: bool = False) -> nn.Module:
-    """The network `name`: with the weights in the file `init`, pretrained, or random."""
+def initial_network(
+    name: str,
+    class_names: tuple[str, ...],
+    preprocess: Preprocess | None = None,
+    *,
+    init: str = "",
+    pretrained: bool = False,
+) -> nn.Module:
+    """The network `name`: with the weights in the file `init`, pretrained, or random.
+
+    preprocess: how pictures will become its input; a warning says where a checkpoint's did otherwise.
+    """
     if init and is_checkpoint(init):
-        return transfer(load_checkpoint(init), class_names, name=name, path=init)
+        checkpoint = load_checkpoint(init)
+        network = transfer(checkpoint, class_names, name=name, path=init)
+        if preprocess not in (None, checkpoint.preprocess):
+            log.warning("%s saw other inputs, %s, than it will see here, %s", init, checkpoint.preprocess, preprocess)
+        return network
     spec = find_spec(name)
     if init:
         return from_state_dict(read_state_dict(init), class_names, spec=spec, what=f"{init} for {name}")

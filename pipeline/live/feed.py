@@ -128,8 +128,6 @@ class Feed:
                     options = self._handed_over.get()
                 detect: list[bool] = []
                 new_scene: list[bool] = []
-                if mirrored != options.mirror:
-                    cut.mirror()
                 for frame in frames:
                     begins = self.is_still(frame) or film != frame.origin or size_hw != frame.image_rgb.shape[:2]
                     new_scene.append((self.every > 1 and cut.is_cut(frame.image_rgb, first=begins)) or begins)

@@ -22,9 +22,9 @@ from support.training.distributed import Distributed
 from support.training.resuming import LAST, PREVIOUS, holds_run
 from support.words import count
 
-# Settings that may change when a run is resumed: where things lie, how it is run, what is said about it.
+# Settings that may change when a run is resumed: where things lie, how it is run, what is said about it, when it ends.
 MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every",
-              "memory", "accept"}  # fmt: skip
+              "memory", "accept", "patience"}  # fmt: skip
 
 
 class RunFolder:

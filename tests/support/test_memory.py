@@ -22,6 +22,9 @@ def test_the_smaller_of_system_and_container(tmp_path):
     assert free_memory(meminfo, tmp_path) == 4_096_000
     write_lines(tmp_path / "memory.max", ["3000"])
     assert free_memory(meminfo, tmp_path) == 2000
+    write_lines(tmp_path / "memory.stat", ["anon 300", "file 700", "inactive_file 600", "active_file 100"])
+    assert free_memory(meminfo, tmp_path) == 2600  # files that were read are given up
+    (tmp_path / "memory.stat").unlink()
     write_lines(tmp_path / "memory.max", ["500"])
     assert free_memory(meminfo, tmp_path) == 0
 

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 from helpers.tiny_formats import make_affectnet, make_affectnet_lists
-from helpers.tiny_sets import edit_line, faults_of
+from helpers.tiny_sets import edit_line, faults_of, write_lines
 
 from data.datasets import affectnet, load_format
 
@@ -60,5 +60,10 @@ def test_an_annotation_cannot_bring_code(tmp_path):
 
 def test_faults_of_lists(tmp_path):
     make_affectnet_lists(tmp_path)
+    lines = (tmp_path / "training.csv").read_text().splitlines()
+    write_lines(tmp_path / "training.csv", [*lines, lines[1]])
+    name, number = lines[1].split(",")[0], len(lines) + 1
+    assert faults_of(load, tmp_path, "test") == [f"training.csv:{number}: {name} is a duplicate of training.csv:2"]
+    write_lines(tmp_path / "training.csv", lines)
     edit_line(tmp_path / "training.csv", 3, "t/1.png,a,3,6,6,1.0;2.0,1,0,0")
     assert faults_of(load, tmp_path, "test") == ["training.csv:3: the box must be four numbers, not 'a 3 6 6'"]

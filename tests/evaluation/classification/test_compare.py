@@ -62,5 +62,7 @@ def test_the_bootstrap_is_paired(rng):
 def test_other_faces_and_other_labels_are_refused():
     with pytest.raises(UserError, match="2 names are of one only"):
         compare(predictions("ab", "ab", "xy"), predictions("ab", "ab", "xz"))
+    with pytest.raises(UserError, match="one of the two names a face twice"):
+        compare(predictions("ab", "ab", "xx"), predictions("ab", "ab", "xx"))
     with pytest.raises(UserError, match="other labels for the same faces"):
         compare(predictions("ab", "ab"), predictions("aa", "ab"))

@@ -235,6 +235,8 @@ def test_seven_class_f1_leaves_contempt_out_of_the_mean_only():
     assert neutral == wanted | {"auroc": neutral["auroc"]}
     three = summary(labels[:2], np.eye(3)[:2], np.eye(3)[:2], np.eye(3)[:2], class_names=("joy", "fear", "contempt"))
     assert "macro_f1_7" not in three
+    alone = summary(labels[-5:], np.eye(8)[labels[-5:]], crowd[:5], probabilities[-5:], class_names=EMOTIONS)
+    assert alone["macro_f1_7"] is None  # of contempt alone there is nothing to average
 
 
 def test_a_resample_without_a_rare_class_does_not_score_the_better_for_it():

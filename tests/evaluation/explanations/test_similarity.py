@@ -54,6 +54,10 @@ def test_a_symmetric_network_explains_the_mirror_image_alike():
     torch.testing.assert_close(mirrored_heatmaps(mistaken, ["gradcam"])["gradcam"], mirrored)
 
 
+def test_heatmaps_of_zeros_are_not_displaced():
+    assert displacement(np.zeros((3, 24, 24)), np.zeros((3, 24, 24))) == 0
+
+
 @pytest.mark.parametrize("pixels", [0, 2, -3])
 def test_a_displacement_that_was_put_there_is_found(pixels):
     rows = np.arange(32)

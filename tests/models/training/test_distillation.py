@@ -77,6 +77,7 @@ def test_another_teacher_of_the_same_name_is_another_identity(paths):
     ("text", "sentence"),
     [
         ("name,calm\na,1\n", "soft.csv:1 must name a column for each class; it lacks glad"),
+        ("name,calm,glad,calm\na,1,1,1\n", "soft.csv:1 names calm more than once"),
         ("name,calm,glad\na,1,x\n", "soft.csv:2 must hold a number of 0 or more for each class, not 'a,1,x'"),
         ("name,calm,glad\na,1,-1\n", "soft.csv:2 must hold"),
         ("name,calm,glad\na,0,0\n", "soft.csv:2 must hold"),

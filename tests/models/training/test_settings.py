@@ -19,6 +19,8 @@ from support import UserError
         ({"init": "a", "pretrained": True}, "two beginnings"),
         ({"folds": 2}, "--folds 2 leaves no face to train on"),
         ({"out": __file__}, "which is no folder"),
+        ({"optimiser": "adamw"}, "--lr 0.1 is for sgd: adamw moves each weight .* give --lr 0.003"),
+        ({"optimiser": "adam", "lr": 0.01, "lr_batch": 8}, "--lr 0.01 is for sgd: adam moves"),
         ({"accumulate": 3}, "--batch-size 64 cannot be split into 3 parts"),
     ],
 )

@@ -77,12 +77,18 @@ def test_what_does_not_fit_is_refused(tmp_path):
         initial_network("deep_emotion", RAF, init=str(tmp_path / "none.safetensors"))
 
 
-def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch):
+def test_the_initial_network_has_the_weights_asked_for(tmp_path, monkeypatch, caplog):
     checkpoint = checkpoint_of("deep_emotion", RAF)
     save_checkpoint(tmp_path / "c.safetensors", checkpoint)
     spec = find_spec("deep_emotion")
     init = initial_network("deep_emotion", RAF, init=str(tmp_path / "c.safetensors"))
     assert all(torch.equal(value, checkpoint.weights[key]) for key, value in init.state_dict().items())
+    assert not caplog.messages
+    preprocess = dataclasses.replace(checkpoint.preprocess, size_hw=(64, 64))
+    initial_network("deep_emotion", RAF, init=str(tmp_path / "c.safetensors"), preprocess=checkpoint.preprocess)
+    assert not caplog.messages
+    initial_network("deep_emotion", RAF, init=str(tmp_path / "c.safetensors"), preprocess=preprocess)
+    assert "c.safetensors saw other inputs, Preprocess(size_hw=(48, 48)" in caplog.text
     with pytest.raises(UserError, match=r"no pretrained weights of deep_emotion; .* one of .*resnet18"):
         initial_network("deep_emotion", RAF, pretrained=True)
     pretrained = mock.Mock(side_effect=spec.build)
