@@ -14,24 +14,24 @@ from support.photometric import low_resolution, tone_curve
 
 def relight(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The picture with random light, tone curve, colour, grey, blur, noise and JPEG; a new array."""
-    if rng.random() < 0.08:
+    if rng.random() < 0.04:
         image = lit_from_one_side(image, rng)
-    contrast, offset = rng.uniform(0.6, 1.3), rng.uniform(-40, 40)
-    curve = (tone_curve(np.exp(rng.normal(0, 0.3))).astype(np.float32) - 128) * contrast + 128 + offset
-    if rng.random() < 0.2:  # a dark room
+    contrast, offset = rng.uniform(0.75, 1.2), rng.uniform(-25, 25)
+    curve = (tone_curve(np.exp(rng.normal(0, 0.2))).astype(np.float32) - 128) * contrast + 128 + offset
+    if rng.random() < 0.1:  # a dark room
         curve = curve.clip(0, 255) * rng.uniform(0.12, 0.6)
-    colour = rng.uniform(0.75, 1.25, 3) if rng.random() < 0.3 else np.ones(3)
+    colour = rng.uniform(0.75, 1.25, 3) if rng.random() < 0.2 else np.ones(3)
     image = cv2.LUT(image, (curve[:, None] * colour).clip(0, 255).round().astype(np.uint8)[:, None])
     if rng.random() < 0.1:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    if rng.random() < 0.12:
+    if rng.random() < 0.06:
         image = low_resolution(image, rng.uniform(0.35, 0.9))
-    if rng.random() < 0.1:
+    if rng.random() < 0.05:
         image = motion_blurred(image, rng)
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         grain = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0, 13)
         image = (image + grain).clip(0, 255).astype(np.uint8)
-    if rng.random() < 0.2:
+    if rng.random() < 0.12:
         encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])[1]
         image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB))
     return image

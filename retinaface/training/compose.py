@@ -43,7 +43,7 @@ class Settings:
     annotations: str = setting("", "annotations that have training pictures without a face", metavar="FILE.jsonl")
     images: str = setting("", "the folder that their picture names start from", metavar="DIR")
     weights: str | None = setting(None, "detector weights; left out: the shipped ones", metavar="FILE")
-    scenes: int = setting(1300, "how many", within=(1, 1e6))
+    scenes: int = setting(400, "how many", within=(1, 1e6))
     seed: int = setting(0, "seed of the scenes", within=(0, math.inf))
     out: str = setting("scenes", "where scenes and annotations go", metavar="DIR")
     device: str = setting("auto", "auto, cpu, mps, cuda or cuda:N")

@@ -5,12 +5,13 @@ Out: windows: an image with boxes, landmarks and regions to ignore; and the batc
 
 In photographs small faces are many and large ones few. So a window is cut to a wanted size of one of its faces,
 log-uniform from 0.014 to 0.6 of the window's side, or to a part of the whole scene, as Guo et al. 2021
-(section 4.1) do by cutting 0.3 to 2 times the picture's short side. More than a quarter of the windows show a large
+(section 4.1) do by cutting 0.3 to 2 times the picture's short side. More than a fifth of the windows show a large
 face, as a webcam does, some one that fills or overfills them; these are cut from pictures whose largest face is large:
 enlarged small ones are blurs, and a network that is trained on them takes blurs for faces. Many of the others are put
 together from four windows of half the side (mosaic, Bochkovskiy et al. 2020, arXiv 2004.10934), so that a step shows
-four times as many scenes and faces. Pictures without a face in which a detector saw one (hard negatives) are shown more
-often.
+four times as many scenes and faces; at the end of a training none are (Ge et al. 2021, arXiv 2107.08430), since what
+is searched later has no such seams. Pictures whose boxes a person drew are shown more often, and so are pictures
+without a face in which a detector saw one (hard negatives).
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ from support import UserError
 # Shares of "any" windows and quarters: of pictures without a face; of one face that nobody boxed by hand.
 FACE_FREE, PORTRAITS = 0.15, 0.18
 HARD_NEGATIVE_GAIN = 12  # a picture without a face in which a detector saw one of score s counts 1 + 12 s**2 times
-FILLED, LARGE = 0.11, 0.17  # share of windows that one face fills or overfills, and that show a large one
+BOXED_BY_HAND = 2  # a picture whose boxes a person drew is shown so many times as often as another
+FILLED, LARGE = 0.08, 0.14  # share of windows that one face fills or overfills, and that show a large one
 MOSAIC = 0.4  # share of "any" windows that are four of "quarter" in one
+MOSAICS_UNTIL = 0.75  # of a training's steps
 # Sizes of that face, in sides of the window (of the quarter).
 SIZES = {"filled": (0.6, 1.5), "large": (0.25, 0.85), "any": (0.014, 0.6), "quarter": (0.03, 0.8)}
 ROOM = {"filled": 0.12, "large": 0.5, "any": 0.9, "quarter": 0.9}  # where its centre may lie, about the window's
@@ -43,7 +46,7 @@ LARGE_ENOUGH = (60, 90)  # pixels of a face from which a picture serves for larg
 WHOLE_SCENE = 0.45  # share of other windows that show the whole scene, 0.7 to 2.2 times as large as they are
 QUARTER_SCENE = 1.4  # factor by which the scene is larger in a quarter
 ZOOMS = (0.12, 2.2)  # of other windows and quarters: what is enlarged more is a blur
-TILTED, TILT = 0.2, 50  # share of windows that are turned far, and how far at most, in degrees
+TILTED, TILT = 0.1, 50  # share of windows that are turned far, and how far at most, in degrees
 UNEVEN = 7  # degrees, standard deviation of the turn of the others
 MOST_FACES = 40  # of a window, the first ones annotated
 VISIBLE = 0.45  # share of its box that must lie in the window for a face to be a target; else it is ignored
@@ -72,22 +75,25 @@ class WindowMaker:
         faces = np.array([min(len(picture.boxes), 16) for picture in pictures])
         largest = np.array([np.sqrt(box_area(picture.boxes)).max(initial=0) for picture in pictures])
         portrait = np.array([len(p.boxes) == 1 and not p.boxes_by_hand and not p.complete for p in pictures])
+        by_hand = np.array([BOXED_BY_HAND if picture.boxes_by_hand else 1 for picture in pictures])
         false_score = np.array([picture.false_score for picture in pictures])
         kinds = ((faces == 0, FACE_FREE), (portrait, PORTRAITS), ((faces > 0) & ~portrait, 1 - FACE_FREE - PORTRAITS))
         self.weight = np.zeros(len(pictures))
         for rows, share in kinds:
-            weight = rows * np.maximum(faces, 1) ** 0.5 * (1 + HARD_NEGATIVE_GAIN * false_score**2)
+            weight = rows * np.maximum(faces, 1) ** 0.5 * by_hand * (1 + HARD_NEGATIVE_GAIN * false_score**2)
             self.weight += share * weight / max(weight.sum(), 1)
         self.weight /= self.weight.sum()
         little, fully = LARGE_ENOUGH
         serves = np.where(largest >= fully, 1.0, np.where(largest >= little, 0.25, 0.0)) * np.where(portrait, 0.35, 1.0)
         self.serves_large = serves / serves.sum() if serves.any() else self.weight
 
-    def __call__(self, rng: Generator, size: int) -> Window:
-        """A random window of `size` pixels a side."""
+    def __call__(self, rng: Generator, size: int, *, mosaics: bool = True) -> Window:
+        """A random window of `size` pixels a side; mosaics: may it be one?"""
         draw = rng.random()
         kind = "filled" if draw < FILLED else "large" if draw < FILLED + LARGE else "any"
-        return self.mosaic(rng, size) if kind == "any" and rng.random() < MOSAIC else self.single(rng, size, kind)
+        if mosaics and kind == "any" and rng.random() < MOSAIC:
+            return self.mosaic(rng, size)
+        return self.single(rng, size, kind)
 
     def mosaic(self, rng: Generator, size: int) -> Window:
         """Four windows of half the side in one; boxes end at the seams, landmarks beyond a seam are unknown."""
@@ -220,7 +226,8 @@ class WindowBatches(Dataset[tuple[Tensor, ...] | UserError]):
         size = int(np.random.default_rng((self.seed, step)).choice(self.sizes))
         count = self.world_size * max(1, round(self.pixels / size**2 / self.world_size))
         mine = range(self.rank, count, self.world_size)
-        windows = [self.maker(np.random.default_rng((self.seed, step, i)), size) for i in mine]
+        mosaics = step < MOSAICS_UNTIL * self.steps
+        windows = [self.maker(np.random.default_rng((self.seed, step, i)), size, mosaics=mosaics) for i in mine]
         boxes = np.zeros((len(windows), MOST_FACES, 4), np.float32)
         landmarks = np.full((len(windows), MOST_FACES, 5, 2), np.nan, np.float32)
         for row, window in enumerate(windows):

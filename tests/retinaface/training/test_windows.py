@@ -12,8 +12,10 @@ from retinaface.training.annotations import Picture
 from retinaface.training.geometry import box_area
 from retinaface.training.matching import IGNORED, match_anchors
 from retinaface.training.windows import (
+    BOXED_BY_HAND,
     FACE_FREE,
     HARD_NEGATIVE_GAIN,
+    MOSAICS_UNTIL,
     MOST_FACES,
     PORTRAITS,
     SMALLEST_SIDE,
@@ -146,6 +148,27 @@ def test_kinds_of_pictures_have_their_share():
     assert maker.weight[1:].sum() == pytest.approx(FACE_FREE / (FACE_FREE + 1 - FACE_FREE - PORTRAITS), abs=1e-6)
     assert maker.weight[1] == pytest.approx(maker.weight[8])
     assert maker.serves_large.tolist() == [0.25 / 0.25] + [0] * 8  # 89 pixels: a little, but nothing else is larger
+
+
+def test_pictures_boxed_by_hand_are_shown_more_often():
+    taught = dataclasses.replace(drawn(), boxes_by_hand=False)
+    weight = WindowMaker([drawn(), taught, empty()]).weight
+    assert weight[0] / weight[1] == pytest.approx(BOXED_BY_HAND)
+    assert weight[2] == pytest.approx(WindowMaker([drawn(), empty()]).weight[1])  # the others keep their share
+
+
+def test_the_end_of_a_training_has_no_mosaics(monkeypatch):
+    maker, made = WindowMaker([drawn(), empty()]), []
+    monkeypatch.setattr(maker, "mosaic", lambda rng, size: made.append(1) or maker.single(rng, size, "any"))
+    batches = WindowBatches(maker, steps=8, pixels=16 * 32 * 32, sizes=[32], seed=3)
+    counts = []
+    for step in range(8):
+        made.clear()
+        batches[step]
+        counts.append(len(made))
+    last = round(8 * MOSAICS_UNTIL)
+    assert min(counts[:last]) > 0
+    assert counts[last:] == [0] * (8 - last)
 
 
 def test_pictures_in_which_a_detector_saw_a_face_are_shown_more_often():
