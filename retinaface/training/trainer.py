@@ -132,7 +132,7 @@ class Trainer:
             except BaseException as error:
                 for process in multiprocessing.active_children():
                     process.kill()  # they ignore the signal by which Python would end them
-                if not isinstance(error, RuntimeError) or "DataLoader worker" not in str(error):
+                if not lost_a_worker(error):
                     raise
                 raise UserError(
                     "a process that makes windows has ended; was the memory full? --resume continues.", exit_code=FAILED
@@ -229,3 +229,10 @@ def source_of(name: str) -> str:
     """The folder that a picture's name begins with, else "all"."""
     folder, slash, _ = name.partition("/")
     return folder if slash else "all"
+
+
+def lost_a_worker(error: BaseException) -> bool:
+    """Is it what torch, or Python while a batch is handed over, raises where a process of a loader has been killed?"""
+    if isinstance(error, ConnectionError | EOFError):
+        return not str(error).startswith("Caught ")  # a mistake in what runs there
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)

@@ -54,7 +54,7 @@ def test_a_film_plays_to_its_end(page, film):
 
 
 def test_a_film_goes_on_where_the_next_file_is_refused(page, tmp_path):
-    page.upload("#file", write_sample(tmp_path / "film.webm", frames=40))
+    page.upload("#file", write_sample(tmp_path / "film.webm", frames=20))
     wait_for_frames(page, 1)
     (tmp_path / "notes.txt").write_text("no picture")
     page.upload("#file", tmp_path / "notes.txt")

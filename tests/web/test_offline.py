@@ -239,6 +239,7 @@ def test_a_gpu_that_is_lost_is_done_without(site_folder, tmp_path):
         assert not browser.evaluate(TROUBLE)
 
 
+@pytest.mark.thorough
 def test_parts_that_do_not_come_are_told(site_folder, tmp_path):
     """A host that lost files: first the runtime, then the worker, then what the page has to know."""
     folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("ort", "*.onnx*"))

@@ -50,6 +50,7 @@ def test_a_source_that_ends_its_process_is_listed_and_its_neighbours_are_done(tm
     assert sum(event.frames for event in events if isinstance(event, Ticked)) >= 7
 
 
+@pytest.mark.thorough
 def test_a_source_that_takes_too_long_is_listed(tmp_path):
     sources = [picture(tmp_path, "endless.png", plain(ENDLESS_RGB)), picture(tmp_path, "a.png", scene(0))]
     now = [0.0]
@@ -79,6 +80,7 @@ class Waiting:
         return Outcome(unit)
 
 
+@pytest.mark.thorough
 def test_a_clock_that_jumps_while_all_are_stopped_costs_no_process(tmp_path):
     """Ctrl-Z and `fg` stop this process and the others for any time: nobody had a chance to give a sign of life."""
     now, looks = [0.0], [0]

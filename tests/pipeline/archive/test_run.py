@@ -166,6 +166,7 @@ def test_what_failed_for_want_of_a_right_is_read_by_the_run_after_it_is_given(tm
     assert (len(rows), rows.problem.isna().all()) == (3, True)
 
 
+@pytest.mark.thorough
 def test_own_columns_that_changed_after_a_kill_are_those_of_all_rows(tmp_path):
     path = write_scenes(tmp_path / "film.mp4", 400, fps=5)
     analysis, place = ColourAnalysis(stretch_s=25, columns=("group",)), str(tmp_path / "out")

@@ -65,6 +65,7 @@ def test_a_process_that_is_killed_ends_it_in_one_sentence(folder, tmp_path, monk
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX")
+@pytest.mark.thorough
 def test_a_stop_signal_that_its_workers_get_too_loses_nothing(folder, tmp_path):
     flags = ["--steps", "100000", "--save-every", "100000", "--workers", "1", "--out", str(tmp_path / "run")]
     argv = [sys.executable, "-m", "retinaface.training", *files_of(folder), *FLAGS, *flags]

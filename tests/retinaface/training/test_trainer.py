@@ -20,7 +20,7 @@ from retinaface.detector import RetinaFace
 from retinaface.network import RetinaFaceNetwork
 from retinaface.training.__main__ import main
 from retinaface.training.annotations import read_annotations, read_pictures
-from retinaface.training.trainer import Trainer, digests, source_of
+from retinaface.training.trainer import Trainer, digests, lost_a_worker, source_of
 from support import UserError
 
 
@@ -53,6 +53,23 @@ def test_resume_takes_the_flags_of_the_run(folder, tmp_path):
 
 def test_sources_are_the_folders_that_names_begin_with_or_all():
     assert [source_of(name) for name in ("lfw/a/1.jpg", "lfw/2.jpg", "3.jpg")] == ["lfw", "lfw", "all"]
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (RuntimeError("DataLoader worker (pid 3) is killed by signal: Killed."), True),
+        (RuntimeError("DataLoader worker (pid(s) 3, 4) exited unexpectedly"), True),
+        (ConnectionResetError(104, "Connection reset by peer"), True),
+        (EOFError(), True),
+        (EOFError("Caught EOFError in DataLoader worker process 0."), False),
+        (RuntimeError("Caught RuntimeError in DataLoader worker process 0."), False),
+        (RuntimeError("the shapes do not fit"), False),
+        (KeyboardInterrupt(), False),
+    ],
+)
+def test_a_lost_worker_is_told_from_a_mistake(error, lost):
+    assert lost_a_worker(error) is lost
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_weights(folder, tmp_path, monkeypatch):
