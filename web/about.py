@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from data.sources import sample
-from data.sources.pictures import SHORTEST_S, USUAL_S
+from data.sources import pictures, sample
 from gradcam import EXPLAINERS, TINY, TURBO_RGB
 from models.checkpoint import ONNX_FORMAT as CLASSIFIER_FORMAT
 from models.checkpoint import SHIPPED as CLASSIFIER
@@ -65,6 +64,7 @@ TRACKING = {
     " RESTART_FRAMES RESTART_S ALIKE ALIKE_S INTERVALS",
     motion: "VELOCITY_S COAST_S",
 }
+ANIMATION = {pictures: "SHORTEST_S USUAL_S"}
 APPEARANCE = {appearance: "PATCH MIDDLE AROUND SMALLEST STRUCTURE WHITE BLEACHED"}
 SCENE = {scene: "LONGER BLOCK REACH STRUCTURE SAME FOUND CUT WHITE BLEACHED FEWEST PATIENCE"}
 
@@ -122,9 +122,8 @@ def about() -> dict:
             "message_s": MESSAGE_S,
             "away_s": AWAY_S,
             "sentence_s": SENTENCE_S,
-            "shortest_s": SHORTEST_S,
-            "usual_s": USUAL_S,
-        },
+        }
+        | constants(ANIMATION),
         "sample": sample_numbers(),
         "log_columns": list(COLUMNS),
         "log_last_columns": list(LAST_COLUMNS),

@@ -23,7 +23,7 @@ def compare(first: Predictions, second: Predictions) -> dict:
 
     The bootstrap is paired: faces are resampled, with both predictions of each. McNemar (1947), exact: of the faces
     that only one of the two gets right, is one side more often right than a fair coin would make it?
-    Raises `UserError` where the faces or their labels are not the same.
+    Raises `UserError` where the faces or their labels are not the same, or a face is named twice.
     """
     rows = {name: row for row, name in enumerate(second.names)}
     for predictions in (first, second):

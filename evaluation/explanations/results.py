@@ -24,12 +24,12 @@ RANDOMISED_FACES = 128  # at most: parameter randomisation explains each face on
 HIGHEST_CORRELATION = 0.5  # with heatmaps of the randomised network
 CHANCE = 0.5
 RULE = (
-    "An explainer passes if its heatmaps change when all parameters are randomised (mean rank correlation below "
-    f"{HIGHEST_CORRELATION}, upper end of its interval) and depend on the class (hits in the pointing game above "
-    f"{100 * CHANCE:.0f} %, lower end of its interval; only where the network can play it). Candidates are those that "
-    "pass and whose insertion minus deletion area cannot be told from the largest (the 95 % interval of the paired "
-    "difference contains 0). The candidate with the most hits is recommended; at a tie, the first in the table of "
-    "explainers."
+    "An explainer passes if its heatmaps are not the same everywhere, change when all parameters are randomised (mean "
+    f"rank correlation below {HIGHEST_CORRELATION}, upper end of its interval) and depend on the class (hits in the "
+    f"pointing game above {100 * CHANCE:.0f} %, lower end of its interval; only where the network can play it). "
+    "Candidates are those that pass and whose insertion minus deletion area cannot be told from the largest (the 95 % "
+    "interval of the paired difference contains 0). The candidate with the most hits is recommended; at a tie, the "
+    "first in the table of explainers."
 )
 
 
@@ -84,6 +84,7 @@ def summary(results: Results) -> dict:
         {name: results.gain(name) for name in results.methods},
         {name: results.randomisation.rank_correlation[name][-1] for name in results.methods},
         {name: pointing.hits for name, pointing in results.pointing.items()},
+        constant=[name for name in results.methods if not results.heatmaps[name].flatten(1).std(1).any()],
     )
     return {
         "n": len(results.faces),
@@ -122,14 +123,20 @@ def means_by_name(names: Sequence[str], rows: np.ndarray) -> dict[str, dict]:
 
 
 def recommend(
-    gains: Mapping[str, np.ndarray], correlations: Mapping[str, np.ndarray], hits: Mapping[str, np.ndarray]
+    gains: Mapping[str, np.ndarray],
+    correlations: Mapping[str, np.ndarray],
+    hits: Mapping[str, np.ndarray],
+    *,
+    constant: Sequence[str] = (),
 ) -> dict:
     """`explainer`, a name or None where none passes; `rule`; `reasons`, a sentence by name.
 
     gains: (N,) by explainer, insertion minus deletion area of the same N faces. correlations: (M,) by explainer, with
     the heatmaps of the randomised network. hits: (P,) by explainer; empty where the pointing game cannot be played.
+    constant: explainers whose heatmaps are the same everywhere, on every face.
     """
     reasons = {name: _failure(correlations[name], hits.get(name)) for name in gains}
+    reasons |= dict.fromkeys(constant, "fails: its heatmaps show no place more than another")
     passing = [name for name, reason in reasons.items() if not reason]
     if not passing:
         return {"explainer": None, "rule": RULE, "reasons": reasons}
@@ -150,8 +157,6 @@ def recommend(
 
 def _failure(correlations: np.ndarray, hits: np.ndarray | None) -> str:
     """Why an explainer fails, or nothing."""
-    if not correlations.any():  # as of what does not vary
-        return "fails: its heatmaps show no place more than another"
     correlation = mean_with_interval(correlations)
     if correlation["interval"][1] >= HIGHEST_CORRELATION:
         return f"fails: with all parameters randomised its heatmaps still correlate {correlation['mean']:.2f}"

@@ -7,11 +7,10 @@ import wave
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import MESSAGE, close_source, downloaded, pixels, state, wait_for_frames
+from helpers.browsers.page import MESSAGE, close_source, downloaded, pixels, state, wait_for_frames, write_sample
 from PIL import Image
 
 from data.sources.sample import sample_frame
@@ -30,15 +29,6 @@ def _nothing_said(page: Chromium):
 def film(tmp_path: Path) -> Path:
     """A second and a half of the sample."""
     return write_sample(tmp_path / "film.webm", frames=15)
-
-
-def write_sample(path: Path, *, frames: int) -> Path:
-    """The first `frames` of the sample, ten a second."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
-    for i in range(frames):
-        writer.write(sample_frame(i)[..., ::-1])
-    writer.release()
-    return path
 
 
 def test_a_film_plays_to_its_end(page, film):

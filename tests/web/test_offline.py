@@ -10,12 +10,10 @@ import shutil
 import threading
 from pathlib import Path
 
-import cv2
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import close_source, open_page, spoken, wait_for_frames
+from helpers.browsers.page import close_source, open_page, spoken, wait_for_frames, write_sample
 
-from data.sources.sample import sample_frame
 from web.export import POLICY, content_of, site_files
 from web.serve import Handler, Site
 
@@ -191,10 +189,7 @@ def test_wrong_bytes_are_not_kept(site_folder, tmp_path):
 @pytest.mark.thorough
 def test_a_film_waits_for_the_networks(site_folder, tmp_path):
     """It would play to its end meanwhile."""
-    writer = cv2.VideoWriter(str(tmp_path / "film.webm"), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
-    for i in range(15):
-        writer.write(sample_frame(i)[..., ::-1])
-    writer.release()
+    film = write_sample(tmp_path / "film.webm", frames=15)
     come = threading.Event()
 
     class Slow(Handler):
@@ -212,7 +207,7 @@ def test_a_film_waits_for_the_networks(site_folder, tmp_path):
             "globalThis.play = HTMLMediaElement.prototype.play; globalThis.opened = null;"
             "HTMLMediaElement.prototype.play = function () { opened = this; return play.call(this) }; true"
         )
-        browser.upload("#file", tmp_path / "film.webm")
+        browser.upload("#file", film)
         browser.wait_for("opened?.paused")
         assert browser.evaluate("opened.currentTime") < 1
         come.set()

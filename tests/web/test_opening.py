@@ -6,13 +6,12 @@ import threading
 
 import pytest
 from helpers.browsers.chromium import Chromium
-from helpers.browsers.page import close_source, state, wait_for_frames
+from helpers.browsers.page import MESSAGE, close_source, state, wait_for_frames
 
 from web.serve import Handler, Site
 
 CAMERA = ("--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream")
 CLICK = "document.getElementById({!r}).click()"
-MESSAGE = "document.getElementById('message').textContent"
 LIVE = "tracks.map((track) => track.readyState)"
 DISABLED = "['close', 'snapshot', 'record'].map((id) => document.getElementById(id).disabled)"
 # A camera that is there when `answer()` is called, as after a person's yes; its tracks, to see whether they are let go.

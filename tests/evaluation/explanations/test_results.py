@@ -12,7 +12,7 @@ from helpers.tiny_explained_faces import tiny_explained_faces
 from evaluation.explanations.deletion_insertion import area
 from evaluation.explanations.results import RULE, recommend, run_tests, summary
 
-LOW, HIGH = np.full(50, 0.01), np.full(50, 0.9)  # correlations with heatmaps of the randomised network
+LOW, HIGH = np.zeros(50), np.full(50, 0.9)  # correlations with heatmaps of the randomised network
 GOOD, HALF = np.ones(40), np.full(40, 0.5)
 NOISE = np.random.default_rng(0).normal(0, 0.05, 100)
 
@@ -75,10 +75,14 @@ def test_explainers_that_ignore_the_weights_or_the_class_fail():
     assert "50 %" in found["reasons"]["b"]
 
 
-def test_heatmaps_of_zeros_fail():
-    found = recommend({"a": 0.1 * GOOD}, {"a": np.zeros(50)}, {})
-    assert found["explainer"] is None
-    assert "show no place more than another" in found["reasons"]["a"]
+def test_heatmaps_that_are_the_same_everywhere_fail(results):
+    blank = results.heatmaps | {"gradcam": 0 * results.heatmaps["gradcam"]}
+    seen, found = (
+        summary(each)["recommendation"]["reasons"]["gradcam"]
+        for each in (results, dataclasses.replace(results, heatmaps=blank))
+    )
+    assert found == "fails: its heatmaps show no place more than another"
+    assert seen != found
 
 
 def test_ties_are_broken_by_hits_and_then_by_the_order_of_explainers():

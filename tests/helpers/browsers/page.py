@@ -13,6 +13,7 @@ import numpy as np
 from helpers.browsers.chromium import Chromium
 from helpers.patience import PATIENCE_S
 
+from data.sources.sample import sample_frame
 from web.serve import Site
 
 MESSAGE = "document.getElementById('message').textContent"
@@ -86,3 +87,12 @@ def until(page: Chromium, true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end_s
         page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
+
+
+def write_sample(path: Path, *, frames: int) -> Path:
+    """The first `frames` of the sample, ten a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (640, 480))
+    for i in range(frames):
+        writer.write(sample_frame(i)[..., ::-1])
+    writer.release()
+    return path

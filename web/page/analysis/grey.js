@@ -29,7 +29,7 @@ function part({ values, width, height }, left, top, right, bottom) {
   return { values: cut, width: x1 - x0, height: y1 - y0 };
 }
 
-/** @param {Grey} grey @returns {Grey} */
+/** The mirror image. @param {Grey} grey @returns {Grey} */
 export function mirrored({ values, width, height }) {
   return { values: values.map((_, i) => values[i - 2 * (i % width) + width - 1]), width, height };
 }
