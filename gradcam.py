@@ -131,7 +131,9 @@ class ForwardPass:
     def heatmaps(
         self, class_index: int | Array | None = None, method: str = "gradcam", *, score: Score | None = None
     ) -> Array:
-        """(N, *size_hw) float32 in [0, 1], each divided by its maximum; a map that is zero everywhere stays zero.
+        """(N, *size_hw) float32 in [0, 1]; a map that is zero everywhere stays zero.
+
+        Each is divided by its highest cell, then enlarged: where that cell looks between pixels, none has quite 1.
 
         class_index: the class to explain, one for all rows or (N,) int64; left out: each row's highest logit.
         method: a key of `EXPLAINERS`.

@@ -35,9 +35,6 @@ from support import command, count, notify, pick_device, run_and_exit
 from support.training.resuming import holds_run, resumable
 
 if TYPE_CHECKING:  # imported where it is used, so that --help answers at once
-    import numpy as np
-    from torch import nn
-
     from data.face_set import FaceSet
     from models.spec import ModelSpec
     from support.training.distributed import Distributed
@@ -163,10 +160,11 @@ class Trainer:
 
     def train(self) -> int:
         """As `run`."""
-        from models.export import export_checkpoint
         from models.training.run_log import HIDDEN_COLUMNS, TRAINING_COLUMNS, progress_of, training_curves
+        from models.training.validation import export_best
+        from support.process import stop_requests
         from support.training.run_log import RunLog
-        from support.training.run_state import stop_requests
+        from support.training.run_state import STOPPING
 
         if state := self.folder.begin():
             progress = progress_of(state, epochs=self.settings.epochs, steps=len(self.loader))
@@ -182,7 +180,7 @@ class Trainer:
             training=TRAINING_COLUMNS, hidden=HIDDEN_COLUMNS, tensorboard=self.settings.tensorboard,
             figure=training_curves, growth=1.0 if self.steps_done() else growth,
         )  # fmt: skip
-        with stop_requests() as stop_requested:
+        with stop_requests(STOPPING) as stop_requested:
             while not self.finished() and self.train_epoch(stop_requested, log):
                 self.finish_epoch()
                 log.row(self.history)
@@ -192,7 +190,7 @@ class Trainer:
                 return 130
         early = f"no better macro-F1 for {count(self.settings.patience, 'epoch')}: done"
         log.close(self.history, early if self.epoch < self.settings.epochs else "done")
-        self.folder.export(export_checkpoint, "best.safetensors")
+        self.folder.export(export_best, "best.safetensors")
         return 0
 
     def choose_computing(self, saved: object) -> None:
@@ -262,15 +260,16 @@ class Trainer:
     def finish_epoch(self) -> None:
         """Validate, save the network if it is the best so far, save the state."""
         from models.training.run_log import epochs_since_best
-        from models.training.validation import save_best
+        from models.training.validation import save_best, validate
 
-        network = self.learner.averaged()
-        scores, logits = self.validate(network)
+        network, faces = self.learner.averaged(), self.validation
+        scores, logits = validate(
+            network, self.preprocess, faces.images, faces.labels, faces.votes, self.distributed
+        )  # fmt: skip
         row = {"epoch": self.epoch + 1, "size": self.sizes[self.epoch], "lr": self.lr(),
                "train_loss": self.losses.sum / len(self.loader), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
         self.history.append({key: round(value, 5) for key, value in row.items()} | {"lr": float(f"{self.lr():.6g}")})
         if epochs_since_best(self.history, self.settings.monitor) == 0 and self.distributed.is_main:
-            faces = self.validation
             save_best(
                 self.folder.path / "best.safetensors", network, settings=self.settings, preprocess=self.preprocess,
                 class_names=self.class_names, scores=scores, epoch=self.epoch + 1, logits=logits, labels=faces.labels,
@@ -278,13 +277,6 @@ class Trainer:
             )  # fmt: skip
         self.epoch, self.step, self.losses.sum = self.epoch + 1, 0, 0.0
         self.save_state()
-
-    def validate(self, network: nn.Module) -> tuple[dict[str, float], np.ndarray]:
-        """As `validate` of models/training/validation.py, on the validation faces."""
-        from models.training.validation import validate
-
-        faces = self.validation
-        return validate(network, self.preprocess, faces.images, faces.labels, faces.votes, self.distributed)
 
     def save_state(self) -> None:
         """All that --resume needs to repeat the run exactly."""

@@ -115,8 +115,18 @@ class Checkpoint:
         return found
 
     def build(self) -> nn.Module:
-        """The network with these weights, in eval mode on the CPU; `UserError` where a key is missing or surplus."""
-        network = find_spec(self.network).build(len(self.class_names))
+        """The network with these weights, in eval mode on the CPU.
+
+        Raises `UserError` where a key is missing or surplus, or the preprocessing is not for this network.
+        """
+        spec, own = find_spec(self.network), self.preprocess
+        wanted = spec.preprocess.at_size(own.size_hw[0]) if not spec.fixed_size else spec.preprocess
+        if (own.channels, own.size_hw) != (wanted.channels, wanted.size_hw):
+            raise UserError(
+                f"the checkpoint of {self.network} gives it {own.channels} channels of {own.size_hw} pixels, where it "
+                f"takes {wanted.channels} of {wanted.size_hw}; train it again."
+            )
+        network = spec.build(len(self.class_names))
         load_strictly(network, self.weights, what=f"the checkpoint of {self.network}")
         return network.eval()
 

@@ -88,7 +88,8 @@ class Classifier:
     ) -> Classifier:
         """The classifier in the file at `path`, X.safetensors or X.onnx; the shipped one where `path` is left out.
 
-        prior: "balanced" becomes "dataset", with a notice, where the file does not hold the training's class prior.
+        prior: "balanced" becomes "dataset", with a notice, where the file does not say what of the training's class
+            prior is to be taken out.
         engine, threads: as for `support.onnx.session.open_session`.
         """
         path = SHIPPED if path is None else Path(path)
@@ -157,10 +158,13 @@ class Classifier:
 
 
 def known_prior(prior: str, checkpoint: Checkpoint, path: Path) -> str:
-    """`prior`, but "dataset", with a notice, where it is "balanced" and the file at `path` knows no class prior."""
-    if prior != "balanced" or checkpoint.class_prior:
+    """`prior`, but "dataset", with a notice, where it is "balanced" and the file at `path` has none to take out."""
+    if prior != "balanced" or (checkpoint.class_prior and checkpoint.prior_tau):
         return prior
-    notify(f"{path.name} does not know how often its training showed each class, so that prior stays in; {CALIBRATE}.")
+    why = "does not know how often its training showed each class"
+    if checkpoint.class_prior:
+        why = "has no share of its class prior to take out: its validation found none, or had too few faces"
+    notify(f"{path.name} {why}; that prior stays in; {CALIBRATE}.")
     return "dataset"
 
 

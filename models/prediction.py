@@ -55,9 +55,9 @@ class EnsemblePrediction:
     """That of several networks.
 
     members: one prediction each. orders: (K,) int each, the indices of the ensemble's classes among a member's.
-    A heatmap is the mean of the members' maps for the one class asked for; each was scaled by its own maximum, so every
-    member counts the same. Members that warp their input see different windows: there are `windows` only of a single
-    member.
+    A heatmap is the mean of the members' maps for the one class asked for; each was divided by its own highest cell, so
+    that members count about the same. Members that warp their input see different windows: there are `windows` only of
+    a single member.
     """
 
     def __init__(

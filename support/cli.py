@@ -69,7 +69,8 @@ def command(
 
     def main(argv: list[str] | None = None) -> int:
         what = re.sub(r" (?=python )", "\n\n    ", (doc or "").split("\n")[0])  # a command that wraps cannot be copied
-        parser = Parser(prog=prog, description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
+        form = argparse.RawDescriptionHelpFormatter
+        parser = Parser(prog=prog, description=what, formatter_class=form, allow_abbrev=False)
         parser.add_argument("--version", action="version", version=f"{prog} {VERSION}")
         settings = parse_settings(parser, settings_class, argv)
         try:
@@ -223,6 +224,8 @@ def read_config(path: str | Path, settings_class: type) -> dict[str, object]:
             near = difflib.get_close_matches(name, fields, n=1)
             hint = f"did you mean {near[0]}?" if near else "--help lists them."
             raise UserError(f"{path}: there is no setting called {key}; {hint}")
+        if fields[name].metadata.get("positional"):
+            raise UserError(f"{path}: {key} is named on the command line; leave it out of the file.")
         if value is None and fields[name].default is None:  # a settings.json says null where nothing was asked
             continue
         if fields[name].default != "" and "" in (value if isinstance(value, list) else [value]):

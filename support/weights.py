@@ -4,7 +4,8 @@ In:  tensors by name, a header of plain JSON values.
 Out: one file; and from such a file, tensors and header that are known to be whole.
 
 safetensors runs no code when it loads. It does not notice a flipped bit either, so the header carries a SHA-256 over
-the tensors; weights that fit a network only in part are refused with the missing and the surplus names.
+the tensors and one over its own entries; weights that fit a network only in part are refused with the missing and the
+surplus names.
 
 torch is imported only by the functions that give its tensors: a start without it is four times as fast.
 """
@@ -44,7 +45,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
         else tensor.contiguous().cpu().numpy()
         for name, tensor in tensors.items()
     }
-    header = {**header, "sha256": _digest(stored)}
+    header = {**header, "sha256": _digest(stored), "header_sha256": _header_digest(header)}
     metadata = {key: json.dumps(value) for key, value in header.items()}
     write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` lets only the owner read it
 
@@ -86,7 +87,8 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
             f"{path} is not a {wanted_format} file but {header.get('format', 'of an unknown kind')!s:.60}; "
             "name another."
         )
-    if header.get("sha256") != _digest(arrays):
+    told = header.pop("header_sha256", None)  # files from before it have none
+    if header.get("sha256") != _digest(arrays) or told not in (None, _header_digest(header)):
         raise UserError(f"{path} is damaged: its content does not match its own SHA-256; fetch or train it again.")
     return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header
 
@@ -171,6 +173,12 @@ def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], *, what: st
 
 def _names(kind: str, names: list[str]) -> str:
     return f"{len(names)} {kind}" + (f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else "")
+
+
+def _header_digest(header: Mapping[str, object]) -> str:
+    """SHA-256 over the entries as JSON, in the order of their names, but for that of the tensors."""
+    entries = {name: value for name, value in header.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

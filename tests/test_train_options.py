@@ -14,6 +14,7 @@ from helpers.tiny_sets import make_fer2013, make_image_folder, make_raf_official
 import train
 from evaluation.classification import __main__ as evaluation
 from models.checkpoint import load_checkpoint
+from models.training import validation
 from models.training.learner import Learner
 from support import UserError
 from support.cli import kinds_of
@@ -115,13 +116,13 @@ def test_init_maps_the_head_by_class_name_from_ferplus_to_raf_db(plain, tmp_path
 
 def test_a_run_stops_early_and_stays_stopped(folder, tmp_path, monkeypatch, capsys):
     macro_f1 = iter([0.2, 0.5, 0.4, 0.5, 0.9, 0.9])
-    validate = train.Trainer.validate
+    validate = validation.validate
 
-    def scripted(self, network):
-        scores, logits = validate(self, network)
+    def scripted(*faces):
+        scores, logits = validate(*faces)
         return scores | {"macro_f1": next(macro_f1)}, logits
 
-    monkeypatch.setattr(train.Trainer, "validate", scripted)
+    monkeypatch.setattr(validation, "validate", scripted)
     flags = [*TINY, "--epochs", "6", "--patience", "2"]
     assert run(folder, tmp_path / "run", *flags) == 0
     assert "no better macro-F1 for 2 epochs" in capsys.readouterr().err
@@ -135,13 +136,13 @@ def test_a_run_stops_early_and_stays_stopped(folder, tmp_path, monkeypatch, caps
 @pytest.mark.parametrize(("monitor", "kept"), [("accuracy", 2), ("macro_f1", 3), ("kl", 1)])
 def test_the_kept_epoch_is_the_best_of_the_monitored_score(folder, tmp_path, monkeypatch, monitor, kept):
     scripted = iter([(0.5, 0.1, 0.1), (0.9, 0.2, 0.3), (0.8, 0.6, 0.2)])
-    validate = train.Trainer.validate
+    validate = validation.validate
 
-    def scored(self, network):
-        scores, logits = validate(self, network)
+    def scored(*faces):
+        scores, logits = validate(*faces)
         return scores | dict(zip(("accuracy", "macro_f1", "kl"), next(scripted), strict=True)), logits
 
-    monkeypatch.setattr(train.Trainer, "validate", scored)
+    monkeypatch.setattr(validation, "validate", scored)
     assert run(folder, tmp_path / "run", *TINY, "--epochs", "3", "--monitor", monitor) == 0
     assert load_checkpoint(tmp_path / "run" / "best.safetensors").scores["epoch"] == kept
 

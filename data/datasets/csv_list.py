@@ -7,7 +7,8 @@ In:  FILE.csv, or a folder that holds one such file, with a header that names `p
        person  who it is, never empty: all pictures of a person then go the same way where a split is drawn
        others  become attributes; the scores are also given by group for each of at most 50 values
 Out: a `FaceSet`. Class names become the project's own as in data/datasets/image_folder.py. Without `label` a face's
-     label is its top vote; a face with a tie for the top is left out of validation and test.
+     label is its top vote; a face with a tie for the top is left out of validation and test. Both hold for the list's
+     own classes, before --classes changes them.
 
 Parts that no row names are split off train: a fifth as test, then a tenth as validation.
 """

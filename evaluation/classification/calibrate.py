@@ -20,7 +20,7 @@ from evaluation.commands import DataSettings
 from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import CONFIDENCES, PRIORS, Classifier
 from models.export import export_checkpoint
-from models.training.calibration import calibrate
+from models.training.calibration import calibrate, tell_doubts
 from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.columns.one_hot import one_hot, weighted_mean
 from support.metrics import score
@@ -64,8 +64,7 @@ def calibrated_on(checkpoint: Checkpoint, logits: np.ndarray, train: FaceSet, va
     scores = {key: value for key, value in checkpoint.scores.items() if key != "not_calibrated"}
     checkpoint = dataclasses.replace(checkpoint, scores=scores)
     found = calibrate(checkpoint, logits, validation.labels, validation.votes, class_shares=shares)
-    for doubt in found.scores.get("not_calibrated", ()):
-        notify(f"not calibrated: {doubt}")
+    tell_doubts(found)
     return found
 
 

@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from models.checkpoint import Checkpoint, prior_push
+from support import notify
 from support.metrics import accuracy, balanced_accuracy, confusion_matrix, macro_f1
 
 TEMPERATURES = (0.05, 10.0)  # lowest and highest
@@ -62,6 +63,12 @@ def calibrate(
         prior_tau=fit_prior_tau(logits, labels, class_shares),
         scores=checkpoint.scores | ({"not_calibrated": doubts} if doubts else {}),
     )
+
+
+def tell_doubts(checkpoint: Checkpoint) -> None:
+    """Say what `calibrate` could not fit."""
+    for doubt in checkpoint.scores.get("not_calibrated", ()):
+        notify(f"not calibrated: {doubt}")
 
 
 def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.training.settings import Settings
 from support import FAILED, UserError
@@ -123,7 +123,7 @@ def compile_or_refuse(way: Computing, measure: Measure) -> float:
     """As `measure`; `UserError` where torch cannot compile here."""
     try:
         return measure(way)
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, UserError):
         raise
     except Exception as error:  # of torch's compiler, or of the one that it calls
         first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -151,10 +151,23 @@ def pass_s(
             synchronise(device)
             started = clock()
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
-            logits = compute(x)
+            logits = compute_logits(compute, x)
         logits.float().square().mean().backward()
     synchronise(device)
     return (clock() - started) / PASSES
+
+
+def compute_logits(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`network(x)` in training; `UserError` where a batch norm, over vectors, has one face to compute a variance of."""
+    try:
+        return network(x)
+    except (ValueError, RuntimeError) as error:
+        if "more than 1 value per channel" not in str(error):  # torch's words
+            raise
+        raise UserError(
+            "a batch norm of this network cannot be trained on one face at a time; raise --batch-size, or lower "
+            "--accumulate."
+        ) from error
 
 
 def synchronise(device: torch.device) -> None:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from models.training.computing import Computing
+from models.training.computing import Computing, compute_logits
 from models.training.settings import Settings
 from support import FAILED, UserError
 from support.training.distributed import Distributed
@@ -86,9 +86,10 @@ class Learner(BaseLearner[nn.Module]):
 
     def probe(self, shape: tuple[int, ...]) -> None:
         """A forward and a backward pass of this process alone on zeros of `shape` (B, C, h, w), to see if they fit."""
-        device = self.distributed.device
+        device, alone = self.distributed.device, self.distributed.world_size == 1
+        network = self.network.train(alone)  # a synchronised batch norm in training waits for the other processes
         with torch.autocast(device.type, self.dtype, enabled=self.dtype is not None):
-            logits = self.network.train()(torch.zeros(shape, device=device))
+            logits = network(torch.zeros(shape, device=device))
         logits.float().square().mean().backward()
         self.optimiser.zero_grad(set_to_none=True)
 
@@ -108,23 +109,12 @@ class Learner(BaseLearner[nn.Module]):
         total = torch.zeros((), device=x.device)
         for some, wanted in zip(x.chunk(parts), target.chunk(parts), strict=True):
             with torch.autocast(x.device.type, self.dtype, enabled=self.dtype is not None):
-                logits = self._logits(some)
+                logits = compute_logits(self.parallel, some)
             loss = kl_loss(logits.float(), wanted, smoothing=smoothing, class_weights=class_weights)
             loss = loss * (len(some) / len(x))
             self.scaler.scale(loss).backward()
             total += loss.detach()
         return total
-
-    def _logits(self, x: Tensor) -> Tensor:
-        try:
-            return cast(Tensor, self.parallel(x))
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):  # torch's words
-                raise
-            raise UserError(
-                "a batch norm of this network cannot be trained on one face at a time; raise --batch-size, or lower "
-                "--accumulate."
-            ) from error
 
 
 class Losses:

@@ -146,8 +146,8 @@ def _check_paths(s: Settings) -> None:
             f"{s.out} holds one run, perhaps one fold, and --folds makes a folder a fold in --out; name the folder "
             "above the folds, or another."
         )
-    if s.resume and not s.folds:
-        check_run(s.out)
+    if s.resume:
+        check_run(next(iter(sorted(Path(s.out).glob("fold*"))), s.out) if s.folds else s.out)
     for path in (s.init, *s.teacher):
         refuse_onnx(path)
     for flag, paths in (("--init", [s.init] if s.init and not s.resume else []), ("--teacher", s.teacher),

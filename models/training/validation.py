@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from models.checkpoint import Checkpoint, save_checkpoint
+from models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import predict_logits
+from models.export import export_checkpoint
 from models.preprocess import Preprocess
-from models.training.calibration import calibrate
+from models.training.calibration import calibrate, tell_doubts
 from models.training.settings import Settings
 from support import FAILED, UserError
 from support.metrics import score, softmax
@@ -43,6 +44,12 @@ def validate(
     scores = score(labels, softmax(logits), votes)
     scores["ece_uncalibrated"] = scores.pop("ece")
     return scores, logits
+
+
+def export_best(path: Path) -> None:
+    """Write the .onnx file beside the checkpoint at `path`; say what its calibration could not fit."""
+    tell_doubts(load_checkpoint(path))
+    export_checkpoint(path)
 
 
 def save_best(

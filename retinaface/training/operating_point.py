@@ -90,10 +90,16 @@ def mean_network(paths: Sequence[str]) -> RetinaFaceNetwork:
 
 
 def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: int) -> float:
-    """The lowest score threshold, at least 0.5, with at most `allowed` faces on `pictures` that show none."""
+    """The lowest score threshold, at least 0.5, with at most `allowed` faces on `pictures` that show none.
+
+    Raises `UserError` where there is none below 1.
+    """
     scores = sorted((face.score for p in pictures for face in detector([p.image])[0]), reverse=True)
     highest_refused = scores[allowed] if len(scores) > allowed else 0.0
-    return max(0.5, float(np.nextafter(np.float32(highest_refused), np.float32(1))))
+    threshold = max(0.5, float(np.nextafter(np.float32(highest_refused), np.float32(1))))
+    if threshold >= 1:
+        raise UserError(f"more than {allowed} false faces are scored 1, the highest score there is; train for longer.")
+    return threshold
 
 
 @torch.no_grad()

@@ -27,11 +27,11 @@ from retinaface.training.annotations import Picture
 from retinaface.training.loss import WEIGHTS, Targets, multi_task_loss
 from retinaface.training.windows import WindowBatches, WindowMaker
 from support import FAILED, UserError, setting
-from support.process import ignore_stop_signals
+from support.process import ignore_stop_signals, stop_requests
 from support.training.distributed import Distributed
 from support.training.learner import BaseLearner, lr_factor
 from support.training.run_log import RunLog
-from support.training.run_state import RunFolder, stop_requests
+from support.training.run_state import STOPPING, RunFolder
 from support.training.state_check import check_count, check_history
 from support.weights import save_tensors
 
@@ -80,7 +80,7 @@ class Trainer:
         self.settings, self.val, self.distributed = settings, val, distributed
         self.maker = WindowMaker(train)
         self.folder = RunFolder(s.out, s, distributed, data=digests(train=train, validation=val))
-        network = load_network(s.init) if s.init else RetinaFaceNetwork()
+        network = load_network(s.init) if s.init and not s.resume else RetinaFaceNetwork()
         if not isinstance(network, RetinaFaceNetwork):
             raise UserError(f"--init takes weights that this command trained, not the public ones in {s.init}.")
         self.learner = BaseLearner(
@@ -126,7 +126,7 @@ class Trainer:
             training=TRAINING_COLUMNS,
             tensorboard=s.tensorboard,
         )
-        with stop_requests() as stop_requested:
+        with stop_requests(STOPPING) as stop_requested:
             try:
                 self.train(loader, log, stop_requested)
             except BaseException as error:
@@ -178,7 +178,8 @@ class Trainer:
         loss.backward()
         s = self.settings
         self.learner.update(lr=s.lr * lr_factor(self.step / s.steps, warmup=s.warmup))
-        return losses[0].item(), losses[1].item(), losses[2].item()
+        quality, box, landmark = self.distributed.means([loss.item() for loss in losses])
+        return quality, box, landmark
 
     def validate_and_save(self, losses: np.ndarray, step_s: float, log: RunLog) -> None:
         """A row of scores, and the weights and the state of this step; all processes must call it."""

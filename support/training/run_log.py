@@ -88,23 +88,27 @@ class RunLog:
         words = [f"{name} {value:.4g}" for name, value in values if name not in self.hidden]
         self.bar.clear()
         notify("  ".join([f"{index} {number:g}", *words, f"left {datetime.timedelta(seconds=round(left_s))}"]))
-        with atomic_write(self.folder / "metrics.csv") as temporary:
-            pd.DataFrame(history).to_csv(temporary, index=False)
+        self._save_table(history)
         if self.tensorboard:
             self._write_events(int(number), values)
         if self.clock() - self.figure_at > FIGURE_INTERVAL_S:
             self._save_figure(history)
 
     def close(self, history: list[Row], sentence: str) -> None:
-        """At the end of a run, or when it is stopped: the figure as it is by now, and a last sentence."""
+        """At the end of a run, or when it is stopped: table and figure as they are by now, and a last sentence."""
         self.bar.close()
         if self.silent:
             return
         if history:
+            self._save_table(history)  # again, for a run that was killed between its last state and its last row
             self._save_figure(history)
         if self.writer is not None:
             self.writer.close()
         notify(sentence)
+
+    def _save_table(self, history: list[Row]) -> None:
+        with atomic_write(self.folder / "metrics.csv") as temporary:
+            pd.DataFrame(history).to_csv(temporary, index=False)
 
     def _save_figure(self, history: list[Row]) -> None:
         if self.figure is not None:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from support import process
 from support.cli import FAILED, UserError, notify
 from support.files import atomic_write, write_json
 from support.training.distributed import Distributed
 from support.training.resuming import LAST, PREVIOUS, holds_run
 from support.words import count
 
+WEIGHTS = ("best.safetensors", "weights.safetensors")  # what a run of either training leaves
+STOPPING = "stopping after this step; everything will be saved"  # said when a stop signal comes
+
 # Settings that may change when a run is resumed: where things lie, how it is run, what is said about it, when it ends.
+# What `soft`, `teacher` and `labels` name is told apart by its content, which is part of the data.
 MAY_CHANGE = {"data_path", "annotations", "images", "out", "threads", "workers", "device", "tensorboard", "save_every",
-              "memory", "accept", "patience"}  # fmt: skip
+              "memory", "accept", "patience", "soft", "teacher", "labels"}  # fmt: skip
 
 
 class RunFolder:
@@ -42,7 +44,7 @@ class RunFolder:
     def begin(self) -> dict:
         """What `load` gives where the settings say resume; else nothing, after writing the settings of a new run.
 
-        Raises `UserError` where a new run's folder holds one already.
+        Raises `UserError` where a new run's folder holds one already, or its weights.
         """
         if self.settings.resume:
             state = self.load()
@@ -51,6 +53,8 @@ class RunFolder:
             return state
         if self.is_main and holds_run(self.path):
             raise UserError(f"{self.path} holds a run already; add --resume to continue it, or name another --out.")
+        if self.is_main and (kept := [name for name in WEIGHTS if (self.path / name).exists()]):
+            raise UserError(f"{self.path / kept[0]} is of an earlier run and would be overwritten; name another --out.")
         if self.is_main:
             write_json(dataclasses.asdict(self.settings), self.path / "settings.json")
         return {}
@@ -107,11 +111,6 @@ class RunFolder:
             export(self.path / name)
         except (UserError, OSError) as error:  # the run itself is complete
             notify(f"there is no .onnx beside {self.path / name}: {error}")
-
-
-def stop_requests() -> AbstractContextManager[Callable[[], bool]]:
-    """As `support.process.stop_requests`, for a training: a stop signal ends it behind the step under way."""
-    return process.stop_requests("stopping after this step; everything will be saved")
 
 
 def _equal(saved: Any, now: Any) -> bool:

@@ -53,6 +53,17 @@ def test_detector_weights_and_unknown_networks_are_refused(tmp_path, checkpoint)
         other.build()
 
 
+def test_preprocessing_for_another_network_is_refused(checkpoint):
+    colour = dataclasses.replace(checkpoint.preprocess, channels=3)
+    with pytest.raises(UserError, match=r"gives it 3 channels of \(48, 48\) pixels, where it takes 1 of \(48, 48\)"):
+        dataclasses.replace(checkpoint, preprocess=colour).build()
+    spec = find_spec("deep_emotion")
+    one = Checkpoint("deep_emotion", ("a", "b"), spec.preprocess.at_size(64), spec.build(2).state_dict())
+    with pytest.raises(UserError, match=r"1 channels of \(64, 64\) pixels, where it takes 1 of \(48, 48\)"):
+        one.build()
+    dataclasses.replace(checkpoint, preprocess=checkpoint.preprocess.at_size(64)).build()
+
+
 def test_weights_of_another_number_of_classes_are_refused(checkpoint):
     wrong = Checkpoint("small_resnet18_w32", ("a", "b", "c"), checkpoint.preprocess, checkpoint.weights)
     with pytest.raises(UserError, match=r"2 of another shape \(fc.bias, fc.weight\)"):

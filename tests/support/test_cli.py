@@ -247,3 +247,18 @@ def test_what_is_no_such_file_is_refused(tmp_path):
         configured("--config", str(tmp_path / "none.toml"))
     with pytest.raises(UserError, match=r"takes a \.toml or \.json file"):
         configured("--config", "run.yaml")
+
+
+def test_an_argument_is_not_taken_from_a_file(tmp_path):
+    @dataclasses.dataclass
+    class Listed:
+        sources: list[str] = setting([], "films", positional=True, nargs="+")
+        out: str = setting("a", "folder")
+
+    (tmp_path / "run.toml").write_text('out = "b"\nsources = ["x"]\n')
+    with pytest.raises(UserError, match=r"run\.toml: sources is named on the command line; leave it out of the file"):
+        parse_settings(argparse.ArgumentParser(), Listed, ["y", "--config", str(tmp_path / "run.toml")])
+    (tmp_path / "run.toml").write_text('out = "b"\n')
+    assert parse_settings(argparse.ArgumentParser(), Listed, ["y", "--config", str(tmp_path / "run.toml")]) == Listed(
+        ["y"], "b"
+    )

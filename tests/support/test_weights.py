@@ -46,6 +46,21 @@ def test_the_hash_is_that_of_files_from_before(tmp_path):
         assert json.loads(file.metadata()["sha256"]) == hashlib.sha256(text).hexdigest()
 
 
+def test_an_altered_header_is_refused_and_one_from_before_its_hash_loads(tmp_path):
+    path, header = tmp_path / "w.safetensors", {"format": FORMAT, "names": ["x", "y"], "t": 0.58}
+    save_tensors(path, TENSORS, header=header)
+    assert load_tensors(path, wanted_format=FORMAT)[1].keys() == header.keys() | {"sha256"}
+    content = path.read_bytes()
+    assert content.count(b"0.58") == 1
+    path.write_bytes(content.replace(b"0.58", b"0.98"))
+    with pytest.raises(UserError, match="is damaged"):
+        load_tensors(path, wanted_format=FORMAT)
+    arrays = {name: tensor.numpy() for name, tensor in TENSORS.items()}
+    with safe_open(path, framework="np") as file:
+        save_file(arrays, path, metadata={k: v for k, v in file.metadata().items() if k != "header_sha256"})
+    assert load_tensors(path, wanted_format=FORMAT)[1]["t"] == 0.98
+
+
 def test_any_layout_and_type_is_stored(tmp_path):
     tensors = {
         "turned": torch.randn(3, 4).T,

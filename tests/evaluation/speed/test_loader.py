@@ -18,6 +18,7 @@ from data.pictures import store
 from evaluation.speed import loader as loader_speed
 from evaluation.speed.loader import endless, main, measure, table
 from models.preprocess import Preprocess
+from support import UserError
 from support.training.distributed import Distributed
 
 
@@ -93,6 +94,11 @@ def test_the_command_prints_json(folder, tmp_path, capsys, monkeypatch, memory):
     assert list(report["augment_on"]) == ["cpu", "device"]
     for rates in report["augment_on"].values():
         assert rates["share"] == pytest.approx(rates["loader_faces_per_s"] / rates["memory_faces_per_s"])
+
+
+def test_a_batch_that_the_faces_do_not_fill_is_refused(folder):
+    with pytest.raises(UserError, match="64 faces make no batch of 65; lower --batch-size"):
+        main(["--data-path", str(folder), "--model", "deep_emotion", "--batch-size", "65", "--device", "cpu"])
 
 
 def test_the_table_has_a_row_for_each_place():

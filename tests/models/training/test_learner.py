@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models.training.computing import Computing
+from models.training.computing import Computing, compile_or_refuse, pass_s
 from models.training.learner import Learner, Losses, kl_loss, make_learner, perturbed_weights, weights_of_classes
 from models.training.settings import Settings
 from models.training.transfer import freeze_layers
@@ -243,3 +243,15 @@ def test_a_batch_norm_that_sees_one_number_is_a_sentence(batch):
     with pytest.raises(UserError, match="one face at a time; raise --batch-size"):
         Learner(network, ALONE).step(x, target, lr=0.1, key=(0,), parts=6)
     assert Learner(network, ALONE).step(x, target, lr=0.1, key=(0,), parts=3).isfinite()
+    way = Computing("cpu", "cpu", mixed=False)
+    with pytest.raises(UserError, match="one face at a time; raise --batch-size"):  # also where passes are tried
+        compile_or_refuse(way, lambda way: pass_s(way, network, (1, *x.shape[1:]), ALONE.device))
+
+
+def test_a_trial_pass_asks_no_other_process():
+    modes: list[bool] = []
+    network = small_network()
+    network.register_forward_pre_hook(lambda module, args: modes.append(module.training))
+    for world_size in (1, 2):
+        Learner(network, Distributed(torch.device("cpu"), 0, world_size)).probe((4, 1, 8, 8))
+    assert modes == [True, False]  # in training a synchronised batch norm would wait

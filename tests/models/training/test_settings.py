@@ -35,6 +35,12 @@ def test_a_resumed_run_needs_its_beginning_no_more(tmp_path):
     (tmp_path / "last.pt").touch()
     check(Settings(init="gone.pth", resume=True, out=str(tmp_path)))
     check(Settings())
+    folds = Settings(out=str(tmp_path / "folds"), folds=5, resume=True)
+    with pytest.raises(UserError, match=r"--resume found no last.pt"):  # and no new one begins with other settings
+        check(folds)
+    (tmp_path / "folds" / "fold1").mkdir(parents=True)
+    (tmp_path / "folds" / "fold1" / "last.pt").touch()
+    check(folds)
 
 
 def test_sizes_grow_in_three_steps():

@@ -10,12 +10,12 @@ from helpers.tiny_runs import PLAIN, plain_network
 from models.checkpoint import load_checkpoint
 from models.spec import all_specs
 from models.training.settings import Settings
-from models.training.validation import save_best, validate
+from models.training.validation import export_best, save_best, validate
 from support import UserError
 from support.training.distributed import Distributed
 
 
-def test_scores_and_checkpoint(tmp_path, rng, monkeypatch):
+def test_scores_and_checkpoint(tmp_path, rng, monkeypatch, capsys):
     monkeypatch.setitem(all_specs(), "plain", PLAIN)
     images = rng.integers(0, 256, (20, 48, 48, 3), dtype=np.uint8)
     labels, network = np.arange(20) % 3, plain_network(3).eval()
@@ -36,6 +36,9 @@ def test_scores_and_checkpoint(tmp_path, rng, monkeypatch):
     assert saved.class_names == ("a", "b", "c")
     assert (saved.scores["epoch"], saved.settings["seed"]) == (7, 5)
     assert saved.scores["validation"]["accuracy"] == pytest.approx(scores["accuracy"])
+    export_best(tmp_path / "best.safetensors")
+    assert (tmp_path / "best.onnx").is_file()
+    assert "not calibrated: 20 faces are too few" in capsys.readouterr().err
 
 
 def test_a_network_that_has_diverged_is_told_in_a_sentence(rng):

@@ -47,6 +47,8 @@ def test_a_run_leaves_weights_that_load_and_losses_that_fall(folder, tmp_path):
 def test_resume_takes_the_flags_of_the_run(folder, tmp_path):
     assert run(folder, tmp_path / "run", "--steps", "2", "--save-every", "2", export=True) == 0
     before = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    with pytest.raises(UserError, match=r"started with init '' and not 'gone\.safetensors'"):  # nor looked for
+        main(["--out", str(tmp_path / "run"), "--resume", "--init", "gone.safetensors"])
     assert main(["--out", str(tmp_path / "run"), "--resume"]) == 0
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
 

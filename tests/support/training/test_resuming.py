@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from support import command, setting
 from support.training.resuming import holds_run, resumable, resume_arguments
+
+
+@dataclasses.dataclass
+class Settings:
+    out: str = setting("runs/latest", "a folder")
+    resume: bool = setting(False, "go on")
 
 
 @pytest.fixture
@@ -49,6 +58,14 @@ def test_the_settings_of_a_cross_validation_are_those_of_its_first_fold(tmp_path
         "--out",
         str(tmp_path / "run"),
     ]
+
+
+def test_flags_are_written_out_so_that_none_is_missed(run):
+    main = resumable(command(Settings, lambda settings: 0, prog="train.py", doc=""), out="runs/latest")
+    assert main(["--out", str(run), "--resume"]) == 0
+    for flag in ("--ou", "--resum"):  # which argparse would complete, and `resume_arguments` does not know
+        with pytest.raises(SystemExit):
+            main([flag, str(run)])
 
 
 def test_a_state_that_was_not_finished_is_no_run(run):

@@ -54,6 +54,12 @@ def test_a_run_leaves_a_table_and_a_line_a_row(tmp_path, log_in, capsys):
     assert last == "done"
 
 
+def test_a_run_that_was_killed_before_its_last_row_gets_it_at_the_end(tmp_path, log_in):
+    log_in().row([row(1)])
+    log_in(done=6).close([row(1), row(2)], "done")
+    assert pd.read_csv(tmp_path / "metrics.csv")["epoch"].tolist() == [1, 2]
+
+
 def test_a_figure_comes_once_a_minute_and_at_the_end(tmp_path, log_in):
     tables, clock = [], Clock()
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import signal
 
 import pytest
 import torch
 
-from support import UserError, process
+from support import UserError
 from support.training.distributed import Distributed
-from support.training.run_state import RunFolder, stop_requests
+from support.training.run_state import RunFolder
 
 MAIN = Distributed(torch.device("cpu"))
 
@@ -23,6 +21,7 @@ class Settings:
     files: list[str] = dataclasses.field(default_factory=list)
     device: str = "cpu"
     data_path: str = ""
+    soft: str = ""
     resume: bool = False
 
 
@@ -34,10 +33,19 @@ def test_a_run_begins_with_its_settings_in_an_empty_folder(tmp_path):
     folder = folder_of(tmp_path / "run", files=["a"])
     assert folder.begin() == {}
     written = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert written == {"lr": 0.1, "files": ["a"], "device": "cpu", "data_path": "", "resume": False}
+    assert written == {"lr": 0.1, "files": ["a"], "device": "cpu", "data_path": "", "soft": "", "resume": False}
     folder.save({})
     with pytest.raises(UserError, match="holds a run already"):
         folder.begin()
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "weights.safetensors"])
+def test_a_new_run_does_not_overwrite_the_weights_of_one_whose_state_is_gone(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"{name} is of an earlier run and would be overwritten; name another --out"):
+        folder_of(tmp_path).begin()
+    (tmp_path / name).unlink()
+    assert folder_of(tmp_path).begin() == {}
 
 
 def test_the_newest_state_that_loads_is_taken(tmp_path):
@@ -70,7 +78,8 @@ def test_a_failed_write_keeps_what_was_there(tmp_path):
 
 def test_changed_settings_are_refused_with_both_values(tmp_path):
     folder_of(tmp_path, files=["a"]).save({"step": 5})
-    assert folder_of(tmp_path, files=["a"], device="cuda", data_path="elsewhere").load()["step"] == 5
+    moved = folder_of(tmp_path, files=["a"], device="cuda", data_path="elsewhere", soft="elsewhere.csv")
+    assert moved.load()["step"] == 5  # the content of what they name is part of the data
     words = r"started with lr 0\.1 and not 0\.2, files \['a'\] and not \[\]; give the same"
     with pytest.raises(UserError, match=words):
         folder_of(tmp_path, lr=0.2).load()
@@ -91,18 +100,6 @@ def test_only_the_main_process_writes(tmp_path):
     other.save({"step": 1})
     other.export(lambda path: pytest.fail("exported twice"), "best.safetensors")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(os.name == "nt", reason="os.kill ends a process there")
-def test_a_signal_only_makes_a_request(monkeypatch, capfd):
-    monkeypatch.setattr(process, "_received", [])
-    before = signal.getsignal(signal.SIGTERM)
-    with stop_requests() as stop_requested:
-        assert not stop_requested()
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stop_requested()
-    assert signal.getsignal(signal.SIGTERM) is before
-    assert "everything will be saved" in capfd.readouterr().err
 
 
 def test_more_epochs_go_on_and_fewer_are_refused(tmp_path, capsys):
