@@ -180,8 +180,14 @@ def usable_cores() -> int:
 
 
 def missing_package(name: str, *, command: str = "this command") -> str:
-    """The sentence for a package that is not installed."""
-    return f"{command} needs the package {name}, which is not installed; run pip install -r requirements.txt."
+    """The sentence for a package that is not installed, or not in the Python that runs beside the project's own."""
+    told, venv = f"{command} needs the package {name}, which is not installed", ROOT / ".venv"
+    if venv.is_dir() and venv.resolve() != Path(sys.prefix).resolve():
+        python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+        return f"{told} in {sys.prefix}; start it with {python}."
+    package = {"cv2": "opencv-python", "PIL": "pillow"}.get(name, name)
+    live = re.findall(r"^[\w-]+", (ROOT / "requirements-live.txt").read_text("utf-8"), re.MULTILINE)
+    return f"{told}; run pip install -r requirements{'-live' if package in live else ''}.txt."
 
 
 def _silence(stream: typing.TextIO) -> None:

@@ -1,7 +1,7 @@
 """The page as a folder of static files: what `python -m web --out site/` writes and what it serves itself.
 
 In:  web/page, onnxruntime-web, the two .onnx files, the portraits of the bundled sample.
-Out: index.html, scripts, about.json, networks, sample; precache.js for use offline; _headers and README.txt for a host.
+Out: index.html, scripts, about.json, networks, sample; precache.js for use offline; _headers, README.txt, LICENSES.txt.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from data.sources import sample
 from models.checkpoint import SHIPPED as CLASSIFIER
 from retinaface.detector import SHIPPED as DETECTOR
 from support import UserError
+from support.cli import ROOT
 from support.files import cannot_write
-from web.about import about
+from web.about import about, wanted_runtime
 from web.runtime import GPU_FILES, runtime_files
 
 PAGE = Path(__file__).parent / "page"
+KINDS = {".js", ".html", ".css", ".svg", ".webmanifest"}  # of the page's files; what else lies there is not its own
+LITTER = ".DS_Store"  # a Mac leaves it in every folder that somebody looks into
 MARK = "precache.js"  # a folder that has it was written by this, and may be written over
 WEBP_QUALITY = 88
 LARGE = 20_000  # bytes; files from here on lie compressed beside themselves, too
@@ -55,7 +58,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 README = """Facial expressions in a browser: host this folder on any https server; cameras open on https and localhost.
-Send the headers in _headers (Netlify and Cloudflare read that file), and compress; without them one thread is used,
+Send the headers in _headers (Netlify reads that file), and compress; without them one thread is used,
 and the policy that keeps pictures here binds the page alone, not the worker that analyses them.
 """
 
@@ -71,7 +74,7 @@ def export(out: Path) -> Path:
     if out.exists() and not out.is_dir():
         raise UserError(f"--out wants a folder, and {out} is a file; name another place.")
     files = site_files()
-    there = [path.name for path in out.iterdir()] if out.is_dir() else []
+    there = [path.name for path in out.iterdir() if path.name != LITTER] if out.is_dir() else []
     known = {name.split("/")[0] for name in [*files, *precached(out / MARK)]}
     if any(name.removesuffix(".gz") not in known for name in there) or (there and MARK not in there):
         raise UserError(f"{out} holds files that are not of the page; name a new folder, or empty this one.")
@@ -80,18 +83,29 @@ def export(out: Path) -> Path:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
             folder = Path(temporary) / "site"
             write_files(files, folder)
-            if out.exists():
-                out.rename(Path(temporary) / "before")
-            folder.rename(out)
+            put_in_place(folder, out, before=Path(temporary) / "before")
     except OSError as error:
         raise cannot_write(out, error) from error
     return out
 
 
+def put_in_place(folder: Path, out: Path, *, before: Path) -> None:
+    """Rename `folder` to `out`; a folder that was there goes to `before`, and comes back where that fails."""
+    if out.exists():
+        out.rename(before)
+    try:
+        folder.rename(out)
+    except BaseException:
+        if before.exists():
+            before.rename(out)
+        raise
+
+
 def site_files() -> dict[str, bytes | Path]:
     """Every file of the site by its path, as bytes or as the file to copy; the same inputs give the same bytes."""
+    paths = [path.relative_to(PAGE) for path in sorted(PAGE.rglob("*")) if path.suffix in KINDS]
     files: dict[str, bytes | Path] = {
-        path.relative_to(PAGE).as_posix(): path for path in sorted(PAGE.rglob("*")) if path.is_file()
+        path.as_posix(): PAGE / path for path in paths if not any(part.startswith(".") for part in path.parts)
     }
     files["index.html"] = (PAGE / "index.html").read_bytes().replace(b"@POLICY@", meta_policy().encode())
     files |= {f"ort/{path.name}": path for path in runtime_files()}
@@ -101,7 +115,17 @@ def site_files() -> dict[str, bytes | Path]:
     files[MARK] = precache(files)
     files["_headers"] = "\n".join(["/*", *(f"  {name}: {value}" for name, value in HEADERS.items()), ""]).encode()
     files["README.txt"] = README.encode()
+    files["LICENSES.txt"] = licences().encode()
     return files
+
+
+def licences() -> str:
+    """This project's licence and that of onnxruntime-web, which has the same text and another owner."""
+    ours = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    permission = ours[ours.index("Permission is hereby granted") :]
+    notices = f"https://github.com/microsoft/onnxruntime/blob/v{wanted_runtime()}/ThirdPartyNotices.txt"
+    theirs = f"MIT License\n\nCopyright (c) Microsoft Corporation\n\n{permission}"
+    return f"{ours}\nThe folder ort (onnxruntime-web; what it holds of others: {notices}):\n\n{theirs}"
 
 
 def meta_policy() -> str:

@@ -6,6 +6,7 @@ Out: a `Site`, which answers on 127.0.0.1 with the headers that the page wants; 
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from http import HTTPStatus
@@ -92,6 +93,7 @@ class Site(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    allow_reuse_address = os.name != "nt"  # there two processes could listen on one port
 
     def __init__(self, folder: Path, *, port: int = 0, headers: dict[str, str] | None = None) -> None:
         self.folder, self.headers = folder.resolve(), headers or {}

@@ -15,8 +15,8 @@ import pytest
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
-from support import FAILED, UserError
-from support.process import _tell, notify, outcome_of, stop_requests
+from support import FAILED, UserError, process
+from support.process import _tell, missing_package, notify, outcome_of, stop_requests
 
 POSIX = pytest.mark.skipif(
     os.name != "posix" or not os.path.exists("/dev/full"), reason="signals and descriptors as Linux has them"
@@ -81,6 +81,22 @@ def test_what_is_told_of_an_error(error, told):
         assert outcome[0].startswith(told[0])
         assert bool(outcome[0]) is bool(told[0])
         assert outcome[1] == told[1]
+
+
+def test_a_missing_package_is_had_from_the_list_that_names_it(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(ROOT / ".venv"))
+    for name, file in (("cv2", "-live"), ("PIL", "-live"), ("av", "-live"), ("torch", ""), ("onnx", ""), ("x", "")):
+        advice = f"the package {name}, which is not installed; run pip install -r requirements{file}.txt."
+        assert missing_package(name) == f"this command needs {advice}"
+
+
+def test_a_package_that_another_python_lacks_is_in_the_projects_own(tmp_path, monkeypatch):
+    (tmp_path / ".venv").mkdir()
+    monkeypatch.setattr(process, "ROOT", tmp_path)
+    python = tmp_path / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    assert missing_package("x", command="live.py") == (
+        f"live.py needs the package x, which is not installed in {sys.prefix}; start it with {python}."
+    )
 
 
 def test_what_fails_while_files_are_finished_does_not_hide_what_ended_the_command(capsys):

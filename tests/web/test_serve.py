@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import importlib.util
+import os
 import socket
 import struct
 import threading
@@ -13,6 +15,7 @@ import pytest
 from helpers.patience import PATIENCE_S
 
 from support import UserError
+from web import serve
 from web.export import HEADERS
 from web.serve import Site
 
@@ -100,3 +103,14 @@ def test_it_is_on_this_machine_alone_and_says_a_taken_port(folder):
         assert site.server_address[0] == "127.0.0.1"
         with pytest.raises(UserError, match=f"port {site.server_port} cannot be used: .*; name another with --port"):
             Site(folder, port=site.server_port)
+
+
+@pytest.mark.parametrize(("system", "reused"), [("posix", True), ("nt", False)])
+def test_a_port_has_one_server(monkeypatch, system, reused):
+    """On Windows two processes could listen on a port that may be used again."""
+    spec = importlib.util.spec_from_file_location("serve_there", serve.__file__)
+    module = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as there:
+        there.setattr(os, "name", system)
+        spec.loader.exec_module(module)
+    assert bool(module.Site.allow_reuse_address) is reused

@@ -223,46 +223,45 @@ async function toggleRecording(why = "") {
 const after = (list, value) => list[(list.indexOf(value) + 1) % list.length];
 const lastExplainer = () => select("explainer").value || about.explainers[0];
 
-/** What a key or its button does. @type {Record<string, () => void>} */
-const ACTIONS = {
-  q: close,
-  escape: close,
-  " ": () => session.pause(!session.paused),
-  h: () => session.change({ explainer: session.options.explainer ? null : lastExplainer() }),
-  b: () => session.change({ bars: !session.options.bars }),
-  m: () => session.change({ mirror: !session.options.mirror }),
-  e: () => {
-    session.change({ explainClass: after([null, ...about.classifier.class_names], session.options.explainClass) });
-    notify(`heatmaps are for ${session.options.explainClass ?? "the label of each face"}`);
-  },
-  x: () => {
-    if (!session.options.explainer) return;
-    session.change({ explainer: after(about.explainers, session.options.explainer) });
-    notify(`explained by ${session.options.explainer}`);
-  },
-  s: snapshot,
-  c: saveTable,
-  r: () => {
-    if (!Recorder.possible) notify("this browser records no films");
-    else toggleRecording();
-  },
-  "?": () => byId("keys", HTMLDialogElement).showModal(),
-};
+function explainNextClass() {
+  session.change({ explainClass: after([null, ...about.classifier.class_names], session.options.explainClass) });
+  notify(`heatmaps are for ${session.options.explainClass ?? "the label of each face"}`);
+}
 
-/** The button that each key stands for: where it is disabled, so is the key. @type {Record<string, string>} */
-const BUTTONS = {
-  " ": "pause", h: "heat", e: "heat", x: "heat", b: "bars", m: "mirror",
-  s: "snapshot", c: "table", r: "record", "?": "help", q: "close", escape: "close",
+function nextExplainer() {
+  if (!session.options.explainer) return;
+  session.change({ explainer: after(about.explainers, session.options.explainer) });
+  notify(`explained by ${session.options.explainer}`);
+}
+
+/**
+ * Keys: the button that each stands for, and what both do. Where the button is disabled, so is the key.
+ * @type {Record<string, [string, () => void]>}
+ */
+const KEYS = {
+  q: ["close", close],
+  escape: ["close", close],
+  " ": ["pause", () => session.pause(!session.paused)],
+  h: ["heat", () => session.change({ explainer: session.options.explainer ? null : lastExplainer() })],
+  b: ["bars", () => session.change({ bars: !session.options.bars })],
+  m: ["mirror", () => session.change({ mirror: !session.options.mirror })],
+  e: ["heat", explainNextClass],
+  x: ["heat", nextExplainer],
+  s: ["snapshot", snapshot],
+  c: ["table", saveTable],
+  r: ["record", () => (Recorder.possible ? toggleRecording() : notify("this browser records no films"))],
+  "?": ["help", () => byId("keys", HTMLDialogElement).showModal()],
 };
+const buttonOf = (/** @type {string} */ key) => button(KEYS[key][0]);
 const means = (/** @type {string} */ key) =>
-  key in BUTTONS && (!button(BUTTONS[key]).disabled || (key === "r" && !Recorder.possible)); // r says why not
+  key in KEYS && (!buttonOf(key).disabled || (key === "r" && !Recorder.possible)); // r says why not
 /** @param {string} key */
 function act(key) {
-  ACTIONS[key]();
+  KEYS[key][1]();
   refresh();
 }
 
-for (const key of " hbmscr?q") button(BUTTONS[key]).addEventListener("click", () => act(key));
+for (const key of " hbmscr?q") buttonOf(key).addEventListener("click", () => act(key));
 freeKeysAfterPointer(["cameras", "explain", "explainer"].map(select));
 button("camera").addEventListener("click", camera);
 button("sample").addEventListener("click", () => open(() => openSample(about)));

@@ -35,8 +35,7 @@ const say = (answer, handedOver = []) => /** @type {any} */ (globalThis).postMes
 /** @type {Promise<Pipeline>} */
 const opening = open();
 /** @type {Promise<unknown>} orders are carried out one after the other */
-let turn = opening;
-opening.catch(sayFailed);
+let turn = opening.catch(sayFailed);
 
 async function open() {
   const about = await (await fetch(new URL("about.json", import.meta.url))).json();
@@ -77,7 +76,10 @@ let analysed = 0; // number of the last frame
 
 /** @param {FrameOrder} order */
 async function analyse(order) {
-  const pipeline = await opening;
+  const pipeline = await opening.catch((error) => {
+    order.video?.close();
+    throw error;
+  });
   const begin = performance.now();
   const { width, height } = order;
   const rgba = order.rgba ?? (await pixelsOf(/** @type {VideoFrame} */ (order.video), order));
@@ -86,8 +88,10 @@ async function analyse(order) {
   if (order.turned) pipeline.mirror(width);
   const run = () => pipeline.analyse(frame, order.timeS, order.options, order.newScene);
   const result = await run().catch(async (error) => {
-    if (pipeline.networks.name !== "webgpu") throw error;
-    use(pipeline, await openEngine(pipeline.about, "wasm", threads())); // the GPU is lost, as after a sleep
+    const lost = pipeline.networks; // as a GPU is after a sleep
+    if (lost.name !== "webgpu") throw error;
+    use(pipeline, await openEngine(pipeline.about, "wasm", threads()));
+    lost.release().catch(() => {}); // not even that works on some
     return run();
   });
   analysed = order.number;

@@ -117,7 +117,7 @@ test("rows of the table are those of live.py's log", () => {
     classifier: { class_names: names },
   });
   const face = {
-    face: { box: [-1, 2.25, 30.04, 4], score: 0.9 },
+    face: { box: [-1, 2.24, 30.04, 4], score: 0.9 },
     label: "happiness",
     confidence: 0.82,
     probabilities: [0.1, 0.82, 0.08],
@@ -127,7 +127,7 @@ test("rows of the table are those of live.py's log", () => {
   table.add([], null, "-b");
   assert.deepEqual(table.text().split("\n"), [
     "time_s,frame,face,track,x1,y1,x2,y2,score,label,confidence,p_neutral,p_happiness,p_surprise,source,problem",
-    '1.235,0,0,3,-1.0,2.3,30.0,4.0,0.9,happiness,0.82,0.1,0.82,0.08,"\'=SUM(""a"")",',
+    '1.235,0,0,3,-1.0,2.2,30.0,4.0,0.9,happiness,0.82,0.1,0.82,0.08,"\'=SUM(""a"")",',
     "0.0,1,,,,,,,,,,,,,'-b,",
     "",
   ]);

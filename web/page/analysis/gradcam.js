@@ -13,7 +13,7 @@
  */
 export const EXPLAINERS = {
   // Selvaraju et al. 2017, eq. 1 and 2: ReLU(sum_k alpha_k A^k), alpha_k the gradient's mean
-  gradcam: (activation, gradient) => weighted(activation, gradient),
+  gradcam: weighted,
   // Chattopadhyay et al. 2018, eq. 5 and 19
   "gradcam++": (activation, gradient, tiny) => {
     const cells = activation.length / gradient.length;
@@ -25,7 +25,7 @@ export const EXPLAINERS = {
     return weighted(activation, weights);
   },
   // Draelos & Carin 2020: cell by cell; the gradient does not vary here
-  hirescam: (activation, gradient) => weighted(activation, gradient),
+  hirescam: weighted,
   // Zagoruyko & Komodakis 2017, section 3.1: sum_k |A^k|^2; of no class
   attention: (activation, gradient) => {
     const map = new Float64Array(activation.length / gradient.length);

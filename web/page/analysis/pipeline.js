@@ -38,7 +38,9 @@ export class Pipeline {
     const all = await detect(frame, this.networks.detect, { imgsz: options.imgsz, about: detector });
     const found = all.slice(0, detector.max_faces);
     const { faces, observations } =
-      timeS === null ? { faces: found, observations: [] } : this.track(found, timeS, frame, newScene);
+      timeS === null
+        ? { faces: found, observations: [] }
+        : this.tracker.update(found, timeS, { newScene: this.cut.isCut(frame, newScene), frame });
     const { crops, matrices, size } = cropFaces(frame, faces, classifier);
     const { input, dims } = toInput(crops, faces.length, classifier);
     this.passed = faces.length ? await this.networks.classify(input, dims) : null;
@@ -60,14 +62,6 @@ export class Pipeline {
     const searched = Math.min(options.imgsz, Math.max(frame.width, frame.height));
     this.last = { faces: results, leftOut: all.length - found.length, cropSize: size, searched };
     return this.explain(options) ?? this.last;
-  }
-
-  /**
-   * @param {import("../types.js").Face[]} faces @param {number} timeS @param {import("../types.js").Frame} frame
-   * @param {boolean} newScene
-   */
-  track(faces, timeS, frame, newScene) {
-    return this.tracker.update(faces, timeS, { newScene: this.cut.isCut(frame, newScene), frame });
   }
 
   /**

@@ -12,14 +12,14 @@ import { fitted } from "./canvas.js";
 export async function openAnimation(file, about) {
   if (!("ImageDecoder" in globalThis) || !(await ImageDecoder.isTypeSupported(file.type))) return null;
   const decoder = new ImageDecoder({ data: await file.arrayBuffer(), type: file.type });
-  await decoder.tracks.ready;
-  await decoder.completed;
-  const count = decoder.tracks.selectedTrack?.frameCount ?? 1;
+  const count = await countOf(decoder).catch((error) => {
+    decoder.close();
+    throw error;
+  });
   if (count < 2) {
     decoder.close();
     return null;
   }
-  (await decoder.decode({ frameIndex: 0 })).image.close(); // one that does not even begin is refused
   const { shortest_s, usual_s } = about.page;
   let index = 0; // of the frame that comes next
   let atS = 0; // where in the animation
@@ -70,4 +70,13 @@ export async function openAnimation(file, about) {
     },
   };
   return source;
+}
+
+/** How many pictures it has; an animation that does not even begin is refused. @param {ImageDecoder} decoder */
+async function countOf(decoder) {
+  await decoder.tracks.ready;
+  await decoder.completed;
+  const count = decoder.tracks.selectedTrack?.frameCount ?? 1;
+  if (count > 1) (await decoder.decode({ frameIndex: 0 })).image.close();
+  return count;
 }

@@ -18,7 +18,10 @@ export function download(blob, suffix, now = new Date()) {
   return link.download;
 }
 
-/** One row a face and frame, one for a frame without a face, as in live.py's log (pipeline/output/log.py). */
+/**
+ * One row a face and frame, one for a frame without a face, as in live.py's log (pipeline/output/log.py); but `frame`
+ * counts the source's frames that were analysed, because a browser does not say which frame of a film it shows.
+ */
 export class Table {
   /** @param {import("../types.js").About} about */
   constructor({ log_columns, log_last_columns, log_formula, classifier }) {
@@ -28,7 +31,7 @@ export class Table {
     /** @type {string[]} */
     this.rows = [];
     this.dropped = 0;
-    this.frame = 0;
+    this.frame = 0; // of the next frame; a session begins again with each source
   }
 
   /**

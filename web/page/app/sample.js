@@ -66,6 +66,7 @@ export async function openSample(about) {
     },
     close() {
       closed = true;
+      for (const bitmap of [background, ...prints]) bitmap.close();
     },
   };
 }

@@ -63,7 +63,7 @@ export class Session {
   async run(source) {
     this.stop();
     this.source = source;
-    this.frames = 0;
+    this.frames = this.table.frame = 0;
     this.restart();
     this.options.mirror = this.turnedTo = source.mirrored;
     let lastS = -Infinity;

@@ -23,12 +23,12 @@
 import { openAnimation } from "./animation.js";
 import { Refusal, contextOf, fitted } from "./canvas.js";
 
+const FORBIDDEN =
+  "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.";
 /** @type {Record<string, string>} */
 const CAMERA_TROUBLE = {
-  NotAllowedError:
-    "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
-  SecurityError:
-    "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.",
+  NotAllowedError: FORBIDDEN,
+  SecurityError: FORBIDDEN,
   NotFoundError: "No camera was found. Plug one in and try again, or open a picture or the sample.",
   OverconstrainedError: "That camera is not there any more. Choose another, or open a picture or the sample.",
   NotReadableError: "The camera is in use by another program. Close that one and try again, or look at the sample.",
@@ -166,6 +166,7 @@ async function play(attach, signal) {
   signal.throwIfAborted();
   const video = document.createElement("video");
   video.muted = true;
+  video.preload = "auto"; // else one that does not play yet may load nothing
   video.playsInline = true;
   video.setAttribute("playsinline", "");
   attach(video);
