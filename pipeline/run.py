@@ -134,6 +134,7 @@ class EmotionPipeline:
         *,
         weights: str | Path | Sequence[str | Path] = (),
         detector_weights: str | Path | None = None,
+        detector: Detector | None = None,
         device: torch.device | str = "cpu",
         engine: str = "auto",
         threads: int = 2,
@@ -149,10 +150,10 @@ class EmotionPipeline:
 
         Several checkpoints make an `Ensemble`: probabilities and heatmaps are the mean of its members'. `conf`,
         `max_faces` and `imgsz` are `RetinaFace`'s, `confidence` and `prior` are `Classifier`'s, `engine` and `threads`
-        are of both.
+        are of both. detector: another one, which is used as it is.
         """
         paths = [weights] if isinstance(weights, (str, Path)) else weights
-        detector = RetinaFace.from_file(
+        detector = detector or RetinaFace.from_file(
             detector_weights, device=device, engine=engine, threads=threads, conf=conf, max_faces=max_faces, imgsz=imgsz
         )
         classifier = classifier_from_files(

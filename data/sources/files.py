@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.request import url2pathname
 
 from support import UserError
 
@@ -30,6 +31,7 @@ FILM_SUFFIXES = (
 )
 LIST_SUFFIX = ".txt"
 LONGEST_NAME = 4096  # characters of a path
+FILE_ADDRESS = re.compile(r"file://(?:localhost)?(/.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ def printable(path: str | Path) -> str:
     if len(text) > LONGEST_NAME:
         text = f"{text[:100]}...{text[-100:]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def plain_name(name: str) -> str:
+    """`name`, but a path where it is the address of a file or folder: file:///home/me/a.mp4."""
+    address = FILE_ADDRESS.fullmatch(name)
+    return url2pathname(address[1]) if address else name
 
 
 def without_user(address: str) -> str:
@@ -210,7 +218,7 @@ def _in_list(path: Path) -> tuple[list[Path], int]:
         raise UserError(f"{printable(path)} is not UTF-8 text; wanted is a list with one source a line.")
     paths: list[Path] = []
     others = 0
-    for line in (line.strip() for line in lines):
+    for line in (plain_name(line.strip()) for line in lines):
         if not line or line.startswith("#"):
             continue
         if "://" in line:

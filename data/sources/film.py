@@ -179,7 +179,7 @@ class Film:
                 yield self._skipped(index, "damaged", lost)
                 index, damaged = index + lost, 0
             elif missing:
-                yield self._skipped(index, times.pause(missing), missing)
+                yield self._skipped(index, times.pause(missing), missing, pause=True)
             stay_s = float(decoded.duration * decoded.time_base) if decoded.duration and decoded.time_base else 0.0
             yield Frame(image_rgb, time_s=time_s, index=index, name=self.name, path=self.path, stay_s=stay_s)
             index, given = index + 1, given + 1
@@ -204,6 +204,6 @@ class Film:
         lost = self.promised - frames
         return (f"ended after {frames} of {self.promised} promised frames", lost) if lost > SHORT_BY_FRAMES else None
 
-    def _skipped(self, index: int, reason: str, frames: int) -> Skipped:
+    def _skipped(self, index: int, reason: str, frames: int, *, pause: bool = False) -> Skipped:
         log.warning("%s, frame %d: %s (%d frame%s).", self.title, index, reason, frames, "s" * (frames != 1))
-        return Skipped(self.name, index, reason, frames=frames, path=self.path)
+        return Skipped(self.name, index, reason, frames=frames, path=self.path, pause=pause)

@@ -49,6 +49,7 @@ class Skipped:
     """What was asked for and could not be read: a picture, or so many `frames` of a film from `index` on.
 
     reason: half a sentence, for a person.
+    pause: perhaps no frame is missing, and the film rests there: it is said, and not counted as unread.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Skipped:
     reason: str
     frames: int = 1
     path: Path | None = None
+    pause: bool = False
 
 
 class FrameSource:

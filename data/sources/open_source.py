@@ -20,10 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.request import url2pathname
 
 from data.sources.camera import list_cameras, open_camera, open_stream
-from data.sources.files import list_files, stands_for_several
+from data.sources.files import list_files, plain_name, stands_for_several
 from data.sources.film import open_film
 from data.sources.frame import FrameSource
 from data.sources.pictures import holds_picture, open_picture, read_picture
@@ -35,7 +34,6 @@ __all__ = ["SOURCES", "list_cameras", "open_source", "plain_name", "read_picture
 
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,4000})")  # int() takes no more digits
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_FILE_ADDRESS = re.compile(r"file://(?:localhost)?(/.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -112,6 +110,10 @@ def open_source(
         source.tell("camera 0 gives no picture, so the bundled sample plays; --source names another camera or file.")
         if sys.platform == "darwin":
             source.tell("macOS asks once whether the camera may be used: allow it, and start again.")
+    flags = [f"--{flag}" for flag, value in (("width", width), ("height", height), ("fps", fps)) if value is not None]
+    if flags and kind not in (SOURCES["camera"], SOURCES["sample"]):
+        without = " and ".join(flags)
+        source.tell(f"this source is neither a camera nor the sample; it stays as it is, without {without}.")
     source.max_frames = max_frames
     return source
 
@@ -123,12 +125,6 @@ def source_files(name: str) -> list[Path]:
     """
     name = plain_name(name)
     return _kind(name).files(name)
-
-
-def plain_name(name: str) -> str:
-    """`name`, but a path where it is the address of a file or folder: file:///home/me/a.mp4."""
-    address = _FILE_ADDRESS.fullmatch(name)
-    return url2pathname(address[1]) if address else name
 
 
 def _kind(name: str) -> SourceKind:

@@ -101,9 +101,10 @@ def _animation(path: Path, name: str) -> Iterator[Frame | Skipped | str]:
                 yield Skipped(name, index, "damaged", frames=count - index, path=path)
                 return
             yield from notes if index == 0 else []
-            yield Frame(image_rgb, time_s, index, name, path=path)
             duration_s = image.info.get("duration", 0) / 1000
-            time_s += duration_s if duration_s >= SHORTEST_S else USUAL_S
+            stay_s = duration_s if duration_s >= SHORTEST_S else USUAL_S
+            yield Frame(image_rgb, time_s, index, name, path=path, stay_s=stay_s)
+            time_s += stay_s
 
 
 def _first(image: Image.Image) -> int:

@@ -151,7 +151,7 @@ def stretch_frames(
             alive()
             if index >= stretch.start:
                 if missing:
-                    yield Skipped(name, index, times.pause(missing), frames=missing, path=Path(path))
+                    yield Skipped(name, index, times.pause(missing), frames=missing, path=Path(path), pause=True)
                 yield Frame(picture.rgb(decoded), time_s=time_s, index=index, name=name, path=Path(path))
             index += 1
         if index != (stretch.total if stretch.last is None else stretch.last):

@@ -170,8 +170,9 @@ class Worker:
     def _skip(self, skipped: Skipped, first: int, source: Source, rows: Rows, record: dict[str, Any]) -> None:
         if skipped.index >= first:
             rows.add_skipped(skipped, source.own)
-            record["skipped"] += skipped.frames
-            record["problem"] = record["problem"] or skipped.reason
+            if not skipped.pause:
+                record["skipped"] += skipped.frames
+                record["problem"] = record["problem"] or skipped.reason
 
     def _open(self, path: str, source: Source, stretch: Stretch | None, record: dict[str, Any]) -> FrameSource:
         """The frames that are to be analysed: all of a picture, each `step`-th of a film."""

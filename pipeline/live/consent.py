@@ -24,7 +24,7 @@ def ask(options: SessionOptions) -> bool:
 
     Raises `UserError` where no window can open.
     """
-    if not (options.show and display_available()):
+    if not display_available():
         raise UserError("--ask shows a notice in a window, and none can open here; leave --ask out.", exit_code=FAILED)
     with Window("Before you begin") as window:
         return wait_for_consent(window, options)

@@ -24,19 +24,17 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import cv2
-import numpy as np
 
 from data.sources.frame import Frame, FrameSource
 from pipeline.live.threads import StageThreads
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline, FrameResult
 from pipeline.scene import SceneCut
-from retinaface.anchors import iou
-from retinaface.face import Face
+from retinaface.face import Face, Faces
+from support import UserError
 
 GRAB_S = 0.1  # the longest wait for a camera before the thread looks whether to go on
 GAP_S, GAP_FRAMES = 1.0, 3.0  # after a frame that came later than both, faces are not where they were
-SAME_IOU = 0.5  # of a face's box with its mirror image, from which on it is the same person
 BATCH_BYTES = 32 * 2**20  # large pictures go in smaller batches: 6 of 1920x1080, 1 of 24 megapixels
 
 
@@ -114,6 +112,7 @@ class Feed:
     def grab(self) -> Iterator[Batch | None]:
         """Batches of frames until the source ends; None where no frame came for a while."""
         options = self._handed_over.get()
+        failed: UserError | None = None
         film: Path | str | None = None  # that the frame before was of
         size_hw: tuple[int, ...] = ()
         mirrored = options.mirror  # was it?
@@ -121,8 +120,11 @@ class Feed:
         cut = SceneCut()  # a new scene is searched for faces at once; `predict` would find it too late
         while True:
             frames: list[Frame] = []
-            while not self._is_full(frames) and (frame := self._wait_for_frame()) is not None:
-                frames.append(frame)
+            try:
+                while not (failed or self._is_full(frames)) and (frame := self._wait_for_frame()) is not None:
+                    frames.append(frame)
+            except UserError as error:
+                failed = error  # raised once the frames before it have gone on
             if frames:
                 while not self._handed_over.empty():
                     options = self._handed_over.get()
@@ -140,6 +142,8 @@ class Feed:
                 if options.mirror:
                     frames = [mirror(frame) for frame in frames]
                 yield Batch(frames, detect, new_scene, options)
+            elif failed:
+                raise failed
             elif self.source.ended:
                 return
             else:
@@ -203,27 +207,24 @@ class Feed:
         if analysed.options == options:
             return analysed
         if analysed.options.mirror != options.mirror:
-            batch = self.detect(Batch([mirror(frame)], [True], [True], options))
-            frame = batch.frames[0]
-            (found,) = self.pipeline.predict([frame.image_rgb], batch.faces, options=options.predict)
-            result = with_tracks_of(result, found)
+            frame, width = mirror(frame), frame.image_rgb.shape[1]
+            faces = [mirrored_face(face.face, width) for face in result.faces]
+            left_out = [mirrored_face(face, width) for face in result.left_out]
+            found = Faces(faces, left_out=left_out, reduced=result.reduced)
+            (turned,) = self.pipeline.predict([frame.image_rgb], [found], options=options.predict)
+            pairs = zip(turned.faces, result.faces, strict=True)
+            result = replace(turned, faces=tuple(replace(face, track=before.track) for face, before in pairs))
         return AnalysedFrame(frame, self.pipeline.explain(result, options.predict), options)
-
-
-def with_tracks_of(before: FrameResult, found: FrameResult) -> FrameResult:
-    """`found` in the mirror image of the frame of `before`: its faces with the numbers of those that they mirror."""
-    if not before.faces:
-        return found
-    boxes = np.array([face.box_xyxy for face in before.faces])
-    boxes[:, [2, 0]] = before.frame_rgb.shape[1] - 1 - boxes[:, [0, 2]]
-    faces = []
-    for face in found.faces:
-        overlap = iou(face.box_xyxy[None], boxes)[0]
-        same = overlap.max() >= SAME_IOU
-        faces.append(replace(face, track=before.faces[int(overlap.argmax())].track) if same else face)
-    return replace(found, faces=tuple(faces))
 
 
 def mirror(frame: Frame) -> Frame:
     """The frame as a mirror shows it."""
     return replace(frame, image_rgb=cv2.flip(frame.image_rgb, 1))
+
+
+def mirrored_face(face: Face, width: int) -> Face:
+    """The face in the mirror image of its frame, `width` pixels wide: what is left and right changes places."""
+    box_xyxy, landmarks_xy = face.box_xyxy[[2, 1, 0, 3]], face.landmarks_xy[[1, 0, 2, 4, 3]]  # copies
+    box_xyxy[::2] = width - 1 - box_xyxy[::2]
+    landmarks_xy[:, 0] = width - 1 - landmarks_xy[:, 0]
+    return replace(face, box_xyxy=box_xyxy, landmarks_xy=landmarks_xy)

@@ -134,6 +134,8 @@ class Session:
                 self.stopped = self.stopped or self._stop_requested()
             if self.threads.ended and not self.paused:
                 return
+            if self.paused and self.source.live:
+                self.threads.forget()  # what follows the pause would be a picture of its beginning
             self._attend(POLL_S if self.paused else 0.001)
 
     def _wait_for(self, frame: Frame) -> None:
@@ -174,7 +176,6 @@ class Session:
     def _paint(self, analysed: AnalysedFrame, *, kept: bool) -> np.ndarray:
         """The annotated picture, (H, W, 3) uint8 RGB, for the window; or as kept: blurred, no message, no keys."""
         predict, result, frame = self.feed.options.predict, analysed.result, analysed.frame
-        still = self.feed.is_still(frame)
         if kept and self.options.blur:
             self._see(analysed)
             result = replace(result, frame_rgb=self._blur(result.frame_rgb))
@@ -183,7 +184,7 @@ class Session:
             device=self.device,
             explainer=predict.explainer,
             explain_class=predict.explain_class,
-            paused=self.paused and not still,
+            paused=self.paused and not (kept or self.feed.is_still(frame)),
             recording=self.outputs.recording is not None,
             message="" if kept else self.message,
         )
@@ -194,10 +195,8 @@ class Session:
         frame, result = analysed.frame, analysed.result
         boxes = [face.box_xyxy for face in result.faces] + [face.box_xyxy for face in result.left_out]
         before, self._seen = self._seen, (frame.origin, frame.index)
-        if self.feed.is_still(frame):
-            another = before != self._seen  # not the same picture mirrored
-        else:
-            another = before is not None and before[0] != frame.origin
+        still = self.feed.is_still(frame)  # another picture, and not the same mirrored
+        another = before is not None and (before != self._seen if still else before[0] != frame.origin)
         self._blur.see(result.frame_rgb, boxes, frame.time_s, new_scene=another)
 
     def present(self, analysed: AnalysedFrame, annotated: np.ndarray | None) -> None:
@@ -242,7 +241,8 @@ class Session:
             case "s" if self.last:
                 self.outputs.snapshot(self._paint(self.last, kept=True))
             case "r" if self.last:
-                self.outputs.toggle_recording(self.last.frame, self._paint(self.last, kept=True))
+                later = self.paused and self.source.live  # else its first picture would stand for the rest of the pause
+                self.outputs.toggle_recording(self.last.frame, None if later else self._paint(self.last, kept=True))
             case "t":
                 self.outputs.write_report()
             case "n" if self.window:
@@ -264,10 +264,10 @@ class Session:
                 predict = replace(predict, explainer=None if predict.explainer else self.explainer)
             case "e":
                 name = classes[(classes.index(predict.explain_class) + 1) % len(classes)]
-                predict = replace(predict, explain_class=name)
+                predict = replace(predict, explainer=self.explainer, explain_class=name)  # on, where it was off
                 self._notify(f"heatmaps are for {name or 'the label of each face'}")
-            case "x" if predict.explainer:
-                self.explainer = explainers[(explainers.index(predict.explainer) + 1) % len(explainers)]
+            case "x":
+                self.explainer = explainers[(explainers.index(self.explainer) + 1) % len(explainers)]
                 predict = replace(predict, explainer=self.explainer)
                 self._notify(f"explained by {self.explainer}")
         self.feed.use(replace(options, predict=predict))

@@ -31,6 +31,7 @@ class StageThreads(Generic[Item]):
 
     def __init__(self, items: Iterator[Any], *stages: Callable[[Any], Any], max_in_flight: int = 2) -> None:
         self.ended = self._stopped = False
+        self._forgotten = 0  # of those in flight, the first so many
         self._items, self._stages, self._max_in_flight = items, stages, max_in_flight
         self._threads = [ThreadPoolExecutor(1, thread_name_prefix=stage.__name__) for stage in stages]
         self._in_flight: collections.deque[Future[Any]] = collections.deque()
@@ -45,7 +46,13 @@ class StageThreads(Generic[Item]):
         self.ended = True  # also where a stage failed
         item = self._in_flight.popleft().result()
         self.ended = item is END
+        if self._forgotten:
+            self._forgotten, item = self._forgotten - 1, None
         return None if self.ended else item
+
+    def forget(self) -> None:
+        """Keep back what is in flight now: in its place `get` gives None."""
+        self._forgotten = len(self._in_flight)
 
     def _fill_slots(self) -> None:
         """Let an item start for each free slot: each stage's thread takes them in order, as soon as it has time."""

@@ -17,6 +17,7 @@ import av
 import cv2
 import numpy as np
 
+from data.sources.frame import Frame
 from pipeline.output.encoders import BT709, CONTAINERS, video_encoder
 from pipeline.output.snapshot import check_suffix
 from pipeline.output.sound import Sound, has_sound
@@ -61,6 +62,10 @@ class VideoWriter:
     def begun(self) -> bool:
         """Is there a file that frames go into?"""
         return self._output is not None
+
+    def add(self, frame: Frame, annotated: np.ndarray) -> None:
+        """`write` the picture of a source's frame."""
+        self.write(annotated, frame.time_s, film=frame.path, still=frame.still, stay_s=frame.stay_s)
 
     def write(
         self,

@@ -49,7 +49,7 @@ class AnnotatedFolder:
         if self._writer is None or path != self._film:
             self.close()
             self._film, self._writer = path, VideoWriter(path, self._fps, notify=self._notify)
-        self._writer.write(annotated, frame.time_s, film=frame.path, stay_s=frame.stay_s)
+        self._writer.add(frame, annotated)
 
     def close(self) -> None:
         """Finish the film that is being written; more than once is fine."""

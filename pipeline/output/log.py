@@ -42,7 +42,7 @@ def rows_of(frame: Frame, result: FrameResult) -> Iterator[dict[str, object]]:
 
 
 def row_of_skipped(skipped: Skipped, class_names: Sequence[str]) -> dict[str, object]:
-    """The row of what could not be read: its source, its number, and why."""
+    """The row of what could not be read, or may be missing: its source, its number, and why."""
     problem = skipped.reason if skipped.frames == 1 else f"{skipped.reason} ({skipped.frames} frames)"
     return _empty(class_names) | {"frame": skipped.index, "source": skipped.name, "problem": problem}
 

@@ -120,7 +120,8 @@ class Outputs:
 
     def _add_skipped(self) -> None:
         for skipped in self.source.take_skipped():
-            self.unread.add(skipped)
+            if not skipped.pause:
+                self.unread.add(skipped)
             if self.log:
                 self.log.write_skipped(skipped)
             if self.report:
@@ -128,7 +129,7 @@ class Outputs:
 
     def _record(self, frame: Frame, annotated: np.ndarray) -> None:
         if self.video:
-            self.video.write(annotated, frame.time_s, film=frame.path, still=frame.still, stay_s=frame.stay_s)
+            self.video.add(frame, annotated)
         if self.folder:
             self.folder.add(frame, annotated)
         if self.recording:
@@ -136,19 +137,23 @@ class Outputs:
 
     def _go_on_recording(self, recording: VideoWriter, frame: Frame, annotated: np.ndarray) -> None:
         try:
-            recording.write(annotated, frame.time_s, film=frame.path, still=frame.still, stay_s=frame.stay_s)
+            recording.add(frame, annotated)
         except UserError as error:
             kept = " What was recorded until then is kept." if recording.begun else ""
             self.stop_recording(done=f"{error}{kept}")
 
-    def toggle_recording(self, frame: Frame, annotated: np.ndarray) -> None:
-        """Start a recording, under a name of its own, with the frame that is seen; or finish the one that runs."""
+    def toggle_recording(self, frame: Frame, annotated: np.ndarray | None) -> None:
+        """Start a recording, under a name of its own, or finish the one that runs.
+
+        It starts with the frame that is seen; where `annotated` is None, with the next one.
+        """
         if self.recording:
             self.stop_recording()
         else:
             self.recording = VideoWriter(path := free_name(RECORDINGS, ".mp4"), self.fps, notify=self.notify)
             self.notify(f"recording {path}")
-            self._go_on_recording(self.recording, frame, annotated)
+            if annotated is not None:
+                self._go_on_recording(self.recording, frame, annotated)
 
     def stop_recording(self, *, done: str = "the recording is complete") -> None:
         """Finish the key's recording, if one runs, and say so."""

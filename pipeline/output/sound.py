@@ -24,7 +24,7 @@ EARLIER_S = 1.0  # a search in the film goes so far before what is wanted
 
 
 class Sound:
-    """The first sound track of the film at `path`, as a stream of `output`, from `start_s` of the film on.
+    """The first sound track of the film at `path` with a decoder, as a stream of `output`, from `start_s` of it on.
 
     It is copied where the container takes it and encoded anew where not. Times are those of the film's frames, 0 at
     its first picture. `notify` is told of damage, which leaves gaps in it or ends it; errors of the output are raised.
@@ -51,13 +51,15 @@ class Sound:
         try:
             file = self._opened.enter_context(open(path, "rb"))  # noqa: SIM115 - close does
             film = self._opened.enter_context(av.open(file, "r", options=ALONE))
-            if film.streams.audio:
-                self._begin(film, path, start_s)
+            tracks = [track for track in film.streams.audio if track.codec_context]
+            if tracks:
+                self._begin(film, tracks[0], path, start_s)
+            elif film.streams.audio:
+                self._end("needs a decoder that is not there")
         except (OSError, av.FFmpegError):
             self._end("cannot be read")
 
-    def _begin(self, film: Any, path: Path, start_s: float) -> None:
-        track: Any = film.streams.audio[0]
+    def _begin(self, film: Any, track: Any, path: Path, start_s: float) -> None:
         self._zero_s = _first_picture_s(path)
         if start_s > EARLIER_S:
             film.seek(round((start_s - EARLIER_S + self._zero_s) * av.time_base))

@@ -19,6 +19,7 @@ from pipeline.output.encoders import CONTAINERS
 from pipeline.output.log import SUFFIXES
 from pipeline.output.names import RECORDINGS
 from pipeline.output.report import check_folder
+from pipeline.output.window import display_available
 from support import FAILED, UserError
 from support.files import cannot_write, left_behind
 
@@ -50,7 +51,7 @@ def check_targets(options: SessionOptions, source_name: str | None) -> None:
 
 
 def _check_together(options: SessionOptions, targets: dict[str, str]) -> None:
-    """`UserError` where flags exclude each other, or a name is empty or given twice."""
+    """`UserError` where flags exclude or want each other, or a name is empty or given twice."""
     for flag, given in (("--crops", options.crops), ("--report-faces", options.report_faces)):
         if options.blur and given:
             raise UserError(f"{flag} keeps faces as they are, and --blur is to hide them; leave one of the two out.")
@@ -58,6 +59,13 @@ def _check_together(options: SessionOptions, targets: dict[str, str]) -> None:
         raise UserError(
             "--every looks for faces in some frames only, and --blur hides no face that has moved since; leave one of "
             "the two out."
+        )
+    if options.ask and not options.show:
+        raise UserError("--ask shows a notice in a window, and --no-show opens none; leave one of the two out.")
+    if options.report_faces and not (options.report or (options.show and display_available())):
+        raise UserError(
+            "--report-faces puts pictures of faces into a report, and none is written without --report or a window; "
+            "add --report FOLDER, or leave it out."
         )
     for flag, name in targets.items():
         if not name:

@@ -240,6 +240,12 @@ def test_several_checkpoints_with_mirror_images_read_and_explain_as_one(pipeline
     np.testing.assert_allclose(anew.faces[0].heatmap, fresh.faces[0].heatmap, atol=1e-4)
 
 
+def test_another_detector_takes_the_place_of_the_shipped_one(portrait):
+    pipeline = EmotionPipeline.from_files(detector=(nobody := lambda frames: [[] for _ in frames]))
+    assert pipeline.detector is nobody
+    assert pipeline([portrait])[0].faces == ()
+
+
 def test_the_window_that_a_network_attends_lies_in_the_frame():
     """Crops of 48 pixels are cut from squares of 96 at (100, 50); the window is columns 18 to 41, rows 0 to 23."""
     spec = find_spec("deep_emotion")

@@ -126,6 +126,13 @@ def test_keys_change_what_is_drawn_and_come_back(page, picture):
         for _ in explainers[1:]:
             page.key("x")
         page.wait_for(f"document.getElementById('explainer').value === {explainers[0]!r}")
+        for key, times in (("e", len(about()["classifier"]["class_names"]) + 1), ("x", len(explainers))):
+            page.key("h")
+            page.wait_for(f"{PRESSED.format('heat')} === 'false'")
+            for _ in range(times):
+                page.key(key)  # the first of them switches heatmaps on
+            page.wait_for(f"{PRESSED.format('heat')} === 'true'")
+        page.wait_for(f"document.getElementById('explainer').value === {explainers[0]!r}")
     until(page, lambda: np.abs(pixels(page, "overlay").astype(int) - start).mean() < 0.5)  # the worker's last heat
     page.key("m")
     page.wait_for(f"{PRESSED.format('mirror')} === 'true'")

@@ -223,14 +223,16 @@ async function toggleRecording(why = "") {
 const after = (list, value) => list[(list.indexOf(value) + 1) % list.length];
 const lastExplainer = () => select("explainer").value || about.explainers[0];
 
+/** Explain a class, null for each face's label; heatmaps come on where they were off. @param {string | null} name */
+const explainClass = (name) => session.change({ explainer: lastExplainer(), explainClass: name });
+
 function explainNextClass() {
-  session.change({ explainClass: after([null, ...about.classifier.class_names], session.options.explainClass) });
+  explainClass(after([null, ...about.classifier.class_names], session.options.explainClass));
   notify(`heatmaps are for ${session.options.explainClass ?? "the label of each face"}`);
 }
 
 function nextExplainer() {
-  if (!session.options.explainer) return;
-  session.change({ explainer: after(about.explainers, session.options.explainer) });
+  session.change({ explainer: after(about.explainers, lastExplainer()) });
   notify(`explained by ${session.options.explainer}`);
 }
 
@@ -273,11 +275,11 @@ byId("file", HTMLInputElement).addEventListener("change", ({ target }) => {
 });
 select("cameras").addEventListener("change", camera);
 navigator.mediaDevices?.addEventListener("devicechange", listCameras);
-select("explain").addEventListener("change", () => session.change({ explainClass: select("explain").value || null }));
-select("explainer").addEventListener("change", () => {
-  session.change({ explainer: select("explainer").value });
-  refresh();
-});
+for (const name of ["explain", "explainer"])
+  select(name).addEventListener("change", () => {
+    explainClass(select("explain").value || null);
+    refresh();
+  });
 
 listenForFiles(showFile, () => notify("drop a picture or a film from your own disk"));
 document.addEventListener("visibilitychange", () => session.hide(document.hidden));

@@ -49,7 +49,8 @@ def timeline_svg(
         for k, colour in reversed(list(enumerate(colours)))
         if (tops[:, k] > (tops[:, k - 1] if k else 0))[seen].any()
     )
-    marks = "".join(_tick(at, end, clock(at, tenths=at % 1 > 0) if not still else f"{at + 1:.0f}") for at in ticks(end))
+    places = [at for at in ticks(end) if not (still and at % 1)]
+    marks = "".join(_tick(at, end, f"{at + 1:.0f}" if still else clock(at, tenths=at % 1 > 0)) for at in places)
     return (
         f'<svg class="timeline" role="img" width="100%" height="{PLOT + AXIS}">'
         f"<title>{safe(title)}</title><desc>{safe(description)}</desc>"

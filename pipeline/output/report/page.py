@@ -145,7 +145,7 @@ def _unread_html(unread: Unread) -> str:
         return ""
     lines = "".join(f"<li>{safe(line)}</li>" for line in unread.lines)
     more = f"<li>and {unread.surplus:,} more</li>" if unread.surplus else ""
-    return f'<section><h2>What could not be read</h2><ul class="plain">{lines}{more}</ul></section>'
+    return f'<section><h2>What could not be read, or may be missing</h2><ul class="plain">{lines}{more}</ul></section>'
 
 
 def _heat_terms() -> str:

@@ -62,6 +62,14 @@ def test_a_list_names_one_source_a_line(folder, tmp_path_factory):
     assert not any(".." in name for name in names), "outputs are written under these names"
 
 
+@pytest.mark.parametrize("spelling", ["file://{}", "FILE://localhost{}"])
+def test_a_list_may_name_files_by_their_addresses(folder, spelling):
+    spaced = (folder / "a10.jpg").rename(folder / "a 10.jpg")
+    lines = [folder / "c.webm", str(spaced).replace(" ", "%20"), folder / "b" / "deep"]
+    (folder / "study.txt").write_text("\n".join(spelling.format(line) for line in lines))
+    assert _names(list_files(str(folder / "study.txt"))) == ["c.webm", "a 10.jpg", "b/deep/x.heic"]
+
+
 def test_files_on_several_drives_keep_names_of_their_own(folder, monkeypatch):
     def several_drives(name, paths):
         raise ValueError("Paths don't have the same drive")

@@ -96,6 +96,7 @@ def test_a_pause_in_a_regular_film_is_said_and_times_stay(tmp_path):
     assert [frame.index for frame in frames] == list(range(35))
     assert pause.index == 30
     assert "no frame for" in pause.reason
+    assert pause.pause
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.paths import ROOT
+from PIL import Image
 
 from data.sources import open_source as opening
 from data.sources.open_source import SOURCES, open_source, source_files
@@ -115,6 +116,19 @@ def test_without_a_name_and_a_camera_the_sample_plays_and_says_so(monkeypatch):
 def test_more_digits_than_a_camera_has_are_a_file():
     with pytest.raises(UserError, match="cannot open 1111"):
         open_source("1" * 5000)
+
+
+def test_what_only_a_camera_heeds_is_said_of_other_sources(tmp_path):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    with open_source(str(tmp_path / "a.png"), width=320, fps=5) as source:
+        (note,) = source.take_notes()
+        assert note.endswith("it stays as it is, without --width and --fps.")
+        assert source.read().image_rgb.shape == (48, 64, 3)
+    for options in ({}, {"max_frames": 1}):
+        with open_source(str(tmp_path / "a.png"), **options) as source:
+            assert source.take_notes() == []
+    with open_source("sample", width=320) as source:
+        assert source.take_notes() == []
 
 
 @pytest.mark.parametrize("of_name", [open_source, source_files])

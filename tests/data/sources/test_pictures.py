@@ -122,6 +122,7 @@ def test_an_animation_is_a_film_with_its_own_times(tmp_path, suffix):
         (index, False, path, path.name) for index in range(3)
     ]
     assert np.allclose([frame.time_s for frame in frames], [0.0, 0.1, 0.6])
+    assert np.allclose([frame.stay_s for frame in frames], [0.1, 0.5, 0.2])
     for frame, colour in zip(frames, colours, strict=True):
         assert np.abs(frame.image_rgb[20, 20] - np.array(colour)).max() <= 6
     with pytest.raises(UserError, match="animation of 3 frames"):

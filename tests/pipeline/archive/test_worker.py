@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.archives import CLASSES, ColourAnalysis, plain, scene, write_picture, write_scenes
-from helpers.films import FailingFile
+from helpers.films import FailingFile, write_film
 
 from data.sources import film
 from data.sources.series import open_series
@@ -199,3 +199,21 @@ def test_frames_are_told_as_they_are_done(tmp_path):
     outcome = worker(Unit((source_of(path),)))
     assert sum(frames for frames, _ in told) == outcome.frames == 30
     assert sum(faces for _, faces in told) == outcome.faces
+
+
+@pytest.mark.parametrize("stretch_s", [0, 25])
+def test_a_pause_is_a_row_and_no_problem_of_the_film(tmp_path, stretch_s):
+    times_s = np.arange(200) / 2.5
+    times_s[150:] += 30
+    images = [scene(i, fps=2.5) for i in range(200)]
+    path = write_film(tmp_path / "a.mkv", images, rate=2.5, times_s=times_s.tolist(), options={"g": "12"})
+    worker = Worker(ColourAnalysis(stretch_s=stretch_s), str(tmp_path / "out"))
+    units = worker(Unit((source_of(path),))).again if stretch_s else (Unit((source_of(path),)),)
+    assert len(units) == (3 if stretch_s else 1)
+    problems = []
+    for unit in units:
+        worker(unit)
+        (record,) = worker.store.records(unit.name)
+        assert (record["skipped"], record["problem"]) == (0, None)
+        problems += pq.read_table(tmp_path / "out" / unit.name)["problem"].to_pylist()
+    assert ["a pause" in problem for problem in problems if problem] == [True]

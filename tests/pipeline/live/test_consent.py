@@ -73,9 +73,10 @@ def test_without_a_window_it_is_refused(monkeypatch):
     monkeypatch.setattr(consent, "display_available", lambda: False)
     with pytest.raises(UserError, match="none can open here"):
         consent.ask(SessionOptions(ask=True))
-    monkeypatch.setattr(consent, "display_available", lambda: True)
-    with pytest.raises(UserError, match="none can open here"):
-        consent.ask(SessionOptions(ask=True, show=False))
+    monkeypatch.setattr(consent, "display_available", None)  # is not asked
+    with pytest.raises(UserError, match="--no-show opens none; leave one of the two out") as error:
+        live.main(["--ask", "--no-show", "--device", "cpu"])
+    assert error.value.exit_code == 2
 
 
 @pytest.mark.parametrize(("key", "opened"), [("q", 0), ("space", 1)])

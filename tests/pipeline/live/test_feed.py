@@ -19,7 +19,8 @@ from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from pipeline.tracking import Tracker
 from retinaface.detector import RetinaFace
-from retinaface.face import Face
+from retinaface.face import LANDMARKS, Face
+from support import UserError
 
 
 def film(images: Sequence[np.ndarray], fps: float = 25.0) -> FileSource:
@@ -217,3 +218,49 @@ def test_a_new_scene_and_a_new_size_are_searched_at_once_whatever_every_says(par
     assert [len(boxes) for boxes in found] == [1] * 6
     (expected,) = parts[0]([after])[0]
     np.testing.assert_allclose(found[-1][0], expected.box_xyxy, atol=1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 20])
+def test_frames_read_before_the_film_fails_are_analysed_and_then_it_is_said(parts, batch_size):
+    def frames():
+        for i in range(6):
+            yield Frame(np.zeros((40, 50, 3), np.uint8), i / 25, i, "film")
+        raise UserError("film cannot be read any further.")
+
+    came: list[int] = []
+    feed = Feed(FileSource("film", frames()), EmotionPipeline(CountingDetector(), parts[1]), batch_size=batch_size)
+    with pytest.raises(UserError, match="cannot be read any further"), feed.threads() as threads:
+        while not threads.ended:
+            came += [analysed.frame.index for analysed in threads.get(timeout_s=PATIENCE_S) or ()]
+    assert came == list(range(6))
+
+
+def test_a_frame_under_way_that_is_mirrored_is_not_searched_anew(parts, portrait):
+    """What was found is turned with it: a detector that would find nothing there costs no number and no face."""
+    small = cv2.resize(portrait[:400, :400], (200, 200))
+    wide = np.hstack([portrait[:400, :400], np.full((400, 30, 3), 128, np.uint8)])
+    wide[180:380, 230:430] = small  # a second face beside the first, which overlaps its mirror image
+    full = RetinaFace(parts[0].engine, imgsz=400)
+    assert len(full([wide])[0]) == 2
+    found = RetinaFace(parts[0].engine, imgsz=400, max_faces=1)([wide])[0]
+    searched = iter([found])
+    detector = CountingDetector(lambda frames: [next(searched)])
+    feed = Feed(film([wide]), EmotionPipeline(detector, parts[1], tracker=Tracker()))
+    (analysed,) = drain(feed)
+    feed.use(FeedOptions(mirror=True))
+    result = feed.refresh(analysed).result
+    assert detector.calls == [1]
+    assert [face.track for face in result.faces] == [1]
+    assert result.reduced == pytest.approx(430 / 400)
+    for after, before in ((result.faces[0].face, found[0]), (result.left_out[0], found.left_out[0])):
+        left, top, right, bottom = before.box_xyxy
+        np.testing.assert_allclose(after.box_xyxy, [429 - right, top, 429 - left, bottom], atol=1e-3)
+        for name, mirror_image in (("left eye", "right eye"), ("nose", "nose"), ("right mouth corner",
+                                   "left mouth corner")):  # fmt: skip
+            x, y = before.landmarks_xy[LANDMARKS.index(mirror_image)]
+            np.testing.assert_allclose(after.landmarks_xy[LANDMARKS.index(name)], [429 - x, y], atol=1e-3)
+    np.testing.assert_array_equal(analysed.result.faces[0].box_xyxy, found[0].box_xyxy)  # that one is as it was
+    pixels = wide[:, ::-1].copy()
+    (alone,) = EmotionPipeline(lambda frames: [[result.faces[0].face]], parts[1])([pixels])
+    np.testing.assert_allclose(result.faces[0].probabilities, alone.faces[0].probabilities, atol=1e-5)
+    np.testing.assert_allclose(result.faces[0].heatmap, alone.faces[0].heatmap, atol=1e-4)

@@ -622,3 +622,34 @@ def test_messages_are_on_the_screen_and_not_in_what_is_kept(play, portrait, tmp_
     first, second = (read_picture(path) for path in sorted((tmp_path / "snapshots").glob("*.png")))
     assert (first == second).all()
     assert (window.shown[1] != first).any()  # "saved ..."
+
+
+def test_the_mark_of_a_pause_is_not_in_what_is_kept(play, portrait, tmp_path):
+    _, window, _ = play(film([portrait] * 3, fps=10.0), keys=[1, "space", 2, "s", "q"])
+    (snapshot,) = (tmp_path / "snapshots").glob("*.png")
+    playing, paused, *_ = window.shown
+    assert (paused != playing).any()
+    np.testing.assert_array_equal(read_picture(snapshot), playing)
+
+
+def test_a_camera_s_recording_begun_in_a_pause_begins_with_what_follows_it(play, clock, tmp_path):
+    """Neither with the picture that stands nor with one that waited behind it: they would last as long as the pause."""
+    keys = [2, "space", "r", *["other"] * 200, "space"]
+    camera = Camera("F" * 60, clock)
+    play(camera, keys=keys, mirror=False)
+    assert max(np.diff(camera.times_s)) > 1.5
+    (recording,) = (tmp_path / "recordings").iterdir()
+    with av.open(str(recording)) as film:
+        times_s = [frame.time for frame in film.decode(video=0)]
+    assert len(times_s) > 40
+    assert max(np.diff(times_s)) < 1
+    assert np.diff(times_s) == pytest.approx(np.diff(camera.times_s[-len(times_s) :]), abs=0.002)
+
+
+@pytest.mark.parametrize(("keys", "explainer", "explained"), [("e", "gradcam", True), ("x", "gradcam++", False),
+                                                              ("exh", None, True)])  # fmt: skip
+def test_keys_about_heatmaps_switch_them_on(play, parts, keys, explainer, explained):
+    pipeline = EmotionPipeline(*parts, options=PredictOptions(explainer=None))
+    predict = play(clip(40), keys=[*keys], pipeline=pipeline)[0].feed.options.predict
+    assert predict.explainer == explainer
+    assert predict.explain_class == (parts[1].class_names[0] if explained else None)

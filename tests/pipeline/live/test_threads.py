@@ -143,3 +143,13 @@ def test_a_silent_source_does_not_hold_up_the_end():
     leaving.start()
     leaving.join(PATIENCE_S)
     assert not leaving.is_alive()
+
+
+def test_what_is_in_flight_can_be_kept_back():
+    with StageThreads(iter(range(10)), same, max_in_flight=3) as threads:
+        assert threads.get(timeout_s=PATIENCE_S) == 0
+        threads.forget()
+        threads.forget()  # more often is fine
+        assert drain(threads) == list(range(3, 10))
+        threads.forget()
+        assert threads.get(timeout_s=0) is None

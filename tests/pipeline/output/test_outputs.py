@@ -12,8 +12,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from data.sources.frame import Frame, FrameSource, Skipped
+from data.sources.pictures import open_picture
 from live import Settings
 from pipeline.options import SessionOptions
 from pipeline.output import outputs as module
@@ -136,6 +138,19 @@ def test_what_could_not_be_read_is_in_the_log_the_report_and_the_list(messages):
     assert "d.jpg: is empty" in page
 
 
+def test_a_pause_of_a_film_is_told_and_not_counted_as_unread(messages):
+    source = FrameSource("a.mp4", fps=25)
+    with opened(messages, source, log="a.csv", report="report") as outputs:
+        run(outputs, [frame(0)])
+        source.skip(Skipped("a.mp4", 1, "no frame for 3.00 s", frames=75, pause=True))
+        run(outputs, [frame(1)])
+    assert (outputs.unread.frames, outputs.unread.files) == (0, 0)
+    problems = [row["problem"] for row in csv.DictReader(Path("a.csv").read_text().splitlines())]
+    assert problems == ["", "no frame for 3.00 s (75 frames)", ""]
+    page = Path("report/index.html").read_text()
+    assert page.index("or may be missing") < page.index("no frame for 3.00 s")
+
+
 def test_a_film_of_pictures_shows_each_for_two_seconds_and_films_at_their_own_times(messages):
     frames = [frame(0, "a.jpg", still=True), frame(1, "b.jpg", still=True), *(frame(i, "c.mp4") for i in range(3))]
     with opened(messages, FrameSource("mixed"), save="a.mp4") as outputs:
@@ -185,3 +200,12 @@ def test_snapshots(messages):
     assert len(list(Path("snapshots").glob("*.png"))) == 2
     assert len(messages) == 2
     assert all(message.startswith("saved snapshots") for message in messages)
+
+
+def test_an_animation_s_last_frame_stays_in_a_recording(messages):
+    greys = [Image.fromarray(np.full((48, 64, 3), level, np.uint8)) for level in (10, 120, 240)]
+    greys[0].save("a.gif", save_all=True, append_images=greys[1:], duration=[100, 100, 3000])
+    with open_picture("a.gif") as source, opened(messages, source, save="a.mp4") as outputs:
+        run(outputs, source)
+    with av.open("a.mp4") as film:
+        assert film.duration / av.time_base == pytest.approx(0.2 + 3.0, abs=0.01)

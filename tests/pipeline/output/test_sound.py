@@ -219,3 +219,17 @@ def test_the_last_frame_stays_as_long_as_its_film_says_with_its_sound(tmp_path):
     with av.open(str(tmp_path / "a.mp4")) as film:
         for stream in (film.streams.video[0], film.streams.audio[0]):
             assert float(stream.duration * stream.time_base) == pytest.approx(10, abs=0.05)
+
+
+def test_a_track_without_a_decoder_costs_the_sound_and_is_said(tmp_path):
+    """AC-4, which televisions record: FFmpeg knows its name and cannot decode it."""
+    film = film_with_beep(tmp_path / "a.mp4", "aac")
+    content = film.read_bytes()
+    assert content.count(b"mp4a") == 1
+    head, tail = content.split(b"mp4a")
+    film.write_bytes(head + b"ac-4" + tail.replace(b"esds", b"free"))
+    said: list[str] = []
+    with av.open(str(recorded(film, tmp_path / "out.mp4", notify=said.append))) as out:
+        assert not out.streams.audio
+        assert sum(1 for _ in out.decode(video=0)) == 50
+    assert said == ["the sound of a.mp4 needs a decoder that is not there; the recording goes on without it."]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.options import SessionOptions
+from pipeline.output import targets as module
 from pipeline.output.log import PredictionLog
 from pipeline.output.targets import check_targets, is_folder, leftovers
 from support import UserError
@@ -109,6 +110,15 @@ def test_what_keeps_faces_is_refused_beside_blur(here):
         refused(None, f"--{flag.replace('_', '-')} keeps faces as they are", blur=True, **{flag: value})
     check_targets(SessionOptions(blur=True, save="a.mp4", report="r"), None)
     refused(None, "--blur hides no face that has moved since", blur=True, every=2)
+
+
+def test_faces_for_a_report_that_nobody_writes_are_refused(here, monkeypatch):
+    monkeypatch.setattr(module, "display_available", lambda: True)
+    refused(None, "none is written without --report or a window", report_faces=True, show=False)
+    for options in ({"show": True}, {"show": False, "report": "r"}):
+        check_targets(SessionOptions(report_faces=True, **options), None)
+    monkeypatch.setattr(module, "display_available", lambda: False)
+    refused(None, "none is written without --report or a window", report_faces=True)
 
 
 def test_what_is_fine_is_left_alone(here):

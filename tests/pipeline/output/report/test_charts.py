@@ -99,6 +99,15 @@ def test_ticks_are_few_and_before_the_end(end):
     assert 1 <= len(at) <= MOST_TICKS
 
 
+@pytest.mark.parametrize("pictures", [1, 2, 3, 4, 7, 30])
+def test_pictures_are_numbered_by_whole_numbers_each_once(pictures):
+    svg = timeline_svg(Timeline(4, width=1.0), end=pictures, still=True, colours=COLOURS, title="a", description="b")
+    labels = [(float(text.get("x").removesuffix("%")), text.text) for text in ET.fromstring(svg).iter("text")]
+    assert labels[0] == (0, "1")
+    assert len({text for _, text in labels}) == len(labels) >= min(pictures, 3)
+    assert [x for x, _ in labels] == pytest.approx([100 * (int(text) - 1) / pictures for _, text in labels], abs=0.01)
+
+
 def test_bars_are_as_long_as_the_shares():
     assert 'width="25.00%"' in bar_svg(0.25, COLOURS[0])
     assert 'fill="#' not in bar_svg(0.0, COLOURS[0])
