@@ -158,13 +158,14 @@ class Classifier:
 
 
 def known_prior(prior: str, checkpoint: Checkpoint, path: Path) -> str:
-    """`prior`, but "dataset", with a notice, where it is "balanced" and the file at `path` has none to take out."""
-    if prior != "balanced" or (checkpoint.class_prior and checkpoint.prior_tau):
+    """`prior`, but "dataset", with a notice, where it is "balanced" and the file at `path` does not say how much."""
+    doubts = checkpoint.scores.get("not_calibrated")
+    if prior != "balanced" or (checkpoint.class_prior and (checkpoint.prior_tau or not doubts)):
         return prior
     why = "does not know how often its training showed each class"
     if checkpoint.class_prior:
-        why = "has no share of its class prior to take out: its validation found none, or had too few faces"
-    notify(f"{path.name} {why}; that prior stays in; {CALIBRATE}.")
+        why = f"is not calibrated ({doubts[0]})" if isinstance(doubts, list) else "is not calibrated"
+    notify(f"{path.name} {why}, so that prior stays in; {CALIBRATE}.")
     return "dataset"
 
 

@@ -45,8 +45,8 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, header: dic
         else tensor.contiguous().cpu().numpy()
         for name, tensor in tensors.items()
     }
-    header = {**header, "sha256": _digest(stored), "header_sha256": _header_digest(header)}
-    metadata = {key: json.dumps(value) for key, value in header.items()}
+    metadata = {key: json.dumps(value) for key, value in {**header, "sha256": _digest(stored)}.items()}
+    metadata["header_sha256"] = json.dumps(_header_digest(metadata))
     write_file(path, save(stored, metadata=metadata))  # safetensors' own `save_file` lets only the owner read it
 
 
@@ -77,7 +77,8 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
     try:
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            header = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            metadata = file.metadata() or {}
+        header = {key: json.loads(value) for key, value in metadata.items()}
     except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} is not a safetensors file, or is cut off ({error}); fetch or train it again."
@@ -88,7 +89,7 @@ def load_tensors(path: str | Path, *, wanted_format: str) -> tuple[dict[str, Ten
             "name another."
         )
     told = header.pop("header_sha256", None)  # files from before it have none
-    if header.get("sha256") != _digest(arrays) or told not in (None, _header_digest(header)):
+    if header.get("sha256") != _digest(arrays) or told not in (None, _header_digest(metadata)):
         raise UserError(f"{path} is damaged: its content does not match its own SHA-256; fetch or train it again.")
     return as_float32({name: torch.from_numpy(array) for name, array in arrays.items()}, path), header
 
@@ -175,10 +176,10 @@ def _names(kind: str, names: list[str]) -> str:
     return f"{len(names)} {kind}" + (f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else "")
 
 
-def _header_digest(header: Mapping[str, object]) -> str:
-    """SHA-256 over the entries as JSON, in the order of their names, but for that of the tensors."""
-    entries = {name: value for name, value in header.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+def _header_digest(metadata: Mapping[str, str]) -> str:
+    """SHA-256 over the entries as they are stored, in the order of their names, but for its own."""
+    entries = sorted((name, value) for name, value in metadata.items() if name != "header_sha256")
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

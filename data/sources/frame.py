@@ -46,7 +46,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What was asked for and could not be read: a picture, or so many `frames` of a film from `index` on.
+    """What could not be read, or may be missing: a picture, or so many `frames` of a film from `index` on.
 
     reason: half a sentence, for a person.
     pause: perhaps no frame is missing, and the film rests there: it is said, and not counted as unread.

@@ -110,10 +110,10 @@ def open_source(
         source.tell("camera 0 gives no picture, so the bundled sample plays; --source names another camera or file.")
         if sys.platform == "darwin":
             source.tell("macOS asks once whether the camera may be used: allow it, and start again.")
-    flags = [f"--{flag}" for flag, value in (("width", width), ("height", height), ("fps", fps)) if value is not None]
-    if flags and kind not in (SOURCES["camera"], SOURCES["sample"]):
-        without = " and ".join(flags)
-        source.tell(f"this source is neither a camera nor the sample; it stays as it is, without {without}.")
+    flags = {"--width": width, "--height": height, "--fps": fps}
+    taken = {SOURCES["camera"]: tuple(flags), SOURCES["sample"]: ("--width", "--height")}.get(kind, ())
+    if idle := [flag for flag, value in flags.items() if value is not None and flag not in taken]:
+        source.tell(f"{', '.join(idle)} cannot change this source, which stays as it is.")
     source.max_frames = max_frames
     return source
 

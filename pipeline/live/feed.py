@@ -28,7 +28,7 @@ import cv2
 from data.sources.frame import Frame, FrameSource
 from pipeline.live.threads import StageThreads
 from pipeline.options import PredictOptions
-from pipeline.run import EmotionPipeline, FrameResult
+from pipeline.run import EmotionPipeline, FaceResult, FrameResult
 from pipeline.scene import SceneCut
 from retinaface.face import Face, Faces
 from support import UserError
@@ -212,14 +212,19 @@ class Feed:
             left_out = [mirrored_face(face, width) for face in result.left_out]
             found = Faces(faces, left_out=left_out, reduced=result.reduced)
             (turned,) = self.pipeline.predict([frame.image_rgb], [found], options=options.predict)
-            pairs = zip(turned.faces, result.faces, strict=True)
-            result = replace(turned, faces=tuple(replace(face, track=before.track) for face, before in pairs))
+            result = replace(turned, faces=tuple(map(with_reading_of, result.faces, turned.faces)))
         return AnalysedFrame(frame, self.pipeline.explain(result, options.predict), options)
 
 
 def mirror(frame: Frame) -> Frame:
     """The frame as a mirror shows it."""
     return replace(frame, image_rgb=cv2.flip(frame.image_rgb, 1))
+
+
+def with_reading_of(before: FaceResult, face: FaceResult) -> FaceResult:
+    """`face` with the number and the probabilities of `before`, which are smoothed over the frames until then."""
+    same = {"track": before.track, "probabilities": before.probabilities}
+    return replace(face, **same, label=before.label, confidence=before.confidence)
 
 
 def mirrored_face(face: Face, width: int) -> Face:

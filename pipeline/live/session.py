@@ -134,7 +134,7 @@ class Session:
                 self.stopped = self.stopped or self._stop_requested()
             if self.threads.ended and not self.paused:
                 return
-            if self.paused and self.source.live:
+            if self.paused and self.source.live and self.source.max_frames is None:
                 self.threads.forget()  # what follows the pause would be a picture of its beginning
             self._attend(POLL_S if self.paused else 0.001)
 

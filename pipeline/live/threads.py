@@ -3,10 +3,10 @@
 In:  an iterator of items, the stages that each of them goes through, how many may be in flight at once.
 Out: the items behind the last stage, in order; or the error of a stage, raised where items are taken out.
 
-An item needs a slot to enter, and frees it when the item after it is asked for. So no queue grows, nothing is lost or
-doubled, and when the consumer is slow the iterator is asked later: from a camera that is the newest frame. With n slots
-an item is in flight for n times the interval between items at most (Little 1961): under overload the rate falls, the
-lag does not grow.
+An item needs a slot to enter, and frees it when the item after it is asked for. So no queue grows, nothing is doubled,
+or lost but by `forget`, and when the consumer is slow the iterator is asked later: from a camera that is the newest
+frame. With n slots an item is in flight for n times the interval between items at most (Little 1961): under overload
+the rate falls, the lag does not grow.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StageThreads(Generic[Item]):
         self._in_flight: collections.deque[Future[Any]] = collections.deque()
 
     def get(self, timeout_s: float) -> Item | None:
-        """The next item, or None: then either `ended` is True, or none was ready within `timeout_s`."""
+        """The next item; None where `ended` is True, none was ready within `timeout_s`, or one was to be forgotten."""
         if self.ended:
             return None
         self._fill_slots()

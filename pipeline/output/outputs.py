@@ -159,6 +159,8 @@ class Outputs:
         """Finish the key's recording, if one runs, and say so."""
         if self.recording:
             recording, self.recording = self.recording, None
+            if not recording.begun:
+                done = "nothing was recorded yet"
             self._try(recording.close, done=done)
 
     def snapshot(self, annotated: np.ndarray) -> None:

@@ -98,7 +98,7 @@ def find_threshold(detector: Detect, pictures: Iterable[Picture], *, allowed: in
     highest_refused = scores[allowed] if len(scores) > allowed else 0.0
     threshold = max(0.5, float(np.nextafter(np.float32(highest_refused), np.float32(1))))
     if threshold >= 1:
-        raise UserError(f"more than {allowed} false faces are scored 1, the highest score there is; train for longer.")
+        raise UserError(f"more than {allowed} false faces are scored 1, or next to it; train for longer.")
     return threshold
 
 

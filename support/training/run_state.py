@@ -54,7 +54,7 @@ class RunFolder:
         if self.is_main and holds_run(self.path):
             raise UserError(f"{self.path} holds a run already; add --resume to continue it, or name another --out.")
         if self.is_main and (kept := [name for name in WEIGHTS if (self.path / name).exists()]):
-            raise UserError(f"{self.path / kept[0]} is of an earlier run and would be overwritten; name another --out.")
+            raise UserError(f"{self.path / kept[0]} is of an earlier run; delete it, or name another --out.")
         if self.is_main:
             write_json(dataclasses.asdict(self.settings), self.path / "settings.json")
         return {}

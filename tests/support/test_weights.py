@@ -47,7 +47,7 @@ def test_the_hash_is_that_of_files_from_before(tmp_path):
 
 
 def test_an_altered_header_is_refused_and_one_from_before_its_hash_loads(tmp_path):
-    path, header = tmp_path / "w.safetensors", {"format": FORMAT, "names": ["x", "y"], "t": 0.58}
+    path, header = tmp_path / "w.safetensors", {"format": FORMAT, "names": ("x", "y"), "t": 0.58, "n": {9: 1, 10: 2}}
     save_tensors(path, TENSORS, header=header)
     assert load_tensors(path, wanted_format=FORMAT)[1].keys() == header.keys() | {"sha256"}
     content = path.read_bytes()

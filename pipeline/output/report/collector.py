@@ -59,7 +59,7 @@ class Report:
         )
 
     def add_skipped(self, skipped: Skipped) -> None:
-        """What could not be read."""
+        """What could not be read, or may be missing."""
         where = f", {skipped.frames:,} frames from frame {skipped.index} on" if skipped.frames > 1 else ""
         self._unread.add(f"{skipped.name}{where}: {skipped.reason}")
 

@@ -40,7 +40,7 @@ OLD = (
 class Row:
     """One row, checked. track: 0 where it has none. probabilities: (K,), or None: no face in this frame.
 
-    problem: why this picture or these frames could not be read; then only the source counts.
+    problem: why this picture or these frames could not be read or may be missing; then only the source counts.
     """
 
     source: str

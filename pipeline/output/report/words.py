@@ -32,7 +32,7 @@ def percent(share: float) -> str:
 
 
 class Unread:
-    """Sentences on what could not be read: the first `MOST_UNREAD`, and how many more there were (`surplus`)."""
+    """Sentences on what could not be read or may be missing: the first `MOST_UNREAD`; `surplus`: how many more."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -122,13 +122,15 @@ def test_what_only_a_camera_heeds_is_said_of_other_sources(tmp_path):
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
     with open_source(str(tmp_path / "a.png"), width=320, fps=5) as source:
         (note,) = source.take_notes()
-        assert note.endswith("it stays as it is, without --width and --fps.")
+        assert note == "--width, --fps cannot change this source, which stays as it is."
         assert source.read().image_rgb.shape == (48, 64, 3)
     for options in ({}, {"max_frames": 1}):
         with open_source(str(tmp_path / "a.png"), **options) as source:
             assert source.take_notes() == []
     with open_source("sample", width=320) as source:
         assert source.take_notes() == []
+    with open_source("sample", width=320, fps=5) as source:
+        assert source.take_notes() == ["--fps cannot change this source, which stays as it is."]
 
 
 @pytest.mark.parametrize("of_name", [open_source, source_files])

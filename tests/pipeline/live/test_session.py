@@ -646,6 +646,14 @@ def test_a_camera_s_recording_begun_in_a_pause_begins_with_what_follows_it(play,
     assert np.diff(times_s) == pytest.approx(np.diff(camera.times_s[-len(times_s) :]), abs=0.002)
 
 
+def test_a_recording_without_a_frame_is_not_called_complete(play, clock, tmp_path, capsys):
+    play(Camera("F" * 20, clock), keys=[2, "space", "r", "r", "space"], mirror=False)
+    assert list(tmp_path.rglob("*.mp4")) == []
+    said = capsys.readouterr().err
+    assert "nothing was recorded yet" in said
+    assert "complete" not in said
+
+
 @pytest.mark.parametrize(("keys", "explainer", "explained"), [("e", "gradcam", True), ("x", "gradcam++", False),
                                                               ("exh", None, True)])  # fmt: skip
 def test_keys_about_heatmaps_switch_them_on(play, parts, keys, explainer, explained):

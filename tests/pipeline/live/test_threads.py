@@ -151,5 +151,8 @@ def test_what_is_in_flight_can_be_kept_back():
         threads.forget()
         threads.forget()  # more often is fine
         assert drain(threads) == list(range(3, 10))
-        threads.forget()
-        assert threads.get(timeout_s=0) is None
+    with StageThreads(iter(range(3)), same, max_in_flight=4) as threads:
+        assert threads.get(timeout_s=PATIENCE_S) == 0
+        threads.forget()  # the end is among what is in flight, and still comes
+        assert drain(threads) == []
+        assert threads.ended

@@ -42,7 +42,7 @@ def test_a_run_begins_with_its_settings_in_an_empty_folder(tmp_path):
 @pytest.mark.parametrize("name", ["best.safetensors", "weights.safetensors"])
 def test_a_new_run_does_not_overwrite_the_weights_of_one_whose_state_is_gone(tmp_path, name):
     (tmp_path / name).touch()
-    with pytest.raises(UserError, match=f"{name} is of an earlier run and would be overwritten; name another --out"):
+    with pytest.raises(UserError, match=f"{name} is of an earlier run; delete it, or name another --out"):
         folder_of(tmp_path).begin()
     (tmp_path / name).unlink()
     assert folder_of(tmp_path).begin() == {}
