@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from data.faults import Fault, collect_errors
-from data.layout import child, child_or_zip, contents
+from data.layout import child, child_or_zip, contents, is_leftover
 from data.samples import Sample
 from data.tables import check_field_count, is_number, read_rows, register_name, vote_counts, whole_number
 from support import UserError
@@ -50,7 +50,7 @@ def join_votes(
     order: the classes as RAF-DB counts them. class_names: the same, in the order that votes are to have.
     """
     labels = child(root, "EmoLabel") or root
-    inside = sorted(labels.iterdir())
+    inside = sorted(path for path in labels.iterdir() if not is_leftover(path.name))
     files = [path for path in inside if path.suffix.lower() == ".csv" and path.name.lower() not in label_files]
     files += [path for path in inside if path.suffix.lower() == ".txt" and "distribution" in path.name.lower()]
     if not files:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import child, contents, find_root, folders_in, pictures_in, root_in
+from data.layout import child, contents, find_root, folders_in, is_leftover, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import read_rows, to_number
@@ -77,7 +77,7 @@ def read_sequences(root: Path, faults: list[Fault]) -> Iterator[tuple[str, Path,
     assert images is not None
     assert labels is not None
     images, labels = contents(images, *IMAGES), contents(labels, *EMOTION)
-    for path in sorted(labels.rglob("*_emotion.txt")):
+    for path in sorted(path for path in labels.rglob("*_emotion.txt") if not is_leftover(path.name)):
         with collect_errors(faults, path, None):
             word = read_label(path)
             folder = images / path.parent.relative_to(labels)

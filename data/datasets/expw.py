@@ -11,6 +11,8 @@ one picture may come to lie in different parts, and it is not known who is who.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.fer2013 import CLASS_NAMES, LABELS
@@ -19,6 +21,7 @@ from data.layout import child, find_root, pictures_in, root_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import box_numbers, check_field_count, read_rows, register_name, whole_number
+from support import UserError
 
 NAME = "expw"
 LIST = "label.lst"
@@ -54,7 +57,9 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
     path, pictures = find_list(root), find_pictures(root)
     assert path is not None
     assert pictures is not None
-    by_name = {picture.name: picture for picture in pictures_in(pictures)}
+    by_name: defaultdict[str, list[Path]] = defaultdict(list)
+    for picture in pictures_in(pictures):
+        by_name[picture.name].append(picture)
     samples: list[Sample] = []
     places: dict[str, str] = {}
     for line, fields in read_rows(path):
@@ -65,6 +70,17 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
             register_name(key, places, file=path, line=line)
             top, left, right, bottom = box_numbers(box)
             label = CLASS_NAMES.index(LABELS[whole_number(fields[7], len(LABELS) - 1)])
-            picture = by_name.get(name, pictures / name)
+            picture = choose_picture(pictures, name, by_name[name])
             samples.append(Sample(key, "train", label, picture, path, line, box_xyxy=(left, top, right, bottom)))
     return Listing(split_off_missing(samples), CLASS_NAMES)
+
+
+def choose_picture(folder: Path, name: str, found: Sequence[Path]) -> Path:
+    """Of the pictures `found` under a name the one at the top of `folder`, else the only one."""
+    top = folder / name
+    if top in found or not found:
+        return top
+    if len(found) > 1:
+        places = ", ".join(picture.relative_to(folder).as_posix() for picture in found)
+        raise UserError(f"one picture must be called {name}, but {len(found)} are ({places:.120}); keep one")
+    return found[0]

@@ -30,6 +30,7 @@ from evaluation.sheets import mistakes_figure
 from models.checkpoint import SHIPPED
 from models.classifier import PRIORS, Classifier
 from support import UserError, command, count, notify, pick_device, setting, write_file
+from support.csv_cells import harmless, original
 from support.onnx.session import available_threads
 
 
@@ -81,9 +82,11 @@ def run_comparison(settings: Settings) -> int:
 
 
 def predictions_of(evaluation: Evaluation) -> Predictions:
-    """The predictions of an evaluation, by class name."""
-    faces, names = evaluation.faces, np.array(evaluation.faces.class_names)
-    return Predictions(tuple(faces.names), names[faces.labels], names[evaluation.label.argmax(axis=1)])
+    """The predictions of an evaluation, by class name; names are as predictions.csv gives them back."""
+    faces = evaluation.faces
+    files, classes = ([original(harmless(name)) for name in names] for names in (faces.names, faces.class_names))
+    names = np.array(classes)
+    return Predictions(tuple(files), names[faces.labels], names[evaluation.label.argmax(axis=1)])
 
 
 def evaluate_split(settings: Settings) -> Evaluation:

@@ -113,7 +113,8 @@ def checks_figure(report: dict, *, title: str = "") -> Figure:
     if played:
         draw_pointing(panels.pop(0), tests, styles)
     draw_intervals(panels[0], {name: tests[name]["mirror_correlation"] for name in styles}, styles)
-    panels[0].set(title="the face and its mirror image", xlabel="rank correlation of the heatmaps", xlim=(0, 1.02))
+    panels[0].set(title="the face and its mirror image", xlabel="rank correlation of the heatmaps")
+    panels[0].set(xlim=(min(0, panels[0].get_xlim()[0]), 1.02))
     draw_cost(panels[1], cost, styles)
     return figure
 

@@ -30,8 +30,8 @@ class Randomisation:
     """How the heatmaps of N faces change as the network is randomised from the head down.
 
     units: U names, in the order of randomisation. rank_correlation, ssim: by explainer (U, N) float64, with the heatmap
-    of the trained network, means over the repeats. example: the row of the face with the highest confidence. maps: by
-    explainer (U, h, w) float32, that face's in the first repeat.
+    of the trained network, means over the repeats. example: the face with the highest confidence, a row of those that
+    `randomise` was given. maps: by explainer (U, h, w) float32, that face's in the first repeat.
     """
 
     units: list[str]

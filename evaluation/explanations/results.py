@@ -8,7 +8,7 @@ Out: `Results`, whose arrays the figures draw, and `summary`, plain values for f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -39,7 +39,8 @@ class Results:
 
     heatmaps, mirrored: (N, h, w) for the predicted class; `heatmaps` also of the baselines. curves: `deletion` and
     `insertion`, (N, steps + 1), also of the baselines. pairs: (P, 2); pairs and pointing are empty where the network
-    takes one size of picture only, or no pair was found.
+    takes one size of picture only, or no pair was found. randomisation: of some of the faces; its `example` is a row of
+    all N.
     """
 
     faces: ExplainedFaces
@@ -66,13 +67,14 @@ def run_tests(faces: ExplainedFaces, methods: Sequence[str], *, steps: int, seed
     maps = heatmaps | baselines(faces.x, seed=seed)
     pairs = np.empty((0, 2), np.int64) if faces.spec.fixed_size else sample_pairs(faces, seed=seed)
     few = np.linspace(0, len(faces) - 1, min(RANDOMISED_FACES, len(faces))).astype(int)  # of all classes, if sorted
+    randomised = randomise(faces.rows(few), {method: heatmaps[method][few] for method in methods}, seed=seed)
     return Results(
         faces=faces,
         methods=tuple(methods),
         heatmaps=maps,
         mirrored=mirrored_heatmaps(faces, methods),
         curves={name: curves_of(faces, each, steps=steps, seed=seed) for name, each in maps.items()},
-        randomisation=randomise(faces.rows(few), {method: heatmaps[method][few] for method in methods}, seed=seed),
+        randomisation=replace(randomised, example=int(few[randomised.example])),
         pairs=pairs,
         pointing={method: play(faces, pairs, method) for method in methods} if len(pairs) else {},
     )

@@ -106,14 +106,24 @@ def run(settings: Settings) -> int:
 
 
 def check_places(settings: Settings) -> None:
-    """`UserError` where the page cannot be written to what is named."""
+    """`UserError` where the page cannot be written to what is named, or would lie among the results."""
+    from data.sources.files import plain_name
     from pipeline.archive.results.store import is_address, shown
     from pipeline.output.report.collector import check_folder
 
     if settings.report and is_address(settings.report):
         raise UserError(f"--report writes to a folder, and {shown(settings.report)} is an address; name a folder.")
-    if settings.report:
-        check_folder(settings.report)
+    if not settings.report:
+        return
+    out = plain_name(settings.out)
+    below, report = (os.path.join(os.path.realpath(name), "") for name in (out, settings.report))
+    is_skipped = any(os.sep + mark in report[len(below) - 1 :] for mark in "_.")
+    if not is_address(out) and report.startswith(below) and not is_skipped:
+        raise UserError(
+            f"--report {settings.report} would lie among the results, which pandas reads as a whole; "
+            "name another folder."
+        )
+    check_folder(settings.report)
 
 
 def analysis_of(settings: Settings, columns: Sequence[str]) -> Analysis:

@@ -82,8 +82,8 @@ def list_sources(
         more, more_columns = _sources_of(name, notes)
         if columns is not None and columns != more_columns:
             raise UserError(
-                f"{name} has the columns {more_columns} beside its sources, the lists before {columns}; "
-                "give all lists the same columns."
+                f"{printable(shown(name))} has {', '.join(more_columns) or 'no columns'} beside its sources, and what "
+                f"was named before has {', '.join(columns) or 'none'}; give all lists the same columns."
             )
         columns = more_columns
         for source in more:
@@ -105,7 +105,7 @@ def _crops_below(results: str) -> str:
 
 def _sources_of(name: str, notes: list[str]) -> tuple[list[Source], tuple[str, ...]]:
     name = plain_name(name)
-    if not is_address(name) and Path(name).suffix.lower() == TABLE_SUFFIX:
+    if not is_address(name) and Path(name).suffix.lower() == TABLE_SUFFIX and not os.path.isdir(name):
         return _in_table(Path(name), notes)
     return list(_plain(name, notes)), ()
 

@@ -223,8 +223,13 @@ def mirror(frame: Frame) -> Frame:
 
 def with_reading_of(before: FaceResult, face: FaceResult) -> FaceResult:
     """`face` with the number and the probabilities of `before`, which are smoothed over the frames until then."""
-    same = {"track": before.track, "probabilities": before.probabilities}
-    return replace(face, **same, label=before.label, confidence=before.confidence)
+    return replace(
+        face,
+        track=before.track,
+        probabilities=before.probabilities,
+        label=before.label,
+        confidence=before.confidence,
+    )
 
 
 def mirrored_face(face: Face, width: int) -> Face:

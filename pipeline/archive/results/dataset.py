@@ -25,10 +25,11 @@ import pyarrow.parquet as pq
 
 from data.sources.frame import Skipped
 from pipeline.archive.analysis import Analysis, digest_of
+from pipeline.archive.results.changes import is_moved, move_crops, news_of, rename_part
 from pipeline.archive.results.joining import join_heatmaps, join_records, join_tables
 from pipeline.archive.results.rows import Rows
 from pipeline.archive.results.store import Store, shown
-from pipeline.archive.sources import Source, Version, sha256_of, version_of
+from pipeline.archive.sources import Source, version_of
 from pipeline.archive.units import FACES, HEATMAPS, STRETCHES, Unit, stretches_folder
 from pipeline.archive.worker import known, new_record
 from pipeline.output.log import COLUMNS, LAST_COLUMNS
@@ -127,31 +128,37 @@ class Dataset:
     def remaining(self, sources: Sequence[Source]) -> list[tuple[Source, int]]:
         """(source, bytes) of what is to be done; rows of sources that have failed, or changed since, are removed.
 
-        A source that was moved, so that its name and SHA-256 are those of one that lay elsewhere, keeps its rows.
+        A source that is not there now keeps its rows, and so does one that was moved, so that its name and SHA-256 are
+        those of one that lay elsewhere.
         """
         records = [(name, record) for name, records in self.parts() for record in records]
         done = {record["path"]: (name, record) for name, record in records}
         places = {source.place for source in sources}
         elsewhere = {record["source"]: (name, record) for name, record in records if record["path"] not in places}
         stale: dict[str, set[str]] = {}
-        moved: dict[str, dict[str, dict[str, Any]]] = {}
+        changed: dict[str, dict[str, dict[str, Any]]] = {}  # what differs in records, by part and path
         todo = []
         for source in sources:
             version = source.listed or version_of(source.path)
             name, record = done.get(source.place, ("", None))
-            if record is None and source.name in elsewhere and _is_moved(source, elsewhere[source.name][1], version):
+            if record is None and source.name in elsewhere and is_moved(source, elsewhere[source.name][1], version):
                 name, record = elsewhere[source.name]
-                moved.setdefault(name, {})[record["path"]] = {"path": source.place} | known(version)
-            if record is not None and not _is_stale(source, record, version):
+                if self.analysis.crops:
+                    move_crops(self.store, source, record["path"])
+            if record is not None and (news := news_of(source, record, version)) is not None:
+                if news:
+                    changed.setdefault(name, {})[record["path"]] = news
                 continue
             if record is not None:
-                stale.setdefault(name, set()).add(source.place)
+                stale.setdefault(name, set()).add(record["path"])
             todo.append((source, version.size if version else 0))
-        for name, changes in moved.items():
-            changed = [record | changes.get(record["path"], {}) for record in self.store.records(name)]
-            self.store.write_table(name, self.store.read_table(name), changed)
         for name, paths in stale.items():
             self._without(name, self.store.records(name), paths)
+        for name, by_path in changed.items():
+            present = [one | by_path.get(one["path"], {}) for one in self.store.records(name)]
+            if any(news["path"] != path for path, news in by_path.items()):
+                name = rename_part(self.store, name, [one["path"] for one in present])
+            self.store.write_table(name, self.store.read_table(name), present)
         return todo
 
     def _without(self, name: str, records: Sequence[dict[str, Any]], paths: set[str]) -> None:
@@ -231,24 +238,6 @@ def _check_columns(own: Sequence[str]) -> None:
     for name in own:
         if name in taken or name.startswith("p_") or own.count(name) > 1:
             raise UserError(f"the column {name!r} has a name that the results use; give it another.")
-
-
-def _is_stale(source: Source, record: dict[str, Any], version: Version | None) -> bool:
-    """Has the source failed, or has it changed since, or its own columns?"""
-    if record["failed"] or list(source.own) != record["own"]:
-        return True
-    if version is None:
-        return record["bytes"] is not None
-    if (version.size, version.mtime_ns) == (record["bytes"], record["mtime_ns"]):
-        return False
-    return version.size != record["bytes"] or sha256_of(source.path) != record["sha256"]
-
-
-def _is_moved(source: Source, record: dict[str, Any], version: Version | None) -> bool:
-    """Is it what another source of its name was, which is no longer there?"""
-    if version is None or version.size != record["bytes"] or version_of(record["path"]) is not None:
-        return False
-    return sha256_of(source.path) == record["sha256"] != ""
 
 
 @contextlib.contextmanager

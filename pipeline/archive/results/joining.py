@@ -99,7 +99,8 @@ def _same_people(before: pa.Table, overlap: pa.Table) -> tuple[dict[int, int], s
 
 
 def _by_face(table: pa.Table) -> dict[tuple[int, int], dict[str, Any]]:
-    return {(row["frame"], -1 if row["face"] is None else row["face"]): row for row in table.to_pylist()}
+    rows = (row for row in table.to_pylist() if row["problem"] is None)  # and no pauses
+    return {(row["frame"], -1 if row["face"] is None else row["face"]): row for row in rows}
 
 
 def _renumbered(table: pa.Table, numbers: dict[int, int]) -> pa.Table:

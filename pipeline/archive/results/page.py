@@ -45,7 +45,7 @@ def write_report(dataset: Dataset, folder: str | Path) -> Path:
                     seen.append(SeenFace(row["track"] or 0, np.array([row[column] for column in columns])))
             if any(row["problem"] is None for row in group):
                 time_s = next(row["time_s"] for row in group if row["problem"] is None)
-                session.add(source, source, time_s, seen, still=source in stills)
+                session.add((name, source), source, time_s, seen, still=source in stills)
     text = page_html(session or SessionSummary(()), settings=dataset.described, unread=unread, notes=[FROM_AN_ARCHIVE])
     return write_page(folder, text)
 

@@ -166,6 +166,15 @@ class Store:
         except OSError as error:
             raise CannotStore(f"cannot write {shown(self.place)}/{name}: {reason_of(error)}.") from error
 
+    def move(self, name: str, to: str) -> None:
+        """Give a file another name, in a folder that is made where it is not there."""
+        try:
+            if self.is_local:
+                self.filesystem.create_dir(self.path(to).rpartition("/")[0], recursive=True)
+            self.filesystem.move(self.path(name), self.path(to))
+        except OSError as error:
+            raise CannotStore(f"cannot write {shown(self.place)}/{to}: {reason_of(error)}.") from error
+
     def read_json(self, name: str) -> dict[str, Any] | None:
         """An object; None where there is none. `UserError` where it holds something else."""
         if not self.exists(name):

@@ -98,6 +98,8 @@ def ticks(end: float) -> list[float]:
 def _tick(at: float, end: float, text: str) -> str:
     x = f"{100 * at / end:.2f}%"
     line = f'<line class="tick" x1="{x}" x2="{x}" y1="0" y2="{PLOT}"/>' if at else ""
+    if at > 0.95 * end:  # the text would be cut off
+        return line
     return f'{line}<text x="{x}" dx="{4 if at else 2}" y="{PLOT + 15}">{text}</text>'
 
 

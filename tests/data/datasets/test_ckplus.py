@@ -63,6 +63,13 @@ def test_kaggles_ck48_tells_people_and_classes(tmp_path):
         assert faces.class_names[label] == LABELS[list(CK_LABELS.values())[image[0, 0, 0] // 20]]
 
 
+def test_what_macos_leaves_beside_the_labels_is_passed_over(tmp_path):
+    before = len(load_faces(make_ckplus(tmp_path), "all"))
+    leftover = tmp_path / "Emotion/S011/001/._S011_001_00000005_emotion.txt"
+    leftover.write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        \xb0\xff")
+    assert len(load_faces(tmp_path, "all")) == before
+
+
 def test_faults(tmp_path):
     make_ckplus(tmp_path)
     write_lines(tmp_path / "Emotion/S010/001/S010_001_00000005_emotion.txt", ["9.0"])

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 from helpers.tiny_formats import make_expw
-from helpers.tiny_sets import edit_line, faults_of
+from helpers.tiny_sets import edit_line, faults_of, write_grey
 
 from data.datasets import expw, load_faces, load_format
 
@@ -47,6 +47,24 @@ def test_a_missing_picture_and_a_box_outside_are_faults(tmp_path):
     found = [fault for split in ("train", "validation", "test") for fault in try_faults(tmp_path, split)]
     assert any(fault.startswith("label/label.lst:3: cannot open image/origin/gone.png") for fault in found)
     assert any(fault.startswith("label/label.lst:4: the face's box (50, 0, 60, 10) lies outside") for fault in found)
+
+
+def test_of_two_pictures_with_a_name_the_one_at_the_top_is_meant(tmp_path):
+    expected = load_faces(make_expw(tmp_path), "all")
+    write_grey(tmp_path / "image/origin/z/p3.png", 250, side=20)
+    found = load_faces(tmp_path, "all")
+    assert [image.mean() for image in found.images] == [image.mean() for image in expected.images]
+
+
+def test_two_pictures_with_a_name_in_other_folders_are_a_fault(tmp_path):
+    make_expw(tmp_path)
+    for part in ("one", "two"):
+        write_grey(tmp_path / f"image/origin/{part}/p3.png", 250, side=20)
+    (tmp_path / "image/origin/p3.png").unlink()
+    assert faults_of(load, tmp_path) == [
+        f"label/label.lst:{line}: one picture must be called p3.png, but 2 are (one/p3.png, two/p3.png); keep one"
+        for line in (7, 8)
+    ]
 
 
 def try_faults(root, split: str) -> list[str]:

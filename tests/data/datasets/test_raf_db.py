@@ -89,6 +89,13 @@ def test_votes_are_joined_by_name(official, options):
         check_faces(load(official, split), votes=True)
 
 
+@pytest.mark.parametrize("name", ["votes.csv", "distribution.txt"])
+def test_what_macos_leaves_beside_the_votes_is_passed_over(official, name):
+    path = write_votes(official, name=name, separator="," if name == "votes.csv" else " ")
+    (path.parent / f"._{name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        \xb0\xff")
+    check_faces(load(official, "test"), votes=True)
+
+
 def test_a_header_tells_the_order_of_votes(official):
     rows = [[f"{name}.jpg", *map(str, reversed(raf_votes(name)))] for name in raf_names()]
     header = "image,Neutral,Angry,Sad,Happy,Disgust,Fear,Surprise"

@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from data.face_set import FaceSet
+from evaluation.classification.compare import compare
 from evaluation.classification.predictions import curves_table, read_predictions, write_predictions
+from evaluation.classification.report import predictions_of
 from evaluation.classification.scores import Evaluation, summary
 from support import UserError
 from support.metrics import step_average_precision
@@ -74,6 +76,18 @@ def test_no_cell_is_run_by_a_spreadsheet_and_any_name_can_be_written(evaluation,
     back = read_predictions(tmp_path / "predictions.csv")
     assert back.names[:3] == ('=HYPERLINK("x")', "+1.png", "\\udcff.png")
     assert set(back.labels) == {"=calm", "@glad", "-sad"}
+
+
+def test_odd_names_come_back_and_compare_with_those_of_the_evaluation(evaluation, tmp_path):
+    names = ("d.png", "b\udcff.png", " c.png", "e\nf.png", *evaluation.faces.names[4:])
+    faces = dataclasses.replace(evaluation.faces, names=names, class_names=("=calm", "glad\udcff", "sad"))
+    evaluation = dataclasses.replace(evaluation, faces=faces)
+    write_predictions(tmp_path, evaluation)
+    back = read_predictions(tmp_path / "predictions.csv")
+    assert back.names == ("d.png", "b\\udcff.png", *names[2:])
+    found = compare(predictions_of(evaluation), back)
+    assert found["n"] == 30
+    assert found["mcnemar"]["only_first_right"] == found["mcnemar"]["only_second_right"] == 0
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "file,label,predicted\n", "file,label,predicted\na,x,x\na,x,x\n"])

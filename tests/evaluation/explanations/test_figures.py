@@ -59,6 +59,14 @@ def test_checks_show_hits_mirror_and_times(results):
     assert [points(line)[0, 0] for line in times.lines] == [2.0, AIM * 2.0]
 
 
+def test_a_negative_correlation_lies_inside_its_panel(results):
+    report = report_of(results)
+    report["tests"]["gradcam"]["mirror_correlation"] = {"mean": -0.12, "interval": [-0.3, 0.05], "n": 12}
+    _, mirror, _ = render(checks_figure(report)).axes
+    assert mirror.get_xlim()[0] < -0.3
+    assert checks_figure(report_of(results)).axes[1].get_xlim() == (0, 1.02)
+
+
 def test_no_panel_for_a_game_that_was_not_played(results):
     report = report_of(results)
     for row in report["tests"].values():

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from helpers.tiny_explained_faces import tiny_explained_faces
 
 from evaluation.explanations.deletion_insertion import area
@@ -48,6 +49,17 @@ def test_the_summary_is_of_the_arrays_and_plain(results):
     reasons = report["recommendation"]["reasons"]
     assert set(reasons) == {"gradcam", "attention"}
     assert "fails" in reasons["attention"]
+
+
+def test_the_example_of_the_randomisation_is_a_row_of_all_faces(monkeypatch):
+    monkeypatch.setattr("evaluation.explanations.results.RANDOMISED_FACES", 2)  # the first and the last
+    probabilities = torch.tensor([[0.9, 0.1], [0.1, 0.9]] * 3)
+    probabilities[5] = torch.tensor([0.01, 0.99])
+    faces = dataclasses.replace(tiny_explained_faces(6), probabilities=probabilities)
+    results = run_tests(faces, ["attention"], steps=2)
+    assert results.randomisation.example == 5
+    after_head = results.randomisation.maps["attention"][0]  # attention does not use the head
+    np.testing.assert_allclose(after_head, results.heatmaps["attention"][5], atol=1e-6)
 
 
 def test_a_network_of_one_size_plays_no_pointing_game():

@@ -16,7 +16,7 @@ from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 from data.sources.sample import sample_frame
-from pipeline.archive.__main__ import default_jobs, main
+from pipeline.archive.__main__ import Settings, check_places, default_jobs, main
 from support import UserError
 
 KEYS = ["source", "frame", "face"]
@@ -139,6 +139,21 @@ def test_bad_input_is_refused_before_anything_is_made(tmp_path):
             main([str(picture), "--out", place])
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path / "out")])
+
+
+def test_a_page_among_the_results_is_refused(tmp_path):
+    """`pandas.read_parquet` reads all files there but those of names that begin with `_` or `.`."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "link").symlink_to(out)
+    for report in (out, out / "faces" / "page", tmp_path / "link" / "page"):
+        with pytest.raises(UserError, match="among the results"):
+            check_places(Settings(sources=["a"], out=str(out), report=str(report)))
+    with pytest.raises(UserError, match="among the results"):
+        check_places(Settings(sources=["a"], out=out.as_uri(), report=str(out / "page")))
+    for report in (tmp_path, out / "_page", out / ".page" / "a", tmp_path / "out-page"):
+        check_places(Settings(sources=["a"], out=str(out), report=str(report)))
+    check_places(Settings(sources=["a"], out="s3://b/out", report=str(out)))
 
 
 def test_jobs_by_cores_and_memory(monkeypatch):

@@ -41,8 +41,16 @@ def test_a_csv_carries_its_columns(folder):
         ("in/b9.png", ("1", "30")),
         ("in/sub/film.mp4", ("2", "")),
     ]
-    with pytest.raises(UserError, match="has the columns"):
+    with pytest.raises(UserError, match=r"in has no columns beside its sources, and .* before has room, age;"):
         list_sources(["in/list.csv", "in"])
+    with pytest.raises(UserError, match=r"list\.csv has room, age beside its sources, and .* before has none;"):
+        list_sources(["in", "in/list.csv"])
+
+
+def test_a_folder_may_be_called_as_a_list(folder):
+    for name in ("in.csv", "in.txt"):
+        write_picture(folder / name / "a.png", scene(0))
+    assert [source.name for source in list_sources(["in.csv", "in.txt"])[0]] == ["in.csv/a.png", "in.txt/a.png"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -135,24 +134,6 @@ def test_sources_of_the_same_name_keep_their_own_rows(tmp_path, monkeypatch):
         write_picture(paths[0], plain((90, 90, 90)))
         assert analyse(dataset, sources, place=place) == 1
     assert sorted(pd.read_parquet(place).face.fillna(-1)) == [-1, 0, 1, 2]
-
-
-def test_sources_that_were_moved_keep_their_rows(tmp_path):
-    place = str(tmp_path / "out")
-    (tmp_path / "here").mkdir()
-    with Dataset(place, OWN) as dataset:
-        assert analyse(dataset, pictures(tmp_path / "here", 3), place=place) == 3
-        before = pd.read_parquet(place)
-        shutil.copytree(tmp_path / "here", tmp_path / "there")
-        there = pictures(tmp_path / "there", 3)
-        assert [source.name for source, _ in dataset.remaining(there)] == ["0.png", "1.png", "2.png"]  # copies
-        shutil.rmtree(tmp_path / "here")
-        write_picture(tmp_path / "there" / "1.png", plain((90, 90, 90)))
-        assert [source.name for source, _ in dataset.remaining(there)] == ["1.png"]  # another picture
-        assert pd.read_parquet(place).equals(before)
-        dataset.write_sources()
-    folders = [os.path.basename(os.path.dirname(path)) for path in pd.read_parquet(f"{place}/_sources.parquet").path]
-    assert sorted(folders) == ["here", "there", "there"]
 
 
 @pytest.mark.parametrize("content", ['{"a": 1', "[]", "null", "[" * 100_000], ids=range(4))

@@ -55,6 +55,15 @@ def test_seams_that_differ_are_listed():
     assert doubts == ["frame 2: one person has two numbers"]
 
 
+def test_a_pause_before_a_seam_is_no_face():
+    pause = {"frame": 1, "source": "s", "problem": "no frame for 1 s: a pause"}
+    one = pa.concat_tables([table((0, 0, 1, 5)), pa.Table.from_pylist([pause], SCHEMA), table((1, 0, 1, 5))])
+    places = [stretch(0, 0, 0), stretch(1, 2, 1)]
+    joined, _, doubts = join_tables([one, table((1, 0, 1, 5), (2, 0, 1, 5))], places)
+    assert doubts == []
+    assert tracks(joined) == [(0, 0, 1), (1, None, None), (1, 0, 1), (2, 0, 1)]
+
+
 def test_stretches_without_faces_and_without_an_overlap():
     empty = table((2, None, None, None), (3, None, None, None))
     late = table((4, 0, 1, 3))

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.results.page import write_report
-from pipeline.archive.sources import list_sources
+from pipeline.archive.sources import Source, list_sources
 from pipeline.archive.units import Unit, units_of
 from pipeline.archive.worker import Worker
 
@@ -40,3 +40,13 @@ def test_an_animation_is_told_as_a_film_and_no_heap_of_pictures(tmp_path):
         text = write_report(dataset, tmp_path / "report").read_text()
     assert "20 frames" in text
     assert "pictures" not in text.partition('class="facts">')[2].partition("</p>")[0]
+
+
+def test_two_films_of_the_same_name_stay_two(tmp_path):
+    place, analysis = str(tmp_path / "out"), ColourAnalysis()
+    with Dataset(place, analysis) as dataset:
+        for folder, frames in (("x", 60), ("y", 20)):  # as where the command is given in one folder after the other
+            path = write_scenes(tmp_path / folder / "film.mp4", frames)
+            Worker(analysis, place)(Unit((Source(str(path), "film.mp4", False),)))
+        text = write_report(dataset, tmp_path / "report").read_text()
+    assert text.count("<h2><bdi>film.mp4</bdi></h2>") == 2

@@ -34,7 +34,10 @@ def check(store):
     store.delete("faces/part.parquet")
     store.delete("faces/part.parquet")
     assert not store.exists("faces/part.parquet")
-    store.write_bytes("deep/er/file", b"1")
+    store.write_bytes("deep/file", b"1")
+    store.move("deep/file", "deep/er/file")
+    assert store.names("deep") == []
+    assert store.names("deep/er") == ["deep/er/file"]
     assert store.folders("deep") == ["deep/er"]
     store.delete_folder("deep")
     store.delete_folder("deep")

@@ -99,6 +99,14 @@ def test_ticks_are_few_and_before_the_end(end):
     assert 1 <= len(at) <= MOST_TICKS
 
 
+@pytest.mark.parametrize(("end", "last"), [(10.1, "0:08"), (60.5, "0:45"), (10.9, "0:10")])
+def test_no_time_is_written_where_the_chart_ends(end, last):
+    svg = timeline_svg(Timeline(4, width=1.0), end=end, still=False, colours=COLOURS, title="a", description="b")
+    root = ET.fromstring(svg)
+    assert [text.text for text in root.iter("text")][-1] == last
+    assert len([line for line in root.iter("line") if line.get("class") == "tick"]) == len(ticks(end)) - 1
+
+
 @pytest.mark.parametrize("pictures", [1, 2, 3, 4, 7, 30])
 def test_pictures_are_numbered_by_whole_numbers_each_once(pictures):
     svg = timeline_svg(Timeline(4, width=1.0), end=pictures, still=True, colours=COLOURS, title="a", description="b")
