@@ -22,7 +22,7 @@ from torch import Tensor
 from retinaface.network import Outputs
 from retinaface.training.matching import IGNORED
 
-WEIGHTS = (1.0, 2.0, 16.0)  # of quality, box and landmarks: faces are aligned by their landmarks
+WEIGHTS = (1.0, 2.0, 12.0)  # of quality, box and landmarks: faces are aligned by their landmarks
 FOCUS = 2  # exponent of the focal factor: anchors that are nearly right count little
 LOWEST_WEIGHT = 0.05  # of an anchor's box and landmarks, which count by its score
 BY_HAND = 3.0  # weight of landmarks that a person set, where a detector's have 1
