@@ -166,7 +166,6 @@ async function play(attach, signal) {
   signal.throwIfAborted();
   const video = document.createElement("video");
   video.muted = true;
-  video.preload = "auto"; // else one that does not play yet may load nothing
   video.playsInline = true;
   video.setAttribute("playsinline", "");
   attach(video);
