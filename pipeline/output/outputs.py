@@ -155,13 +155,12 @@ class Outputs:
             if annotated is not None:
                 self._go_on_recording(self.recording, frame, annotated)
 
-    def stop_recording(self, *, done: str = "the recording is complete") -> None:
-        """Finish the key's recording, if one runs, and say so."""
+    def stop_recording(self, *, done: str = "") -> None:
+        """Finish the key's recording, if one runs, and say so, or `done` in its place."""
         if self.recording:
             recording, self.recording = self.recording, None
-            if not recording.begun:
-                done = "nothing was recorded yet"
-            self._try(recording.close, done=done)
+            usual = "the recording is complete" if recording.begun else "nothing was recorded yet"
+            self._try(recording.close, done=done or usual)
 
     def snapshot(self, annotated: np.ndarray) -> None:
         """Save a picture under a name of its own."""
