@@ -263,9 +263,7 @@ class Trainer:
         from models.training.validation import save_best, validate
 
         network, faces = self.learner.averaged(), self.validation
-        scores, logits = validate(
-            network, self.preprocess, faces.images, faces.labels, faces.votes, self.distributed
-        )  # fmt: skip
+        scores, logits = validate(network, self.preprocess, faces.images, faces.labels, faces.votes, self.distributed)
         row = {"epoch": self.epoch + 1, "size": self.sizes[self.epoch], "lr": self.lr(),
                "train_loss": self.losses.sum / len(self.loader), "faces_per_s": self.faces_per_s, **scores}  # fmt: skip
         self.history.append({key: round(value, 5) for key, value in row.items()} | {"lr": float(f"{self.lr():.6g}")})

@@ -30,7 +30,7 @@ from data.sources.sample import open_sample
 from data.sources.series import open_series
 from support import UserError
 
-__all__ = ["SOURCES", "list_cameras", "open_source", "plain_name", "read_picture", "source_files"]
+__all__ = ["SOURCES", "list_cameras", "open_source", "read_picture", "source_files"]
 
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]{1,4000})")  # int() takes no more digits
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)

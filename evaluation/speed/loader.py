@@ -37,7 +37,9 @@ from models.preprocess import Preprocess
 from models.spec import find_spec
 from models.training.computing import synchronise
 from models.training.learner import Learner
-from support import UserError, command, notify, pick_device, run_and_exit, setting, write_json
+from models.training.settings import Settings as TrainingSettings
+from models.training.settings import check_batches
+from support import command, notify, pick_device, run_and_exit, setting, write_json
 from support.memory import peak_memory
 from support.training.distributed import Distributed
 
@@ -68,8 +70,8 @@ def run(settings: Settings) -> int:
     storage = training_storage(settings.memory, side=max(spec.preprocess.size_hw))
     faces, _ = load_for_training(settings.data_path, name=settings.dataset, storage=storage)
     on_cpu = EpochLoader(faces, Augment(), settings.batch_size, threads=settings.workers)
-    if not len(on_cpu):
-        raise UserError(f"{len(faces)} faces make no batch of {settings.batch_size}; lower --batch-size.")
+    training = TrainingSettings(batch_size=settings.batch_size)
+    check_batches(training, faces=len(faces), batches=len(on_cpu), world_size=1)
     on_device = DeviceLoader.of(on_cpu, device, memory=settings.memory)
     learner = Learner(spec.build(len(faces.class_names)), Distributed(device))
     report = {"model": settings.model, "batch_size": settings.batch_size, "device": str(device), "faces": len(faces)}

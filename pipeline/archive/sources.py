@@ -22,10 +22,10 @@ from data.sources.files import (
     list_files,
     natural_key,
     open_file,
+    plain_name,
     printable,
     stands_for_several,
 )
-from data.sources.open_source import plain_name
 from data.sources.pictures import holds_picture
 from data.tables import read_rows
 from pipeline.archive.results.store import CROPS, is_address, open_place, reason_of, shown, split_address

@@ -37,7 +37,7 @@ class StageThreads(Generic[Item]):
         self._in_flight: collections.deque[Future[Any]] = collections.deque()
 
     def get(self, timeout_s: float) -> Item | None:
-        """The next item; None where `ended` is True, none was ready within `timeout_s`, or one was to be forgotten."""
+        """The next item; None where `ended` is True, none was ready in `timeout_s`, or one is dropped (`forget`)."""
         if self.ended:
             return None
         self._fill_slots()
@@ -51,7 +51,7 @@ class StageThreads(Generic[Item]):
         return None if self.ended else item
 
     def forget(self) -> None:
-        """Keep back what is in flight now: in its place `get` gives None."""
+        """Drop what is in flight now: in its place `get` gives None."""
         self._forgotten = len(self._in_flight)
 
     def _fill_slots(self) -> None:

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data.sources.open_source import plain_name, source_files
+from data.sources.files import plain_name
+from data.sources.open_source import source_files
 from pipeline.options import SessionOptions
 from pipeline.output.encoders import CONTAINERS
 from pipeline.output.log import SUFFIXES

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from helpers.films import write_film
 
 from models.preprocess import CROP_TEMPLATE
 from pipeline.archive.analysis import Analysis
+from pipeline.archive.results.dataset import Dataset
+from pipeline.archive.sources import Source
+from pipeline.archive.units import units_of
+from pipeline.archive.worker import Worker
 from pipeline.options import PredictOptions
 from pipeline.run import EmotionPipeline
 from retinaface.face import Face, Faces
@@ -67,6 +72,22 @@ def write_picture(path: Path, image_rgb: np.ndarray) -> Path:
 def plain(colour_rgb: tuple[int, int, int]) -> np.ndarray:
     """(H, W, 3) of one colour."""
     return np.full((*SIZE_HW, 3), colour_rgb, np.uint8)
+
+
+def pictures(folder: Path, count: int, *, room: str = "1") -> list[Source]:
+    """Sources of so many pictures, written there, with one column of their own."""
+    paths = [write_picture(folder / f"{i}.png", scene(7 * i)) for i in range(count)]
+    return [Source(str(path), path.name, True, (room,)) for path in paths]
+
+
+def analyse(dataset: Dataset, sources: Sequence[Source], *, place: str) -> int:
+    """Do what remains, as a run does; how many sources that were."""
+    dataset.tidy()
+    todo = dataset.remaining(sources)
+    worker = Worker(dataset.analysis, place)
+    for unit in units_of(todo):
+        worker(unit)
+    return len(todo)
 
 
 class SquareDetector:

@@ -22,8 +22,7 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from data.sources.files import without_user
-from data.sources.open_source import plain_name
+from data.sources.files import plain_name, without_user
 from support import FAILED, UserError
 
 CROPS = "_crops"  # folder

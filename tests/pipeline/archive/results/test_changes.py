@@ -9,33 +9,16 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from helpers.archives import ColourAnalysis, plain, scene, write_picture
+from helpers.archives import ColourAnalysis, analyse, pictures, plain, scene, write_picture
 
 from pipeline.archive import units
 from pipeline.archive.results import changes
 from pipeline.archive.results.dataset import Dataset
 from pipeline.archive.results.store import Store
 from pipeline.archive.sources import Source, sha256_of
-from pipeline.archive.units import units_of
-from pipeline.archive.worker import Worker
 
 OWN = ColourAnalysis(columns=("room",))
 KEYS = ["source", "face"]
-
-
-def pictures(folder, count, *, room="1"):
-    paths = [write_picture(folder / f"{i}.png", scene(7 * i)) for i in range(count)]
-    return [Source(str(path), path.name, True, (room,)) for path in paths]
-
-
-def analyse(dataset, sources, *, place):
-    """Do what remains, as a run does; how many sources that were."""
-    dataset.tidy()
-    todo = dataset.remaining(sources)
-    worker = Worker(dataset.analysis, place)
-    for unit in units_of(todo):
-        worker(unit)
-    return len(todo)
 
 
 def until(left, function):

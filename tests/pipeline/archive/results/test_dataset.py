@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from helpers.archives import ColourAnalysis, plain, scene, write_picture, write_scenes
+from helpers.archives import ColourAnalysis, analyse, pictures, plain, scene, write_picture, write_scenes
 
 from pipeline.archive import units
 from pipeline.archive.results.dataset import Dataset
@@ -17,21 +17,6 @@ from pipeline.archive.worker import Worker
 from support import FAILED, UserError
 
 OWN = ColourAnalysis(columns=("room",))
-
-
-def pictures(folder, count, *, room="1"):
-    paths = [write_picture(folder / f"{i}.png", scene(7 * i)) for i in range(count)]
-    return [Source(str(path), path.name, True, (room,)) for path in paths]
-
-
-def analyse(dataset, sources, *, place):
-    """Do what remains, as a run does; how many sources that were."""
-    dataset.tidy()
-    todo = dataset.remaining(sources)
-    worker = Worker(dataset.analysis, place)
-    for unit in units_of(todo):
-        worker(unit)
-    return len(todo)
 
 
 def test_what_is_done_is_skipped_and_what_changed_is_read_anew(tmp_path):
