@@ -55,7 +55,7 @@ def find_root(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
 
     Folders of which more than `WIDTH` stand side by side are not looked into.
     """
-    level = [folder]
+    level = [folder] if folder.is_dir() else []
     for _ in range(LEVELS + 1):
         for path in level:
             if fits(path):
@@ -63,14 +63,6 @@ def find_root(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
         inside = [folders_in(path) for path in level]
         level = [path for paths in inside if len(paths) <= WIDTH for path in paths]
     return None
-
-
-def root_in(folder: Path, fits: Callable[[Path], bool]) -> Path:
-    """As `find_root`; `UserError` where there is none."""
-    root = find_root(folder, fits)
-    if root is None:
-        raise UserError(f"{folder} is not laid out like this data set; see data/raw/README.md.")
-    return root
 
 
 def child(folder: Path, *names: str) -> Path | None:

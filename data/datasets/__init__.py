@@ -1,9 +1,9 @@
 """The data sets, one format a file (_NAME.py: what a format needs), whose docstring's first line says which it is.
 
-Each has NAME; recognise(path): is the folder laid out so?; and read(path, split, faults) -> Listing, the faces of a
-split as they are listed, not decoded. A format that lets only some of a split's faces count says which in PROTOCOL; one
-whose makers published how many training faces each class has, in PUBLISHED; one whose folders may hold files that
-nobody reads says how many in left_out(path).
+Each has NAME; find(path): the folder (or list) that is laid out so, `path` or one in it, None where there is none; and
+read(root, split, faults) -> Listing, the faces of a split in what `find` gave, as they are listed, not decoded. One
+that lets only some of a split's faces count says which in PROTOCOL; one whose makers published how many training faces
+each class has, in PUBLISHED; one whose folders may hold files that nobody reads says how many in left_out(path).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def find_format(folder: str | Path, *, name: str = "") -> Format:
     path, formats = find_folder(folder), all_formats()
     if name and name not in formats:
         raise UserError(f"--dataset takes {', '.join(formats)}, not {name!r}.")
-    fitting = [formats[known] for known in ([name] if name else formats) if formats[known].recognise(path)]
+    fitting = [formats[known] for known in ([name] if name else formats) if formats[known].find(path)]
     if not fitting:
         raise UserError(f"{folder} is not laid out like {name or ' or '.join(formats)}; see data/raw/README.md.")
     return fitting[0]
@@ -79,14 +79,16 @@ def load_faces(
     """
     if split not in (*SPLITS, ALL):
         raise UserError(f"the split must be one of {', '.join(SPLITS)} or {ALL}, not {split!r}.")
-    layout = find_format(folder, name=name)
+    load = functools.partial(
+        load_format, find_format(folder, name=name), folder, skip_bad=skip_bad, classes=classes, storage=storage
+    )
     if split != ALL:
-        return _load(layout, folder, split, skip_bad, classes, storage)
+        return load(split)
     parts: list[FaceSet] = []
     empty: list[NoFaces] = []
     for part in SPLITS:
         try:
-            parts.append(_load(layout, folder, part, skip_bad, classes, storage))
+            parts.append(load(part))
         except NoFaces as error:  # a list may have none for validation
             empty.append(error)
     if not parts:
@@ -95,20 +97,23 @@ def load_faces(
 
 
 def load_format(
-    layout: Format, folder: str | Path, split: str, *, skip_bad: bool = False, storage: Storage | None = None
+    layout: Format,
+    folder: str | Path,
+    split: str,
+    *,
+    skip_bad: bool = False,
+    classes: str = "",
+    storage: Storage | None = None,
 ) -> FaceSet:
-    """The faces of `split` in `folder`, a data set of this format."""
-    faults: list[Fault] = []
-    samples, class_names = layout.read(find_folder(folder), split, faults)
-    samples = samples_of(samples, split)  # here, so that nobody holds those of other splits
-    return build_face_set(samples, faults, split=split, class_names=class_names, skip_bad=skip_bad, storage=storage)
-
-
-def _load(
-    layout: Format, folder: str | Path, split: str, skip_bad: bool, classes: str, storage: Storage | None
-) -> FaceSet:
+    """As `load_faces`, of one of train, validation and test, in a `folder` of this format."""
     mapping = read_class_map(classes) if classes else {}
-    faces = load_format(layout, folder, split, skip_bad=skip_bad, storage=storage)
+    root = layout.find(find_folder(folder))
+    if root is None:
+        raise UserError(f"{folder} is not laid out like {layout.NAME}; see data/raw/README.md.")
+    faults: list[Fault] = []
+    samples, class_names = layout.read(root, split, faults)
+    samples = samples_of(samples, split)  # here, so that nobody holds those of other splits
+    faces = build_face_set(samples, faults, split=split, class_names=class_names, skip_bad=skip_bad, storage=storage)
     return map_classes(faces, mapping) if mapping else faces
 
 
@@ -133,7 +138,7 @@ def load_for_training(
     storage = storage or Storage()
     storages = storage, dataclasses.replace(storage, cache=None), dataclasses.replace(storage, check=False)
     train, *others = (
-        _load(layout, folder, split, skip_bad, classes, of_split)
+        load_format(layout, folder, split, skip_bad=skip_bad, classes=classes, storage=of_split)
         for split, of_split in zip(SPLITS, storages, strict=True)
     )
     published = {} if classes else getattr(layout, "PUBLISHED", {})

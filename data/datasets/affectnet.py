@@ -11,13 +11,14 @@ The published validation set is the test, as papers have it; a tenth of train, o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, pictures_in, root_in
+from data.layout import child, find_root, pictures_in
 from data.samples import Listing, Sample
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import box_numbers, read_header, read_records, register_name, whole_number
@@ -34,13 +35,8 @@ COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_heig
 IMAGES = ("Manually_Annotated_Images", "Manually_Annotated", "Manually_Annotated_compressed", "images")
 
 
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, is laid out like one of the two releases."""
-    return folder.is_dir() and find_root(folder, is_root) is not None
-
-
 def is_root(folder: Path) -> bool:
-    """Is `folder` itself laid out like one of the two?"""
+    """Is `folder` itself laid out like one of the two releases?"""
     return is_cropped(folder) or bool(lists_of(folder))
 
 
@@ -61,9 +57,11 @@ def lists_of(folder: Path) -> dict[str, Path]:
     return fitting if len(fitting) == len(LISTS) else {}
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+find = functools.partial(find_root, fits=is_root)
+
+
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`."""
-    root = root_in(folder, is_root)
     samples = read_sets(root, faults) if is_cropped(root) else read_lists(root, faults)
     return Listing(split_off(samples, VALIDATION_SHARE, split="validation"), CLASS_NAMES)
 

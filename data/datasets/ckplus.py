@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import child, contents, find_root, folders_in, is_leftover, pictures_in, root_in
+from data.layout import child, contents, find_root, folders_in, is_leftover, pictures_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import read_rows, to_number
@@ -32,9 +32,9 @@ LABELLED_FRAMES = 3  # at the end of a sequence
 FRAME = re.compile(r"(S\d{3})_(\d{3})_(\d+)", re.I)  # subject, sequence, number of the frame
 
 
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, holds CK+'s sequences and labels, or class folders of CK+48's pictures."""
-    return folder.is_dir() and find_root(folder, lambda path: is_release(path) or is_ck48(path)) is not None
+def find(folder: Path) -> Path | None:
+    """`folder`, or one in it, that holds CK+'s sequences and labels, or class folders of CK+48's pictures."""
+    return find_root(folder, is_release) or find_root(folder, is_ck48)
 
 
 def is_release(folder: Path) -> bool:
@@ -49,13 +49,9 @@ def is_ck48(folder: Path) -> bool:
     return len(firsts) > 1 and all(first is not None and FRAME.fullmatch(first.stem) for first in firsts)
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, whole frames as they were recorded, or CK+48's cut-out faces."""
-    if root := find_root(folder, is_release):
-        rows = list(read_sequences(root, faults))
-    else:
-        root = root_in(folder, is_ck48)
-        rows = list(read_class_folders(root, faults))
+    rows = list((read_sequences if is_release(root) else read_class_folders)(root, faults))
     class_names = ordered_names({word for word, _, _ in rows})
     samples = [
         Sample(

@@ -34,12 +34,7 @@ SPLIT_WORDS = {"train": "train", "training": "train", "": "train", "validation":
                "val": "validation", "test": "test", "testing": "test"}  # fmt: skip
 
 
-def recognise(path: Path) -> bool:
-    """True for a .csv with such a header, and for a folder that holds exactly one."""
-    return find_list(path) is not None
-
-
-def find_list(path: Path) -> Path | None:
+def find(path: Path) -> Path | None:
     """The list that `path` is, or that is the only one in it."""
     found = [path] if path.is_file() else [file for file in sorted(path.iterdir()) if file.suffix.lower() == ".csv"]
     found = [file for file in found if is_list(file)]
@@ -55,11 +50,8 @@ def is_list(path: Path) -> bool:
     return "path" in header and ("label" in header or any(name.startswith(VOTE) for name in header))
 
 
-def read(path: Path, split: str, faults: list[Fault]) -> Listing:
+def read(file: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, named by their path in the list."""
-    file = find_list(path)
-    if file is None:
-        raise UserError(f"{path} holds no list, one .csv whose header names path and label; see data/raw/README.md.")
     header = read_header(file)
     if twice := {name for name in header if header.count(name) > 1}:
         raise UserError(f"{file}:1 names the column {', '.join(sorted(twice))} twice; name each once.")

@@ -11,13 +11,14 @@ one picture may come to lie in different parts, and it is not known who is who.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.fer2013 import CLASS_NAMES, LABELS
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, pictures_in, root_in
+from data.layout import child, find_root, pictures_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from data.tables import box_numbers, check_field_count, read_rows, register_name, whole_number
@@ -26,11 +27,6 @@ from support import UserError
 NAME = "expw"
 LIST = "label.lst"
 FIELDS = "image_name, face_id_in_image, face_box_top, left, right, bottom, confidence, label"
-
-
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, holds label.lst and pictures."""
-    return folder.is_dir() and find_root(folder, is_root) is not None
 
 
 def is_root(folder: Path) -> bool:
@@ -51,9 +47,11 @@ def find_pictures(folder: Path) -> Path | None:
     return origin or image
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+find = functools.partial(find_root, fits=is_root)
+
+
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, cut out of their pictures."""
-    root = root_in(folder, is_root)
     path, pictures = find_list(root), find_pictures(root)
     assert path is not None
     assert pictures is not None

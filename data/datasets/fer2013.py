@@ -33,9 +33,9 @@ USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"
 SIDE = 48
 
 
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, holds FER2013's csv, and no FER+ votes beside it."""
-    return folder.is_dir() and find_root(folder, lambda path: find_pixels(path) is not None) is not None
+def find(folder: Path) -> Path | None:
+    """`folder`, or one in it, that holds FER2013's csv, and no FER+ votes beside it."""
+    return find_root(folder, lambda path: find_pixels(path) is not None)
 
 
 def find_pixels(folder: Path) -> Path | None:
@@ -55,12 +55,10 @@ def _challenge(folder: Path) -> Path | None:
     return path if path and path.is_file() and {"emotion", "pixels"} <= set(read_header(path)) else None
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, named by their line in the csv."""
-    root = find_root(folder, lambda path: find_pixels(path) is not None)
-    path = find_pixels(root) if root else None
-    if path is None:
-        raise UserError(f"{folder} holds neither {' nor '.join((*FILES, CHALLENGE))}; name the folder of one.")
+    path = find_pixels(root)
+    assert path is not None
     drawn = "usage" not in read_header(path)
     samples: list[Sample] = []
     for line, (emotion, pixels, *usage) in read_records(path, ("emotion", "pixels", *["Usage"] * (not drawn)), faults):

@@ -9,22 +9,18 @@ There is no published split: one of the six characters is the test, another one 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import find_root, folders_in, pictures_in, root_in
+from data.layout import find_root, folders_in, pictures_in
 from data.samples import Listing, Sample
 from data.splits import split_off_missing
 from support import UserError
 from support.emotions import EMOTIONS, canonical_name, ordered_names
 
 NAME = "ferg"
-
-
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, holds two characters or more."""
-    return folder.is_dir() and find_root(folder, is_root) is not None
 
 
 def is_root(folder: Path) -> bool:
@@ -40,9 +36,11 @@ def expressions_of(character: Path) -> Iterator[tuple[str, Path]]:
             yield canonical_name(word), path
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+find = functools.partial(find_root, fits=is_root)
+
+
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 256 x 256 pixels."""
-    root = root_in(folder, is_root)
     found = []
     for character in folders_in(root):
         for word, path in expressions_of(character):

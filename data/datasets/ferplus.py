@@ -29,7 +29,7 @@ import numpy as np
 
 from data.datasets.fer2013 import LABELS, VOTES, find_csv, grey_pixels, split_of
 from data.faults import Fault, collect_errors
-from data.layout import child, find_root, root_in
+from data.layout import child, find_root
 from data.samples import Listing, Sample
 from data.tables import check_field_count, read_records, read_rows, register_name, vote_counts, whole_number
 from support import UserError
@@ -42,11 +42,6 @@ COLUMNS = (*EMOTIONS, "unknown", "not-a-face")  # the release's own order; its f
 DESCENTS = 0.001  # share of names that may be smaller than the one before; the release has 4 in 35,714
 BLOCK = 1000  # rows over which agreement is measured, so that a shift in the middle shows
 KAPPA = 0.3  # least Cohen's kappa of FER2013's label and the votes; 0.6 in the release, 0 by chance
-
-
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, is laid out in one of these three ways."""
-    return folder.is_dir() and find_root(folder, is_root) is not None
 
 
 def is_root(folder: Path) -> bool:
@@ -68,9 +63,11 @@ def has_pictures(folder: Path) -> bool:
     return all(part and next(part.glob("*.png"), None) for part in parts)
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+find = functools.partial(find_root, fits=is_root)
+
+
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split` ("train", "validation" or "test")."""
-    root = root_in(folder, is_root)
     read_split = read_folder if has_folders(root) else read_names if has_pictures(root) else read_csv
     return Listing(official_samples(read_split(root, split, faults), split), EMOTIONS)
 

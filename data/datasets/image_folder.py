@@ -40,13 +40,13 @@ SPLIT_FOLDERS = {
 }
 
 
-def recognise(folder: Path) -> bool:
-    """True where two folders or more stand side by side and one has pictures, here, in train/ or a level down."""
-    return folder.is_dir() and find_tree(folder) is not None
+def find(folder: Path) -> Path | None:
+    """`folder`, or the only folder in it, and so on, that holds class folders or the folders of splits.
 
-
-def find_tree(folder: Path) -> Path | None:
-    """`folder`, or the only folder in it, and so on, that holds class folders or the folders of splits."""
+    These are two folders or more side by side, of which one has pictures.
+    """
+    if not folder.is_dir():
+        return None
     for _ in range(LEVELS + 1):
         classes = folders_in(split_folders(folder)["train"])
         if len(classes) > 1 and any(next(pictures_in(path), None) for path in classes):
@@ -58,11 +58,8 @@ def find_tree(folder: Path) -> Path | None:
     return None
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
-    """The faces of `split`, of any size, named by their path in `folder`."""
-    root = find_tree(folder)
-    if root is None:
-        raise UserError(f"{folder} holds no folders of pictures side by side, one a class; see data/raw/README.md.")
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
+    """The faces of `split`, of any size, named by their path in `root`."""
     parts, cut = split_folders(root), len(os.path.join(root, "")) if root != Path() else 0
     drawn = {"validation", "test"} - parts.keys()  # from train
     listed = "train" if split in drawn or (split == "train" and drawn) else split
@@ -92,7 +89,7 @@ def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
 
 def left_out(folder: Path) -> str:
     """A sentence on the pictures outside the class folders and the other files in them; "" where there are none."""
-    root = find_tree(folder)
+    root = find(folder)
     if root is None:
         return ""
     classes = [str(path) for part in split_folders(root).values() for path in folders_in(part)]

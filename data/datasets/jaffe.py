@@ -8,12 +8,13 @@ There is no published split: a fifth of the people is the test, then a tenth of 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from pathlib import Path
 
 from data.faults import Fault, collect_errors
-from data.layout import find_root, is_leftover, root_in
+from data.layout import find_root, is_leftover
 from data.samples import Listing, Sample
 from data.sources.files import is_picture
 from data.splits import split_off_missing
@@ -26,20 +27,17 @@ CLASS_NAMES = EMOTIONS[:7]  # all but contempt
 ENOUGH = 3  # names that look so
 
 
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or one in it, holds pictures that are named so."""
-    return folder.is_dir() and find_root(folder, is_root) is not None
-
-
 def is_root(folder: Path) -> bool:
     """Are at least `ENOUGH` pictures in `folder` itself named so?"""
     named = (path for path in folder.iterdir() if FACE.fullmatch(path.stem) and is_picture(path))
     return len(list(itertools.islice(named, ENOUGH))) == ENOUGH
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+find = functools.partial(find_root, fits=is_root)
+
+
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 256 x 256 pixels; a picture with another name is a fault."""
-    root = root_in(folder, is_root)
     samples = []
     for picture in sorted(path for path in root.iterdir() if is_picture(path) and not is_leftover(path.name)):
         with collect_errors(faults, root, None):

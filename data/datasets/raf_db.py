@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 
 from data.datasets._raf_annotations import RAF_ORDER, join_attributes, join_votes, key_of
 from data.faults import Fault, collect_errors
-from data.layout import child, child_or_zip, contents, find_root, folders_in, pictures_in, root_in
+from data.layout import child, child_or_zip, contents, find_root, folders_in, pictures_in
 from data.samples import Listing, Sample, samples_of
 from data.splits import VALIDATION_SHARE, split_off
 from data.tables import DIGITS, check_field_count, read_records, read_rows, register_name, whole_number
@@ -40,16 +40,15 @@ KAGGLE = {"train": "train_labels.csv", "test": "test_labels.csv"}
 ANOTHER_SCHEME = 0.01  # share of labels out of range above which they are no slips
 
 
-def recognise(folder: Path) -> bool:
-    """True where `folder`, or a folder in it, holds RAF-DB's labels and aligned pictures."""
-    return folder.is_dir() and find_root(folder, lambda path: is_official(path) or is_kaggle(path)) is not None
+def find(folder: Path) -> Path | None:
+    """`folder`, or a folder in it, that holds RAF-DB's labels and aligned pictures."""
+    return find_root(folder, is_kaggle) or find_root(folder, is_official)
 
 
-def read(folder: Path, split: str, faults: list[Fault]) -> Listing:
+def read(root: Path, split: str, faults: list[Fault]) -> Listing:
     """The faces of `split`, 100x100 pixels as RAF-DB aligned them."""
-    if root := find_root(folder, is_kaggle):
+    if is_kaggle(root):
         return Listing(split_off(read_kaggle(root, faults), VALIDATION_SHARE, split="validation"), CLASS_NAMES)
-    root = root_in(folder, is_official)
     samples, class_names = read_labels(root, faults)
     drawn = split_off(samples, VALIDATION_SHARE, split="validation")
     samples = join_votes(

@@ -135,7 +135,7 @@ def test_headers_that_cannot_be_meant_are_refused(tmp_path):
 
 def test_a_folder_with_two_lists_is_none(tmp_path):
     make_csv_list(tmp_path)
-    assert csv_list.recognise(tmp_path)
+    assert csv_list.find(tmp_path) is not None
     write_lines(tmp_path / "other.csv", ["path,label", "a,b"])
-    assert not csv_list.recognise(tmp_path)
-    assert csv_list.recognise(tmp_path / "other.csv")
+    assert csv_list.find(tmp_path) is None
+    assert csv_list.find(tmp_path / "other.csv") is not None

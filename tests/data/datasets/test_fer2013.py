@@ -8,7 +8,7 @@ import pytest
 from helpers.tiny_sets import edit_line, faults_of, fer_level, fer_pixels, make_fer2013, make_ferplus_csv, write_lines
 
 from data.datasets import fer2013, load_format
-from data.datasets.fer2013 import grey_pixels, recognise
+from data.datasets.fer2013 import find, grey_pixels
 from support import UserError
 
 load = functools.partial(load_format, fer2013)
@@ -19,7 +19,7 @@ CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 @pytest.mark.parametrize("name", ["fer2013.csv", "icml_face_data.csv"])
 def test_usage_is_honoured_and_labels_map_by_name(tmp_path, name):
     make_fer2013(tmp_path, name=name)
-    assert recognise(tmp_path)
+    assert find(tmp_path) is not None
     for part, split in enumerate(("train", "validation", "test")):
         faces = load(tmp_path, split)
         assert faces.class_names == CLASSES
@@ -40,9 +40,9 @@ def test_all_seven_numbers_are_kaggles(tmp_path):
 
 
 def test_with_votes_beside_it_the_folder_is_ferplus(tmp_path):
-    assert not recognise(make_ferplus_csv(tmp_path))
+    assert find(make_ferplus_csv(tmp_path)) is None
     (tmp_path / "empty").mkdir()
-    assert not recognise(tmp_path / "empty")
+    assert find(tmp_path / "empty") is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_challenges_train_csv_is_split_by_class(tmp_path):
     lines = [f"{label},{fer_pixels(10 * label + i)}" for label in range(7) for i in range(10)]
     write_lines(tmp_path / "archive/train.csv", ["emotion,pixels", *lines])
     write_lines(tmp_path / "archive/test.csv", ["pixels", fer_pixels(1)])
-    assert recognise(tmp_path)
+    assert find(tmp_path) is not None
     parts = {split: load(tmp_path, split) for split in ("train", "validation", "test")}
     assert {split: len(faces) for split, faces in parts.items()} == {"train": 49, "validation": 7, "test": 14}
     words = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
@@ -89,7 +89,7 @@ def test_a_level_down_and_in_any_case(tmp_path):
     make_fer2013(tmp_path / "fer2013", name="FER2013.CSV")
     path = tmp_path / "fer2013/FER2013.CSV"
     path.write_text(path.read_text().replace("emotion,pixels,Usage", "Emotion, Pixels, usage"))
-    assert recognise(tmp_path)
+    assert find(tmp_path) is not None
     assert len(load(tmp_path, "test")) == 4
 
 

@@ -25,7 +25,7 @@ from helpers.tiny_sets import (
 
 from data.datasets import ferplus, load_format
 from data.datasets.fer2013 import LABELS
-from data.datasets.ferplus import check_order, drop_single_votes, kappa, majority_rows, recognise
+from data.datasets.ferplus import check_order, drop_single_votes, find, kappa, majority_rows
 from support import UserError
 from support.emotions import EMOTIONS
 
@@ -42,7 +42,7 @@ NAMES = {  # an unknown counts nowhere, a tie only in training
 
 @pytest.mark.parametrize("make", [make_ferplus, make_ferplus_csv])
 def test_rows_labels_votes_and_pictures(tmp_path, make):
-    assert recognise(make(tmp_path))
+    assert find(make(tmp_path)) is not None
     for part, split in enumerate(NAMES):
         faces = load(tmp_path, split)
         assert faces.class_names == CLASSES

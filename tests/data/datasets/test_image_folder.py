@@ -12,7 +12,7 @@ import pytest
 from helpers.tiny_sets import make_image_folder, write_grey
 
 from data.datasets import image_folder, load_format
-from data.datasets.image_folder import recognise
+from data.datasets.image_folder import find
 from data.faults import FaultyData
 
 load = functools.partial(load_format, image_folder)
@@ -27,7 +27,7 @@ def counts_of(root):
 
 def test_one_tree_is_split_by_class(tmp_path):
     root = make_image_folder(tmp_path, {"Happy": 50, "sad": 10})
-    assert recognise(root)
+    assert find(root) is not None
     faces = load(root, "train")
     assert faces.class_names == ("happiness", "sadness")
     assert not faces.has_votes
@@ -83,7 +83,7 @@ def test_a_listed_picture_takes_little_memory(tmp_path):
 )
 def test_folders_of_splits(tmp_path, folders, counts):
     root = make_image_folder(tmp_path, {f"{folder}/{name}": n for folder in folders for name, n in SIZES.items()})
-    assert recognise(root)
+    assert find(root) is not None
     assert counts_of(root) == counts
 
 
@@ -128,12 +128,12 @@ def test_what_is_no_picture_is_passed_over_and_a_broken_one_is_a_fault(tmp_path)
 
 
 def test_not_every_folder_is_one_of_classes(tmp_path):
-    assert not recognise(tmp_path)
+    assert find(tmp_path) is None
     write_grey(tmp_path / "a.png", 1)
     make_image_folder(tmp_path, {"only": 3})
-    assert not recognise(tmp_path)
+    assert find(tmp_path) is None
     make_image_folder(tmp_path, {"train/only": 3})
-    assert not recognise(tmp_path)
+    assert find(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_fer2013s_words_for_splits_are_splits_and_no_classes(tmp_path, parts):
         f"archive/{part}/{name}": n for part, n in zip(parts, (6, 3, 2), strict=True) for name in ("Angry", "Happy")
     }
     make_image_folder(tmp_path, counts)
-    assert recognise(tmp_path)
+    assert find(tmp_path) is not None
     assert counts_of(tmp_path) == {"train": [6, 6], "validation": [3, 3], "test": [2, 2]}
     assert load(tmp_path, "train").class_names == ("happiness", "anger")
 

@@ -24,7 +24,7 @@ from helpers.tiny_sets import (
 )
 
 from data.datasets import load_format, raf_db
-from data.datasets.raf_db import recognise
+from data.datasets.raf_db import find
 from data.face_set import FaceSet
 from data.faults import FaultyData
 from support import UserError
@@ -117,12 +117,12 @@ def test_the_reference_layout_with_shuffled_rows(reference):
 
 
 def test_the_folder_may_be_the_root_or_its_parent(official):
-    assert recognise(official)
-    assert recognise(official.parent)
+    assert find(official) is not None
+    assert find(official.parent) is not None
     assert load(official.parent, "test").names == load(official, "test").names
-    assert not recognise(official / "Image")
+    assert find(official / "Image") is None
     (official / LIST).unlink()
-    assert not recognise(official)
+    assert find(official) is None
 
 
 def test_the_split_is_the_same_for_both_layouts_and_any_order(tmp_path):
@@ -287,13 +287,13 @@ def test_pictures_may_still_be_in_their_archive(tmp_path, monkeypatch):
     expected = [image[0, 0, 0] for image in load(root, "test").images]
     shutil.make_archive(str(root / "Image/aligned"), "zip", root / "Image", "aligned")
     shutil.rmtree(root / "Image/aligned")
-    assert recognise(root)
+    assert find(root) is not None
     assert [image[0, 0, 0] for image in load(root, "test").images] == expected
 
 
 def test_kaggles_export(tmp_path):
     make_raf_kaggle(tmp_path)
-    assert recognise(tmp_path)
+    assert find(tmp_path) is not None
     for split in ("train", "test"):
         names = {raf_level(name): number for name, number in raf_names().items() if name.startswith(split)}
         parts = [load(tmp_path, part) for part in ([split, "validation"] if split == "train" else [split])]
