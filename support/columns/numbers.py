@@ -16,10 +16,10 @@ CHUNK = 2**14  # numbers that are worked on at a time
 
 
 class Numbers:
-    """N whole numbers from 0, in 1, 2, 4 or 8 bytes each, as the largest needs; the zeros at the beginning in none."""
+    """N whole numbers from 0, in 1, 2, 4 or 8 bytes each, as the largest needs."""
 
     def __init__(self, numbers: Iterable[int] = ()) -> None:
-        self._zeros, self._others = 0, array("B")
+        self._numbers = array("B")
         for number in numbers:
             self.append(number)
 
@@ -27,37 +27,27 @@ class Numbers:
     def of(cls, values: np.ndarray) -> Numbers:
         """Those of an array (N,) int."""
         self = cls()
-        if largest := int(values.max(initial=0)):
-            narrow = np.ascontiguousarray(values, np.min_scalar_type(largest))
-            self._others = array(CODES[narrow.itemsize])
-            self._others.frombytes(narrow.data.cast("B"))
-        else:
-            self._zeros = len(values)
+        narrow = values.astype(np.min_scalar_type(int(values.max(initial=0))))
+        self._numbers = array(CODES[narrow.itemsize], narrow.tobytes())
         return self
 
     def append(self, number: int) -> None:
         """One more number at the end."""
-        if not number and not self._others:
-            self._zeros += 1
-            return
         try:
-            self._others.append(number)
+            self._numbers.append(number)
         except OverflowError:
-            self._others = array(CODES[2 * self._others.itemsize], self._others)
+            self._numbers = array(CODES[2 * self._numbers.itemsize], self._numbers)
             self.append(number)
 
     def __len__(self) -> int:
-        return self._zeros + len(self._others)
+        return len(self._numbers)
 
     def __getitem__(self, row: int) -> int:
-        row = range(len(self))[row]  # counts from the end, and refuses what is outside, as a list does
-        return self._others[row - self._zeros] if row >= self._zeros else 0
+        return self._numbers[row]
 
     def array(self) -> np.ndarray:
         """(N,) unsigned; to be let go of before the next `append`."""
-        dtype = np.dtype(f"u{self._others.itemsize}")
-        others = np.frombuffer(self._others, dtype) if self._others else np.empty(0, dtype)
-        return np.concatenate([np.zeros(self._zeros, dtype), others]) if self._zeros else others
+        return np.frombuffer(self._numbers, f"u{self._numbers.itemsize}")
 
     def rows(self, index: np.ndarray | slice) -> Numbers:
         """Those at `index`, (M,) int or a slice."""

@@ -41,7 +41,6 @@ def test_they_take_as_many_bytes_as_they_need():
         tracemalloc.stop()
         return held / len(numbers)
 
-    assert taken([0] * 10_000) < 0.1
     assert 1 <= taken([1] * 10_000) < 1.3
     assert 2 <= taken([1, 999] * 5_000) < 2.5
 
