@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,15 +100,14 @@ def put_in_place(folder: Path, out: Path, *, before: Path) -> None:
         raise
 
 
-def site_files() -> dict[str, bytes | Path]:
-    """Every file of the site by its path, as bytes or as the file to copy; the same inputs give the same bytes."""
+def site_files() -> dict[str, bytes]:
+    """The bytes of every file of the site by its path; the same inputs give the same bytes."""
     paths = [path.relative_to(PAGE) for path in sorted(PAGE.rglob("*")) if path.suffix in KINDS]
-    files: dict[str, bytes | Path] = {
-        path.as_posix(): PAGE / path for path in paths if not any(part.startswith(".") for part in path.parts)
-    }
-    files["index.html"] = (PAGE / "index.html").read_bytes().replace(b"@POLICY@", meta_policy().encode())
-    files |= {f"ort/{path.name}": path for path in runtime_files()}
-    files |= {f"{weights.stem}.onnx": weights.with_suffix(".onnx") for weights in (DETECTOR, CLASSIFIER)}
+    hidden = [path for path in paths if any(part.startswith(".") for part in path.parts)]
+    files = {path.as_posix(): (PAGE / path).read_bytes() for path in paths if path not in hidden}
+    files["index.html"] = files["index.html"].replace(b"@POLICY@", meta_policy().encode())
+    files |= {f"ort/{path.name}": path.read_bytes() for path in runtime_files()}
+    files |= {f"{path.stem}.onnx": path.with_suffix(".onnx").read_bytes() for path in (DETECTOR, CLASSIFIER)}
     files |= sample_files()
     files["about.json"] = json.dumps(about(), separators=(",", ":")).encode()
     files[MARK] = precache(files)
@@ -136,13 +134,13 @@ def meta_policy() -> str:
     return "; ".join(f"{name} {value}" for name, value in POLICY.items() if name != "frame-ancestors")
 
 
-def precache(files: Mapping[str, bytes | Path]) -> bytes:
+def precache(files: Mapping[str, bytes]) -> bytes:
     """The script that tells sw.js of which version the page is, and what it needs offline.
 
     `files`: the integrity of each by its path, so that nothing else is kept. `gpu`: as `files`, 27 MB, which are kept
     once a GPU needed them.
     """
-    digests = {name: hashlib.sha256(content_of(files[name])).digest() for name in sorted(files)}
+    digests = {name: hashlib.sha256(files[name]).digest() for name in sorted(files)}
     version = hashlib.sha256(b"".join(name.encode() + digest for name, digest in digests.items())).hexdigest()[:16]
     integrity = {name: f"sha256-{base64.b64encode(digest).decode()}" for name, digest in digests.items()}
     integrity = {"./": integrity["index.html"]} | integrity
@@ -159,22 +157,14 @@ def precached(script: Path) -> list[str]:
     return []
 
 
-def content_of(file: bytes | Path) -> bytes:
-    """The bytes of a file of the site."""
-    return file if isinstance(file, bytes) else file.read_bytes()
-
-
-def write_files(files: Mapping[str, bytes | Path], folder: Path) -> None:
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
     """Write every file, the large ones a second time, compressed as X.gz."""
-    for name, file in files.items():
+    for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(file, bytes):
-            path.write_bytes(file)
-        else:
-            shutil.copyfile(file, path)
-        if path.stat().st_size >= LARGE:
-            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0))
+        path.write_bytes(content)
+        if len(content) >= LARGE:
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 6, mtime=0))
 
 
 def sample_files() -> dict[str, bytes]:

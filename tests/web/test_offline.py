@@ -14,7 +14,7 @@ import pytest
 from helpers.browsers.chromium import Chromium
 from helpers.browsers.page import close_source, open_page, spoken, wait_for_frames, write_sample
 
-from web.export import POLICY, content_of, site_files
+from web.export import POLICY, site_files
 from web.serve import Handler, Site
 
 TROUBLE = "document.getElementById('trouble')?.textContent"
@@ -281,7 +281,7 @@ def test_it_can_be_installed(page):
 def test_what_is_kept_for_offline_use_is_known_and_small():
     files = site_files()
     told = json.loads(files["precache.js"].decode().removeprefix("self.PRECACHE = ").rstrip(";\n"))
-    kept = {name: content_of(files["index.html" if name == "./" else name]) for name in told["files"]}
+    kept = {name: files["index.html" if name == "./" else name] for name in told["files"]}
     assert {name: integrity(content) for name, content in kept.items()} == told["files"]
     assert sum(map(len, kept.values())) < 25e6
     assert "ort/ort-wasm-simd-threaded.asyncify.wasm" in told["gpu"].keys() - kept.keys()
