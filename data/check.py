@@ -16,11 +16,11 @@ import numpy as np
 from data.datasets import Format, find_folder, find_format, load_faces
 from data.doubts import find_doubts, vote_order
 from data.face_set import FaceSet, NoFaces, rows_without_duplicate
-from data.faults import Fault, FaultyData, counted, without_warning
+from data.faults import Fault, FaultyData, without_warning
 from data.pictures.store import Storage
 from data.sources.files import printable
 from data.tables import SPLITS
-from support import FAILED, command, run_and_exit, setting
+from support import FAILED, command, count, run_and_exit, setting
 from support.emotions import is_name
 
 
@@ -65,7 +65,7 @@ def run(settings: Settings) -> int:
         doubts += vote_order(parts[split], split)
     for doubt in doubts:
         print(doubt)
-    print(counted(list(faults)) if faults else "no faults")
+    print(count(len(faults), "fault") if faults else "no faults")
     return FAILED if faults or doubts else 0
 
 

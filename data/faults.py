@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import UserError
+from support import UserError, count
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class FaultyData(UserError):
         self.faults = tuple(faults)
         shown = "".join(f"\n  {fault}" for fault in self.faults[:SHOWN])
         rest = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        super().__init__(f"{counted(faults)} in the data set; repair them or give --skip-bad:{shown}{rest}")
+        super().__init__(f"{count(len(faults), 'fault')} in the data set; repair them or give --skip-bad:{shown}{rest}")
 
 
 @contextlib.contextmanager
@@ -56,7 +56,8 @@ def raise_errors(faults: Sequence[Fault], *, skip_bad: bool) -> None:
     if faults and not skip_bad:
         raise FaultyData(faults)
     if faults:
-        log.warning("%s in the data set: these rows are left out; the first: %s", counted(faults), faults[0])
+        what = count(len(faults), "fault")
+        log.warning("%s in the data set: these rows are left out; the first: %s", what, faults[0])
 
 
 @contextlib.contextmanager
@@ -67,8 +68,3 @@ def without_warning() -> Iterator[None]:
         yield
     finally:
         log.disabled = False
-
-
-def counted(faults: Sequence[Fault]) -> str:
-    """How many, as text: "1 fault", "2 faults"."""
-    return f"{len(faults)} fault{'s' * (len(faults) != 1)}"
