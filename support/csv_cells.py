@@ -7,16 +7,12 @@ Out: the same, those that a spreadsheet would run with an apostrophe in front; a
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Any
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by a spreadsheet that opens the file
 
 
-@overload
-def harmless(value: str) -> str: ...
-@overload
-def harmless(value: object) -> object: ...
-def harmless(value: object) -> object:
+def harmless(value: Any) -> Any:
     """A text with an apostrophe in front where it would be a formula; other values as they are."""
     if not isinstance(value, str):
         return value
