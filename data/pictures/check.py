@@ -71,7 +71,7 @@ def refuse_damage(picture: Picture, damage: JpegDamage) -> None:
 def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> dict[int, str]:
     """What is wrong with those that cannot be decoded, by row, as found now or at an earlier start."""
     note = cache.folder / "checked" / f"{state_digest(pictures)}.json" if cache and cache.folder else None
-    known = _noted(note)
+    known = _noted(note) if note else None
     rows = range(len(pictures)) if known is None else sorted(known)
     found = _check([pictures[row] for row in rows], cache)
     broken = {rows[number]: what for number, what in found.items()}
@@ -80,13 +80,10 @@ def broken_pictures(pictures: Sequence[Picture], cache: PictureCache | None) -> 
     return broken
 
 
-def _noted(note: Path | None) -> dict[int, str] | None:
+def _noted(note: Path) -> dict[int, str] | None:
     """What an earlier start found; None where there was none."""
-    if note and note.exists():
-        try:
-            return {int(row): str(what) for row, what in json.loads(note.read_text(encoding="utf-8")).items()}
-        except (OSError, ValueError, AttributeError):  # cut off, or another's
-            pass
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # none, cut off, or another's
+        return {int(row): str(what) for row, what in json.loads(note.read_text(encoding="utf-8")).items()}
     return None
 
 
