@@ -40,14 +40,11 @@ def compare(first: Predictions, second: Predictions) -> dict:
     names = np.unique(np.concatenate([first.labels, first.predicted, second.predicted]))
     labels, one, other = (np.searchsorted(names, v) for v in (first.labels, first.predicted, second.predicted[order]))
     found: dict = {"n": len(labels)}
-    statistics = {"accuracy": accuracy, "macro_f1": macro_f1}
-    for name, statistic in statistics.items():
-        values = [statistic(confusion_matrix(labels, p, classes=len(names))) for p in (one, other)]
-        found[name] = {"first": values[0], "second": values[1], "difference": values[1] - values[0]}
     differences = paired_differences(labels, one, other, classes=len(names))
-    for name, differing in differences.items():
-        low, high = np.quantile(differing, [0.025, 0.975])
-        found[name] |= {"interval": [float(low), float(high)]}
+    for name, statistic in (("accuracy", accuracy), ("macro_f1", macro_f1)):
+        before, after = (statistic(confusion_matrix(labels, p, classes=len(names))) for p in (one, other))
+        interval = np.quantile(differences[name], [0.025, 0.975]).tolist()
+        found[name] = {"first": before, "second": after, "difference": after - before, "interval": interval}
     only_first = int(((one == labels) & (other != labels)).sum())
     only_second = int(((one != labels) & (other == labels)).sum())
     unequal = only_first + only_second
