@@ -116,7 +116,7 @@ class OnnxEngine:
             return self._together(frames)
         if self._apart is None:  # made when there are several frames at once
             pool = ThreadPoolExecutor(self._together.threads)
-            self._apart = pool, self._together.with_threads(1)
+            self._apart = pool, OnnxSession(self._together.model, threads=1)
         pool, session = self._apart
         return [np.concatenate(values) for values in zip(*pool.map(session, frames[:, None]), strict=True)]
 

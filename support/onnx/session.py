@@ -70,7 +70,7 @@ class OnnxSession:
     def __init__(self, model: bytes, *, threads: int) -> None:
         import onnxruntime
 
-        self._model, self.threads = model, threads
+        self.model, self.threads = model, threads
         onnxruntime.disable_telemetry_events()  # builds for Windows count events
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
@@ -81,10 +81,6 @@ class OnnxSession:
         self._input = self._session.get_inputs()[0].name
         found = self._session.get_modelmeta().custom_metadata_map
         self.metadata = {name: json.loads(text) for name, text in found.items() if name.encode() != SEAL_KEY}
-
-    def with_threads(self, threads: int) -> OnnxSession:
-        """The same model in a session of its own."""
-        return OnnxSession(self._model, threads=threads)
 
     def __call__(self, values: np.ndarray) -> list[np.ndarray]:
         """The model's outputs for its one input; `UserError` where it cannot be run on it."""
