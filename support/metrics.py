@@ -56,13 +56,9 @@ def macro_f1(confusion: np.ndarray, *, classes: Sequence[int] | np.ndarray | Non
 
 
 def bootstrap_interval(
-    confusion: np.ndarray,
-    statistic: Callable[[np.ndarray], float],
-    *,
-    level: float = 0.95,
-    resamples: int = 1000,
+    confusion: np.ndarray, statistic: Callable[[np.ndarray], float], *, resamples: int = 1000
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval (Efron 1979) of a `statistic` of the confusion matrix (K, K) int.
+    """95 % percentile bootstrap interval (Efron 1979) of a `statistic` of the confusion matrix (K, K) int.
 
     Sampling N faces with replacement fills the matrix as a multinomial sample of N from its cells does, so only the
     matrix is resampled. Faces count as independent: people who were photographed several times make it too narrow.
@@ -74,7 +70,7 @@ def bootstrap_interval(
         matrix = np.zeros_like(confusion)
         matrix.flat[cells] = rng.multinomial(n, confusion.flat[cells] / n)
         values.append(statistic(matrix))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 
