@@ -141,7 +141,7 @@ def class_counts_figure(splits: Mapping[str, FaceSet], *, title: str = "") -> Fi
         share = np.bincount(faces.labels, minlength=len(names)) / len(faces)
         left.barh(rows, share, height=height, color=colour, label=f"{split}  {len(faces):,}")
         agreement = np.sort(faces.votes[np.arange(len(faces)), faces.labels])[::-1]
-        right.step([1, *agreement], np.arange(len(faces) + 1) / len(faces), color=colour, where="pre")
+        right.step([1, *agreement, 0], [*np.arange(len(faces) + 1) / len(faces), 1], color=colour, where="post")
     label_rows(left, names)
     left.set(title=title, xlabel="share of the split's faces")
     has_votes = any(faces.has_votes for faces in splits.values())

@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from helpers.figures import points, render, widths
+from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.colors import rgb_to_hsv, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 
 from data.face_set import FaceSet
@@ -108,11 +110,18 @@ def test_counts_are_shares_of_each_split():
     voted = faces([0, 0, 0, 1], [[1, 0], [0.8, 0.2], [0.6, 0.4], [0, 1]], has_votes=True)
     left, right = render(class_counts_figure({"train": voted, "test": voted.rows(np.array([0, 3]))})).axes
     assert widths(left) == [0.75, 0.25, 0.5, 0.5]
-    x, y = points(right.lines[0]).T
-    np.testing.assert_allclose(x, [1, 1, 1, 0.8, 0.6])
-    np.testing.assert_allclose(y, [0, 0.25, 0.5, 0.75, 1])
+    for share in (0.95, 0.7, 0.5, 0.1):
+        assert height_at(right.lines[0], share) == sum(agreement >= share for agreement in (1, 0.8, 0.6, 1)) / 4
+        assert height_at(right.lines[1], share) == 1
     labelled = faces([0, 1], [[1, 0], [0, 1]], has_votes=False)
     assert "no votes" in render(class_counts_figure({"test": labelled})).axes[1].get_title(loc="left")
+
+
+def height_at(line: Line2D, x: float) -> float:
+    """Where a line of steps is drawn at x: that of the level piece over it."""
+    corners = np.transpose(STEP_LOOKUP_MAP[line.get_drawstyle()](*points(line).T))
+    (height,) = {a[1] for a, b in pairwise(corners) if min(a[0], b[0]) < x < max(a[0], b[0])}
+    return float(height)
 
 
 def test_the_legend_of_splits_lies_beside_the_bars():
