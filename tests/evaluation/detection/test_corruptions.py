@@ -64,6 +64,12 @@ def test_regions_to_ignore_move_along(corruption):
     assert len(changed.ignore) == 1
 
 
+def light(level: float) -> float:
+    """The share of white's light that a grey level of sRGB stands for (IEC 61966-2-1)."""
+    signal = level / 255
+    return signal / 12.92 if signal <= 0.04045 else ((signal + 0.055) / 1.055) ** 2.4
+
+
 def test_changes_of_light_leave_boxes_alone():
     original = picture()
     face, background = np.s_[100:115, 105:120], np.s_[5:30, 5:30]
@@ -72,7 +78,11 @@ def test_changes_of_light_leave_boxes_alone():
         assert np.array_equal(after.boxes, original.boxes)
     grey = corrupt(original, "grey").image
     assert (grey[..., 0] == grey[..., 1]).all()
-    assert corrupt(original, "dark").image.mean() < 0.3 * original.image.mean()
+    dark = [corrupt(picture(f"lfw/{number}.jpg"), "dark").image[background].mean() for number in range(40)]
+    assert 0.12 - 0.01 < min(dark) / 100 < 0.14
+    assert 0.23 < max(dark) / 100 < 0.25 + 0.01
+    # sRGB is no light: 100 of 255 are 12.7 % of white's, an eighth of these levels 0.38 %, a quarter 0.97 %
+    assert 0.02 < light(min(dark)) / light(100) < light(max(dark)) / light(100) < 0.08
     backlit = corrupt(original, "backlit").image.astype(float)
     assert backlit[face].mean() < 0.4 * original.image[face].mean()
     assert backlit[background].mean() > 1.5 * original.image[background].mean()
