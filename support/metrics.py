@@ -180,14 +180,17 @@ def _counts_above(scores: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def average_precision(scores: np.ndarray, hits: np.ndarray, *, faces: int) -> float:
-    """Area under precision over recall, with monotone precision (Everingham et al. 2010, all points).
+    """Area under precision over recall, with monotone precision, all points as in VOC from 2010 on.
+
+    Everingham et al. 2015; their paper of 2010 still has eleven points. Here there is a point for each different score,
+    so that the order of equal ones, which is that of the pictures, decides nothing.
 
     scores: (D,) float, of the detections. hits: (D,) bool, whether each matches a face. faces: how many there are.
     """
-    order = np.argsort(-scores, kind="stable")
-    true_positives = np.cumsum(hits[order])
-    recall = np.concatenate([[0], true_positives / faces])
-    precision = true_positives / np.arange(1, len(order) + 1)
+    if not len(scores):
+        return 0.0
+    true, false = _counts_above(scores, hits)
+    recall, precision = np.concatenate([[0], true / faces]), true / (true + false)
     monotone = np.maximum.accumulate(precision[::-1])[::-1]
     return float((np.diff(recall) * monotone).sum())
 

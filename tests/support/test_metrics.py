@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -160,6 +161,21 @@ def test_average_precision_by_hand():
     rising = average_precision(np.array([0.9, 0.8, 0.7]), np.array([False, True, True]), faces=2)
     assert rising == pytest.approx(2 / 3)
     assert average_precision(np.empty(0), np.empty(0, bool), faces=3) == 0
+
+
+def test_average_precision_does_not_depend_on_the_order_of_equal_scores(rng):
+    # two of 0.9, one right, then two of 0.8, one right: precision is 1/2 at both thresholds, up to recall 2/3
+    scores, hits = np.array([0.9, 0.9, 0.8, 0.8]), np.array([True, False, True, False])
+    for order in itertools.permutations(range(4)):
+        assert average_precision(scores[[*order]], hits[[*order]], faces=3) == pytest.approx(2 / 3 * 1 / 2)
+    different, hits = rng.permutation(50) / 50, rng.random(50) < 0.4
+    recall, precision = [], []
+    for threshold in sorted(different)[::-1]:
+        recall.append(hits[different >= threshold].sum() / 30)
+        precision.append(hits[different >= threshold].mean())
+    steps = np.diff([0, *recall])
+    by_hand = sum(step * max(precision[i:]) for i, step in enumerate(steps))
+    assert average_precision(different, hits, faces=30) == pytest.approx(by_hand)
 
 
 def test_above_ten_classes_the_top_five_are_scored(rng):
