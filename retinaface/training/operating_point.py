@@ -5,8 +5,9 @@ Out: float16 weights, and an .onnx file beside them, in which a score of 0.5 is 
      face in `--pictures-per-false-face` validation pictures without a face.
 
 A detector's scores depend on how often faces occur in its training windows, which is not how often they occur before a
-camera. A constant added to the face logits changes every score by one monotone function: the order of detections, and
-so the AP, stays the same.
+camera. A constant added to the face logits changes every score by one monotone function: the order of anchors stays.
+Boxes and landmarks, which are means weighted by scores (`retinaface.detector.vote`), and what is searched for from a
+score on (`retinaface.near_faces`), change a little, and so may the AP.
 
 Of several weights the mean is taken (Wortsman et al. 2022, model soups, arXiv 2203.05482).
 """
