@@ -3,8 +3,9 @@
 In:  the rows of a run, one an epoch.
 Out: a figure; and how many epochs ago a score was best.
 
-Columns: epoch, size (pixels a side), lr, train_loss (KL, nats), faces_per_s, and the scores of the validation split:
-n, correct, accuracy, balanced_accuracy, macro_f1, weighted_f1, kl, js (nats), ece_uncalibrated. The last is at
+Columns: epoch, size (pixels a side), lr (after the epoch), train_loss (nats; KL to what the training aims at, which
+are votes as its flags smooth, mix, weigh and join them with teachers), faces_per_s, and the scores of the validation
+split: n, correct, accuracy, balanced_accuracy, macro_f1, weighted_f1, kl, js (nats), ece_uncalibrated. The last is at
 temperature 1, where `ece` in the scores.json of evaluation is at the fitted temperature.
 """
 
@@ -51,9 +52,9 @@ def training_curves(history: pd.DataFrame, *, title: str) -> Figure:
     figure = Figure(figsize=(9, 3.9))
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     loss, scores, rate = figure.subplots(1, 3)
-    loss.plot(epoch, history["train_loss"], color=GREY, label="training, on augmented faces", **style)
-    loss.plot(epoch, history["kl"], color=BLUE, label="validation", **style)
-    loss.set(title="KL to the votes, nats", ylim=(0, None))
+    loss.plot(epoch, history["train_loss"], color=GREY, label="training, to its targets, faces augmented", **style)
+    loss.plot(epoch, history["kl"], color=BLUE, label="validation, to the votes", **style)
+    loss.set(title="KL, nats", ylim=(0, None))
     for column, name, colour in (("accuracy", "accuracy", BLUE), ("macro_f1", "macro-F1", VERMILION)):
         values, best = history[column], int(history[column].argmax())
         text = f"{name}, best {values.iloc[best]:.3f} in epoch {epoch.iloc[best]:g}"

@@ -30,6 +30,10 @@ def test_epochs_since_the_best(column, values, expected):
 def test_training_curves_mark_the_best_epochs():
     loss, scores, rate = training_curves(pd.DataFrame(HISTORY), title="run").axes
     assert [line.get_ydata().tolist() for line in loss.lines] == [HISTORY["train_loss"], HISTORY["kl"]]
+    # the training's targets are the votes only without smoothing, mixing, teachers and weights
+    assert loss.get_title(loc="left") == "KL, nats"
+    named = [text.get_text() for text in loss.get_legend().get_texts()]
+    assert named == ["training, to its targets, faces augmented", "validation, to the votes"]
     found = [text.get_text() for text in scores.get_legend().get_texts()]
     assert found == ["accuracy, best 0.800 in epoch 2", "macro-F1, best 0.500 in epoch 3"]
     marks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in scores.lines[1::2]]
