@@ -60,7 +60,7 @@ class Settings:
     )  # fmt: skip
     balance: float = setting(0.0, "show a class of n faces in proportion to n ** (1 - balance)", within=SHARE)
     class_weights: float = setting(
-        0.0, "weigh the loss of a class of n faces in proportion to n ** -class_weights", within=SHARE
+        0.0, "weigh the loss of a class with n of the votes in proportion to n ** -class_weights", within=SHARE
     )
     augment: float = setting(1.0, "strength of the augmentation but for --light and --noise; 0: none", within=(0, 4))
     light: float = setting(0.0, "largest share by which light from one side changes a picture; 0: none", within=SHARE)
