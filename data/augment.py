@@ -25,7 +25,8 @@ ERASED = (0.03, 0.2)  # smallest and largest share of the picture that one recta
 class Change(NamedTuple):
     """What happens to one picture, whatever its size and its pixels are.
 
-    angle, scale, stretch, shift_xy: of the warp; radians, factors, and pixels of the output. mirror: -1 or 1.
+    angle, scale, stretch, shift_xy: of the warp; radians, factors, pixels of the output. A picture becomes `stretch`
+        times as wide and 1 / stretch times as high: its aspect changes by the square. mirror: -1 or 1.
     gamma: exponent of the tone curve. resolution: share of it that is left. 1 each: as it is.
     light_xy: the light is 1 + light_xy . (x, y), x and y from -1 to 1 over the output.
     noise: standard deviation in grey levels; noise_seed: its pattern (`noise_levels`).
@@ -52,7 +53,7 @@ class Augment:
 
     mirror: mirror every second picture, at random.
     rotation_deg: standard deviation of the in-plane rotation, degrees.
-    scale, stretch: half-width of the uniform log-scale and log-aspect.
+    scale, stretch: half-width of the uniform log-scale, and of the log of `Change.stretch`; log-aspect is twice that.
     shift: half-width of the uniform shift, as a share of the side.
     gamma: half-width of the uniform log-exponent of the tone curve.
     blur, erase: probability of a lower resolution, of an erased rectangle.

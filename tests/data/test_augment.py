@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.augment import Augment, changed, draw_rectangle, noise_levels
+from data.augment import Augment, changed, draw_rectangle, noise_levels, warp_matrix
 
 OFF = Augment(mirror=False, rotation_deg=0, scale=0, stretch=0, shift=0, gamma=0, blur=0, erase=0)
 
@@ -122,6 +122,17 @@ def test_changes_are_as_large_and_as_frequent_as_their_settings_say():
     assert len(coarse) / 2000 == pytest.approx(augment.blur, abs=0.03)
     assert 0.4 <= coarse.min() < coarse.max() <= 0.9
     assert (drawn["erased"][:, 2] > 0).mean() == pytest.approx(augment.erase, abs=0.05)
+
+
+def test_the_aspect_changes_by_the_square_of_the_stretch():
+    augment = dataclasses.replace(OFF, stretch=0.06)
+    log_aspect = []
+    for seed in range(500):
+        change = augment.draw(np.random.default_rng(seed), size=48)
+        (wide, _, _), (_, high, _) = warp_matrix(change, (48, 48), 48)
+        assert (wide, high) == pytest.approx((change.stretch, 1 / change.stretch))
+        log_aspect.append(np.log(wide / high))
+    assert 0.11 < np.abs(log_aspect).max() <= 0.12
 
 
 def test_what_is_erased_lies_where_it_was_drawn_in_one_level_or_in_noise(image):
