@@ -8,7 +8,8 @@ The target is a distribution: the shares of the crowd's votes. The loss is KL(vo
 one-hot target is cross-entropy, so data sets with labels only train the same way.
 
 On several cards or machines: torchrun --nproc-per-node=N train.py ... A step still has --batch-size faces, split over
-the processes. Two things differ from one process: dropout masks, and batch norm on the CPU, which is per process.
+the processes. Different from one process are dropout masks, batch norm on the CPU, which is per process, and, where
+--batch-size is no multiple of twice the processes, who is mixed with whom (data/mixing.py).
 """
 
 from __future__ import annotations

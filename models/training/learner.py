@@ -68,7 +68,7 @@ class Learner(BaseLearner[nn.Module]):
         key: numbers that, together with the rank, seed the dropout masks, so that a resumed run repeats them.
         smoothing, class_weights: see `kl_loss`. sam: radius of `perturbed_weights`; 0 for none.
         parts: how many passes the batch is split into, whose gradients are summed: the same step in less memory, but
-            for batch norms, which see a part at a time.
+            for batch norms, which see a part at a time, and the dropout masks of networks with several dropouts.
         """
         seed = int(np.random.SeedSequence((*key, self.distributed.rank)).generate_state(1)[0])
         self.parallel.train()

@@ -223,6 +223,19 @@ def test_a_step_in_parts_is_the_step():
         torch.testing.assert_close(weight, found[0][1])
 
 
+def test_parts_have_the_masks_of_one_dropout_and_not_of_two():
+    x, target = torch.randn(8, 4), torch.eye(3)[torch.arange(8) % 3]
+    for dropouts, same in ((1, True), (2, False)):
+        weights = []
+        for parts in (1, 2):
+            torch.manual_seed(0)
+            layers = [nn.Linear(4, 64), nn.ReLU()] + [nn.Dropout(0.5)] * dropouts + [nn.Linear(64, 3)]
+            network = nn.Sequential(*layers)
+            Learner(network, Distributed(torch.device("cpu"))).step(x, target, lr=0.1, key=(0, 0, 0), parts=parts)
+            weights.append(network[0].weight.detach().clone())
+        assert torch.allclose(*weights, atol=1e-6) == same
+
+
 def test_frozen_layers_and_their_statistics_stay():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 4, 2))
     freeze_layers(network, ["0", "1"], heads=())
