@@ -40,7 +40,7 @@ class Preprocess:
     size_hw: height and width in pixels.
     channels: 3 for RGB, 1 for grey (BT.601 luma).
     mean, std: one a channel, in [0, 1]; both None: each picture is standardised by its own mean and deviation, which
-        makes the network blind to exposure.
+        makes the network blind to exposure, down to a deviation of `STANDARD_DEVIATION_FLOOR`.
     """
 
     size_hw: tuple[int, int]

@@ -32,6 +32,14 @@ def test_each_picture_is_standardised_by_itself(rng):
     assert Preprocess((48, 48))(nearly).abs().max() < 1 / STANDARD_DEVIATION_FLOOR  # noise is not blown up
 
 
+def test_exposure_shows_only_below_the_floor(rng):
+    crop = np.repeat(rng.integers(0, 256, (1, 48, 48, 1), dtype=np.uint8), 3, axis=3)  # grey, a deviation of 74
+    whole, half, dark = (Preprocess((48, 48), channels=1).array((crop * share).astype(np.uint8))
+                         for share in (1, 0.5, 0.05))  # fmt: skip
+    np.testing.assert_allclose(half, whole, atol=0.03)
+    assert dark.std() == pytest.approx((crop * 0.05).astype(np.uint8).std() / STANDARD_DEVIATION_FLOOR)
+
+
 def test_mean_and_std_by_hand():
     crop = np.array([[[[255, 0, 51]]]], np.uint8)
     x = Preprocess((1, 1), mean=(0.5, 0.5, 0.0), std=(0.5, 0.25, 1.0))(crop)
