@@ -171,6 +171,29 @@ def test_copies_on_one_origin_keep_their_own_files(site_folder, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.thorough
+def test_a_host_that_sends_index_html_on_keeps_that_address(site_folder):
+    """As Cloudflare's pages do: browsers refuse a page that a service worker answers with what was sent on."""
+
+    class SendingOn(Handler):
+        def do_GET(self):
+            if self.path == "/index.html":
+                self.send_response(308)
+                self.send_header("Location", "/")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                super().do_GET()
+
+    with Site(site_folder) as site, Chromium() as browser:
+        site.RequestHandlerClass = SendingOn
+        open_page(browser, site)
+        browser.wait_for("navigator.serviceWorker.controller?.state === 'activated'")
+        browser.page("Page.navigate", url=f"{site.address}index.html")
+        browser.wait_for("location.pathname === '/index.html' && document.body?.dataset.ready === 'yes'")
+
+
+@pytest.mark.long
+@pytest.mark.thorough
 def test_wrong_bytes_are_not_kept(site_folder, tmp_path):
     """Half a file, from a host that says it is all: the next reload has the whole one."""
     folder = shutil.copytree(site_folder, tmp_path / "site", ignore=shutil.ignore_patterns("emotion.onnx.gz"))

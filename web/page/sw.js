@@ -33,7 +33,8 @@ self.addEventListener("fetch", (event) => {
   const answer = async () => {
     const cache = await caches.open(PREFIX + version);
     const kept = await cache.match(event.request, { ignoreSearch: true });
-    if (kept) return kept;
+    // A host that sends index.html on to / would else break that address: browsers refuse such an answer for a page.
+    if (kept) return kept.redirected ? new Response(kept.body, kept) : kept;
     const integrity = gpu[event.request.url.slice(self.registration.scope.length)];
     if (!integrity) return fetch(event.request);
     const fetched = await fetch(event.request, { integrity });
