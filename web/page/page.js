@@ -3,7 +3,7 @@
  */
 import { Analyst } from "./app/analyst.js";
 import { camerasThere } from "./app/cameras.js";
-import { Refusal } from "./app/canvas.js";
+import { Refusal, nameOf } from "./app/canvas.js";
 import { listenForFiles } from "./app/drops.js";
 import { freeKeysAfterPointer, leaveDisabled } from "./app/focus.js";
 import { Recorder, Table, download } from "./app/outputs.js";
@@ -162,7 +162,7 @@ function camera() {
 const showFile = (file, of = 1) =>
   open(async (signal) => {
     const source = await openFile(file, about, signal);
-    if (of > 1) source.note = `one of the ${of} files is opened: ${file.name}`;
+    if (of > 1) source.note = `one of the ${of} files is opened: ${nameOf(file)}`;
     return source;
   });
 const pressed = (/** @type {string} */ id, /** @type {boolean} */ on) => (button(id).ariaPressed = String(on));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openAnimation } from "../../../web/page/app/animation.js";
+import { nameOf } from "../../../web/page/app/canvas.js";
 import { Table } from "../../../web/page/app/outputs.js";
 import { openSample } from "../../../web/page/app/sample.js";
 import { Session } from "../../../web/page/app/session.js";
@@ -64,4 +65,11 @@ test("frames of each source are counted from 0", async () => {
     await session.run({ name, kind: "sample", mirrored: false, next, pause() {}, close() {} });
   }
   assert.deepEqual(table.rows, ["0,first", "1,first", "0,second", "1,second"]);
+});
+
+test("a sentence has the beginning and the end of a long name, and leaves the picture in sight", () => {
+  assert.equal(nameOf({ name: "a film.mp4" }), "a film.mp4");
+  const long = nameOf({ name: `😀 summer ${"🎬".repeat(200)}, second cut.mp4` });
+  assert.match(long, /^😀 summer 🎬+…🎬*, second cut\.mp4$/u);
+  assert.equal([...long].length, 47);
 });

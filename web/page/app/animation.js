@@ -3,7 +3,7 @@
  *
  * In:  a file. Out: a source; null where it is no animation, or the browser cannot take it apart: it is a picture then.
  */
-import { fitted } from "./canvas.js";
+import { fitted, nameOf } from "./canvas.js";
 
 /**
  * @param {File} file @param {import("../types.js").About} about
@@ -44,7 +44,7 @@ export async function openAnimation(file, about) {
       while (!closed) {
         if (index === count) return rewind("the animation is over; space plays it again");
         const decoded = await decoder.decode({ frameIndex: index }).catch(() => null);
-        if (!decoded) return closed ? null : rewind(`${file.name} is damaged and ends after ${index} pictures`);
+        if (!decoded) return closed ? null : rewind(`${nameOf(file)} is damaged and ends after ${index} pictures`);
         const { image } = decoded;
         const timeS = atS;
         const wantedS = (image.duration ?? 0) / 1e6;

@@ -1,9 +1,15 @@
 /**
- * What sources share: one canvas that is read back, sizes that fit, and how they refuse.
+ * What sources share: one canvas that is read back, sizes that fit, how they refuse, and names in sentences.
  */
 
 /** A sentence for the person; everything else that is thrown is a mistake of ours. */
 export class Refusal extends Error {}
+
+/** A file's name in a sentence: of a long one its beginning and its end. @param {File} file */
+export function nameOf({ name }) {
+  const signs = [...name];
+  return signs.length > 50 ? `${signs.slice(0, 30).join("")}…${signs.slice(-16).join("")}` : name;
+}
 
 /** @param {number} width @param {number} height @param {number} longest */
 export function fitted(width, height, longest) {

@@ -21,7 +21,7 @@
  * @property {string} [note] what there is to say of it once it runs
  */
 import { openAnimation } from "./animation.js";
-import { Refusal, contextOf, fitted } from "./canvas.js";
+import { Refusal, contextOf, fitted, nameOf } from "./canvas.js";
 
 const FORBIDDEN =
   "The browser may not use the camera. Allow it beside the address and try again, or look at the sample.";
@@ -84,7 +84,7 @@ export async function openCamera(deviceId, gone, signal, away, awayS) {
  * @returns {Promise<Source>}
  */
 export async function openFile(file, about, signal) {
-  if (!file.size) throw new Refusal(`${file.name} is empty. Open another picture or film.`);
+  if (!file.size) throw new Refusal(`${nameOf(file)} is empty. Open another picture or film.`);
   const pictures = [openAnimation, openPicture];
   const order = file.type.startsWith("video/") ? [openFilm, ...pictures] : [...pictures, openFilm];
   let why = "is no picture or film that this browser can read, or is damaged. Open a JPEG, PNG, WebP, MP4 or WebM.";
@@ -94,7 +94,7 @@ export async function openFile(file, about, signal) {
     });
     if (source) return source;
   }
-  throw new Refusal(`${file.name} ${why}`);
+  throw new Refusal(`${nameOf(file)} ${why}`);
 }
 
 /**
@@ -117,7 +117,7 @@ async function openFilm(file, about, signal) {
     longest: Math.max(video.videoWidth, video.videoHeight),
     ending: () =>
       video.error
-        ? `${file.name} is damaged and ends after ${video.currentTime.toFixed(1)} s`
+        ? `${nameOf(file)} is damaged and ends after ${video.currentTime.toFixed(1)} s`
         : "the film is over; space plays it again",
     close() {
       video.pause();
