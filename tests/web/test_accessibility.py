@@ -172,6 +172,21 @@ def test_nothing_moves_for_those_who_asked(page):
     assert page.evaluate("getComputedStyle(document.querySelector('#loading span')).animationName") == "warm"
 
 
+def test_in_forced_colours_a_pressed_button_differs_also_in_focus(page):
+    """Else nobody who presses it by the keyboard sees what it did."""
+    close_source(page)
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    page.page("Emulation.setEmulatedMedia", features=[{"name": "forced-colors", "value": "active"}])
+    page.evaluate("document.getElementById('pause').focus()")
+    page.key("Tab")
+    assert focused(page) == "heat"
+    looks = "['heat', 'mirror'].map((id) => getComputedStyle(document.getElementById(id)).backgroundColor)"
+    pressed, other = page.evaluate(looks)
+    page.page("Emulation.setEmulatedMedia", features=[])
+    assert pressed != other
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_it_fits(page, width, height):
     """No sideways scrolling, the picture is large, buttons are large enough for a finger and reachable."""
