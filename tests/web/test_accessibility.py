@@ -187,6 +187,20 @@ def test_in_forced_colours_a_pressed_button_differs_also_in_focus(page):
     assert pressed != other
 
 
+@pytest.mark.parametrize("size", [(390, 844), (1024, 768), (1440, 900)])
+def test_buttons_stay_where_they_are_when_a_picture_comes(page, size):
+    """What a person is about to press does not move away, as the notice goes from below the picture into it."""
+    page.resize(*size)
+    close_source(page)
+    places = "[...document.querySelectorAll('nav button')].map((b) => b.getBoundingClientRect().top)"
+    before = page.evaluate(places)
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    assert page.evaluate("document.body.classList.contains('noticed')")
+    assert page.evaluate(places) == before
+    page.resize(1280, 800)
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_it_fits(page, width, height):
     """No sideways scrolling, the picture is large, buttons are large enough for a finger and reachable."""
