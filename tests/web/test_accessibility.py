@@ -234,9 +234,9 @@ def test_it_fits(page, width, height):
     page.resize(1280, 800)
 
 
-def is_taken(page, key: str, *, repeat: bool = False) -> bool:
-    """Does the page take a press of `key`, so that the browser does nothing with it?"""
-    options = f"{{key: '{key}', repeat: {str(repeat).lower()}, bubbles: true, cancelable: true}}"
+def is_taken(page, key: str, *, code: str = "", repeat: bool = False) -> bool:
+    """Does the page take a press of `key`, at the place `code`, so that the browser does nothing with it?"""
+    options = f"{{key: '{key}', code: '{code}', repeat: {str(repeat).lower()}, bubbles: true, cancelable: true}}"
     return not page.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {options}))")
 
 
@@ -248,6 +248,18 @@ def test_keys_that_mean_nothing_are_the_browsers_also_while_they_are_held(page):
     wait_for_frames(page, 1)
     assert is_taken(page, " ", repeat=True)  # held, it neither scrolls nor pauses again and again
     assert page.evaluate("document.getElementById('pause').ariaPressed") == "false"
+
+
+def test_letters_of_other_alphabets_count_by_their_place(page):
+    """A Cyrillic keyboard has only such letters; a German one has the signs of an English one elsewhere."""
+    close_source(page)
+    page.evaluate("document.getElementById('sample').click()")
+    wait_for_frames(page, 1)
+    assert is_taken(page, "ь", code="KeyM")  # m
+    assert is_taken(page, "m", code="Semicolon")  # as French keyboards have it
+    assert not is_taken(page, "о", code="KeyJ")
+    assert not is_taken(page, "ö", code="Semicolon")
+    assert is_taken(page, "Ь", code="KeyM")  # mirrored as before
 
 
 def test_letters_can_be_switched_off_as_keys(page):

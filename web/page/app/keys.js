@@ -18,11 +18,19 @@ export function listenForKeys(dialog, { keys, percentages }, means, act) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
     const target = /** @type {HTMLElement} */ (event.target);
-    const key = event.key.toLowerCase();
+    const key = keyOf(event);
     if (target instanceof HTMLSelectElement || (key === " " && target instanceof HTMLButtonElement)) return;
     if (!letters.checked && key.length === 1 && key !== " ") return;
     if (!means(key)) return;
     event.preventDefault();
     if (!event.repeat) act(key);
   });
+}
+
+/**
+ * The lower-case letter, sign or name of a key; of a letter of another alphabet, the Latin one that has its place.
+ * @param {KeyboardEvent} event
+ */
+function keyOf({ key, code }) {
+  return (key > "~" && /^Key[A-Z]$/.test(code) ? code.slice(3) : key).toLowerCase();
 }
