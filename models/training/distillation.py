@@ -25,6 +25,7 @@ from torch import Tensor
 
 from models.classifier import Classifier
 from support import UserError
+from support.emotions import canonical_name
 from support.metrics import softmax
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def soft_votes(
     """Votes (N, K) float32 in which the soft targets of a csv (or .csv.gz) file have that share.
 
     names: of the N faces; rows of the file are matched by name. A face without a row keeps its votes, with a warning.
-    The file has a header, its first column is the name; a column is named as each class, others are left alone.
+    The file has a header, its first column is the name; a column is named as each class, in any word for it that a
+    data set may use ("Happy"); others are left alone.
     Raises `UserError`, with the line, where it cannot be read so.
     """
     rows = {name: row for row, name in enumerate(names)}
@@ -72,10 +74,12 @@ def soft_votes(
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
+            header = [canonical_name(name) for name in next(reader, [])]
             missing = [name for name in class_names if name not in header]
             if missing:
-                raise UserError(f"{path}:1 must name a column for each class; it lacks {', '.join(missing)}.")
+                raise UserError(
+                    f"{path}:1 must name a column for each class, separated by commas; it lacks {', '.join(missing)}."
+                )
             twice = [name for name in class_names if header.count(name) > 1]
             if twice:
                 raise UserError(f"{path}:1 names {', '.join(twice)} more than once; keep one column a class.")

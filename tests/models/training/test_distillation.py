@@ -57,6 +57,16 @@ def test_soft_targets_join_the_votes_by_file_name(tmp_path, caplog):
     assert votes[1].tolist() == [1, 0]
 
 
+def test_columns_of_soft_targets_are_classes_in_the_words_of_the_data_set(tmp_path):
+    path, names = tmp_path / "soft.csv", ("happiness", "anger", "two words")
+    path.write_text("name,Happy, angry ,Two  Words\na.png,2,6,0\n")
+    found = soft_votes(str(path), ["a.png"], names, np.ones((1, 3), np.float32) / 3, share=1)
+    np.testing.assert_allclose(found, [[0.25, 0.75, 0]])
+    path.write_text("name,happy,joy,anger,two words\na.png,2,2,6,0\n")
+    with pytest.raises(UserError, match="soft.csv:1 names happiness more than once"):
+        soft_votes(str(path), ["a.png"], names, np.ones((1, 3), np.float32) / 3, share=1)
+
+
 def test_a_damaged_archive_of_soft_targets_is_refused(tmp_path):
     path = tmp_path / "soft.csv.gz"
     whole = gzip.compress(b"name,calm,glad\n" + b"".join(b"%d,%d,1\n" % (i, i % 7) for i in range(999)))
@@ -76,7 +86,8 @@ def test_another_teacher_of_the_same_name_is_another_identity(paths):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,calm\na,1\n", "soft.csv:1 must name a column for each class; it lacks glad"),
+        ("name,calm\na,1\n", "soft.csv:1 must name a column for each class, separated by commas; it lacks glad"),
+        ("name;calm;glad\na;1;1\n", "soft.csv:1 must name a column for each class, separated by commas; it lacks"),
         ("name,calm,glad,calm\na,1,1,1\n", "soft.csv:1 names calm more than once"),
         ("name,calm,glad\na,1,x\n", "soft.csv:2 must hold a number of 0 or more for each class, not 'a,1,x'"),
         ("name,calm,glad\na,1,-1\n", "soft.csv:2 must hold"),
