@@ -8,19 +8,25 @@ Colours are those of Okabe & Ito (2008), which colour-blind people can tell apar
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from support.files import atomic_write
+from support.process import notify
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 LIGHT_BLUE, GREY, PALE, INK = "#9CC7E3", "#8C8C8C", "#DDDDDD", "#222222"
 SHADES = "Blues"
+GLYPH = re.compile(r"Glyph (\d+) .* missing from")  # matplotlib's warning, one a character
+PLAIN_TEXT = {"text.parse_math": False}  # names of classes, files and folders may hold $, and are no formulas
 styled = rc_context(  # a decorator: what the function draws is in this style
     {
+        **PLAIN_TEXT,
         "figure.dpi": 120,
         "figure.constrained_layout.use": True,
         "font.size": 9,
@@ -46,6 +52,20 @@ styled = rc_context(  # a decorator: what the function draws is in this style
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Save `figure` to `path`, whose suffix names the format; the file is complete or not there."""
-    with atomic_write(path) as temporary:
+    """Save `figure` to `path`, whose suffix names the format; the file is complete or not there.
+
+    Characters that the font lacks are told in one sentence, in place of a warning each.
+    """
+    plain = rc_context(PLAIN_TEXT)  # of ticks that are made only now, too
+    with atomic_write(path) as temporary, plain, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         figure.savefig(temporary)
+    lacking = [GLYPH.match(str(each.message)) for each in caught]
+    for each, found in zip(caught, lacking, strict=True):
+        if not found:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if signs := dict.fromkeys(chr(int(found[1])) for found in lacking if found):
+        notify(
+            f"{Path(path).name}: the font of figures lacks {' '.join(signs)}, drawn as boxes; --classes FILE gives "
+            "classes other names."
+        )

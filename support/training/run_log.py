@@ -112,8 +112,7 @@ class RunLog:
 
     def _save_figure(self, history: list[Row]) -> None:
         if self.figure is not None:
-            # bytes that are not UTF-8 have no letters, and between two $ matplotlib would read a formula
-            title = self.folder.name.encode("utf-8", "replace").decode().replace("$", r"\$")
+            title = self.folder.name.encode("utf-8", "replace").decode()  # bytes that are not UTF-8 have no letters
             save_figure(self.figure(pd.DataFrame(history), title=title), self.folder / "curves.png")
         self.figure_at = self.clock()
 
