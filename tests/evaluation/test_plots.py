@@ -94,6 +94,12 @@ def test_of_many_classes_some_have_curves_and_the_title_says_so():
     assert figure.get_suptitle() == f"t: the first {MOST_CLASSES} of {MOST_CLASSES + 4} classes"
 
 
+def test_every_curve_is_in_the_legend_whatever_its_class_is_called():
+    names = ["_other", "anger", "$x^$"]
+    (legend,) = curves_of(names).legends
+    assert [text.get_text() for text in legend.get_texts()] == names
+
+
 def test_classes_that_do_not_occur_have_no_bar():
     row = {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 1200}
     (axes,) = render(per_class_figure({"fear": row, "joy": dict.fromkeys(row, 0), "anger": row | {"f1": 0.5}})).axes
