@@ -48,7 +48,10 @@ def run(settings: Settings) -> None:
     logits = Classifier(checkpoint, device=pick_device(settings.device)).logits(validation.images)
     calibrated = calibrated_on(checkpoint, logits, train, validation)
     save_checkpoint(out, calibrated, half=is_half(settings.weights))
-    notify(f"{out} and {export_checkpoint(out)} are calibrated")
+    lacking = calibrated.scores.get("not_calibrated")
+    notify(
+        f"{out} and {export_checkpoint(out)} are {'written, and not calibrated in full' if lacking else 'calibrated'}"
+    )
     print(*table(calibrated, logits, validation), sep="\n")
 
 

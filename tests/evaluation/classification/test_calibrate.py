@@ -85,7 +85,10 @@ def test_classes_are_mapped_and_many_labels_go_by_name(path, folder, tmp_path, m
 def test_few_faces_are_said_and_other_classes_refused(path, folder, tmp_path, capsys):
     out = tmp_path / "new" / "y.safetensors"
     assert main(["--weights", str(path), "--data-path", str(folder), "--device", "cpu", "--out", str(out)]) == 0
-    assert "not calibrated: 12 faces are too few" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not calibrated: 12 faces are too few" in said
+    assert "are written, and not calibrated in full" in said
+    assert "are calibrated" not in said
     assert load_checkpoint(out).temperature == 1
     assert load_checkpoint(path).temperature == 9
     faces = load_faces(folder, "validation")
