@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from data.pictures.cache import Picture, PictureCache, decode, keep
+from data.sources.files import refuse_special_files
 from data.sources.pictures import refuse_damaged_jpeg
 from support import FAILED, UserError
 from support.jpeg_damage import START, JpegDamage
@@ -58,6 +59,7 @@ def refuse_damage(picture: Picture, damage: JpegDamage) -> None:
     """
     if isinstance(picture.source, np.ndarray):
         return
+    refuse_special_files(picture.source)  # a pipe that is named like a picture would be waited for
     try:
         encoded = picture.source.read_bytes()
     except OSError as error:

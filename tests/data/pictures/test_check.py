@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,17 @@ def test_broken_ones_by_row(pictures, tmp_path):
     assert "cannot open" in broken[1]
     assert "3.jpg is damaged, and would be trained on: Corrupt JPEG data" in broken[3]
     assert "5.jpg is not a picture" in broken[5]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_a_pipe_that_is_named_like_a_picture_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    writer = os.open(tmp_path / "pipe.png", os.O_RDWR)
+    closing = threading.Timer(5, os.close, [writer])  # ends the wait of who reads it in spite of all
+    closing.start()
+    broken = broken_pictures([Picture(tmp_path / "pipe.png")], None)
+    closing.cancel()
+    assert "pipe.png is a named pipe; wanted is a file" in broken[0]
 
 
 def test_in_several_processes_it_is_the_same_and_the_cache_is_full(pictures, tmp_path, monkeypatch):
