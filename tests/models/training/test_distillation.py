@@ -63,7 +63,7 @@ def test_columns_of_soft_targets_are_classes_in_the_words_of_the_data_set(tmp_pa
     found = soft_votes(str(path), ["a.png"], names, np.ones((1, 3), np.float32) / 3, share=1)
     np.testing.assert_allclose(found, [[0.25, 0.75, 0]])
     path.write_text("name,happy,joy,anger,two words\na.png,2,2,6,0\n")
-    with pytest.raises(UserError, match="soft.csv:1 names happiness more than once"):
+    with pytest.raises(UserError, match="names happiness more than once"):
         soft_votes(str(path), ["a.png"], names, np.ones((1, 3), np.float32) / 3, share=1)
 
 
