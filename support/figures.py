@@ -14,6 +14,7 @@ from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from support.files import atomic_write
 from support.process import notify
@@ -56,6 +57,8 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
     Characters that the font lacks are told in one sentence, in place of a warning each.
     """
+    for text in figure.findobj(Text):  # also of a figure in no style
+        text.set_parse_math(False)
     plain = rc_context(PLAIN_TEXT)  # of ticks that are made only now, too
     with atomic_write(path) as temporary, plain, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
