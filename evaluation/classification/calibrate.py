@@ -20,8 +20,8 @@ from evaluation.commands import DataSettings
 from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpoint
 from models.classifier import CONFIDENCES, PRIORS, Classifier
 from models.export import export_checkpoint
-from models.training.calibration import calibrate, tell_doubts
-from support import UserError, command, notify, pick_device, run_and_exit, setting
+from models.training import calibration
+from support import UserError, command, count, notify, pick_device, run_and_exit, setting
 from support.columns.one_hot import one_hot, weighted_mean
 from support.metrics import score
 from support.weights import check_name, is_half
@@ -45,6 +45,11 @@ def run(settings: Settings) -> None:
     layout = find_format(settings.data_path, name=settings.dataset)
     train = in_order(settings.load_split("train", layout, check=False), checkpoint)  # of which only labels are wanted
     validation = in_order(settings.load_split("validation", layout), checkpoint)
+    if len(validation) < calibration.FEWEST_FACES:  # those that it has now are better than none
+        raise UserError(
+            f"{count(len(validation), 'validation face')} are too few to calibrate on, {calibration.FEWEST_FACES} are "
+            "wanted; nothing was written."
+        )
     logits = Classifier(checkpoint, device=pick_device(settings.device)).logits(validation.images)
     calibrated = calibrated_on(checkpoint, logits, train, validation)
     save_checkpoint(out, calibrated, half=is_half(settings.weights))
@@ -66,8 +71,8 @@ def calibrated_on(checkpoint: Checkpoint, logits: np.ndarray, train: FaceSet, va
     shares = np.array(checkpoint.class_prior or weighted_mean(targets.votes, row_weights(train.labels, balance)))
     scores = {key: value for key, value in checkpoint.scores.items() if key != "not_calibrated"}
     checkpoint = dataclasses.replace(checkpoint, scores=scores)
-    found = calibrate(checkpoint, logits, validation.labels, validation.votes, class_shares=shares)
-    tell_doubts(found)
+    found = calibration.calibrate(checkpoint, logits, validation.labels, validation.votes, class_shares=shares)
+    calibration.tell_doubts(found)
     return found
 
 

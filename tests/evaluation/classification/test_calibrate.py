@@ -82,15 +82,28 @@ def test_classes_are_mapped_and_many_labels_go_by_name(path, folder, tmp_path, m
     np.testing.assert_array_equal(np.array(sparse.votes), labels.votes[:, ::-1])
 
 
-def test_few_faces_are_said_and_other_classes_refused(path, folder, tmp_path, capsys):
+def test_few_faces_leave_the_calibration_that_is_there(path, folder):
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="12 validation faces are too few"):
+        main(["--weights", str(path), "--data-path", str(folder), "--device", "cpu"])
+    assert path.read_bytes() == before
+    assert not path.with_suffix(".onnx").exists()
+
+
+def test_what_is_not_fitted_is_said(path, folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(calibration, "FEWEST_FACES", 12)
+    monkeypatch.setattr(calibration, "at_bound", lambda temperature: True)
     out = tmp_path / "new" / "y.safetensors"
     assert main(["--weights", str(path), "--data-path", str(folder), "--device", "cpu", "--out", str(out)]) == 0
     said = capsys.readouterr().err
-    assert "not calibrated: 12 faces are too few" in said
+    assert "not calibrated: the temperature would be" in said
     assert "are written, and not calibrated in full" in said
     assert "are calibrated" not in said
     assert load_checkpoint(out).temperature == 1
     assert load_checkpoint(path).temperature == 9
+
+
+def test_other_classes_are_refused(path, folder):
     faces = load_faces(folder, "validation")
     with pytest.raises(UserError, match="name the data set of its training"):
         in_order(faces, dataclasses.replace(load_checkpoint(path), class_names=("a", "b")))
