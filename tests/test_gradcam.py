@@ -158,8 +158,9 @@ def test_from_arrays_without_a_backward_pass_the_same_as_by_hooks(rng, method):
     np.testing.assert_allclose(heatmaps, wanted.heatmaps(index, method), atol=1e-5)
     assert heatmaps.max() > 0.9
     np.testing.assert_array_equal(passed.class_indices(), passed.logits.argmax(axis=1))
-    with pytest.raises(IndexError, match="0 to 3"):
-        passed.heatmaps(index + 1, method)
+    for outside in (index + 1, index - 1):  # -1 would count from the end
+        with pytest.raises(IndexError, match="0 to 3"):
+            passed.heatmaps(outside, method)
 
 
 def test_one_pass_is_explained_for_any_class_by_any_explainer():
