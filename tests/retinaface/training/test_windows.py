@@ -197,3 +197,27 @@ def test_batches_hold_what_the_loss_wants_and_are_the_same_for_a_seed():
     assert all(bool(((a == b) | (a != a)).all()) for a, b in zip(first, again, strict=True))
     half = WindowBatches(maker, steps=5, pixels=4 * 96 * 96, sizes=[96], seed=3, first=2, rank=1, world_size=2)[1]
     assert (half[0] == images[1::2]).all()
+
+
+def test_each_seed_and_step_shows_other_windows():
+    maker = WindowMaker([drawn(), empty()])
+    one, other = (WindowBatches(maker, steps=2, pixels=4 * 96 * 96, sizes=[96], seed=seed) for seed in (3, 4))
+    assert (one[0][0] != other[0][0]).any()
+    assert (one[0][0] != one[1][0]).any()
+
+
+def test_faces_of_a_window_that_are_too_many_are_ignored():
+    count = MOST_FACES + 3
+    boxes = np.array([[20 * i, 10, 20 * i + 15, 25] for i in range(count)], np.float32)
+    picture = Picture("c", np.zeros((9, 9, 3), np.uint8), boxes, np.tile(CORNERS, (count, 1, 1)), NO_BOXES, True)
+    kept, landmarks, ignore = moved(picture, np.array([[1.0, 0, 0], [0, 1, 0]]), size=1000, mirror=False)
+    np.testing.assert_allclose(kept, boxes[:MOST_FACES])
+    assert len(landmarks) == MOST_FACES
+    np.testing.assert_allclose(ignore, boxes[MOST_FACES:])
+
+
+def test_a_reduced_window_is_a_mean_of_its_pixels():
+    stripes = np.zeros((240, 320, 3), np.uint8)
+    stripes[:, ::2] = 200
+    window = warp(stripes, np.array([[0.25, 0.0, 0], [0.0, 0.25, 0]]), 60, np.random.default_rng(0))
+    assert np.abs(window[5:55, 5:55].astype(int) - 100).max() <= 2
