@@ -40,3 +40,10 @@ def test_a_moving_camera_blurs_along_one_line_and_keeps_the_light():
         assert np.hypot(x - 20, y - 20).max() <= 4
         assert spread[0] <= 0.5 < spread[1] + 0.5
         assert np.abs(motion_blurred(flat, np.random.default_rng(seed)).astype(int) - 120).max() <= 1
+
+
+def test_red_stays_red():
+    picture = np.full((16, 16, 3), (200, 40, 40), np.uint8)
+    for seed in range(300):
+        red, _, blue = relight(picture, np.random.default_rng(seed)).mean(axis=(0, 1))
+        assert red > blue - 3  # grey at most
