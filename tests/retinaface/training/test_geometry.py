@@ -36,3 +36,11 @@ def test_mirrored_twice_is_as_before():
     order = np.array(MIRRORED_LANDMARKS)
     assert order[order].tolist() == [0, 1, 2, 3, 4]
     assert order.tolist() == [1, 0, 2, 4, 3]  # the eyes change places, so do the mouth's corners
+
+
+def test_a_stretched_and_turned_face_keeps_the_box_of_its_ellipse():
+    matrix = np.array([[0.5, -1.5, 3], [2.0, 0.25, 4]])
+    moved = transform_box(np.array([-30.0, -40, 30, 40]), matrix)
+    turn = np.linspace(0, 2 * np.pi, 10_000)
+    outline = transform_points(np.stack([30 * np.cos(turn), 40 * np.sin(turn)], axis=1), matrix)
+    np.testing.assert_allclose(moved, [*outline.min(axis=0), *outline.max(axis=0)], atol=1e-3)
