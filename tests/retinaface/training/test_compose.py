@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from helpers.tiny_sets import write_lines, write_picture
 
+from data.sources.open_source import read_picture
 from retinaface.face import Face
 from retinaface.training import compose
 from retinaface.training.annotations import chosen_rows, read_pictures
-from retinaface.training.compose import SCENE_HW, SIDES, main
+from retinaface.training.compose import SCENE_HW, SIDES, faces_of, main
 from support import UserError
 
 
@@ -98,3 +99,16 @@ def test_scenes_do_not_go_among_what_they_are_made_of(folder, place):
         main(["--faces", str(folder / "faces"), "--annotations", str(folder / "a.jsonl"), "--images", str(folder),
               "--out", str(folder / place)])  # fmt: skip
     assert sorted(folder.rglob("*")) == before
+
+
+def test_scenes_have_the_colours_of_their_pictures(folder):
+    write_picture(folder / "none.png", np.full((300, 400, 3), (20, 20, 180), np.uint8))  # BGR
+    assert run(folder, "--scenes", 1) == 0
+    scene = read_picture(folder / "scenes" / "00000.jpg")
+    np.testing.assert_allclose(np.median(scene, axis=(0, 1)), (180, 20, 20), atol=6)
+
+
+def test_what_is_much_smaller_than_the_pasted_picture_is_not_its_face():
+    square = np.array([[0.0, 0, 100, 100]])
+    faces = [Face(np.array([20, 20, 20 + side, 20 + side], np.float32), np.zeros((5, 2)), 0.9) for side in (30, 50)]
+    assert faces_of(np.zeros((9, 9, 3), np.uint8), square, lambda frames: [faces]) == [faces[1]]
