@@ -12,7 +12,7 @@ import torch
 from data.sources.sample import sample_frame
 from retinaface.anchors import iou
 from retinaface.checkpoint import load_network
-from retinaface.detector import BOX_POWER, SHIPPED, VOTING_IOU, VOTING_SHARE, RetinaFace, vote
+from retinaface.detector import BOX_POWER, SHIPPED, VOTING_IOU, VOTING_SHARE, RetinaFace, scaled, vote
 from retinaface.engines import OnnxEngine
 from retinaface.export import export_weights
 from retinaface.precision import alternatives
@@ -271,3 +271,12 @@ def test_with_its_backbone_in_float16_the_shipped_network_finds_the_same_faces()
     assert not detector._agree(first, [scores, boxes + 1, landmarks])
     assert not detector._agree(first, [scores, boxes, landmarks * np.nan])
     assert not detector._agree([scores * 0, boxes, landmarks], [scores * 0, boxes, landmarks])  # none to compare
+
+
+def test_a_reduced_frame_is_a_mean_and_its_scale_is_that_of_each_axis():
+    frame = np.zeros((2000, 30, 3), np.uint8)
+    frame[:, ::3] = 240
+    searched, scale = scaled(frame, 1 / 3.125)
+    assert searched.shape == (640, 10, 3)
+    np.testing.assert_allclose(scale, [30 / 10, 2000 / 640])
+    assert np.abs(searched.astype(int) - 80).max() <= 2
