@@ -152,3 +152,12 @@ def test_each_device_gets_its_format_and_only_float16_is_scaled(monkeypatch, kin
         made = BaseLearner(small_network(), ALONE, mixed=mixed)
         assert made.dtype == (expected if mixed else None)
         assert made.scaler.is_enabled() == (mixed and expected == torch.float16)
+
+
+def test_an_update_takes_the_new_weights_into_the_average():
+    found = learner(ema=0.0)
+    for seed in range(2):
+        backward(found.network, seed)
+        found.update(lr=0.05)
+    for average, weight in zip(found.ema.module.parameters(), found.network.parameters(), strict=True):
+        torch.testing.assert_close(average, weight)
