@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from data.doubts import find_doubts, refuse_doubts, vote_order
 from data.face_set import FaceSet, NoFaces, concatenate, map_classes, with_labels_for_votes, without_duplicates
 from data.faults import Fault
@@ -144,6 +146,9 @@ def load_for_training(
     published = {} if classes else getattr(layout, "PUBLISHED", {})
     doubts = [vote_order(faces, split) for faces, split in zip(others, SPLITS[1:], strict=True)]
     refuse_doubts([*find_doubts(train, published), *itertools.chain(*doubts)], accept)
+    shown = np.unique(others[0].labels)
+    if len(shown) == 1:
+        notify(f"every validation face is labelled {others[0].class_names[shown[0]]}: scores there tell little")
     return prepare_for_training(train, *others, labels_only=labels_only), others[0]
 
 

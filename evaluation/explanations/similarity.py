@@ -55,9 +55,10 @@ def displacement(maps: np.ndarray, mirrored: np.ndarray) -> float:
     width.
     """
     width = maps.shape[2]
+    half = width // 2
 
     def agreement(shift: int) -> float:
         right, left = maps[:, :, max(shift, 0) : width + min(shift, 0)], mirrored[:, :, max(-shift, 0) :]
         return float(correlation(right, left[:, :, : right.shape[2]]).mean())
 
-    return max(range(-width // 2, width // 2 + 1), key=lambda shift: (agreement(shift), -abs(shift))) / 2
+    return max(range(-half, half + 1), key=lambda shift: (agreement(shift), -abs(shift))) / 2

@@ -24,6 +24,7 @@ from helpers.tiny_sets import (
     make_image_folder,
     make_raf_official,
     make_raf_reference,
+    write_grey,
     write_lines,
 )
 
@@ -85,6 +86,17 @@ def test_every_split_is_what_a_face_set_promises(layout):
         assert [name for name in faces.class_names if name in EMOTIONS] == [
             n for n in EMOTIONS if n in faces.class_names
         ]
+
+
+def test_a_validation_of_one_label_is_said(tmp_path, capsys):
+    for number in range(4):
+        write_grey(tmp_path / f"{number}.png", number)
+    write_lines(
+        tmp_path / "faces.csv",
+        ["path,label,split", "0.png,sad,train", "1.png,happy,train", "2.png,sad,validation", "3.png,happy,test"],
+    )
+    load_for_training(tmp_path)
+    assert "every validation face is labelled sadness: scores there tell little" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("labels_only", [False, True])

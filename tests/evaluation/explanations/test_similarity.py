@@ -54,6 +54,13 @@ def test_a_symmetric_network_explains_the_mirror_image_alike():
     torch.testing.assert_close(mirrored_heatmaps(mistaken, ["gradcam"])["gradcam"], mirrored)
 
 
+def test_the_largest_displacement_is_as_far_to_either_side():
+    """An odd width: a shift of three of five columns would fit exactly, and is further than is looked for."""
+    one, other = np.zeros((1, 2, 5)), np.zeros((1, 2, 5))
+    one[0, 0, 1] = other[0, 0, 4] = 1
+    assert displacement(one, other) == -displacement(one[..., ::-1], other[..., ::-1])
+
+
 def test_heatmaps_of_zeros_are_not_displaced():
     assert displacement(np.zeros((3, 24, 24)), np.zeros((3, 24, 24))) == 0
 
