@@ -541,6 +541,21 @@ def test_a_face_of_a_picture_that_is_missed_in_its_mirror_image_stays_blurred(pl
     assert (head.view(read_picture(snapshot)[:, ::-1]) == head.view(image)).mean() < 0.05
 
 
+def test_a_face_of_a_film_that_is_missed_when_m_is_pressed_stays_blurred_on_the_other_side(
+    play, parts, portrait, tmp_path
+):
+    image = np.full((400, 900, 3), 128, np.uint8)
+    image[:, :400] = portrait[:400, :400]
+    detector = Misses(parts[0])
+    pipeline = EmotionPipeline(detector, parts[1], options=PredictOptions(explainer=None))
+    play(film([image] * 20, fps=25), keys=[4, "b", "m", 8, "s", "q"], pipeline=pipeline, blur=True, mirror=False)
+    (snapshot,) = (tmp_path / "snapshots").glob("*.png")
+    kept = read_picture(snapshot)[:, ::-1]
+    assert (kept == image).mean() > 0.5  # it is the mirror image
+    head = around(detector.found[0][0].box_xyxy)
+    assert (head.view(kept) == head.view(image)).mean() < 0.05
+
+
 def test_blur_hides_faces_beyond_max_faces_too(play, parts, portrait, tmp_path):
     image = np.tile(cv2.resize(portrait[:400, :400], (200, 200)), (1, 3, 1))
     found = parts[0]([image])[0]
