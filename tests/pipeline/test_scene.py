@@ -126,3 +126,12 @@ def test_for_how_many_frames_without_structure_the_scene_before_is_remembered():
     after = [CUT["another person in another room"]] * 2
     assert cuts_of([*STILL, *[WHITE] * PATIENCE, *after]) == [len(STILL) + PATIENCE]
     assert cuts_of([*STILL, *[WHITE] * (PATIENCE + 1), *after]) == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_mirror_image_is_no_cut_where_it_is_told(told):
+    scene = SceneCut()
+    scene.is_cut(view(0))
+    if told:
+        scene.mirror()
+    assert scene.is_cut(np.ascontiguousarray(view(0)[:, ::-1])) == (not told)

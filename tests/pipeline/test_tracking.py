@@ -18,8 +18,8 @@ def face(x: float, y: float = 100.0, side: float = 80.0) -> Face:
     return Face(np.array([x, y, x + side, y + side], np.float32), points.astype(np.float32), 0.9)
 
 
-def numbers(tracker: Tracker, faces: list[Face], time_s: float) -> list[int]:
-    return [observation.track.number for observation in tracker.update(faces, time_s)[1]]
+def numbers(tracker: Tracker, faces: list[Face], time_s: float, frame_rgb: np.ndarray | None = None) -> list[int]:
+    return [observation.track.number for observation in tracker.update(faces, time_s, frame_rgb=frame_rgb)[1]]
 
 
 def test_faces_keep_their_numbers_in_any_order_while_they_move():
@@ -283,3 +283,14 @@ def test_searching_every_third_frame_does_not_make_a_track_believe_in_haste():
         np.testing.assert_array_equal(a.box_xyxy, b.box_xyxy)
         for skipped in (1, 2):
             waited.update(None, time_s + skipped * FRAME_S)
+
+
+def test_in_a_mirror_image_a_face_goes_on_the_other_way_and_looks_mirrored():
+    tracker, image = Tracker(), np.zeros((300, 600, 3), np.uint8)
+    for frame in range(8):  # light falls on the right half of a face that walks to the right
+        image[:], image[:, 12 * frame + 60 :] = 0, 200
+        _, (seen,) = tracker.update([face(12 * frame + 20)], frame * FRAME_S, frame_rgb=image)
+    x, y = seen.track.motion.predict(1)
+    tracker.mirror(600)
+    np.testing.assert_allclose(seen.track.motion.predict(1), [599 - x, y])
+    assert numbers(tracker, [face(600 - 12 * 7 - 100)], 8 * FRAME_S, image[:, ::-1].copy()) == [1]
