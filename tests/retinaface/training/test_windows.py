@@ -10,7 +10,7 @@ import pytest
 
 from retinaface.training.annotations import Picture
 from retinaface.training.geometry import box_area
-from retinaface.training.matching import IGNORED, match_anchors
+from retinaface.training.matching import match_anchors
 from retinaface.training.windows import (
     BOXED_BY_HAND,
     FACE_FREE,
@@ -127,22 +127,6 @@ def test_a_mosaic_holds_four_windows_each_with_its_faces():
     assert cut > 5
 
 
-def test_faces_of_a_mosaic_that_are_too_many_are_ignored():
-    boxes = np.array([[x, y, x + 20, y + 20] for y in range(0, 120, 30) for x in range(0, 150, 30)], np.float32)
-    crowd = Picture(
-        "c", np.full((120, 150, 3), 9, np.uint8), boxes, np.tile(CORNERS, (20, 1, 1)), NO_BOXES, complete=True
-    )
-    for seed in range(20):
-        mosaic = WindowMaker([crowd]).mosaic(np.random.default_rng(seed), 448)
-        if len(mosaic.boxes) == MOST_FACES:
-            assert len(mosaic.landmarks) == MOST_FACES
-            covered = match_anchors((448, 448), mosaic.boxes, mosaic.ignore)
-            alone = match_anchors((448, 448), mosaic.boxes, NO_BOXES)
-            assert (covered == IGNORED).sum() > (alone == IGNORED).sum()
-            return
-    pytest.fail("no mosaic had more faces than a window may have")
-
-
 def test_kinds_of_pictures_have_their_share():
     maker = WindowMaker([drawn(), *(empty(number) for number in range(8))])
     assert maker.weight[1:].sum() == pytest.approx(FACE_FREE / (FACE_FREE + 1 - FACE_FREE - PORTRAITS), abs=1e-6)
@@ -221,3 +205,37 @@ def test_a_reduced_window_is_a_mean_of_its_pixels():
     stripes[:, ::2] = 200
     window = warp(stripes, np.array([[0.25, 0.0, 0], [0.0, 0.25, 0]]), 60, np.random.default_rng(0))
     assert np.abs(window[5:55, 5:55].astype(int) - 100).max() <= 2
+
+
+def test_a_mosaic_s_ignored_regions_lie_in_their_quarters_and_its_surplus_faces_are_among_them():
+    boxes = np.array([[x, y, x + 20, y + 20] for y in range(0, 120, 30) for x in range(0, 150, 30)], np.float32)
+    image, points = np.full((120, 150, 3), 9, np.uint8), np.tile(CORNERS, (19, 1, 1))
+    maker, surplus = WindowMaker([Picture("c", image, boxes[1:], points, boxes[:1], complete=True)]), 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        parts = [maker.single(rng, 224, "quarter") for _ in range(4)]
+        mosaic = maker.mosaic(np.random.default_rng(seed), 448)
+        corners = [(0, 0), (224, 0), (0, 224), (224, 224)]
+        ignored, faces = (
+            [box.clip(0, 224) + [x, y, x, y] for some, (x, y) in zip(kind, corners, strict=True) for box in some]
+            for kind in ([part.ignore for part in parts], [part.boxes for part in parts])
+        )
+        left_out = max(0, len(faces) - MOST_FACES)
+        assert len(mosaic.ignore) == len(ignored) + left_out
+        np.testing.assert_allclose(mosaic.ignore[: len(ignored)], np.reshape(ignored, (-1, 4)), atol=1e-3)
+        found = [*mosaic.boxes, *mosaic.ignore[len(ignored) :]]
+        np.testing.assert_allclose(sorted(map(tuple, found)), sorted(map(tuple, faces)), atol=1e-3)
+        surplus += left_out
+    assert surplus > 0
+
+
+def test_a_mosaic_s_landmarks_are_set_by_hand_where_those_of_all_its_faces_are():
+    taught = dataclasses.replace(drawn(), landmarks_by_hand=False)
+    maker, outcomes = WindowMaker([drawn(), taught]), set()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        parts = [maker.single(rng, 64, "quarter") for _ in range(4)]
+        kinds = {part.by_hand for part in parts if len(part.boxes)}
+        assert maker.mosaic(np.random.default_rng(seed), 128).by_hand == (False not in kinds)
+        outcomes.add(len(kinds))
+    assert 2 in outcomes  # of both kinds in one mosaic
