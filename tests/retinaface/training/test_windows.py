@@ -77,6 +77,18 @@ def test_left_stays_left_when_mirrored():
     np.testing.assert_allclose(landmarks[0], [[219, 80], [259, 80], [239, 100], [224, 120], [254, 120]])
 
 
+def test_left_stays_left_in_every_window_mirrored_or_not():
+    """Turned by at most 50 degrees, the left eye and mouth corner lie left of the right ones."""
+    maker, seen = WindowMaker([drawn()]), 0
+    for seed in range(20):
+        for landmarks in maker.single(np.random.default_rng(seed), 128, "large").landmarks:
+            left_eye, right_eye, _, left_corner, right_corner = landmarks[:, 0]
+            assert left_eye < right_eye
+            assert left_corner < right_corner
+            seen += 1
+    assert seen > 10
+
+
 def test_a_reduced_window_is_where_its_matrix_says():
     y, x = np.ogrid[:240, :320]
     spot = 255 * np.exp(-((x - 160) ** 2 + (y - 120) ** 2) / 800)
