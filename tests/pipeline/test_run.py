@@ -122,6 +122,9 @@ def test_explaining_anew_leaves_what_was_predicted(pipeline, frames):
         assert new.explained == "fear"
         assert (new.label, new.probabilities, new.face) == (old.label, old.probabilities, old.face)
         np.testing.assert_allclose(new.heatmap, expected.heatmap, atol=1e-4)
+    other = dataclasses.replace(options, explainer="gradcam++")
+    anew, fresh = pipeline.explain(after, other), pipeline(frames, options=other)[1]
+    np.testing.assert_allclose(anew.faces[0].heatmap, fresh.faces[0].heatmap, atol=1e-4)
     none = pipeline.explain(after, PredictOptions(explainer=None))
     assert {face.heatmap for face in none.faces} == {face.explained for face in none.faces} == {None}
     nobody = pipeline(frames)[2]
@@ -218,7 +221,7 @@ def test_what_bounded_the_search_is_said(pipeline, portrait):
     (none,) = bounded([np.full_like(frame, 128)])
     assert (none.faces, none.limits) == ((), reduced.limits)
     (own,) = pipeline([frame])
-    assert own.limits == {}
+    assert own.limits == dataclasses.replace(reduced, reduced=2.0).limits == {}
 
 
 def test_several_checkpoints_with_mirror_images_read_and_explain_as_one(pipeline, frames):
