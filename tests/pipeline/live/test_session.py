@@ -340,6 +340,17 @@ def test_a_gap_in_a_films_times_holds_the_window_for_a_minute_at_most(play, cloc
     assert 60.3 <= clock.now_s - started_s < 70  # and after it the film goes on at its own speed
 
 
+def test_a_film_that_follows_another_begins_at_once_whatever_its_first_time(play, clock, portrait):
+    started_s = clock.now_s
+    times_s = {"a.mp4": (0.0, 0.1), "b.mp4": (30.0, 30.1)}
+    frames = [
+        Frame(portrait, time_s, i, name, Path(name)) for name in times_s for i, time_s in enumerate(times_s[name])
+    ]
+    *_, presented = play(FileSource("a folder", iter(frames)), keys=[])
+    assert len(presented) == 4
+    assert 0.2 <= clock.now_s - started_s < 15
+
+
 def test_a_stop_that_is_requested_ends_it_between_two_frames(play, tmp_path):
     asked = iter([False] * 6)
     _, _, presented = play(clip(500), stop_requested=lambda: next(asked, None) is not False, log="out.csv")
