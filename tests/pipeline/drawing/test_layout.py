@@ -117,3 +117,14 @@ def test_a_label_goes_up_again_only_where_there_is_ample_room():
     assert label.position == "below"
     _, (label,), _ = placed([one], occupied=[ceiling])
     assert label.position == "above"
+
+
+@pytest.mark.parametrize("larger", [1, 2])
+def test_where_there_is_room_for_the_bars_of_one_the_larger_face_has_them(larger):
+    walls = [Rect(505, 0, 640, 480), Rect(0, 0, 95, 480)]
+    faces = [
+        face((left, 150, left + 100, 340 if track == larger else 310), track=track)
+        for track, left in ((1, 100), (2, 400))
+    ]
+    _, _, panels = placed(faces, occupied=walls)
+    assert [panel.face.track for panel in panels if panel.rect.left > 200 and panel.rect.right < 400] == [larger]

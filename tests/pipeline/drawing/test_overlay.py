@@ -45,6 +45,16 @@ def test_bars_do_not_jump_between_the_sides_of_a_face_that_jitters():
     assert np.diff(sides).sum() <= 1
 
 
+def test_nothing_is_kept_of_faces_without_a_track():
+    """Of one in the upper right corner, whose label stands below and whose bars stand at its left."""
+    background, overlay = np.full((480, 640, 3), 120, np.uint8), Overlay()
+    corner = FrameResult(background, (turned_face((580.0, 40.0)),), NAMES)
+    for y in range(50, 130, 5):
+        result = FrameResult(background, (turned_face((320.0, float(y))),), NAMES)
+        overlay.draw(corner)
+        np.testing.assert_array_equal(overlay.draw(result), draw(result))
+
+
 @pytest.mark.parametrize("size_hw", [(480, 640), (1080, 1920), (120, 160), (97, 61), (33, 300), (8, 8), (1, 1)])
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_any_frame_and_any_number_of_faces(size_hw, count):
