@@ -110,3 +110,9 @@ def test_what_may_show_a_face_is_not_without_one():
     assert not is_face_free(row | {"boxes": [[0, 0, 9, 9]]})
     assert not is_face_free(row | {"complete": False})
     assert not is_face_free(row | {"ignore": [[0, 0, 9, 9]]})
+
+
+def test_landmarks_are_by_hand_unless_the_row_says_otherwise_or_has_none(folder):
+    row = ROW | {"image": "a/one.png"}
+    rows = [row, row | {"gt": True}, row | {"gt": False}, row | {"landmarks": [None]}]
+    assert [one.landmarks_by_hand for one in read_pictures(rows, folder)] == [True, True, False, False]

@@ -14,6 +14,7 @@ from retinaface.checkpoint import FORMAT, load_network
 from retinaface.detector import SHIPPED, RetinaFace
 from retinaface.face import Face
 from retinaface.network import RetinaFaceNetwork
+from retinaface.training import operating_point
 from retinaface.training.annotations import read_pictures
 from retinaface.training.operating_point import (
     find_threshold,
@@ -117,3 +118,21 @@ def test_the_command_writes_weights_that_load(tmp_path, rng):
     assert out.with_suffix(".onnx").exists()
     frames = [np.asarray(cv2.imread(str(tmp_path / row["image"]))) for row in rows]
     assert sum(len(faces) for faces in RetinaFace.from_file(out)(frames)) <= 1
+
+
+def test_the_operating_point_is_searched_with_the_weights_that_the_file_will_hold(tmp_path, monkeypatch):
+    seen = []
+
+    def find(detector, pictures, *, allowed):
+        seen.extend(detector.engine.network.state_dict().values())
+        raise UserError("seen")
+
+    monkeypatch.setattr(operating_point, "find_threshold", find)
+    torch.manual_seed(0)
+    save_tensors(tmp_path / "r.safetensors", RetinaFaceNetwork().state_dict(), header={"format": FORMAT})
+    write_lines(tmp_path / "a.jsonl", [json.dumps({"image": "g.png", "boxes": [], "split": "val"})])
+    argv = ["--weights", str(tmp_path / "r.safetensors"), "--annotations", str(tmp_path / "a.jsonl"), "--images", "."]
+    with pytest.raises(UserError, match="seen"):
+        main([*argv, "--pictures-per-false-face", "1", "--out", str(tmp_path / "w.safetensors"), "--device", "cpu"])
+    assert seen
+    assert all(torch.equal(tensor.half().float(), tensor.float()) for tensor in seen)

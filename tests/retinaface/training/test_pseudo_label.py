@@ -118,3 +118,17 @@ def test_no_labels_leave_boxes_by_hand_alone():
     found = with_pseudo_labels(before, labels())
     np.testing.assert_allclose(found.boxes, before.boxes)
     assert with_pseudo_labels(picture([[2, 0, 42, 40]], boxes_by_hand=False), labels()).boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize("boxes_by_hand", [True, False])
+def test_of_faces_by_hand_those_without_landmarks_get_them(boxes_by_hand):
+    own = [np.full((5, 2), 7.0), np.full((5, 2), np.nan)]
+    before = picture([[2, 0, 42, 40], [102, 0, 142, 40]], own, boxes_by_hand=boxes_by_hand, landmarks_by_hand=True)
+    assert with_pseudo_labels(before, SAID).landmarks[:, 0, 0].tolist() == [7, 2]
+
+
+def test_an_ignored_region_in_which_a_face_is_found_is_ignored_no_more():
+    regions = np.float32([[102, 0, 142, 40], [600, 0, 640, 40]])
+    found = with_pseudo_labels(dataclasses.replace(picture([[2, 0, 42, 40]]), ignore=regions), SAID)
+    np.testing.assert_allclose(found.boxes, [[2, 0, 42, 40], [100, 0, 140, 40]])
+    np.testing.assert_allclose(found.ignore, [[600, 0, 640, 40], [200, 0, 240, 40]])
