@@ -92,6 +92,22 @@ def test_what_may_be_a_near_face_is_searched_for_in_a_smaller_frame_which_decide
     assert asked == [320, 160, 320, 160]
 
 
+def test_in_a_reduced_frame_a_face_is_near_by_its_size_there():
+    """A face of 576 pixels has 288 in the frame searched: hardly near, so one smaller frame is asked and it stays."""
+    detector, asked = RetinaFace.from_file(imgsz=320), []
+
+    def engine(batch: np.ndarray) -> list[np.ndarray]:
+        side = batch.shape[1]
+        asked.append(side)
+        box = np.array([[[0, 0, 288, 288]]], np.float32)
+        return [np.full((1, 1), 0.9 * (side == 320), np.float32), box, np.full((1, 1, 5, 2), 100, np.float32)]
+
+    detector.engine = engine
+    ((found,),) = detector([np.zeros((640, 640, 3), np.uint8)])
+    assert found.size == 576
+    assert asked == [320, 160]
+
+
 def test_what_is_as_large_and_not_found_in_the_smaller_frame_is_no_face():
     blur = face((120, 0, 220, 100), 0.95)
     smaller = [face((2, 0, 100, 100), 0.6)]

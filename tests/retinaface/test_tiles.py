@@ -132,3 +132,29 @@ def test_memory_is_bounded_whatever_the_size(detector, monkeypatch, size_hw):
     assert max(pixels) <= TILE * TILE
     assert size_hw[0] * size_hw[1] <= sum(pixels) <= 3 * size_hw[0] * size_hw[1]
     assert {frames for frames, *_ in passes} == {1}
+
+
+def test_a_face_about_the_middle_of_what_two_tiles_share_is_found_in_both():
+    first, second, _ = tiles_of((600, 5000))
+    middle = (first.rect_xyxy[2] + second.rect_xyxy[0]) / 2
+    for off, owners in ((-MARGIN - 1, [first]), (1 - MARGIN, [first, second]), (MARGIN - 1, [first, second]),
+                        (MARGIN + 1, [second])):  # fmt: skip
+        one = face(middle + off - 20, 100, 40, 40)
+        assert [tile for tile in (first, second) if tile.owned([one])] == owners
+
+
+@pytest.mark.parametrize(("side", "count"), [(100, 0), (150, 1)])
+def test_a_large_face_of_a_picture_that_is_reduced_and_tiled_comes_from_the_smaller_one(monkeypatch, side, count):
+    """Of 1600 x 2400 pixels half as many are searched in tiles, and a quarter for faces of 256 pixels there or more."""
+    detector, seen = RetinaFace.from_file(imgsz=1200), []
+
+    def engine(batch):
+        seen.append(batch.shape[1:3])
+        score = np.full((1, 1), 0.9 * (seen[-1] == (400, 600)), np.float32)
+        return [score, np.array([[[10, 10, 10 + side, 10 + side]]], np.float32), np.full((1, 1, 5, 2), 50, np.float32)]
+
+    monkeypatch.setattr(detector, "engine", engine)
+    monkeypatch.setattr(tiles, "TILE", 640)
+    (found,) = detector([np.zeros((1600, 2400, 3), np.uint8)])
+    assert [one.size for one in found] == [4 * side] * count  # of 400 pixels are 200 in the tiles
+    assert seen[-1] == (400, 600)
