@@ -114,13 +114,16 @@ def test_what_explains_in_an_onnx_file_is_checked(entry, value, sentence):
         explanation_of(metadata | {entry: value}, 2, path=Path("x.onnx"))
 
 
-def test_a_file_for_other_crops_is_refused():
+def test_a_file_for_other_crops_is_refused(monkeypatch):
     template = CROP_TEMPLATE.tolist()
     check_crop({"crop_template": template}, path=Path("a.onnx"))
     check_crop({}, path=Path("a.onnx"))
     shifted = [[x, y + 0.01] for x, y in template]
     with pytest.raises(UserError, match=r"a\.onnx was exported for faces that are cropped in another way"):
         check_crop({"crop_template": shifted}, path=Path("a.onnx"))
+    monkeypatch.setattr("models.classifier.CROP_TEMPLATE", CROP_TEMPLATE + 0.01)
+    with pytest.raises(UserError, match="was exported for faces that are cropped in another way"):
+        Classifier.from_file(engine="onnx")
 
 
 def test_one_by_one_is_the_same_as_together_and_nothing_gives_nothing(classifier, crops):

@@ -108,3 +108,16 @@ def test_it_does_not_write_into_its_input(rng):
     before = crops.copy()
     Preprocess((48, 48), channels=1)(crops)
     np.testing.assert_array_equal(crops, before)
+
+
+@pytest.mark.parametrize("size_hw", [(20, 36), (48, 9)])
+def test_a_network_s_height_and_width_may_differ(size_hw):
+    """A dot in a crop stays at its share of the height and of the width."""
+    crops = np.zeros((1, 72, 72, 3), np.uint8)
+    crops[0, 20:29, 50:59] = 255
+    preprocess = Preprocess(size_hw, channels=1, mean=(0.0,), std=(1.0,))
+    for found in (preprocess.array(crops), preprocess(crops).numpy()):
+        assert found.shape == (1, 1, *size_hw)
+        y, x = (found[0, 0].sum(axis=axis) @ (np.arange(side) + 0.5) / side / found.sum()
+                for axis, side in ((1, size_hw[0]), (0, size_hw[1])))  # fmt: skip
+        assert (y, x) == pytest.approx((24.5 / 72, 54.5 / 72), abs=0.01)

@@ -268,3 +268,21 @@ def test_a_trial_pass_asks_no_other_process():
     for world_size in (1, 2):
         Learner(network, Distributed(torch.device("cpu"), 0, world_size)).probe((4, 1, 8, 8))
     assert modes == [True, False]  # in training a synchronised batch norm would wait
+
+
+def test_each_process_has_dropout_masks_of_its_own():
+    x, target, weights = torch.randn(8, 4), torch.eye(3)[torch.arange(8) % 3], []
+    for rank in (0, 1, 1):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 3))
+        Learner(network, Distributed(torch.device("cpu"), rank)).step(x, target, lr=0.1, key=(0, 0, 0))
+        weights.append(network[1].weight.detach().clone())
+    assert not torch.allclose(weights[0], weights[1])
+    assert torch.equal(weights[1], weights[2])
+
+
+def test_smoothed_a_face_still_counts_as_often_as_the_weight_of_its_class_says():
+    logits, weights = torch.randn(3, 3), torch.tensor([0.5, 1.0, 3.0])
+    rows = [kl_loss(logits[i : i + 1], torch.eye(3)[i : i + 1], smoothing=0.3) * weights[i] for i in range(3)]
+    found = kl_loss(logits, torch.eye(3), smoothing=0.3, class_weights=weights)
+    torch.testing.assert_close(found, torch.stack(rows).mean())
