@@ -24,10 +24,9 @@ SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 LIGHT_BLUE, GREY, PALE, INK = "#9CC7E3", "#8C8C8C", "#DDDDDD", "#222222"
 SHADES = "Blues"
 GLYPH = re.compile(r"Glyph (\d+) .* missing from")  # matplotlib's warning, one a character
-PLAIN_TEXT = {"text.parse_math": False}  # names of classes, files and folders may hold $, and are no formulas
 styled = rc_context(  # a decorator: what the function draws is in this style
     {
-        **PLAIN_TEXT,
+        "text.parse_math": False,  # names of classes, files and folders may hold $, and are no formulas
         "figure.dpi": 120,
         "figure.constrained_layout.use": True,
         "font.size": 9,
@@ -59,7 +58,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     """
     for text in figure.findobj(Text):  # also of a figure in no style
         text.set_parse_math(False)
-    plain = rc_context(PLAIN_TEXT)  # of ticks that are made only now, too
+    plain = rc_context({"text.parse_math": False})  # of ticks that are made only now, too
     with atomic_write(path) as temporary, plain, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         figure.savefig(temporary)
