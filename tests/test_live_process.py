@@ -152,6 +152,7 @@ def test_a_stop_signal_while_a_package_is_imported_is_the_end(tmp_path, package,
     assert not list(folder.iterdir())
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 @FULL
 def test_a_full_disk_behind_stdout_is_one_sentence_and_files_are_finished(tmp_path):

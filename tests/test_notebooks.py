@@ -71,6 +71,7 @@ def test_stripped_one_parameter_cell_and_no_logic(path):
         assert not found, f"{path.name} decides something itself; a function in evaluation/ should"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_out_of_the_box(path, notebooks, tmp_path, capsys):
     parameters, *others = code_cells(path)

@@ -57,6 +57,7 @@ def test_the_network_sees_what_it_sees_of_pictures_changed_on_the_cpu(folder, tm
         assert (x - same_x).abs().mean() < 0.01
 
 
+@pytest.mark.thorough
 def test_it_learns_and_a_stopped_run_ends_with_the_same_weights(folder, tmp_path, monkeypatch, capsys):
     flags = [*DEVICE, *MIXED[4:]]
     assert run(folder, tmp_path / "whole", *flags) == 0

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers.figures import points, render, widths
 from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.colors import rgb_to_hsv, to_rgb
@@ -42,6 +43,7 @@ def test_confusion_of_many_classes_has_no_numbers():
     assert not figure.axes[0].texts
 
 
+@pytest.mark.thorough
 def test_a_thousand_classes_have_figures_of_a_size_that_can_be_drawn_and_few_labels():
     names = [f"n{number:03}" for number in range(1000)]
     row = {"precision": 1.0, "recall": 0.5, "f1": 0.5, "support": 1}

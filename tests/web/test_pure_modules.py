@@ -19,6 +19,7 @@ def test_node_tests():
     node("--test", *map(str, NODE_TESTS))
 
 
+@pytest.mark.thorough
 def test_types():
     compiler = ROOT / "web" / "node_modules" / "typescript" / "bin" / "tsc"
     if not compiler.is_file():

@@ -41,6 +41,7 @@ def test_the_tracked_line_is_one_person_and_steadier_than_what_was_detected(pipe
     assert np.std(line[rest]) < 0.6 * np.std(dots[rest])
 
 
+@pytest.mark.thorough
 def test_the_command_makes_the_files_that_docs_holds(tmp_path, capsys):
     assert pictures.main(["--out", str(tmp_path)]) == 0
     for name in ("frame", "crop", "gradcam", "tracking"):

@@ -43,6 +43,7 @@ def test_jitter_is_a_share_of_the_box():
     assert figures["box_lag"] == pytest.approx(0, abs=0.06)
 
 
+@pytest.mark.thorough
 def test_the_shipped_detector_and_tracker_have_little_jitter_and_lag(tmp_path):
     assert main(["--frames", "30", "--device", "cpu", "--out", str(tmp_path / "s.json")]) == 0
     report = json.loads((tmp_path / "s.json").read_text())

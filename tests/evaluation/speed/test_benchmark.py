@@ -15,6 +15,7 @@ from pipeline.run import EmotionPipeline
 from retinaface.detector import RetinaFace
 
 
+@pytest.mark.thorough
 def test_everything_is_measured_and_written(tmp_path, capsys, monkeypatch):
     baseline = {"fps": 0.5, "frame_ms": {"median": 2000.0, "p95": 2100.0, "count": 3}}
     commands = []

@@ -75,6 +75,7 @@ def test_names_and_the_missing_package_are_said_in_a_sentence(monkeypatch):
         timm_zoo.create(2, name="resnet18", pretrained=False)
 
 
+@pytest.mark.thorough
 def test_one_is_trained_and_explains_itself(tmp_path):
     folder = make_learnable(tmp_path / "data")
     assert run(folder, tmp_path / "run", "--model", "timm/test_resnet", "--epochs", "1") == 0

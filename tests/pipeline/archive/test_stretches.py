@@ -56,6 +56,7 @@ def test_stretches_hold_the_frames_of_the_whole_film(tmp_path, codec, options, s
     assert all(np.array_equal(a.image_rgb, b.image_rgb) for a, b in zip(joined, whole, strict=True))
 
 
+@pytest.mark.thorough
 def test_the_overlap_is_long_enough_for_what_is_analysed(tmp_path):
     path = write_scenes(tmp_path / "film.mp4", 750, fps=FPS)
     for step in (1, 5):
@@ -66,6 +67,7 @@ def test_the_overlap_is_long_enough_for_what_is_analysed(tmp_path):
         assert all(s.key <= s.start and s.key % 20 == 0 for s in stretches)
 
 
+@pytest.mark.thorough
 def test_times_that_vary_are_kept(tmp_path):
     times_s = np.cumsum(np.random.default_rng(0).uniform(0.05, 0.3, 600)).round(3)
     images = [scene(i) for i in range(600)]

@@ -331,6 +331,7 @@ def test_in_a_window_pictures_wait_and_films_play(play, clock, portrait):
     assert window.events[:2] == ["show", "space"]
 
 
+@pytest.mark.thorough
 def test_a_gap_in_a_films_times_holds_the_window_for_a_minute_at_most(play, clock, portrait):
     started_s = clock.now_s
     times_s = (0.0, 0.1, 3600.1, 3600.3)

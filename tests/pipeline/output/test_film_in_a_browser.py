@@ -53,6 +53,7 @@ def films(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_saved_films_play_with_sound_and_can_be_searched_in(films):
     with Chromium("--autoplay-policy=no-user-gesture-required", "--allow-file-access-from-files") as browser:

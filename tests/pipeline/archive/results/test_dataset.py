@@ -181,6 +181,7 @@ def test_the_table_of_sources(tmp_path):
     assert table.bytes["0.png"] == os.path.getsize(sources[0].path)
 
 
+@pytest.mark.thorough
 def test_crops_that_a_killed_run_left_of_another_film_go(tmp_path):
     analysis = ColourAnalysis(crops=True, stretch_s=25)
     path = write_scenes(tmp_path / "a.mp4", 350, fps=5)
