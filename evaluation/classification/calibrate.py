@@ -21,7 +21,7 @@ from models.checkpoint import SHIPPED, Checkpoint, load_checkpoint, save_checkpo
 from models.classifier import CONFIDENCES, PRIORS, Classifier
 from models.export import export_checkpoint
 from models.training import calibration
-from support import UserError, command, count, notify, pick_device, run_and_exit, setting
+from support import UserError, command, notify, pick_device, run_and_exit, setting
 from support.columns.one_hot import one_hot, weighted_mean
 from support.metrics import score
 from support.weights import check_name, is_half
@@ -47,8 +47,8 @@ def run(settings: Settings) -> None:
     validation = in_order(settings.load_split("validation", layout), checkpoint)
     if len(validation) < calibration.FEWEST_FACES:  # those that it has now are better than none
         raise UserError(
-            f"{count(len(validation), 'validation face')} are too few to calibrate on, {calibration.FEWEST_FACES} are "
-            "wanted; nothing was written."
+            f"calibration wants {calibration.FEWEST_FACES} validation faces at least, not {len(validation)}; "
+            "nothing was written."
         )
     logits = Classifier(checkpoint, device=pick_device(settings.device)).logits(validation.images)
     calibrated = calibrated_on(checkpoint, logits, train, validation)

@@ -3,10 +3,10 @@
 In:  the rows of a run, one an epoch.
 Out: a figure; and how many epochs ago a score was best.
 
-Columns: epoch, size (pixels a side), lr (after the epoch), train_loss (nats; KL to what the training aims at, which
-are votes as its flags smooth, mix, weigh and join them with teachers), faces_per_s, and the scores of the validation
-split: n, correct, accuracy, balanced_accuracy, macro_f1, weighted_f1, kl, js (nats), ece_uncalibrated. The last is at
-temperature 1, where `ece` in the scores.json of evaluation is at the fitted temperature.
+Columns: epoch, size (pixels a side), lr (after the epoch), train_loss (nats; KL to the training's own targets: votes,
+smoothed, mixed or joined with teachers as its flags say, weighted by class), faces_per_s, and the scores of the
+validation split: n, correct, accuracy, balanced_accuracy, macro_f1, weighted_f1, kl, js (nats), ece_uncalibrated. The
+last is at temperature 1, where `ece` in the scores.json of evaluation is at the fitted temperature.
 """
 
 from __future__ import annotations

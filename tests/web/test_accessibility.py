@@ -255,11 +255,18 @@ def test_letters_of_other_alphabets_count_by_their_place(page):
     close_source(page)
     page.evaluate("document.getElementById('sample').click()")
     wait_for_frames(page, 1)
-    assert is_taken(page, "ь", code="KeyM")  # m
+    mirrored = "document.getElementById('mirror').ariaPressed"
+    before = page.evaluate(mirrored)
+    assert is_taken(page, "ь", code="KeyM")
+    assert page.evaluate(mirrored) != before
+    assert is_taken(page, "Щ", code="KeyM")  # with Shift
+    assert page.evaluate(mirrored) == before
     assert is_taken(page, "m", code="Semicolon")  # as French keyboards have it
+    assert page.evaluate(mirrored) != before
     assert not is_taken(page, "ю", code="KeyJ")
     assert not is_taken(page, "ö", code="Semicolon")
-    assert is_taken(page, "Щ", code="KeyM")  # mirrored as before
+    assert is_taken(page, "m", code="KeyM")
+    assert page.evaluate(mirrored) == before
 
 
 def test_letters_can_be_switched_off_as_keys(page):

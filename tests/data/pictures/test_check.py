@@ -53,6 +53,7 @@ def test_a_pipe_that_is_named_like_a_picture_is_not_waited_for(tmp_path):
     closing.start()
     broken = broken_pictures([Picture(tmp_path / "pipe.png")], None)
     closing.cancel()
+    os.close(writer)
     assert "pipe.png is a named pipe; wanted is a file" in broken[0]
 
 
